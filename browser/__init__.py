@@ -1,0 +1,1 @@
+"""The agent in a browser tab, and the bundle that carries it there."""

@@ -1,0 +1,1 @@
+"""The cloud: collects statistics, raises alarms, and rolls versions out and back."""

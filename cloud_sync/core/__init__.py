@@ -1,0 +1,1 @@
+"""The cloud's decisions without I/O."""

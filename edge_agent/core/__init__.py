@@ -1,0 +1,1 @@
+"""The agent's decisions without I/O: the same code runs on devices and in browsers."""

@@ -1,0 +1,1 @@
+"""Mirrors the code; see CONTRIBUTING.md for what is where."""
