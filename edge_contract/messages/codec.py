@@ -1,0 +1,86 @@
+"""Messages to bytes and back.
+
+One byte with the version of the envelope, then zlib (level 1) of positional JSON
+``[kind, [field, ...]]``. Decoding is bounded: whatever comes in, it inflates to at most
+:data:`MAX_BODY_BYTES`.
+"""
+
+import json
+import zlib
+from typing import Final
+
+from edge_contract.errors import MessageError
+from edge_contract.messages.base import MESSAGES, Message
+from edge_contract.reading import Reader
+
+__all__ = ["ENVELOPE", "MAX_BODY_BYTES", "MAX_PAYLOAD_BYTES", "decode", "encode"]
+
+ENVELOPE: Final = 1
+MAX_PAYLOAD_BYTES: Final = 64_000
+"""Largest payload; brokers limit messages too."""
+
+MAX_BODY_BYTES: Final = 1_000_000
+"""Largest JSON text that a payload may inflate to."""
+
+
+def encode(message: Message) -> bytes:
+    """Return the payload of a message.
+
+    Raises:
+        MessageError: It is larger than :data:`MAX_PAYLOAD_BYTES`, or holds NaN or an infinity.
+    """
+    try:
+        text = json.dumps(
+            [message.kind, message.to_body()], separators=(",", ":"), allow_nan=False
+        ).encode()
+    except ValueError as error:
+        raise MessageError(f"message {message.kind!r} cannot be encoded: {error}") from error
+    payload = bytes([ENVELOPE]) + zlib.compress(text, 1)
+    if len(payload) > MAX_PAYLOAD_BYTES or len(text) > MAX_BODY_BYTES:
+        raise MessageError(
+            f"message {message.kind!r} has {len(payload)} bytes ({len(text)} inflated), "
+            f"allowed are {MAX_PAYLOAD_BYTES} ({MAX_BODY_BYTES}): send less at once"
+        )
+    return payload
+
+
+def decode(payload: bytes) -> Message:
+    """Return the message of a payload.
+
+    Raises:
+        MessageError: The envelope is unknown, it is no zlib or JSON, it inflates to more than
+            :data:`MAX_BODY_BYTES`, its kind is unknown, or a field is wrong.
+    """
+    if not payload or payload[0] != ENVELOPE:
+        found = f"version {payload[0]}" if payload else "nothing"
+        raise MessageError(f"unknown envelope: found {found}, expected version {ENVELOPE}")
+    reader = Reader(_parsed(_inflated(payload[1:])), "message", MessageError)
+    kind = reader[0].text(max_length=64)
+    if kind not in MESSAGES:
+        raise MessageError(f"message kind {kind!r} is unknown here: upgrade this side")
+    body = reader[1]
+    return MESSAGES[kind].from_body(Reader(body.json_list(), kind, MessageError))
+
+
+def _inflated(data: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        text = inflater.decompress(data, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise MessageError(f"message is not readable zlib: {error}") from error
+    if len(text) > MAX_BODY_BYTES:
+        raise MessageError(f"message inflates to more than {MAX_BODY_BYTES} bytes")
+    if not inflater.eof:
+        raise MessageError("message is cut off")
+    return text
+
+
+def _parsed(text: bytes) -> object:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"message is not readable JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,59 @@
+"""Model packages: manifest, files, reference and golden vectors."""
+
+from edge_contract.package.digests import canonical_json, digest_of, short
+from edge_contract.package.golden import Golden, GoldenTensor
+from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
+from edge_contract.package.manifest import (
+    MANIFEST_NAME,
+    Artifact,
+    ArtifactRole,
+    Evidence,
+    Manifest,
+)
+from edge_contract.package.observation import Layout, Source, count_rows, layout_of
+from edge_contract.package.package import PACKAGE_SUFFIX, Package, verify_artifact
+from edge_contract.package.reference import (
+    FEW_ROWS,
+    LATENCY,
+    PREDICTION,
+    Calibration,
+    Reference,
+    Role,
+    feature_subject,
+    prediction_columns,
+    profile_specs,
+)
+
+__all__ = [
+    "FEW_ROWS",
+    "LATENCY",
+    "MANIFEST_NAME",
+    "PACKAGE_SUFFIX",
+    "PREDICTION",
+    "Artifact",
+    "ArtifactRole",
+    "Calibration",
+    "Evidence",
+    "Feature",
+    "Golden",
+    "GoldenTensor",
+    "Layout",
+    "Manifest",
+    "OutputRole",
+    "OutputSpec",
+    "Package",
+    "Reference",
+    "Role",
+    "Source",
+    "Task",
+    "TensorSpec",
+    "canonical_json",
+    "count_rows",
+    "digest_of",
+    "feature_subject",
+    "layout_of",
+    "prediction_columns",
+    "profile_specs",
+    "short",
+    "verify_artifact",
+]

@@ -1,0 +1,108 @@
+"""Observed rows: how a prediction is laid out as numbers, and which of them each statistic counts.
+
+Devices keep one float32 row per prediction and count whole blocks of rows later. A layout says
+where in the row the numbers of each profile column stand, so that the kernels (pure Python here,
+numpy on devices, JavaScript in browsers) need to know nothing else.
+
+=========  ===========================================================================
+role       row
+=========  ===========================================================================
+primary    one number per feature, class, score, latency in us
+shadow     class, score, latency in us, serving model's class, serving model's score
+labels     predicted class, true class, score; of a regression: predicted - true value
+=========  ===========================================================================
+
+The *class* is the index of the predicted class, NaN if the task has none; the *score* is that
+class's probability, or the predicted number of a regression. The latency stands in the first row of
+a call, the others hold NaN, which latency statistics skip.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from edge_contract.errors import PackageError
+from edge_contract.package.interface import Task
+from edge_contract.package.manifest import Manifest
+from edge_contract.package.reference import LATENCY, PREDICTION, Role, feature_subject
+from edge_contract.stats.profile import Profile, ProfileSpec
+
+__all__ = ["Layout", "Source", "count_rows", "layout_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a profile column finds its numbers.
+
+    Attributes:
+        positions: Places in the row, as many as the statistic's arity.
+        skips_nan: Whether a row without a number is no observation at all.
+    """
+
+    positions: tuple[int, ...]
+    skips_nan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The row of one role of one package.
+
+    Attributes:
+        width: Numbers in a row.
+        sources: One per column of the role's profile spec.
+    """
+
+    width: int
+    sources: tuple[Source, ...]
+
+
+def layout_of(role: str, manifest: Manifest, spec: ProfileSpec) -> Layout:
+    """Return the layout of a role's rows.
+
+    Raises:
+        PackageError: The spec counts a subject that the manifest does not have.
+    """
+    places, width = _places(role, manifest)
+    sources: list[Source] = []
+    for column in spec.columns:
+        positions = places.get(column.subject)
+        if positions is None or len(positions) < column.spec.arity:
+            raise PackageError(
+                f"package {manifest.reference} counts {column.subject!r} as {column.spec.kind!r}, "
+                "which its model does not give; convert it again"
+            )
+        sources.append(Source(positions[-column.spec.arity :], column.subject == LATENCY))
+    return Layout(width, tuple(sources))
+
+
+def count_rows(spec: ProfileSpec, layout: Layout, rows: Iterable[Sequence[float]]) -> Profile:
+    """Return the profile of rows, counted one by one; the reference for every faster kernel."""
+    profile = spec.empty()
+    for row in rows:
+        for index, source in enumerate(layout.sources):
+            values = [row[position] for position in source.positions]
+            if not (source.skips_nan and math.isnan(values[0])):
+                profile.observe(index, values)
+    return profile
+
+
+def _places(role: str, manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], int]:
+    """Return the positions of each subject, and the width of the row.
+
+    A statistic of one number takes the last position: of a prediction that is the score.
+    """
+    match role:
+        case Role.PRIMARY:
+            size = len(manifest.features)
+            places: dict[str, tuple[int, ...]] = {
+                feature_subject(feature.name): (index,)
+                for index, feature in enumerate(manifest.features)
+            }
+            places |= {PREDICTION: (size, size + 1), LATENCY: (size + 2,)}
+            return places, size + 3
+        case Role.SHADOW:
+            return {PREDICTION: (0, 1), LATENCY: (2,), "agreement": (3, 4, 0, 1)}, 5
+        case _ if manifest.task is Task.REGRESSION:
+            return {"error": (0,)}, 1
+        case _:
+            return {"labels": (0, 1, 2)}, 3

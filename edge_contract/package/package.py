@@ -1,0 +1,143 @@
+"""A model package in memory, checked against its manifest, and its one-file form.
+
+The one-file form, ``NAME-VERSION.modelpkg``, is a zip whose members are stored, not compressed: an
+ONNX model hardly compresses, and stored members can be read in place.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from edge_contract.errors import PackageError
+from edge_contract.package.digests import digest_of, short
+from edge_contract.package.golden import Golden
+from edge_contract.package.manifest import (
+    MANIFEST_NAME,
+    MAX_MANIFEST_BYTES,
+    Artifact,
+    ArtifactRole,
+    Manifest,
+)
+from edge_contract.package.reference import Reference
+
+__all__ = ["PACKAGE_SUFFIX", "Package", "verify_artifact"]
+
+PACKAGE_SUFFIX: Final = ".modelpkg"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A manifest and the files that it lists, all of them verified.
+
+    Attributes:
+        manifest: The parsed manifest.
+        manifest_bytes: The manifest as it came; its digest names the package.
+        files: Content by path, without the manifest.
+    """
+
+    manifest: Manifest
+    manifest_bytes: bytes
+    files: Mapping[str, bytes]
+
+    @classmethod
+    def verified(cls, manifest_bytes: bytes, files: Mapping[str, bytes]) -> Self:
+        """Return a package if every file is there and is the one that the manifest names.
+
+        Raises:
+            PackageError: The manifest is wrong; a file is missing, extra or differs.
+        """
+        manifest = Manifest.from_bytes(manifest_bytes)
+        listed = {artifact.path: artifact for artifact in manifest.artifacts}
+        for path in files:
+            if path not in listed:
+                raise PackageError(
+                    f"package {manifest.reference} holds {path!r}, which its manifest does not list"
+                )
+        for path, artifact in listed.items():
+            if path not in files:
+                raise PackageError(
+                    f"package {manifest.reference} lacks {path!r}, which its manifest lists; "
+                    "fetch it again"
+                )
+            verify_artifact(artifact, files[path], package=manifest.reference)
+        return cls(manifest, manifest_bytes, dict(files))
+
+    @classmethod
+    def from_archive(cls, data: bytes) -> Self:
+        """Read the one-file form.
+
+        Raises:
+            PackageError: It is no zip, damaged, has folders, or does not fit its manifest.
+        """
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                contents = _members(archive)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+            raise PackageError(f"not a readable model package: {error}") from error
+        manifest_bytes = contents.pop(MANIFEST_NAME, None)
+        if manifest_bytes is None:
+            raise PackageError(f"not a model package: it holds no {MANIFEST_NAME}")
+        return cls.verified(manifest_bytes, contents)
+
+    def to_archive(self) -> bytes:
+        """Return the one-file form; the same package always gives the same bytes."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo(MANIFEST_NAME), self.manifest_bytes)
+            for path in sorted(self.files):
+                archive.writestr(zipfile.ZipInfo(path), self.files[path])
+        return buffer.getvalue()
+
+    @property
+    def digest(self) -> str:
+        """The package's content address."""
+        return digest_of(self.manifest_bytes)
+
+    @property
+    def file_name(self) -> str:
+        """How the one-file form is called."""
+        return f"{self.manifest.name}-{self.manifest.version}{PACKAGE_SUFFIX}"
+
+    def model(self, *, variant: str = "") -> bytes:
+        """Return the ONNX model; raises ``PackageError`` if there is none of that variant."""
+        return self.files[self.manifest.artifact(ArtifactRole.MODEL, variant=variant).path]
+
+    def reference(self) -> Reference:
+        """Return the parsed reference; raises ``PackageError`` if it is missing or wrong."""
+        return Reference.from_bytes(self.files[self.manifest.artifact(ArtifactRole.REFERENCE).path])
+
+    def golden(self) -> Golden:
+        """Return the golden vectors; raises ``PackageError`` if they are missing or wrong."""
+        return Golden.from_bytes(self.files[self.manifest.artifact(ArtifactRole.GOLDEN).path])
+
+
+def verify_artifact(artifact: Artifact, data: bytes, *, package: str) -> None:
+    """Raise ``PackageError`` unless ``data`` is the file that ``artifact`` describes."""
+    if len(data) != artifact.size:
+        raise PackageError(
+            f"package {package}: {artifact.path!r} has {len(data)} bytes, its manifest says "
+            f"{artifact.size}: it is damaged; fetch it again"
+        )
+    found = digest_of(data)
+    if found != artifact.digest:
+        raise PackageError(
+            f"package {package}: {artifact.path!r} has digest {short(found)}..., its manifest says "
+            f"{short(artifact.digest)}...: it is damaged or was tampered with; fetch it again"
+        )
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
+    for info in archive.infolist():
+        if info.compress_type != zipfile.ZIP_STORED:  # so that nothing can inflate
+            raise PackageError(f"{info.filename!r} is compressed; packages store their files as is")
+        if info.filename in contents:
+            raise PackageError(f"not a model package: {info.filename!r} is in it twice")
+        if info.filename == MANIFEST_NAME and info.file_size > MAX_MANIFEST_BYTES:
+            raise PackageError(f"{MANIFEST_NAME} has {info.file_size} bytes, too many")
+        if "/" in info.filename or "\\" in info.filename:
+            raise PackageError(f"not a model package: {info.filename!r} is in a folder")
+        contents[info.filename] = archive.read(info)
+    return contents

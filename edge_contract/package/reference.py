@@ -1,0 +1,175 @@
+"""The reference: what the model's inputs and predictions looked like when it was made.
+
+Stands in the package as ``reference.json``. It is a :class:`Profile` like any window's, so that
+live and reference statistics are compared without translation; its columns also say how devices
+must count (see :func:`profile_specs`).
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Final, Self
+
+from edge_contract.errors import MessageError, PackageError
+from edge_contract.package.digests import canonical_json
+from edge_contract.package.interface import Task
+from edge_contract.package.manifest import Manifest
+from edge_contract.reading import Reader
+from edge_contract.stats.agreement import AgreementSpec
+from edge_contract.stats.labels import LabelsSpec
+from edge_contract.stats.moments import MomentsSpec
+from edge_contract.stats.probabilities import BINS, ProbabilitiesSpec
+from edge_contract.stats.profile import (
+    Column,
+    Profile,
+    ProfileSpec,
+    state_from_json,
+    state_to_json,
+)
+from edge_contract.stats.sketch import SketchSpec
+
+__all__ = [
+    "FEW_ROWS",
+    "LATENCY",
+    "PREDICTION",
+    "Calibration",
+    "Reference",
+    "Role",
+    "feature_subject",
+    "profile_specs",
+]
+
+FEW_ROWS: Final = 5_000
+"""Below so many reference rows alarms need larger changes; converting warns."""
+
+PREDICTION: Final = "prediction"
+LATENCY: Final = "latency_us"
+_AGREEMENT: Final = "agreement"
+_LABELS: Final = "labels"
+_ERROR: Final = "error"
+
+
+class Role:
+    """In which role a package saw the rows of a window."""
+
+    PRIMARY: Final = "primary"  # its predictions were served
+    SHADOW: Final = "shadow"  # its predictions were compared and thrown away
+    LABELS: Final = "labels"  # truths that arrived for its predictions
+    ALL: Final = (PRIMARY, SHADOW, LABELS)
+
+
+def feature_subject(name: str) -> str:
+    """Return the subject under which a feature's statistics stand."""
+    return f"feature:{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How often predictions with a given probability were right, on held-out rows.
+
+    Attributes:
+        rows: Per predicted class and bin of :class:`ProbabilitiesSpec`, labelled rows.
+        correct: Of those, the ones that were predicted right.
+    """
+
+    rows: tuple[tuple[int, ...], ...] = ()
+    correct: tuple[tuple[int, ...], ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there were labels at all."""
+        return any(any(bins) for bins in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Statistics of the rows that the author gave when converting.
+
+    Attributes:
+        rows: How many rows.
+        profile: Their features and predictions; its spec is the primary role's.
+        calibration: Empty if the author gave no labels or the task has no probabilities.
+        variance_inflation: Tau: by how much windows of neighbouring rows vary more than
+            independent rows would; 1 if rows came in random order. Alarms are slowed by it.
+    """
+
+    rows: int
+    profile: Profile
+    calibration: Calibration = Calibration()
+    variance_inflation: float = 1.0
+
+    def to_bytes(self) -> bytes:
+        """Return ``reference.json``."""
+        return canonical_json(
+            {
+                "rows": self.rows,
+                "variance_inflation": self.variance_inflation,
+                "columns": self.profile.spec.to_json(),
+                "state": state_to_json(self.profile.to_state()),
+                "calibration": {
+                    "rows": [list(bins) for bins in self.calibration.rows],
+                    "correct": [list(bins) for bins in self.calibration.correct],
+                },
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read ``reference.json``.
+
+        Raises:
+            PackageError: It is no JSON, or a part breaks its invariants.
+        """
+        try:
+            reader = Reader(json.loads(data), "reference", PackageError)
+            spec = ProfileSpec.from_json(reader["columns"].items())
+            profile = spec.decode(state_from_json(reader["state"]))
+        except (MessageError, ValueError, RecursionError) as error:
+            raise PackageError(f"reference is not readable: {error}") from error
+        return cls(
+            rows=reader["rows"].integer(low=0),
+            profile=profile,
+            calibration=Calibration(
+                _bin_table(reader["calibration"]["rows"]),
+                _bin_table(reader["calibration"]["correct"]),
+            ),
+            variance_inflation=reader["variance_inflation"].number(low=1.0, high=1e6),
+        )
+
+
+def profile_specs(manifest: Manifest, reference: Reference) -> dict[str, ProfileSpec]:
+    """Return what devices count, by :class:`Role`; both sides of the wire use this function."""
+    primary = reference.profile.spec
+    prediction = tuple(column for column in primary.columns if column.subject == PREDICTION)
+    latency = tuple(column for column in primary.columns if column.subject == LATENCY)
+    agreement = Column(_AGREEMENT, AgreementSpec(len(manifest.classes)))
+    return {
+        Role.PRIMARY: primary,
+        Role.SHADOW: ProfileSpec((*prediction, *latency, agreement)),
+        Role.LABELS: ProfileSpec(_label_columns(manifest)),
+    }
+
+
+def prediction_columns(manifest: Manifest) -> tuple[Column, ...]:
+    """Return how a model's predictions are counted."""
+    if manifest.task in (Task.BINARY, Task.MULTICLASS):
+        spec = ProbabilitiesSpec.for_classes(
+            max(len(manifest.classes), 1), threshold=manifest.threshold
+        )
+        return (Column(PREDICTION, spec),)
+    if manifest.task is Task.REGRESSION:
+        return (Column(PREDICTION, SketchSpec()), Column(PREDICTION, MomentsSpec()))
+    return ()
+
+
+def _label_columns(manifest: Manifest) -> tuple[Column, ...]:
+    if manifest.task in (Task.BINARY, Task.MULTICLASS):
+        return (Column(_LABELS, LabelsSpec(max(len(manifest.classes), 1))),)
+    if manifest.task is Task.REGRESSION:
+        return (Column(_ERROR, SketchSpec()), Column(_ERROR, MomentsSpec()))
+    return ()
+
+
+def _bin_table(reader: Reader) -> tuple[tuple[int, ...], ...]:
+    rows = tuple(tuple(item.integers(max_length=BINS)) for item in reader.items())
+    if any(len(bins) != BINS for bins in rows):
+        raise reader.refused(f"{BINS} counts per class")
+    return rows

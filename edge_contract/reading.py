@@ -1,0 +1,153 @@
+"""Reads untrusted JSON values field by field, with errors that name the place.
+
+Packages and messages come from outside. A :class:`Reader` walks such a value and raises the error
+class it was given as soon as a field is missing or is not what was asked for::
+
+    reader = Reader(json.loads(data), "manifest", PackageError)
+    name = reader["name"].text(max_length=64)
+    sizes = [item.integer(low=0) for item in reader["sizes"].items()]
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+from edge_contract.errors import PeerError
+
+__all__ = ["JsonObject", "JsonValue", "Reader"]
+
+JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | JsonObject | None"
+JsonObject: TypeAlias = "Mapping[str, JsonValue]"
+
+_MAX_INTEGER: Final = 2**53 - 1  # the largest that JavaScript reads exactly
+
+
+class Reader:
+    """One JSON value, where it stands, and the error to raise when it is not as expected.
+
+    Args:
+        value: What ``json.loads`` gave.
+        where: Path to the value, for people: ``manifest.inputs[0].name``.
+        error: Raised by every method whose expectation fails.
+    """
+
+    __slots__ = ("_error", "_value", "_where")
+
+    def __init__(self, value: object, where: str, error: type[PeerError]) -> None:
+        self._value = value
+        self._where = where
+        self._error = error
+
+    def __getitem__(self, key: str | int) -> "Reader":
+        """Return the field of an object or the item of a list; it must be there."""
+        found = self.get(key)
+        if found is None:
+            raise self._error(f"{self._path(key)} is missing")
+        return found
+
+    def get(self, key: str | int) -> "Reader | None":
+        """Return a field or item, or ``None`` where there is none."""
+        match self._value, key:
+            case dict() as fields, str():
+                if key not in fields:
+                    return None
+                return Reader(fields[key], self._path(key), self._error)
+            case list() as items, int():
+                if not 0 <= key < len(items):
+                    return None
+                return Reader(items[key], self._path(key), self._error)
+            case _:
+                raise self.refused("an object" if isinstance(key, str) else "a list")
+
+    @property
+    def is_null(self) -> bool:
+        """Whether the value is JSON's null."""
+        return self._value is None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the value is a string."""
+        return isinstance(self._value, str)
+
+    def text(self, *, pattern: str | None = None, max_length: int = 4096) -> str:
+        """Return a string of bounded length that matches ``pattern`` wholly, if one is given."""
+        if not isinstance(self._value, str) or len(self._value) > max_length:
+            raise self.refused(f"text of at most {max_length} characters")
+        if pattern is not None and re.fullmatch(pattern, self._value) is None:
+            raise self.refused(f"text that matches {pattern}")
+        return self._value
+
+    def integer(self, *, low: int = -_MAX_INTEGER, high: int = _MAX_INTEGER) -> int:
+        """Return a whole number from ``low`` to ``high``."""
+        if type(self._value) is not int or not low <= self._value <= high:
+            raise self.refused(f"a whole number from {low} to {high}")
+        return self._value
+
+    def number(self, *, low: float = -math.inf, high: float = math.inf) -> float:
+        """Return a finite number from ``low`` to ``high``."""
+        value = self._value
+        if type(value) is int and abs(value) <= _MAX_INTEGER:
+            value = float(value)
+        if not isinstance(value, float) or not math.isfinite(value) or not low <= value <= high:
+            raise self.refused(f"a finite number from {low} to {high}")
+        return value
+
+    def flag(self) -> bool:
+        """Return true or false."""
+        if not isinstance(self._value, bool):
+            raise self.refused("true or false")
+        return self._value
+
+    def items(self, *, max_length: int = 1_000_000) -> "list[Reader]":
+        """Return the items of a list of bounded length."""
+        if not isinstance(self._value, list) or len(self._value) > max_length:
+            raise self.refused(f"a list of at most {max_length} items")
+        return [
+            Reader(item, f"{self._where}[{index}]", self._error)
+            for index, item in enumerate(self._value)
+        ]
+
+    def integers(self, *, low: int = 0, max_length: int = 1_000_000) -> list[int]:
+        """Return a list of whole numbers of at least ``low``; quicker than one reader each."""
+        value = self._value
+        if (
+            not isinstance(value, list)
+            or len(value) > max_length
+            or not all(type(item) is int and low <= item <= _MAX_INTEGER for item in value)
+        ):
+            raise self.refused(
+                f"a list of at most {max_length} whole numbers from {low} to {_MAX_INTEGER}"
+            )
+        return value
+
+    def fields(self, *, max_length: int = 10_000) -> "dict[str, Reader]":
+        """Return the fields of an object by name."""
+        if not isinstance(self._value, dict) or len(self._value) > max_length:
+            raise self.refused(f"an object of at most {max_length} fields")
+        return {
+            str(key): Reader(value, self._path(str(key)), self._error)
+            for key, value in self._value.items()
+        }
+
+    def json_object(self) -> JsonObject:
+        """Return an object as it stands, for free-form parts that only people read."""
+        if not isinstance(self._value, dict):
+            raise self.refused("an object")
+        return self._value
+
+    def json_list(self) -> list[JsonValue]:
+        """Return a list as it stands; whoever asked checks what is in it."""
+        if not isinstance(self._value, list):
+            raise self.refused("a list")
+        return self._value
+
+    def refused(self, expected: str) -> PeerError:
+        """Return the error that says what stands here and what was expected."""
+        shown = repr(self._value)
+        if len(shown) > 80:
+            shown = f"{shown[:77]}..."
+        return self._error(f"{self._where} is {shown}, expected {expected}")
+
+    def _path(self, key: str | int) -> str:
+        return f"{self._where}.{key}" if isinstance(key, str) else f"{self._where}[{key}]"

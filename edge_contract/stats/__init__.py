@@ -1,0 +1,39 @@
+"""Mergeable statistics. Importing this package lists every kind in ``SPECS``."""
+
+from edge_contract.stats.agreement import Agreement, AgreementSpec
+from edge_contract.stats.base import SPECS, Spec, State, Statistic, register, spec_from_json
+from edge_contract.stats.categories import Categories, CategoriesSpec
+from edge_contract.stats.labels import CalibrationBin, Labels, LabelsSpec
+from edge_contract.stats.moments import Moments, MomentsSpec
+from edge_contract.stats.probabilities import BINS, Probabilities, ProbabilitiesSpec
+from edge_contract.stats.profile import Column, Profile, ProfileSpec, ProfileState
+from edge_contract.stats.sketch import CENTRED, FLOAT_BITS, Sketch, SketchSpec
+
+__all__ = [
+    "BINS",
+    "CENTRED",
+    "FLOAT_BITS",
+    "SPECS",
+    "Agreement",
+    "AgreementSpec",
+    "CalibrationBin",
+    "Categories",
+    "CategoriesSpec",
+    "Column",
+    "Labels",
+    "LabelsSpec",
+    "Moments",
+    "MomentsSpec",
+    "Probabilities",
+    "ProbabilitiesSpec",
+    "Profile",
+    "ProfileSpec",
+    "ProfileState",
+    "Sketch",
+    "SketchSpec",
+    "Spec",
+    "State",
+    "Statistic",
+    "register",
+    "spec_from_json",
+]

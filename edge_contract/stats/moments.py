@@ -1,0 +1,126 @@
+"""Count, mean, variance and range of a number, mergeable across devices."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+from edge_contract.reading import JsonObject, Reader
+from edge_contract.stats.base import State, register, state_reader
+from edge_contract.stats.float32 import MAX_FLOAT32
+
+__all__ = ["Moments", "MomentsSpec"]
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class MomentsSpec:
+    """Moments need no parameters."""
+
+    kind: ClassVar[str] = "moments"
+    arity: ClassVar[int] = 1
+
+    def empty(self) -> "Moments":
+        """Return moments of nothing."""
+        return Moments()
+
+    def decode(self, state: object) -> "Moments":
+        """Rebuild moments; raises ``MessageError`` for numbers that no stream can have."""
+        reader = state_reader(state, self.kind)
+        moments = Moments(
+            nonfinite=reader[1].integer(low=0),
+            finite=reader[0].integer(low=0),
+            mean=reader[2].number(low=-MAX_FLOAT32, high=MAX_FLOAT32),
+            m2=reader[3].number(low=0.0),
+            low=reader[4].number(low=-MAX_FLOAT32, high=MAX_FLOAT32),
+            high=reader[5].number(low=-MAX_FLOAT32, high=MAX_FLOAT32),
+        )
+        if moments.low > moments.high:
+            raise reader.refused("a lowest value that is not above the highest")
+        return moments
+
+    def to_json(self) -> JsonObject:
+        """Return no parameters."""
+        return {}
+
+    @classmethod
+    def from_json(cls, reader: Reader) -> Self:
+        """Read no parameters."""
+        return cls()
+
+    @classmethod
+    def examples(cls) -> Sequence[Self]:
+        """Return the only one."""
+        return (cls(),)
+
+
+@dataclass(slots=True)
+class Moments:
+    """Mean and variance in one pass (Welford), merged by Chan's formula.
+
+    Keeps ``m2``, the sum of squared deviations from the mean, and not the variance: ``m2`` adds up
+    under merging and needs no special case for one observation, the variance does.
+
+    Attributes:
+        finite: Finite observations seen.
+        nonfinite: NaNs, infinities and values too large for a float32; in none of the rest.
+        mean: Mean of the finite ones, in the unit of the observed value; 0.0 while there are none.
+        m2: Sum of squared deviations from the mean, in that unit squared; never negative.
+        low: Smallest finite value; 0.0 while there are none.
+        high: Largest finite value; 0.0 while there are none.
+
+    Merging is exact for the counts and the range; ``mean`` and ``m2`` may differ in their last bits
+    with the order of merging, so never compare them with ``==``.
+    """
+
+    finite: int = 0
+    nonfinite: int = 0
+    mean: float = 0.0
+    m2: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    spec: MomentsSpec = field(default_factory=MomentsSpec)
+
+    @property
+    def count(self) -> int:
+        """Observations seen."""
+        return self.finite + self.nonfinite
+
+    @property
+    def variance(self) -> float:
+        """Sample variance (divisor ``finite - 1``); NaN below two observations, not 0."""
+        return self.m2 / (self.finite - 1) if self.finite > 1 else math.nan
+
+    def observe(self, row: Sequence[float]) -> None:
+        """Add one number; what is not finite only raises ``nonfinite``."""
+        value = float(row[0])
+        if not abs(value) <= MAX_FLOAT32:
+            self.nonfinite += 1
+            return
+        self.low = min(self.low, value) if self.finite else value
+        self.high = max(self.high, value) if self.finite else value
+        self.finite += 1
+        delta = value - self.mean
+        self.mean += delta / self.finite
+        self.m2 += delta * (value - self.mean)
+
+    def merged(self, other: Self) -> Self:
+        """Return the moments of both streams; neither operand changes."""
+        nonfinite = self.nonfinite + other.nonfinite
+        if not self.finite or not other.finite:  # an idle side has no mean and no range
+            some = self if self.finite else other
+            return type(self)(some.finite, nonfinite, some.mean, some.m2, some.low, some.high)
+        finite = self.finite + other.finite
+        delta = other.mean - self.mean
+        return type(self)(
+            finite=finite,
+            nonfinite=nonfinite,
+            mean=self.mean + delta * (other.finite / finite),
+            m2=self.m2 + other.m2 + delta * delta * (self.finite * other.finite / finite),
+            low=min(self.low, other.low),
+            high=max(self.high, other.high),
+        )
+
+    def to_state(self) -> State:
+        """Return ``[finite, nonfinite, mean, m2, low, high]``."""
+        return [self.finite, self.nonfinite, self.mean, self.m2, self.low, self.high]

@@ -1,0 +1,154 @@
+"""Histogram of the predicted probability, per predicted class.
+
+From it and the reference's calibration the cloud estimates accuracy, precision, recall and F1
+without labels (confidence-based performance estimation, CBPE, as NannyML describes it).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Self
+
+from edge_contract.errors import UsageError
+from edge_contract.reading import JsonObject, Reader
+from edge_contract.stats.base import State, register, require_same_spec, state_reader
+from edge_contract.stats.sparse import added, read_sparse, sparse_state
+
+__all__ = ["BINS", "Probabilities", "ProbabilitiesSpec"]
+
+BINS: Final = 64
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class ProbabilitiesSpec:
+    """Where the 64 bins of each class lie.
+
+    The bins of class ``k`` span ``lows[k]`` to 1: the range that the probability of a predicted
+    class can have. A decision threshold is therefore always a bin edge.
+
+    Attributes:
+        lows: Per class, the smallest probability with which it is predicted; 0 to below 1.
+    """
+
+    kind: ClassVar[str] = "probabilities"
+    arity: ClassVar[int] = 2
+
+    lows: tuple[float, ...] = (0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if not self.lows or not all(0.0 <= low <= 0.999 for low in self.lows):
+            raise UsageError(
+                f"lower ends of probability bins must be from 0 to 0.999, got {self.lows}"
+            )
+
+    @classmethod
+    def for_classes(cls, classes: int, *, threshold: float | None = None) -> Self:
+        """Return the spec of a classifier.
+
+        Args:
+            classes: How many classes it knows, 1 or more.
+            threshold: With two classes, the probability of the second one from which it is
+                predicted; without it, the likelier class is.
+        """
+        if classes == 2 and threshold is not None:
+            return cls((_clamped(1.0 - threshold), _clamped(threshold)))
+        return cls((_clamped(1.0 / classes),) * classes)
+
+    def bin_of(self, predicted: int, probability: float) -> int:
+        """Return the bin, 0 to 63; what lies outside the range is in the outermost bin."""
+        low = self.lows[predicted]
+        return min(max(int((probability - low) * BINS / (1.0 - low)), 0), BINS - 1)
+
+    def middle_of(self, predicted: int, bin_index: int) -> float:
+        """Return the probability in the middle of a bin."""
+        low = self.lows[predicted]
+        return low + (1.0 - low) * (bin_index + 0.5) / BINS
+
+    def empty(self) -> "Probabilities":
+        """Return a histogram of nothing."""
+        return Probabilities(self)
+
+    def decode(self, state: object) -> "Probabilities":
+        """Rebuild a histogram; raises ``MessageError`` for impossible counts or sums."""
+        reader = state_reader(state, self.kind)
+        counts: dict[int, dict[int, int]] = {}
+        sums: dict[int, float] = {}
+        for item in reader[1].items(max_length=len(self.lows)):
+            predicted = item[0].integer(low=0, high=len(self.lows) - 1)
+            counts[predicted] = read_sparse(item[2], low=0, high=BINS - 1)
+            size = sum(counts[predicted].values())
+            sums[predicted] = item[1].number(low=0.0, high=size * 1.0001)
+        return Probabilities(self, invalid=reader[0].integer(low=0), counts=counts, sums=sums)
+
+    def to_json(self) -> JsonObject:
+        """Return the parameters."""
+        return {"lows": list(self.lows)}
+
+    @classmethod
+    def from_json(cls, reader: Reader) -> Self:
+        """Read the parameters."""
+        try:
+            return cls(tuple(item.number() for item in reader["lows"].items()))
+        except UsageError as error:
+            raise reader.refused(str(error)) from error
+
+    @classmethod
+    def examples(cls) -> Sequence[Self]:
+        """Return a binary one with a threshold and one of three classes."""
+        return (cls.for_classes(2, threshold=0.3), cls.for_classes(3))
+
+
+@dataclass(slots=True)
+class Probabilities:
+    """Counts of (predicted class, probability of that class).
+
+    Attributes:
+        spec: The bins.
+        invalid: Predictions whose class is unknown or whose probability is not in 0 to 1.
+        counts: Per predicted class, predictions by bin.
+        sums: Per predicted class, the sum of the probabilities.
+    """
+
+    spec: ProbabilitiesSpec
+    invalid: int = 0
+    counts: dict[int, dict[int, int]] = field(default_factory=dict)
+    sums: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Predictions seen, invalid ones included."""
+        return self.invalid + sum(sum(bins.values()) for bins in self.counts.values())
+
+    def observe(self, row: Sequence[float]) -> None:
+        """Add one (predicted class, probability); rounding errors above 1 are forgiven."""
+        predicted, probability = row
+        if not 0 <= predicted < len(self.spec.lows) or not 0.0 <= probability <= 1.0001:
+            self.invalid += 1
+            return
+        index = int(predicted)
+        bins = self.counts.setdefault(index, {})
+        bin_index = self.spec.bin_of(index, probability)
+        bins[bin_index] = bins.get(bin_index, 0) + 1
+        self.sums[index] = self.sums.get(index, 0.0) + probability
+
+    def merged(self, other: Self) -> Self:
+        """Return the histogram of both streams."""
+        require_same_spec(self.spec, other.spec)
+        classes = sorted(self.counts.keys() | other.counts.keys())
+        return type(self)(
+            self.spec,
+            invalid=self.invalid + other.invalid,
+            counts={k: added(self.counts.get(k, {}), other.counts.get(k, {})) for k in classes},
+            sums={k: self.sums.get(k, 0.0) + other.sums.get(k, 0.0) for k in classes},
+        )
+
+    def to_state(self) -> State:
+        """Return ``[invalid, [[class, sum, [gaps, counts]], ...]]``."""
+        return [
+            self.invalid,
+            [[k, self.sums[k], sparse_state(self.counts[k])] for k in sorted(self.counts)],
+        ]
+
+
+def _clamped(low: float) -> float:
+    return min(max(low, 0.0), 0.999)

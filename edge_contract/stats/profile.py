@@ -1,0 +1,145 @@
+"""A profile: the statistics of one window, column by column."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self, TypeAlias
+
+from edge_contract.errors import MessageError, UsageError
+from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.stats.base import Spec, State, Statistic, spec_from_json
+
+__all__ = ["Column", "Profile", "ProfileSpec", "ProfileState", "state_from_json", "state_to_json"]
+
+ProfileState: TypeAlias = "Mapping[int, State]"
+"""States of the columns that have seen anything, by column index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One statistic of one subject.
+
+    Attributes:
+        subject: What is observed: ``feature:NAME``, ``prediction``, ``latency_us``, ``labels``.
+        spec: Which statistic of it.
+    """
+
+    subject: str
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSpec:
+    """Which statistics a window has, in an order that both sides know from the package."""
+
+    columns: tuple[Column, ...] = ()
+
+    def empty(self) -> "Profile":
+        """Return the profile of an idle window."""
+        return Profile(self, {})
+
+    def decode(self, state: Mapping[int, object]) -> "Profile":
+        """Rebuild a profile from :meth:`Profile.to_state`.
+
+        Raises:
+            MessageError: A column is unknown, or its state breaks an invariant.
+        """
+        statistics: dict[int, Statistic] = {}
+        for index, column_state in state.items():
+            if not 0 <= index < len(self.columns):
+                raise MessageError(
+                    f"profile has statistics of column {index}, "
+                    f"but the package has {len(self.columns)} columns"
+                )
+            statistics[index] = self.columns[index].spec.decode(column_state)
+        return Profile(self, statistics)
+
+    def indices(self, subject: str) -> dict[str, int]:
+        """Return the columns of a subject: index by kind of statistic."""
+        return {
+            column.spec.kind: index
+            for index, column in enumerate(self.columns)
+            if column.subject == subject
+        }
+
+    def to_json(self) -> list[JsonObject]:
+        """Return the columns for a package."""
+        return [
+            {"subject": column.subject, "kind": column.spec.kind, **column.spec.to_json()}
+            for column in self.columns
+        ]
+
+    @classmethod
+    def from_json(cls, items: Iterable[Reader]) -> Self:
+        """Read the columns of a package; raises ``PackageError`` for an unknown kind."""
+        return cls(
+            tuple(
+                Column(item["subject"].text(max_length=300), spec_from_json(item)) for item in items
+            )
+        )
+
+
+class Profile:
+    """Statistics of one window; columns that saw nothing take no room.
+
+    Obeys the laws of :class:`edge_contract.stats.base.Statistic` column by column.
+    """
+
+    __slots__ = ("_statistics", "spec")
+
+    def __init__(self, spec: ProfileSpec, statistics: Mapping[int, Statistic]) -> None:
+        self.spec = spec
+        self._statistics = dict(statistics)
+
+    def __len__(self) -> int:
+        """Columns that have seen anything."""
+        return len(self._statistics)
+
+    def __getitem__(self, index: int) -> Statistic:
+        """The statistic of a column; an empty one if it has seen nothing."""
+        found = self._statistics.get(index)
+        return self.spec.columns[index].spec.empty() if found is None else found
+
+    def find(self, subject: str, kind: str) -> Statistic | None:
+        """Return the statistic of a subject, or ``None`` if the package has no such column."""
+        index = self.spec.indices(subject).get(kind)
+        return None if index is None else self[index]
+
+    def observe(self, index: int, row: Sequence[float]) -> None:
+        """Add one observation to one column."""
+        if index not in self._statistics:
+            self._statistics[index] = self.spec.columns[index].spec.empty()
+        self._statistics[index].observe(row)
+
+    def merged(self, other: "Profile") -> "Profile":
+        """Return the profile of both windows.
+
+        Raises:
+            UsageError: The profiles belong to different packages.
+        """
+        if self.spec is not other.spec and self.spec != other.spec:
+            raise UsageError("cannot merge profiles of different packages")
+        statistics = dict(self._statistics)
+        for index, statistic in other._statistics.items():
+            mine = statistics.get(index)
+            statistics[index] = statistic if mine is None else mine.merged(statistic)
+        return Profile(self.spec, statistics)
+
+    def to_state(self) -> ProfileState:
+        """Return the states of the columns that have seen anything."""
+        return {index: self._statistics[index].to_state() for index in sorted(self._statistics)}
+
+
+def state_from_json(reader: Reader) -> dict[int, JsonValue]:
+    """Read ``[[column, state], ...]`` without looking into the states."""
+    state: dict[int, JsonValue] = {}
+    for item in reader.items():
+        pair = item.json_list()
+        if len(pair) != 2:
+            raise item.refused("a pair of column and state")
+        state[item[0].integer(low=0, high=1_000_000)] = pair[1]
+    return state
+
+
+def state_to_json(state: "Mapping[int, JsonValue | State]") -> "list[list[JsonValue | State]]":
+    """Return ``[[column, state], ...]`` in rising order of the columns."""
+    return [[index, state[index]] for index in sorted(state)]
