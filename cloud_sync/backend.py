@@ -1,0 +1,277 @@
+"""What the API may ask of the cloud: questions answered with views, and orders.
+
+Views are plain data for people and programs: they turn into JSON as they stand. Times are Unix
+seconds, fractions go from 0 to 1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from edge_contract.reading import JsonObject, JsonValue
+
+__all__ = [
+    "AlarmView",
+    "CloudBackend",
+    "CommandView",
+    "DeviceView",
+    "FeatureView",
+    "ModelView",
+    "RolloutEventView",
+    "RolloutOrder",
+    "RolloutView",
+    "StageView",
+    "SummaryView",
+    "VersionView",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryView:
+    """The fleet in numbers, all since the data folder was made."""
+
+    fleet: str
+    devices: int
+    online: int
+    rows_merged: int
+    calls_merged: int
+    failures_merged: int
+    batches_merged: int
+    batches_repeated: int
+    messages_refused: int
+    open_alarms: int
+    running_rollouts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device: ``models`` holds what it reports by model name, ``desired`` what it was sent."""
+
+    name: str
+    status: str
+    boot: int
+    boots: int
+    last_seen_unix_s: float
+    desired_generation: int
+    reported_generation: int
+    rows_merged: int
+    models: JsonObject
+    desired: JsonObject
+    tags: Mapping[str, str]
+    facts: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """A model and its versions, newest first; ``stable`` is what the fleet runs by default."""
+
+    name: str
+    stable: str
+    versions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureView:
+    """Drift of one feature or of the prediction: distances are shown, evidence decides.
+
+    ``evidence`` is the e-detector's statistic over its threshold: 1 or more is an alarm. The two
+    histograms share ``edges``; their entries are fractions.
+    """
+
+    subject: str
+    drifted: bool
+    evidence: float
+    ks: float
+    psi: float
+    missing_fraction: float
+    reference_missing_fraction: float
+    edges: Sequence[float] = ()
+    reference_histogram: Sequence[float] = ()
+    live_histogram: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """A model version with what the fleet saw of it.
+
+    ``estimated`` is the quality estimated without labels, ``labelled`` the one measured with them;
+    both by metric, empty where unknown.
+    """
+
+    name: str
+    version: str
+    digest: str
+    pushed_unix_s: float
+    task: str
+    size: int
+    stable: bool
+    devices: int
+    rows: int
+    manifest: JsonObject
+    features: Sequence[FeatureView] = ()
+    estimated: JsonObject = field(default_factory=dict)
+    labelled: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """Something drifted; ``devices`` are the ones that cause it, worst first."""
+
+    alarm_id: str
+    model: str
+    version: str
+    kind: str
+    raised_unix_s: float
+    sentence: str
+    features: Sequence[str]
+    devices: Sequence[str]
+    evidence: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """A stage of a rollout: ``state`` is waiting, dispatching, soaking, analysing or an outcome."""
+
+    name: str
+    fraction: float
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutEventView:
+    """One line of a rollout's history, with the evidence behind it."""
+
+    at_unix_s: float
+    sentence: str
+    evidence: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutView:
+    """A rollout: where it stands, whom it reached and why."""
+
+    rollout_id: str
+    model: str
+    version: str
+    previous: str
+    strategy: str
+    state: str
+    sentence: str
+    started_unix_s: float
+    ended_unix_s: float | None
+    stages: Sequence[StageView]
+    executions: Mapping[str, str]
+    devices_exposed: Sequence[str]
+    events: Sequence[RolloutEventView]
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutOrder:
+    """What to roll out and how; 0 or an empty field takes the strategy's default."""
+
+    model: str
+    version: str
+    strategy: str = "canary"
+    steps: Sequence[float] = ()
+    shadow: bool = True
+    bake_s: float = 0.0
+    max_wait_s: float = 0.0
+    min_rows: int = 0
+    approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandView:
+    """A command and the answers so far, by device."""
+
+    command_id: str
+    name: str
+    arguments: JsonObject
+    created_unix_s: float
+    expires_unix_s: float
+    devices: Sequence[str]
+    results: Mapping[str, JsonObject]
+
+
+class CloudBackend(Protocol):
+    """The cloud behind the API. Thread-safe: the API calls it from any thread.
+
+    Raises, besides what is named: ``UsageError`` for a name that is not there or an order that
+    cannot be carried out, ``UnavailableError`` while the database is out of reach.
+    """
+
+    def summary(self) -> SummaryView:
+        """Return the fleet in numbers."""
+        ...
+
+    def devices(
+        self, *, status: str = "", after: str = "", limit: int = 100
+    ) -> Sequence[DeviceView]:
+        """Return devices by rising name, from the first one past ``after``."""
+        ...
+
+    def device(self, name: str) -> DeviceView:
+        """Return one device."""
+        ...
+
+    def models(self) -> Sequence[ModelView]:
+        """Return all models."""
+        ...
+
+    def version(self, model: str, version: str) -> VersionView:
+        """Return one version with its drift, histograms and quality."""
+        ...
+
+    def push(self, archive: bytes, *, by: str) -> VersionView:
+        """Add a package to the registry; pushing the same one again changes nothing.
+
+        Raises:
+            PackageError: The package is damaged or cannot be used.
+            UsageError: The version exists with other content.
+        """
+        ...
+
+    def blob_path(self, digest: str) -> Path:
+        """Return the file of a blob (a manifest, a model) for downloading."""
+        ...
+
+    def start_rollout(self, order: RolloutOrder, *, by: str) -> RolloutView:
+        """Begin to roll a version out."""
+        ...
+
+    def rollouts(self) -> Sequence[RolloutView]:
+        """Return all rollouts, newest first."""
+        ...
+
+    def rollout(self, rollout_id: str) -> RolloutView:
+        """Return one rollout; ``latest`` names the newest."""
+        ...
+
+    def steer_rollout(self, rollout_id: str, action: str, *, by: str) -> RolloutView:
+        """Do one of pause, resume, abort, rollback, approve."""
+        ...
+
+    def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:
+        """Return alarms, newest first."""
+        ...
+
+    def send_command(
+        self,
+        name: str,
+        arguments: Mapping[str, JsonValue],
+        *,
+        devices: Sequence[str],
+        expires_s: float,
+        by: str,
+    ) -> CommandView:
+        """Send a command to devices, to all of them if ``devices`` is empty."""
+        ...
+
+    def command(self, command_id: str) -> CommandView:
+        """Return a command and its answers."""
+        ...
+
+    def revision(self) -> int:
+        """Return a number that rises whenever anything above changes; pages wait for it."""
+        ...
