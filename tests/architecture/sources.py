@@ -15,7 +15,9 @@ SHIPPED = ("browser", "cloud_sync", "converters", "edge_agent", "edge_contract",
 
 def repository_files() -> list[Path]:
     """Every file that is, or would be, committed; links and deleted files left out."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    # A checkout that belongs to another user, as in some containers, is only read here.
+    git = ["git", "-c", "safe.directory=*"]
+    command = [*git, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     paths = {ROOT / name for name in listing.split("\0") if name}
     return sorted(path for path in paths if path.is_file() and not path.is_symlink())
