@@ -50,7 +50,7 @@ lock: ## pin the newest dependencies, with hashes, in requirements-dev.txt and b
 	    --output-file build/lock/requirements.txt
 	{ echo '# Written by "make lock"; runs on Python 3.11 and later, on every platform.'; \
 	  cat build/lock/requirements.txt; } > requirements-dev.txt
-	cd browser && npm install --package-lock-only --ignore-scripts
+	cd browser && npm update --package-lock-only --ignore-scripts
 
 clean: ## remove .venv, npm packages, builds and caches
 	rm -rf .venv browser/node_modules build dist
