@@ -1,0 +1,153 @@
+"""Effects: what the core asks its shell to do. Data only; a shell carries them out in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from edge_contract.messages import BatchId, Message, TelemetryBatch
+from edge_contract.reading import JsonObject
+
+__all__ = [
+    "CollectWindows",
+    "DeleteBatches",
+    "DeletePackages",
+    "Effect",
+    "FetchPackage",
+    "LoadPackage",
+    "Log",
+    "PublishBatch",
+    "RingMarks",
+    "Route",
+    "SaveBatches",
+    "SaveState",
+    "SendEvent",
+    "UnloadPackage",
+]
+
+RingMarks: TypeAlias = Mapping[str, tuple[int, ...]]
+"""How far each ring has been turned into batches: its counters, by the ring's identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectWindows:
+    """Count all rows observed so far and give them to ``AgentCore.on_windows`` at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveBatches:
+    """Write batches durably, in one transaction with the marks and replacements.
+
+    Answered at once by ``AgentCore.on_saved`` or ``on_save_failed``.
+
+    Attributes:
+        batches: What to keep.
+        marks: Ring positions that the batches cover: after a crash rows before them are not
+            counted again. Empty when they replace others.
+        replaces: Batches to forget in the same transaction.
+    """
+
+    batches: tuple[TelemetryBatch, ...]
+    marks: RingMarks = field(default_factory=dict)
+    replaces: tuple[BatchId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PublishBatch:
+    """Hand the batch to the link; losing it is fine, the outbox sends it again."""
+
+    batch: TelemetryBatch
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBatches:
+    """Remove batches from the durable store; deleting a missing one is no error."""
+
+    batch_ids: tuple[BatchId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendEvent:
+    """Publish on the device's event topic; losing it is fine, reports repeat."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SaveState:
+    """Write the agent's state durably (the journal) before carrying out the next effect."""
+
+    state: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPackage:
+    """Get a package into the local store, resuming what is there; runs beside everything else.
+
+    Answered by ``AgentCore.on_fetched`` or ``on_fetch_failed``.
+    """
+
+    digest: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPackage:
+    """Verify a stored package, make its session, run its golden vectors; beside everything else.
+
+    Answered by ``AgentCore.on_loaded`` or ``on_load_failed``.
+    """
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadPackage:
+    """Drop a session that is no longer routed to."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """From now on calls go here, in one atomic step. All named packages are loaded.
+
+    Attributes:
+        serve: Digest of the package that serves.
+        shadow: Digest of one that sees the same inputs; empty for none.
+        fallback: Digest of one that answers a call on which ``serve`` fails; empty for none.
+    """
+
+    serve: str
+    shadow: str = ""
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePackages:
+    """Remove every stored package but these."""
+
+    keep: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Tell the log; ``level`` is ``info`` or ``warning``."""
+
+    level: str
+    text: str
+
+
+Effect: TypeAlias = (
+    CollectWindows
+    | SaveBatches
+    | PublishBatch
+    | DeleteBatches
+    | SendEvent
+    | SaveState
+    | FetchPackage
+    | LoadPackage
+    | UnloadPackage
+    | Route
+    | DeletePackages
+    | Log
+)
