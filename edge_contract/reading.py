@@ -10,6 +10,7 @@ class it was given as soon as a field is missing or is not what was asked for::
 
 import math
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -21,6 +22,11 @@ JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | JsonObj
 JsonObject: TypeAlias = "Mapping[str, JsonValue]"
 
 _MAX_INTEGER: Final = 2**53 - 1  # the largest that JavaScript reads exactly
+_MAX_DEPTH: Final = 16
+
+# Looks at a few levels only, where repr() recurses as deep as a peer likes.
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 class Reader:
@@ -76,6 +82,8 @@ class Reader:
             raise self.refused(f"text of at most {max_length} characters")
         if pattern is not None and re.fullmatch(pattern, self._value) is None:
             raise self.refused(f"text that matches {pattern}")
+        if not _is_storable(self._value):
+            raise self.refused("text without NUL and half surrogate pairs")
         return self._value
 
     def integer(self, *, low: int = -_MAX_INTEGER, high: int = _MAX_INTEGER) -> int:
@@ -125,15 +133,23 @@ class Reader:
         """Return the fields of an object by name."""
         if not isinstance(self._value, dict) or len(self._value) > max_length:
             raise self.refused(f"an object of at most {max_length} fields")
+        if not all(map(_is_storable, self._value)):
+            raise self.refused("names without NUL and half surrogate pairs")
         return {
             str(key): Reader(value, self._path(str(key)), self._error)
             for key, value in self._value.items()
         }
 
     def json_object(self) -> JsonObject:
-        """Return an object as it stands, for free-form parts that only people read."""
-        if not isinstance(self._value, dict):
-            raise self.refused("an object")
+        """Return an object as it stands, for free-form parts that only people read.
+
+        What comes back can be stored and written as JSON again: its text has no NUL and no half
+        surrogate pair, its numbers are finite, and it is at most 16 levels deep.
+        """
+        if not isinstance(self._value, dict) or not _is_plain(self._value, _MAX_DEPTH):
+            raise self.refused(
+                f"an object of plain text and finite numbers, at most {_MAX_DEPTH} levels deep"
+            )
         return self._value
 
     def json_list(self) -> list[JsonValue]:
@@ -144,10 +160,35 @@ class Reader:
 
     def refused(self, expected: str) -> PeerError:
         """Return the error that says what stands here and what was expected."""
-        shown = repr(self._value)
+        shown = _SHORT.repr(self._value)
         if len(shown) > 80:
             shown = f"{shown[:77]}..."
         return self._error(f"{self._where} is {shown}, expected {expected}")
 
     def _path(self, key: str | int) -> str:
         return f"{self._where}.{key}" if isinstance(key, str) else f"{self._where}[{key}]"
+
+
+def _is_storable(text: str) -> bool:
+    """Return whether files and databases take ``text``: it has a UTF-8 form and no NUL."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Return whether ``value`` can be written as JSON that every peer can read."""
+    match value:
+        case str():
+            return _is_storable(value)
+        case float():
+            return math.isfinite(value)
+        case list():
+            return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
+        case dict():
+            return depth > 0 and all(
+                _is_storable(key) and _is_plain(item, depth - 1) for key, item in value.items()
+            )
+        case _:
+            return True
