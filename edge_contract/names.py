@@ -4,16 +4,21 @@ Names stand in MQTT topics, file names, URLs and NATS subjects, so they are kept
 mean nothing special in any of them.
 """
 
+import functools
 import re
-from typing import Final, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Final, Self
 
 from edge_contract.errors import UsageError
 
 __all__ = ["NAME_PATTERN", "VERSION_PATTERN", "Version", "checked_name"]
 
 NAME_PATTERN: Final = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"
+_NUMBER: Final = r"(?:0|[1-9][0-9]{0,8})"
+_PRE_RELEASE_PART: Final = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 VERSION_PATTERN: Final = (
-    r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})(-[0-9A-Za-z.-]{1,32})?"
+    rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})"
+    rf"(?:-(?![0-9A-Za-z.-]{{33}})({_PRE_RELEASE_PART}(?:\.{_PRE_RELEASE_PART})*))?"
 )
 
 
@@ -31,8 +36,10 @@ def checked_name(name: str, what: str) -> str:
     return name
 
 
-class Version(NamedTuple):
-    """A semantic version; ordered as https://semver.org, section 11, says.
+@functools.total_ordering
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A semantic version; newer ones compare greater, as https://semver.org, section 11, says.
 
     A pre-release comes before its release; build metadata is not supported.
     """
@@ -55,11 +62,13 @@ class Version(NamedTuple):
                 f"version {text!r} is not a semantic version: write it like 1.2.0 or 1.2.0-rc.1"
             )
         major, minor, patch, pre = match.groups()
-        return cls(int(major), int(minor), int(patch), (pre or "")[1:])
+        return cls(int(major), int(minor), int(patch), pre or "")
+
+    def __lt__(self, other: "Version") -> bool:
+        return self._precedence < other._precedence
 
     @property
-    def precedence(self) -> tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]:
-        """The sort key: newer versions compare greater."""
+    def _precedence(self) -> tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]:
         parts = tuple(
             (not part.isdigit(), int(part) if part.isdigit() else 0, part)
             for part in self.pre_release.split(".")

@@ -107,13 +107,15 @@ def parse_up_topic(topic: str) -> UpTopic:
     """Read a telemetry or event topic.
 
     Raises:
-        MessageError: It is none, or its shard is not the device's.
+        MessageError: It is none, the device's name is reserved, or the shard is not the device's.
     """
-    match = re.fullmatch(rf"{_PREFIX}/({NAME_PATTERN})/([te])/(\d+)/({NAME_PATTERN})", topic)
+    match = re.fullmatch(rf"{_PREFIX}/({NAME_PATTERN})/([te])/([0-9]+)/({NAME_PATTERN})", topic)
     if match is None:
         raise MessageError(f"topic {topic!r} is no telemetry or event topic")
     fleet, channel, shard, device = match.groups()
-    if int(shard) != shard_of(device):
+    if device == _EVERY_DEVICE:
+        raise MessageError(f"topic {topic!r} is of device {device!r}, a reserved name")
+    if shard != str(shard_of(device)):
         raise MessageError(
             f"topic {topic!r} names shard {shard}, but {device!r} is in {shard_of(device)}"
         )
