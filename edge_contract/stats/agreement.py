@@ -34,12 +34,15 @@ class AgreementSpec:
     def decode(self, state: object) -> "Agreement":
         """Rebuild counts; raises ``MessageError`` for impossible ones."""
         reader = state_reader(state, self.kind)
-        return Agreement(
+        agreement = Agreement(
             self,
             unknown=reader[0].integer(low=0),
-            pairs=read_pairs(reader[1], classes=self.classes) if self.classes else {},
+            pairs=read_pairs(reader[1], classes=self.classes),
             gap=MomentsSpec().decode(reader[2].json_list()),
         )
+        if agreement.count != agreement.unknown + agreement.gap.count:
+            raise reader.refused("one score gap for each row that is not unknown")
+        return agreement
 
     def to_json(self) -> JsonObject:
         """Return the parameters."""

@@ -44,8 +44,8 @@ class CategoriesSpec:
         return Categories(
             self,
             missing=reader[0].integer(low=0),
-            other=reader[1].integer(low=0),
-            counts=read_sparse(reader[2], low=0, high=max(self.size - 1, 0)),
+            other=reader[1].integer(low=len(hashes)),
+            counts=read_sparse(reader[2], low=0, high=self.size - 1),
             hashes=tuple(hashes),
         )
 

@@ -38,9 +38,10 @@ class LabelsSpec:
         bins: dict[int, CalibrationBin] = {}
         for item in reader[2].items(max_length=CALIBRATION_BINS):
             count = item[1].integer(low=1)
-            bins[item[0].integer(low=0, high=CALIBRATION_BINS - 1)] = CalibrationBin(
+            lowest = max(bins, default=-1) + 1
+            bins[item[0].integer(low=lowest, high=CALIBRATION_BINS - 1)] = CalibrationBin(
                 count,
-                item[2].number(low=0.0, high=count * 1.0001),
+                item[2].number(low=0.0, high=count),
                 item[3].integer(low=0, high=count),
             )
         return Labels(
@@ -125,7 +126,7 @@ class Labels:
         self.confusion[key] = self.confusion.get(key, 0) + 1
         if 0.0 <= probability <= 1.0001:
             bin_index = min(int(probability * CALIBRATION_BINS), CALIBRATION_BINS - 1)
-            one = CalibrationBin(1, probability, int(int(predicted) == int(truth)))
+            one = CalibrationBin(1, min(probability, 1.0), int(predicted == truth))
             self.calibration[bin_index] = self.calibration.get(bin_index, CalibrationBin()).merged(
                 one
             )

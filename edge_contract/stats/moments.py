@@ -3,13 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats.base import State, register, state_reader
 from edge_contract.stats.float32 import MAX_FLOAT32
 
 __all__ = ["Moments", "MomentsSpec"]
+
+_MAX_FLOAT64: Final = 1.7976931348623157e308  # a peer's lie must not become infinite when merged
 
 
 @register
@@ -37,6 +39,8 @@ class MomentsSpec:
         )
         if moments.low > moments.high:
             raise reader.refused("a lowest value that is not above the highest")
+        if not moments.finite and (moments.mean or moments.m2 or moments.low or moments.high):
+            raise reader.refused("zeros where there is no finite value")
         return moments
 
     def to_json(self) -> JsonObject:
@@ -116,7 +120,10 @@ class Moments:
             finite=finite,
             nonfinite=nonfinite,
             mean=self.mean + delta * (other.finite / finite),
-            m2=self.m2 + other.m2 + delta * delta * (self.finite * other.finite / finite),
+            m2=min(
+                self.m2 + other.m2 + delta * delta * (self.finite * other.finite / finite),
+                _MAX_FLOAT64,
+            ),
             low=min(self.low, other.low),
             high=max(self.high, other.high),
         )

@@ -7,7 +7,7 @@ from edge_contract.reading import Reader
 from edge_contract.stats.base import State
 from edge_contract.stats.sparse import read_sparse, sparse_state
 
-__all__ = ["ClassPairs", "pairs_state", "read_pairs", "valid_pair"]
+__all__ = ["ClassPairs", "is_class", "pairs_state", "read_pairs", "valid_pair"]
 
 ClassPairs: TypeAlias = "dict[int, int]"
 """Counts by ``row * classes + column``."""
@@ -15,9 +15,14 @@ ClassPairs: TypeAlias = "dict[int, int]"
 
 def valid_pair(row: float, column: float, *, classes: int) -> int | None:
     """Return the key of a pair of class indices, or ``None`` if one is not a class."""
-    if 0 <= row < classes and 0 <= column < classes:
+    if is_class(row, classes=classes) and is_class(column, classes=classes):
         return int(row) * classes + int(column)
     return None
+
+
+def is_class(number: float, *, classes: int) -> bool:
+    """Return whether ``number`` is the index of a class: whole and from 0 to ``classes - 1``."""
+    return 0 <= number < classes and number == int(number)
 
 
 def pairs_state(pairs: Mapping[int, int]) -> State:

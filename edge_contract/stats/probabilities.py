@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
+from edge_contract.stats.pairs import is_class
 from edge_contract.stats.sparse import added, read_sparse, sparse_state
 
 __all__ = ["BINS", "Probabilities", "ProbabilitiesSpec"]
@@ -74,10 +75,10 @@ class ProbabilitiesSpec:
         counts: dict[int, dict[int, int]] = {}
         sums: dict[int, float] = {}
         for item in reader[1].items(max_length=len(self.lows)):
-            predicted = item[0].integer(low=0, high=len(self.lows) - 1)
+            predicted = item[0].integer(low=max(counts, default=-1) + 1, high=len(self.lows) - 1)
             counts[predicted] = read_sparse(item[2], low=0, high=BINS - 1)
             size = sum(counts[predicted].values())
-            sums[predicted] = item[1].number(low=0.0, high=size * 1.0001)
+            sums[predicted] = item[1].number(low=0.0, high=size)
         return Probabilities(self, invalid=reader[0].integer(low=0), counts=counts, sums=sums)
 
     def to_json(self) -> JsonObject:
@@ -122,14 +123,14 @@ class Probabilities:
     def observe(self, row: Sequence[float]) -> None:
         """Add one (predicted class, probability); rounding errors above 1 are forgiven."""
         predicted, probability = row
-        if not 0 <= predicted < len(self.spec.lows) or not 0.0 <= probability <= 1.0001:
+        if not is_class(predicted, classes=len(self.spec.lows)) or not 0 <= probability <= 1.0001:
             self.invalid += 1
             return
         index = int(predicted)
         bins = self.counts.setdefault(index, {})
         bin_index = self.spec.bin_of(index, probability)
         bins[bin_index] = bins.get(bin_index, 0) + 1
-        self.sums[index] = self.sums.get(index, 0.0) + probability
+        self.sums[index] = self.sums.get(index, 0.0) + min(probability, 1.0)
 
     def merged(self, other: Self) -> Self:
         """Return the histogram of both streams."""

@@ -118,11 +118,8 @@ class Profile:
         """
         if self.spec is not other.spec and self.spec != other.spec:
             raise UsageError("cannot merge profiles of different packages")
-        statistics = dict(self._statistics)
-        for index, statistic in other._statistics.items():
-            mine = statistics.get(index)
-            statistics[index] = statistic if mine is None else mine.merged(statistic)
-        return Profile(self.spec, statistics)
+        indices = sorted(self._statistics.keys() | other._statistics.keys())
+        return Profile(self.spec, {index: self[index].merged(other[index]) for index in indices})
 
     def to_state(self) -> ProfileState:
         """Return the states of the columns that have seen anything."""
@@ -130,13 +127,16 @@ class Profile:
 
 
 def state_from_json(reader: Reader) -> dict[int, JsonValue]:
-    """Read ``[[column, state], ...]`` without looking into the states."""
+    """Read ``[[column, state], ...]``, columns rising, without looking into the states."""
     state: dict[int, JsonValue] = {}
+    lowest = 0
     for item in reader.items():
         pair = item.json_list()
         if len(pair) != 2:
             raise item.refused("a pair of column and state")
-        state[item[0].integer(low=0, high=1_000_000)] = pair[1]
+        column = item[0].integer(low=lowest, high=1_000_000)
+        state[column] = pair[1]
+        lowest = column + 1
     return state
 
 

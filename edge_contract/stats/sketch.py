@@ -115,13 +115,14 @@ class SketchSpec:
         return self.center - far, self.center - near
 
     def value_of(self, code: int) -> float:
-        """Return the number that stands for a bucket: its middle, or the whole number in it."""
+        """Return the number that stands for a bucket: its middle, or a whole number in it."""
         low, high = self.edges_of(code)
         middle = low + (high - low) / 2
         if not self.integer:
             return middle
-        inside = math.ceil(low) if low <= math.ceil(low) <= high else round(middle)
-        return float(inside)
+        # The edge nearer to zero, or to the centre, belongs to the bucket; the other one does not.
+        inside = math.floor(middle) if code >= 0 else math.ceil(middle)
+        return float(inside if low <= inside <= high else round(middle))
 
     def empty(self) -> "Sketch":
         """Return a sketch that has seen nothing."""
@@ -130,13 +131,16 @@ class SketchSpec:
     def decode(self, state: object) -> "Sketch":
         """Rebuild a sketch; raises ``MessageError`` for negative counts or unknown buckets."""
         reader = state_reader(state, self.kind)
+        counts = read_sparse(reader[4], low=self.first_code, high=self.last_code)
+        if 0 in counts and self.mapping == FLOAT_BITS:
+            raise reader[4].refused("no bucket 0, because zeros are counted apart")
         return Sketch(
             self,
             zero=reader[0].integer(low=0),
             missing=reader[1].integer(low=0),
             positive_infinity=reader[2].integer(low=0),
             negative_infinity=reader[3].integer(low=0),
-            counts=read_sparse(reader[4], low=self.first_code, high=self.last_code),
+            counts=counts,
         )
 
     def to_json(self) -> JsonObject:
