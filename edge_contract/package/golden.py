@@ -1,9 +1,10 @@
 """Golden vectors: inputs and expected outputs, run on a device before it trusts a model."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from edge_contract.errors import PackageError
 from edge_contract.package.digests import canonical_json
@@ -11,6 +12,8 @@ from edge_contract.package.interface import ELEMENT_TYPES
 from edge_contract.reading import JsonObject, JsonValue, Reader
 
 __all__ = ["Golden", "GoldenTensor"]
+
+_FLOAT_TYPES: Final = ("float32", "float64", "float16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,13 @@ class GoldenTensor:
     @classmethod
     def from_json(cls, reader: Reader) -> Self:
         """Read the fields; raises the reader's error if values and shape do not fit."""
+        element_type = reader["element_type"].text(pattern="|".join(ELEMENT_TYPES))
         shape = tuple(reader["shape"].integers(max_length=16))
-        values = tuple(reader["values"].json_list())
-        size = 1
-        for axis in shape:
-            size *= axis
-        if size != len(values):
-            raise reader["values"].refused(f"{size} values for shape {list(shape)}")
-        return cls(reader["element_type"].text(pattern="|".join(ELEMENT_TYPES)), shape, values)
+        values = reader["values"].json_list()
+        size = math.prod(shape)
+        if len(values) != size or not all(_fits(value, element_type) for value in values):
+            raise reader["values"].refused(f"{size} values of type {element_type}")
+        return cls(element_type, shape, tuple(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +91,20 @@ class Golden:
             relative=reader["relative"].number(low=0.0),
             absolute=reader["absolute"].number(low=0.0),
         )
+
+
+def _fits(value: JsonValue, element_type: str) -> bool:
+    """Return whether ``value`` can stand in a tensor of that type."""
+    match value:
+        case bool():
+            return element_type == "bool"
+        case str():
+            return element_type == "string" or (
+                element_type in _FLOAT_TYPES and value in ("nan", "inf", "-inf")
+            )
+        case int():
+            return element_type not in ("bool", "string") and -(2**63) <= value < 2**64
+        case float():
+            return element_type in _FLOAT_TYPES and math.isfinite(value)
+        case _:
+            return False

@@ -80,7 +80,7 @@ def count_rows(spec: ProfileSpec, layout: Layout, rows: Iterable[Sequence[float]
     profile = spec.empty()
     for row in rows:
         for index, source in enumerate(layout.sources):
-            values = [row[position] for position in source.positions]
+            values = [float(row[position]) for position in source.positions]
             if not (source.skips_nan and math.isnan(values[0])):
                 profile.observe(index, values)
     return profile

@@ -26,6 +26,15 @@ __all__ = ["PACKAGE_SUFFIX", "Package", "verify_artifact"]
 
 PACKAGE_SUFFIX: Final = ".modelpkg"
 
+_UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,  # a member that says it is encrypted
+    ValueError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Package:
@@ -73,8 +82,8 @@ class Package:
         """
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                contents = _members(archive)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+                contents = _members(archive, size=len(data))
+        except _UNREADABLE as error:
             raise PackageError(f"not a readable model package: {error}") from error
         manifest_bytes = contents.pop(MANIFEST_NAME, None)
         if manifest_bytes is None:
@@ -85,9 +94,9 @@ class Package:
         """Return the one-file form; the same package always gives the same bytes."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(zipfile.ZipInfo(MANIFEST_NAME), self.manifest_bytes)
+            archive.writestr(_member(MANIFEST_NAME), self.manifest_bytes)
             for path in sorted(self.files):
-                archive.writestr(zipfile.ZipInfo(path), self.files[path])
+                archive.writestr(_member(path), self.files[path])
         return buffer.getvalue()
 
     @property
@@ -128,8 +137,16 @@ def verify_artifact(artifact: Artifact, data: bytes, *, package: str) -> None:
         )
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
+def _member(path: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(path)
+    info.create_system = 3  # Unix, also where Python would write down another system
+    return info
+
+
+def _members(archive: zipfile.ZipFile, *, size: int) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
+    if sum(info.file_size for info in archive.infolist()) > size:  # members that share their bytes
+        raise PackageError(f"not a model package: its files are larger than its own {size} bytes")
     for info in archive.infolist():
         if info.compress_type != zipfile.ZIP_STORED:  # so that nothing can inflate
             raise PackageError(f"{info.filename!r} is compressed; packages store their files as is")

@@ -127,10 +127,7 @@ class Reference:
         return cls(
             rows=reader["rows"].integer(low=0),
             profile=profile,
-            calibration=Calibration(
-                _bin_table(reader["calibration"]["rows"]),
-                _bin_table(reader["calibration"]["correct"]),
-            ),
+            calibration=_calibration(reader["calibration"]),
             variance_inflation=reader["variance_inflation"].number(low=1.0, high=1e6),
         )
 
@@ -166,6 +163,17 @@ def _label_columns(manifest: Manifest) -> tuple[Column, ...]:
     if manifest.task is Task.REGRESSION:
         return (Column(_ERROR, SketchSpec()), Column(_ERROR, MomentsSpec()))
     return ()
+
+
+def _calibration(reader: Reader) -> Calibration:
+    rows, correct = _bin_table(reader["rows"]), _bin_table(reader["correct"])
+    if len(rows) != len(correct) or any(
+        right > labelled
+        for row, correct_row in zip(rows, correct, strict=False)
+        for labelled, right in zip(row, correct_row, strict=True)
+    ):
+        raise reader.refused("as many classes in both tables and no more correct rows than rows")
+    return Calibration(rows, correct)
 
 
 def _bin_table(reader: Reader) -> tuple[tuple[int, ...], ...]:
