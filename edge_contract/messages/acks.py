@@ -47,9 +47,12 @@ class Acks:
     @classmethod
     def from_body(cls, body: Reader) -> Self:
         """Read the fields."""
-        return cls(
-            tuple(
-                BootAck(item[0].integer(low=0), item[1].integer(low=0), tuple(item[2].integers()))
-                for item in body[0].items()
-            )
-        )
+        return cls(tuple(_boot_ack(item) for item in body[0].items()))
+
+
+def _boot_ack(item: Reader) -> BootAck:
+    floor = item[1].integer(low=0)
+    ahead = item[2].integers(low=floor)
+    if ahead != sorted(set(ahead)):
+        raise item[2].refused("rising numbers")
+    return BootAck(item[0].integer(low=0), floor, tuple(ahead))

@@ -70,8 +70,8 @@ def _inflated(data: bytes) -> bytes:
         raise MessageError(f"message is not readable zlib: {error}") from error
     if len(text) > MAX_BODY_BYTES:
         raise MessageError(f"message inflates to more than {MAX_BODY_BYTES} bytes")
-    if not inflater.eof:
-        raise MessageError("message is cut off")
+    if not inflater.eof or inflater.unused_data:
+        raise MessageError("message is cut off, or followed by something else")
     return text
 
 
