@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.adapters.paho_fleet_link import PahoFleetLink
-from cloud_sync.ports import FleetLinkOptions
+from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
 from edge_agent.adapters.paho_link import PahoLink
 from edge_agent.ports import LinkOptions
 from edge_contract.errors import UsageError

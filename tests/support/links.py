@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cloud_sync.adapters.paho_fleet_link import PahoFleetLink
-from cloud_sync.ports import FleetLinkOptions
+from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
 from edge_agent.adapters.paho_link import PahoLink
 from edge_agent.ports import Link, LinkOptions
 from edge_contract.messages.reconnect import Reconnect

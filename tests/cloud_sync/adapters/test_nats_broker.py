@@ -11,8 +11,7 @@ import pytest
 
 from cloud_sync.adapters.child_process import ChildProcess
 from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker, find_nats_server
-from cloud_sync.adapters.paho_fleet_link import PahoFleetLink
-from cloud_sync.ports import FleetLinkOptions
+from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
 from edge_contract.errors import UnavailableError, UsageError
 from tests.support.links import Listener, wait_until
 
