@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
-from cloud_sync.core.increments import Commit, DeviceRole, Increment, PackageRole, Tally
+from cloud_sync.core.increments import Commit, DeviceRole, Increment, Life, PackageRole, Tally
 from cloud_sync.core.records import (
     AlarmRecord,
     AuditRecord,
@@ -19,8 +19,9 @@ from cloud_sync.core.records import (
     RolloutEvent,
     RolloutRecord,
 )
+from cloud_sync.core.seen import Marks
 from cloud_sync.core.twin import DeviceTwin
-from edge_contract.messages import BootAck, CommandResult, Counters
+from edge_contract.messages import CommandResult, Counters
 from edge_contract.package import Package
 from edge_contract.reading import JsonObject
 from edge_contract.stats import ProfileSpec
@@ -82,7 +83,7 @@ class Totals:
         by_role: Rows, calls, failures and drops by role; ``primary`` is what was served.
     """
 
-    tally: Tally = Tally()
+    tally: Tally = field(default_factory=Tally)
     refused: Mapping[str, int] = field(default_factory=dict)
     by_role: Mapping[str, Counters] = field(default_factory=dict)
 
@@ -107,7 +108,7 @@ class StatisticsStore(Protocol):
         """Write everything in one transaction; on return it survives loss of power."""
         ...
 
-    def marks(self, device: str, boot: int) -> BootAck:
+    def marks(self, life: Life) -> Marks:
         """Return which batches of one life of a device have been merged."""
         ...
 
@@ -204,7 +205,9 @@ class FleetStore(Protocol):
         """Return a command with its results."""
         ...
 
-    def commands(self, *, open_at_unix_s: float | None = None, limit: int = 100) -> list[CommandRecord]:
+    def commands(
+        self, *, open_at_unix_s: float | None = None, limit: int = 100
+    ) -> list[CommandRecord]:
         """Return commands, newest first; with a time, only those that had not expired then."""
         ...
 

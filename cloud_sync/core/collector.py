@@ -1,0 +1,215 @@
+"""The collector: merges every telemetry batch exactly once.
+
+Sans-IO. Batches are gathered in memory and leave as one :class:`Commit`, which the service writes
+in one transaction; only then are devices told to forget them::
+
+    on_telemetry ... on_telemetry -> take_commit -> (transaction) -> committed -> (publish acks)
+                                          ^              |
+                                          +--- failed <--+
+
+Whatever dies in between, nothing was acknowledged that is not written, and what is written is
+known by its marks when it comes again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cloud_sync.core.collector_config import CollectorConfig
+from cloud_sync.core.gathering import Gathering
+from cloud_sync.core.increments import Commit, Life
+from cloud_sync.core.intake import (
+    CheckedWindow,
+    PackageLookup,
+    Refusal,
+    RefusalKind,
+    UnknownPackageError,
+    checked_windows,
+    name_of,
+)
+from cloud_sync.core.seen import Arrival, Marks, SeenBatches
+from edge_contract.errors import MessageError, UnavailableError, UsageError
+from edge_contract.messages import Acks, BatchId, TelemetryBatch, decode, parse_up_topic
+
+__all__ = ["Collector", "CollectorConfig"]
+
+MarksLookup: TypeAlias = Callable[[Life], Marks]
+"""Finds which batches of a life have been merged; may raise ``UnavailableError``."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    """The commit that was taken, and whether the service is still at it."""
+
+    commit: Commit
+    is_pending: bool = True
+
+
+class _RefusedError(Exception):
+    """Ends the way of a batch through the collector."""
+
+    def __init__(self, kind: RefusalKind, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+class Collector:
+    """Gathers telemetry. One thread at a time.
+
+    Args:
+        config: Lengths and limits.
+        packages: Finds packages.
+        marks: Finds what was merged of a life; asked once per life.
+        is_known: Whether a device has announced itself; asked only without open enrolment.
+    """
+
+    def __init__(
+        self,
+        config: CollectorConfig,
+        *,
+        packages: PackageLookup,
+        marks: MarksLookup,
+        is_known: Callable[[str], bool],
+    ) -> None:
+        self._config = config
+        self._packages = packages
+        self._load_marks = marks
+        self._is_known = is_known
+        self._lives: dict[Life, SeenBatches] = {}
+        self._gathering = Gathering(config)
+        self._flight: _Flight | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether telemetry is refused until a commit succeeds; tell devices to hold back."""
+        return self._gathering.batches >= self._config.max_batches
+
+    def on_telemetry(self, topic: str, payload: bytes, now_unix_s: float) -> BatchId | Refusal:
+        """Take in what came over a telemetry topic.
+
+        Returns:
+            The name of the batch if it was merged, now or before; otherwise why not.
+        """
+        device = ""
+        try:
+            device = parse_up_topic(topic).device
+            return self._received(device, payload, now_unix_s)
+        except MessageError as error:
+            return self._refused(Refusal(RefusalKind.UNREADABLE, device, str(error)))
+        except UnavailableError as error:
+            return self._refused(Refusal(RefusalKind.BUSY, device, str(error)))
+        except _RefusedError as refused:
+            acknowledged = refused.kind is RefusalKind.INVALID
+            return self._refused(Refusal(refused.kind, device, refused.reason, acknowledged))
+
+    def take_commit(self) -> Commit | None:
+        """Return what is to be written now, or ``None``; then say how it went.
+
+        What failed before is returned again, unchanged, before anything newer.
+
+        Raises:
+            UsageError: The last one's fate has not been told.
+        """
+        if self._flight is None:
+            if not self._gathering:
+                return None
+            self._flight = _Flight(self._gathering.commit(self._lives))
+            self._gathering = Gathering(self._config)
+        elif self._flight.is_pending:
+            raise UsageError("a commit is under way: call committed() or failed() first")
+        self._flight.is_pending = True
+        return self._flight.commit
+
+    def committed(self) -> Sequence[tuple[str, Acks]]:
+        """The commit is written: return what devices may now forget. Losing an ack is fine."""
+        commit = self._resolved().commit
+        self._flight = None
+        self._forget_idle_lives()
+        return commit.acks
+
+    def failed(self) -> None:
+        """The commit was not written: nothing is acknowledged, all of it is kept."""
+        self._resolved().is_pending = False
+
+    # The way of a batch.
+
+    def _received(self, device: str, payload: bytes, now_unix_s: float) -> BatchId:
+        if self.is_full:
+            raise _RefusedError(RefusalKind.BUSY, "the collector has too much to write")
+        if not self._config.open_enrolment and not self._is_known(device):
+            raise _RefusedError(
+                RefusalKind.UNKNOWN_DEVICE, f"device {device!r} has not announced itself"
+            )
+        batch, fault = _decoded(payload)
+        name = batch.batch_id
+        if name.device != device:
+            raise _RefusedError(
+                RefusalKind.WRONG_DEVICE, f"device {device!r} sent a batch of {name.device!r}"
+            )
+        life = Life(device, name.boot)
+        seen = self._seen(life)
+        arrival = seen.arrival(name.seq, batch.span)
+        if arrival is Arrival.REPEATED:
+            self._gathering.repeat(life)
+            return name
+        if arrival is Arrival.OVERLAPPING:
+            fault = f"batch {name} stands for {batch.span} numbers, some of them merged before"
+        self._merge(batch, fault, now_unix_s)
+        return name
+
+    def _merge(self, batch: TelemetryBatch, fault: str, now_unix_s: float) -> None:
+        """Merge a new batch; one that can never be merged is marked as if it had been."""
+        name = batch.batch_id
+        life = Life(name.device, name.boot)
+        windows: list[CheckedWindow] = []
+        try:
+            if not fault:
+                windows = checked_windows(batch, self._packages)
+        except UnknownPackageError as error:
+            raise _RefusedError(RefusalKind.UNKNOWN_PACKAGE, str(error)) from error
+        except MessageError as error:
+            fault = str(error)
+        self._lives[life].add(name.seq, batch.span)
+        if fault:
+            self._gathering.skip(life)
+            raise _RefusedError(RefusalKind.INVALID, fault)
+        self._gathering.add(life, windows, lost_rows=batch.lost_rows, now_unix_s=now_unix_s)
+
+    def _seen(self, life: Life) -> SeenBatches:
+        """Return the marks of a life, the most recently used last."""
+        seen = self._lives.pop(life, None)
+        if seen is None:
+            seen = SeenBatches.of(self._load_marks(life))
+        self._lives[life] = seen
+        return seen
+
+    def _refused(self, refusal: Refusal) -> Refusal:
+        self._gathering.refuse(refusal.kind)
+        return refusal
+
+    def _resolved(self) -> _Flight:
+        if self._flight is None or not self._flight.is_pending:
+            raise UsageError("no commit is under way: call take_commit() first")
+        return self._flight
+
+    def _forget_idle_lives(self) -> None:
+        """Keep memory bounded; what is forgotten is loaded again when it is needed."""
+        surplus = len(self._lives) - self._config.max_lives
+        for life in list(self._lives)[: max(surplus, 0)]:
+            if life not in self._gathering.lives:
+                del self._lives[life]
+
+
+def _decoded(payload: bytes) -> tuple[TelemetryBatch, str]:
+    """Return a batch and what is wrong with it; raises ``MessageError`` if it has no name."""
+    try:
+        message = decode(payload)
+    except MessageError as error:
+        named = name_of(payload)
+        if named is None:
+            raise
+        return named, str(error)
+    if not isinstance(message, TelemetryBatch):
+        raise MessageError(f"{message.kind!r} is no telemetry")
+    return message, ""

@@ -1,0 +1,125 @@
+"""What has been merged since the last commit, in memory."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from cloud_sync.core.collector_config import CollectorConfig
+from cloud_sync.core.increments import (
+    Commit,
+    DeviceIncrement,
+    DeviceWindow,
+    FleetWindow,
+    Increment,
+    Life,
+    PackageRole,
+    Tally,
+)
+from cloud_sync.core.intake import CheckedWindow, RefusalKind
+from cloud_sync.core.seen import Marks, SeenBatches
+from edge_contract.messages import Acks, BootAck
+
+__all__ = ["Gathering"]
+
+
+class Gathering:
+    """Increments that no commit holds yet.
+
+    Args:
+        config: Lengths of windows.
+
+    Attributes:
+        batches: Merged batches in it.
+        lives: Lives that it says anything about.
+    """
+
+    def __init__(self, config: CollectorConfig) -> None:
+        self._config = config
+        self._windows: dict[FleetWindow, Increment] = {}
+        self._device_windows: dict[DeviceWindow, DeviceIncrement] = {}
+        self._marked: set[Life] = set()
+        self._tally = Tally()
+        self._refused: Counter[str] = Counter()
+        self.lives: set[Life] = set()
+        self.batches = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write or to acknowledge."""
+        return bool(self.lives or self._refused)
+
+    def add(
+        self, life: Life, windows: Iterable[CheckedWindow], *, lost_rows: int, now_unix_s: float
+    ) -> None:
+        """Merge a batch."""
+        self.skip(life)
+        self.batches += 1
+        self._tally = self._tally.plus(Tally(batches=1, lost_rows=lost_rows))
+        for window in windows:
+            self._file(life.device, window, now_unix_s)
+
+    def skip(self, life: Life) -> None:
+        """Note that a life's marks have changed."""
+        self._marked.add(life)
+        self.lives.add(life)
+
+    def repeat(self, life: Life) -> None:
+        """Note a batch that was merged before: its acknowledgement may have been lost."""
+        self._tally = self._tally.plus(Tally(repeated=1))
+        self.lives.add(life)
+
+    def refuse(self, kind: RefusalKind) -> None:
+        """Note a refusal."""
+        self._refused[kind.value] += 1
+
+    def commit(self, lives: Mapping[Life, SeenBatches]) -> Commit:
+        """Return everything as one commit, with marks as they stand now."""
+        marks = {life: lives[life].marks for life in sorted(self.lives)}
+        return Commit(
+            windows=self._windows,
+            device_windows=self._device_windows,
+            pending=self._pending(),
+            marks={life: found for life, found in marks.items() if life in self._marked},
+            tally=self._tally,
+            refused=dict(self._refused),
+            acks=_acks(marks),
+        )
+
+    def _file(self, device: str, window: CheckedWindow, now_unix_s: float) -> None:
+        start_unix_s = window.start_unix_s
+        if not self._is_dated(window, now_unix_s):
+            self._tally = self._tally.plus(Tally(misdated=1))
+            start_unix_s = now_unix_s
+        start_unix_s = min(start_unix_s, now_unix_s)
+        fleet = FleetWindow(window.subject, _aligned(start_unix_s, self._config.window_s))
+        increment = Increment(window.counters, window.profile)
+        before = self._windows.get(fleet)
+        self._windows[fleet] = before.merged(increment) if before else increment
+
+        start = _aligned(start_unix_s, self._config.device_window_s)
+        own = DeviceWindow(device, window.subject, start)
+        piece = DeviceIncrement(window.counters, window.profile.spec, (window.state,))
+        known = self._device_windows.get(own)
+        self._device_windows[own] = known.merged(piece) if known else piece
+
+    def _is_dated(self, window: CheckedWindow, now_unix_s: float) -> bool:
+        """A device's clock may be wrong: it has no battery, or nobody ever set it."""
+        age_s = now_unix_s - window.end_unix_s
+        return -self._config.max_future_s <= age_s <= self._config.max_age_s
+
+    def _pending(self) -> dict[PackageRole, Increment]:
+        pending: dict[PackageRole, Increment] = {}
+        for window, increment in self._windows.items():
+            if window.subject.role in self._config.analysed_roles:
+                before = pending.get(window.subject)
+                pending[window.subject] = before.merged(increment) if before else increment
+        return pending
+
+
+def _aligned(unix_s: float, length_s: int) -> int:
+    return int(unix_s // length_s) * length_s
+
+
+def _acks(marks: Mapping[Life, Marks]) -> Sequence[tuple[str, Acks]]:
+    boots: dict[str, list[BootAck]] = {}
+    for life, found in marks.items():
+        boots.setdefault(life.device, []).append(found.ack(life.boot))
+    return tuple((device, Acks(tuple(acks))) for device, acks in boots.items())

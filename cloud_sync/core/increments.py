@@ -1,0 +1,161 @@
+"""What the collector adds to the warehouse: counts by window, and which batches they came from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from cloud_sync.core.seen import Marks
+from edge_contract.messages import Acks, Counters
+from edge_contract.package import Role
+from edge_contract.reading import JsonValue
+from edge_contract.stats import Profile, ProfileSpec
+
+__all__ = [
+    "Commit",
+    "DeviceIncrement",
+    "DeviceRole",
+    "DeviceWindow",
+    "FleetWindow",
+    "Increment",
+    "Life",
+    "PackageRole",
+    "Tally",
+]
+
+
+class PackageRole(NamedTuple):
+    """A package in one of its roles: what statistics are about."""
+
+    package: str
+    role: str = Role.PRIMARY
+
+
+class FleetWindow(NamedTuple):
+    """A span of time in which all devices are counted together.
+
+    Attributes:
+        subject: Which package in which role.
+        start_unix_s: When it began; a multiple of the collector's ``window_s``.
+    """
+
+    subject: PackageRole
+    start_unix_s: int
+
+
+class DeviceWindow(NamedTuple):
+    """A span of time of one device; its start is a multiple of ``device_window_s``."""
+
+    device: str
+    subject: PackageRole
+    start_unix_s: int
+
+
+class DeviceRole(NamedTuple):
+    """What one device counted for one package in one role, ever."""
+
+    device: str
+    subject: PackageRole
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """Counts to be added: of all devices together."""
+
+    counters: Counters
+    profile: Profile
+
+    def merged(self, other: "Increment") -> "Increment":
+        """Return the sum of both."""
+        return Increment(
+            self.counters.plus(other.counters),
+            self.profile.merged(other.profile),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIncrement:
+    """Counts to be added: of one device.
+
+    Most windows of one device come in one piece, which is stored as it came; so the pieces are
+    merged where they are stored, and only where there is more than one.
+
+    Attributes:
+        counters: Rows, calls, failures and drops.
+        spec: What the states mean.
+        states: Profile states as they came over the wire; all of them were decoded once, so they
+            are known to be right.
+    """
+
+    counters: Counters
+    spec: ProfileSpec
+    states: tuple[Mapping[int, JsonValue], ...]
+
+    def merged(self, other: "DeviceIncrement") -> "DeviceIncrement":
+        """Return the sum of both."""
+        return DeviceIncrement(
+            self.counters.plus(other.counters), self.spec, self.states + other.states
+        )
+
+
+class Life(NamedTuple):
+    """One life of a device, from a start of its agent to the end."""
+
+    device: str
+    boot: int
+
+
+class Tally(NamedTuple):
+    """What the collector counts about its own work. All add up.
+
+    Attributes:
+        batches: Merged.
+        repeated: Arrived again after they had been merged.
+        lost_rows: Rows that devices say they had to forget.
+        misdated: Windows whose dates could not be true, filed under the time of their arrival.
+    """
+
+    batches: int = 0
+    repeated: int = 0
+    lost_rows: int = 0
+    misdated: int = 0
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Return the sums."""
+        return Tally(
+            self.batches + other.batches,
+            self.repeated + other.repeated,
+            self.lost_rows + other.lost_rows,
+            self.misdated + other.misdated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that must be written in one transaction, or not at all.
+
+    Attributes:
+        windows: Counts of all devices together.
+        device_windows: The same counts, device by device.
+        pending: The same counts for the alarm analysis, which takes them from there.
+        marks: Which batches have been merged, as they stand after this commit.
+        tally: The collector's own counts.
+        refused: Messages refused, by kind.
+        acks: What to tell devices after the transaction: also of batches merged earlier.
+    """
+
+    windows: Mapping[FleetWindow, Increment] = field(default_factory=dict)
+    device_windows: Mapping[DeviceWindow, DeviceIncrement] = field(default_factory=dict)
+    pending: Mapping[PackageRole, Increment] = field(default_factory=dict)
+    marks: Mapping[Life, Marks] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    acks: Sequence[tuple[str, Acks]] = ()
+
+    @property
+    def totals(self) -> dict[DeviceRole, Counters]:
+        """The counts of each device, whatever their window."""
+        totals: dict[DeviceRole, Counters] = {}
+        for window, increment in self.device_windows.items():
+            key = DeviceRole(window.device, window.subject)
+            totals[key] = totals.get(key, Counters()).plus(increment.counters)
+        return totals

@@ -1,0 +1,214 @@
+"""What comes in from devices: decoded, checked against topic and package, or refused by name."""
+
+import enum
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from cloud_sync.core.facts import PackageFacts
+from cloud_sync.core.increments import PackageRole
+from edge_contract.errors import MessageError, PeerError
+from edge_contract.messages import (
+    MAX_BODY_BYTES,
+    BatchId,
+    Birth,
+    CommandResult,
+    Counters,
+    Death,
+    Report,
+    TelemetryBatch,
+    WindowEntry,
+    decode,
+    parse_up_topic,
+)
+from edge_contract.messages.codec import ENVELOPE
+from edge_contract.names import NAME_PATTERN
+from edge_contract.reading import JsonValue, Reader
+from edge_contract.stats import Agreement, Moments, Profile
+
+__all__ = [
+    "MAX_COUNT",
+    "CheckedWindow",
+    "PackageLookup",
+    "Refusal",
+    "RefusalKind",
+    "UnknownPackageError",
+    "checked_windows",
+    "name_of",
+    "read_event",
+]
+
+MAX_COUNT: Final = 10**10
+"""Largest count of one window; more cannot be true, and sums would outgrow the database."""
+
+_MAX_SQUARES: Final = 1e90
+"""Largest sum of squares: (2 x the largest float32) squared x the largest count, and some more."""
+
+PackageLookup: TypeAlias = Callable[[str], PackageFacts | None]
+"""Finds a package of the registry by digest."""
+
+
+class UnknownPackageError(PeerError):
+    """Statistics of a package that the registry does not have (yet): ask the device again later."""
+
+
+class RefusalKind(enum.Enum):
+    """Why telemetry was not merged.
+
+    Only what is INVALID is acknowledged all the same: it can be named and will never become valid,
+    so the device must stop sending it. Everything else is kept by the device and comes again.
+    """
+
+    BUSY = "busy"
+    """Nothing is wrong with it: the warehouse is behind or out of reach."""
+    UNREADABLE = "unreadable"
+    """It cannot even be named; acknowledging it is impossible."""
+    WRONG_DEVICE = "wrong device"
+    """It came over another device's topic; that device has nothing to be acknowledged."""
+    UNKNOWN_DEVICE = "unknown device"
+    """It may be enrolled later."""
+    UNKNOWN_PACKAGE = "unknown package"
+    """It may be pushed to the registry later."""
+    INVALID = "invalid"
+    """Its statistics cannot be true, or some of its rows were merged before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Telemetry that was not merged.
+
+    Attributes:
+        kind: Why.
+        device: Of the topic; empty if that was wrong.
+        reason: The same for people.
+        is_acknowledged: Whether the device will be told to forget it.
+    """
+
+    kind: RefusalKind
+    device: str
+    reason: str
+    is_acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedWindow:
+    """A window entry whose statistics are known to be possible.
+
+    Attributes:
+        subject: Which package in which role.
+        start_unix_s: By the device's clock.
+        end_unix_s: The same.
+        counters: Rows, calls, failures and drops.
+        profile: Decoded statistics.
+        state: The same as they came.
+    """
+
+    subject: PackageRole
+    start_unix_s: float
+    end_unix_s: float
+    counters: Counters
+    profile: Profile
+    state: Mapping[int, JsonValue]
+
+
+def read_event(topic: str, payload: bytes) -> Birth | Death | Report | CommandResult:
+    """Return what a device said on its event topic.
+
+    Raises:
+        MessageError: It cannot be read, is no event, or speaks for another device.
+    """
+    speaker = parse_up_topic(topic).device
+    match decode(payload):
+        case Birth() | Death() | Report() | CommandResult() as event:
+            if event.device != speaker:
+                raise MessageError(f"device {speaker!r} sent an event of device {event.device!r}")
+            return event
+        case other:
+            raise MessageError(f"device {speaker!r} sent {other.kind!r} on its event topic")
+
+
+def name_of(payload: bytes) -> TelemetryBatch | None:
+    """Return name and span of telemetry that cannot be decoded as a whole, without entries.
+
+    ``None`` if not even that can be read, or if it is of another version of the envelope: that
+    may be right, and this side too old for it.
+    """
+    if payload[:1] != bytes([ENVELOPE]):
+        return None
+    try:
+        text = zlib.decompressobj().decompress(payload[1:], MAX_BODY_BYTES)
+        reader = Reader(json.loads(text), "message", MessageError)
+        if reader[0].text() != TelemetryBatch.kind:
+            return None
+        body = reader[1]
+        seq = body[2].integer(low=0)
+        name = BatchId(body[0].text(pattern=NAME_PATTERN), body[1].integer(low=0), seq)
+        return TelemetryBatch(name, span=body[3].integer(low=1, high=seq + 1))
+    except (zlib.error, ValueError, RecursionError, MessageError):
+        return None
+
+
+def checked_windows(batch: TelemetryBatch, packages: PackageLookup) -> list[CheckedWindow]:
+    """Decode the statistics of a batch.
+
+    Raises:
+        UnknownPackageError: The registry does not have a package of it.
+        MessageError: A statistic breaks an invariant, or a count cannot be true.
+    """
+    specs = {entry.package: _package(entry.package, packages) for entry in batch.entries}
+    windows = [_checked(entry, specs[entry.package]) for entry in batch.entries]
+    if batch.span == 1:  # of merged batches, counters and profile may be in different ones
+        _require_no_more_than_rows(windows)
+    return windows
+
+
+def _package(digest: str, packages: PackageLookup) -> PackageFacts:
+    found = packages(digest)
+    if found is None:
+        raise UnknownPackageError(
+            f"package {digest} is not in the registry: push it, the device sends its statistics "
+            "again"
+        )
+    return found
+
+
+def _checked(entry: WindowEntry, package: PackageFacts) -> CheckedWindow:
+    if max(entry.counters) > MAX_COUNT:
+        raise MessageError(f"a window counts {max(entry.counters)}, more than {MAX_COUNT}")
+    spec = package.specs[entry.role]
+    profile = spec.decode(entry.profile)
+    for index in entry.profile:
+        statistic = profile[index]
+        if statistic.count > MAX_COUNT:
+            raise MessageError(f"column {index} counts {statistic.count}, more than {MAX_COUNT}")
+        moments = statistic.gap if isinstance(statistic, Agreement) else statistic
+        if isinstance(moments, Moments) and moments.m2 > _MAX_SQUARES:
+            raise MessageError(f"column {index} has a sum of squares of {moments.m2}, too large")
+    return CheckedWindow(
+        subject=PackageRole(entry.package, entry.role),
+        start_unix_s=entry.start_unix_s,
+        end_unix_s=entry.end_unix_s,
+        counters=entry.counters,
+        profile=profile,
+        state=entry.profile,
+    )
+
+
+def _require_no_more_than_rows(windows: list[CheckedWindow]) -> None:
+    """Raise ``MessageError`` if a column counts more than the window has rows.
+
+    A large profile is spread over entries, of which only the first has counters; where that one is
+    not in this batch, nothing can be said.
+    """
+    for window in windows:
+        if not window.counters.rows:
+            continue
+        for index in window.state:
+            count = window.profile[index].count
+            if count > window.counters.rows:
+                raise MessageError(
+                    f"column {index} counts {count} observations in a window of "
+                    f"{window.counters.rows} rows"
+                )
