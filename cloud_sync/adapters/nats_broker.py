@@ -50,6 +50,9 @@ class EmbeddedBroker:
 
     It ends with this process, also when that is killed. The port numbers that were chosen stay
     the same over restarts, so that clients find it again.
+
+    For some milliseconds after a start it answers clients before it has loaded every retained
+    message, and does not send the rest later: what must arrive is repeated until it is answered.
     """
 
     def __init__(self, config: BrokerConfig) -> None:
