@@ -1,11 +1,29 @@
 """Ports: what a shell needs from the outside world. Adapters implement them, by shape."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from edge_contract.errors import UsageError
+from edge_contract.messages import BatchId, TelemetryBatch
+from edge_contract.package import Manifest, Package, Reference
+from edge_contract.reading import JsonObject
 
-__all__ = ["Link", "LinkHandler", "LinkOptions"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Tensor: TypeAlias = NDArray[np.generic]
+
+__all__ = [
+    "BatchStore",
+    "InferenceEngine",
+    "InferenceSession",
+    "Link",
+    "LinkHandler",
+    "LinkOptions",
+    "PackageSource",
+    "PackageStore",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +55,6 @@ class LinkOptions:
     will_payload: bytes
     subscriptions: tuple[str, ...]
     keepalive_s: int = 30
-
-    def __post_init__(self) -> None:
-        if not self.client_id:
-            raise UsageError("a link needs a client id of its own, got an empty one")
-        if self.password is not None and self.username is None:
-            raise UsageError("a password was given without a username: give both or neither")
 
 
 class LinkHandler(Protocol):
@@ -98,5 +110,134 @@ class Link(Protocol):
         Args:
             farewell: Topic and payload of a last message; up to 2 s are spent on having the broker
                 confirm it.
+        """
+        ...
+
+
+class BatchStore(Protocol):
+    """What must survive a crash: batches, ring marks, the journal and the number of the life.
+
+    One process at a time. Checked by ``tests/ports/test_batch_store.py`` for every adapter. Every
+    method raises ``UnavailableError`` when the disk is full or the file is out of reach; then
+    nothing has changed.
+    """
+
+    def next_boot(self, at_unix_s: float) -> int:
+        """Return a number for a new life that is greater than any given before."""
+        ...
+
+    def save(
+        self,
+        batches: Sequence[TelemetryBatch],
+        marks: Mapping[str, tuple[int, ...]],
+        replaces: Sequence[BatchId] = (),
+    ) -> None:
+        """Keep ``batches`` and ``marks`` and forget ``replaces``, all or nothing.
+
+        On return they survive loss of power. Saving a batch twice keeps one.
+        """
+        ...
+
+    def delete(self, batch_ids: Sequence[BatchId]) -> None:
+        """Forget batches; a missing one is no error."""
+        ...
+
+    def batches(self) -> list[TelemetryBatch]:
+        """Return all batches, oldest first."""
+        ...
+
+    def marks(self) -> Mapping[str, tuple[int, ...]]:
+        """Return all ring marks."""
+        ...
+
+    def forget_marks(self, rings: Collection[str]) -> None:
+        """Forget the marks of rings that are gone."""
+        ...
+
+    def save_state(self, state: JsonObject) -> None:
+        """Keep the journal; on return it survives loss of power."""
+        ...
+
+    def state(self) -> "JsonObject | None":
+        """Return the journal; ``None`` if there is none yet."""
+        ...
+
+    def close(self) -> None:
+        """Close the store; using it afterwards is an error."""
+        ...
+
+
+class PackageStore(Protocol):
+    """Packages on this device, by digest."""
+
+    def has(self, digest: str) -> bool:
+        """Return whether a whole package is here."""
+        ...
+
+    def add(self, package: Package) -> None:
+        """Keep a package; it is there wholly or not at all. Adding it twice is no error."""
+        ...
+
+    def load(self, digest: str) -> Package:
+        """Return a package, verified anew; raises ``PackageError`` if it is damaged or missing."""
+        ...
+
+    def description(self, digest: str) -> tuple[Manifest, Reference] | None:
+        """Return manifest and reference, also of a package whose model was pruned."""
+        ...
+
+    def prune(self, keep: Collection[str]) -> None:
+        """Remove the models of all packages but these, and what is left of downloads."""
+        ...
+
+
+class PackageSource(Protocol):
+    """Where packages are fetched from."""
+
+    def fetch(self, digest: str, url: str, store: PackageStore) -> None:
+        """Bring a package into the store, resuming a download that broke off.
+
+        Raises:
+            UnavailableError: The source is out of reach or the disk is full; try again later.
+            PackageError: What came is not the package; trying again does not help.
+        """
+        ...
+
+
+class InferenceSession(Protocol):
+    """One loaded model, ready to run. Thread-safe.
+
+    Checked by ``tests/ports/test_engine.py`` for every engine.
+    """
+
+    @property
+    def provider(self) -> str:
+        """Execution provider that runs it, such as ``CPUExecutionProvider``."""
+        ...
+
+    def run(self, feeds: "Mapping[str, Tensor]") -> "Sequence[Tensor]":
+        """Run the model once.
+
+        Args:
+            feeds: One tensor per input of the manifest, such as ``{"X": float32[batch, 64]}``.
+                They are not changed and not kept.
+
+        Returns:
+            The outputs in the manifest's order, such as ``[int64[batch], float32[batch, 10]]``.
+
+        Raises:
+            UnavailableError: The model or its runtime failed on these inputs.
+        """
+        ...
+
+
+class InferenceEngine(Protocol):
+    """Makes sessions."""
+
+    def load(self, package: Package) -> InferenceSession:
+        """Return a session of the package's model.
+
+        Raises:
+            PackageError: The model cannot run here; the message says why.
         """
         ...

@@ -81,6 +81,11 @@ class Deployer:
         return next((slot for slot in self.slots if slot.serves), None)
 
     @property
+    def on_trial(self) -> bool:
+        """Whether a version is on trial, so that its calls must be told soon."""
+        return self._trial is not None
+
+    @property
     def wake_at_s(self) -> float | None:
         """When :meth:`on_timer` is due."""
         times = [self._retry_at_s] if self._retry_at_s is not None else []

@@ -1,0 +1,237 @@
+"""The device's counting kernel: profiles of whole blocks of rows, with numpy.
+
+Gives what :func:`edge_contract.package.count_rows` gives, some thousand times faster: the same
+counts, and sums that differ in their last bits only.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.adapters.numpy_sketches import Block, SketchColumns, block_moments
+from edge_contract.errors import UsageError
+from edge_contract.package import Layout
+from edge_contract.stats import (
+    BINS,
+    Agreement,
+    AgreementSpec,
+    CalibrationBin,
+    Categories,
+    CategoriesSpec,
+    Labels,
+    LabelsSpec,
+    MomentsSpec,
+    Probabilities,
+    ProbabilitiesSpec,
+    Profile,
+    ProfileSpec,
+    SketchSpec,
+    Spec,
+    Statistic,
+)
+from edge_contract.stats.categories import KEPT_HASHES
+from edge_contract.stats.labels import CALIBRATION_BINS
+from edge_contract.stats.text_hash import HASH_BITS
+
+__all__ = ["BlockCounter", "count_block"]
+
+_Numbers: TypeAlias = NDArray[np.float64]
+_Mask: TypeAlias = NDArray[np.bool_]
+
+_HASHES: Final = 1 << HASH_BITS
+
+
+def count_block(spec: ProfileSpec, layout: Layout, rows: NDArray[np.float32]) -> Profile:
+    """Return the profile of ``rows``; :class:`BlockCounter` is quicker for many blocks."""
+    return BlockCounter(spec, layout).count(rows)
+
+
+class _Column(NamedTuple):
+    """A profile column: its number, where in a row it is, and whether NaN is no observation."""
+
+    number: int
+    positions: tuple[int, ...]
+    skips_nan: bool
+
+
+class BlockCounter:
+    """Counts blocks of rows of one layout.
+
+    Args:
+        spec: What is counted.
+        layout: Where each column finds its numbers in a row.
+    """
+
+    __slots__ = ("_moments", "_others", "_sketch_columns", "_sketches", "_spec", "_width")
+
+    def __init__(self, spec: ProfileSpec, layout: Layout) -> None:
+        self._spec = spec
+        self._width = layout.width
+        self._sketches: list[_Column] = []
+        self._moments: list[_Column] = []
+        self._others: list[_Column] = []
+        sketch_specs: list[SketchSpec] = []
+        for index, (column, source) in enumerate(zip(spec.columns, layout.sources, strict=True)):
+            item = _Column(index, source.positions, source.skips_nan)
+            match column.spec:
+                case SketchSpec() as sketch:
+                    self._sketches.append(item)
+                    sketch_specs.append(sketch)
+                case MomentsSpec():
+                    self._moments.append(item)
+                case _:
+                    self._others.append(item)
+        self._sketch_columns = SketchColumns(sketch_specs)
+
+    def count(self, rows: NDArray[np.float32]) -> Profile:
+        """Return the profile of a block.
+
+        Args:
+            rows: ``float32[rows, width]``; not changed and not kept.
+
+        Raises:
+            UsageError: The type or the width is another one.
+        """
+        if rows.ndim != 2 or rows.shape[1] != self._width or rows.dtype != np.float32:
+            raise UsageError(
+                f"block of rows is {rows.dtype}{list(rows.shape)}, "
+                f"expected float32[rows, {self._width}]"
+            )
+        if not len(rows):
+            return self._spec.empty()
+        block = np.ascontiguousarray(rows.T)
+        with np.errstate(all="ignore"):  # infinities and subnormals are counted like all others
+            return Profile(self._spec, self._counted(block))
+
+    def _counted(self, block: Block) -> dict[int, Statistic]:
+        counted: dict[int, Statistic] = {}
+        if self._sketches:
+            sketches = self._sketch_columns.count(_taken(block, self._sketches))
+            for column, sketch in zip(self._sketches, sketches, strict=True):
+                if column.skips_nan:
+                    sketch.missing = 0
+                counted[column.number] = sketch
+        if self._moments:
+            taken = _taken(block, self._moments)
+            for column, values, moments in zip(
+                self._moments, taken, block_moments(taken), strict=True
+            ):
+                if column.skips_nan:
+                    moments.nonfinite -= int(np.count_nonzero(np.isnan(values)))
+                counted[column.number] = moments
+        for column in self._others:
+            values = block[list(column.positions)]
+            if column.skips_nan:
+                values = values[:, ~np.isnan(values[0])]
+            counted[column.number] = _count_column(self._spec.columns[column.number].spec, values)
+        return {index: counted[index] for index in sorted(counted) if counted[index].count}
+
+
+def _taken(block: Block, columns: Sequence[_Column]) -> Block:
+    """Return the numbers of columns of one number each; a view if they stand side by side."""
+    positions = [column.positions[0] for column in columns]
+    first = positions[0]
+    if positions == list(range(first, first + len(positions))):
+        return block[first : first + len(positions)]
+    return block[positions]
+
+
+def _count_column(spec: Spec, block: Block) -> Statistic:
+    """Count one column; kinds that are not known here are counted row by row."""
+    match spec:
+        case CategoriesSpec():
+            return _categories(spec, block[0])
+        case ProbabilitiesSpec():
+            return _probabilities(spec, block.astype(np.float64))
+        case LabelsSpec():
+            return _labels(spec, block.astype(np.float64))
+        case AgreementSpec():
+            return _agreement(spec, block.astype(np.float64))
+        case _:
+            statistic = spec.empty()
+            for row in block.T.tolist():
+                statistic.observe(row)
+            return statistic
+
+
+def _categories(spec: CategoriesSpec, codes: NDArray[np.float32]) -> Categories:
+    is_missing = np.isnan(codes)
+    is_known = _is_class(codes, spec.size)
+    others = codes[~(is_missing | is_known)]
+    carries_hash = (others < 0) & (others >= -_HASHES) & (others == np.floor(others))
+    carried = -1 - others[carries_hash].astype(np.int64)
+    scrambled = others[~carries_hash].view(np.uint32) * np.uint32(0x9E3779B1)
+    hashed = (scrambled >> np.uint32(32 - HASH_BITS)).astype(np.int64)
+    return Categories(
+        spec,
+        missing=int(np.count_nonzero(is_missing)),
+        other=len(others),
+        counts=_tally(codes[is_known].astype(np.int64)),
+        hashes=tuple(np.unique(np.concatenate((carried, hashed)))[:KEPT_HASHES].tolist()),
+    )
+
+
+def _probabilities(spec: ProbabilitiesSpec, block: _Numbers) -> Probabilities:
+    predicted, probability = block
+    is_valid = _is_class(predicted, len(spec.lows)) & _is_probability(probability)
+    classes = predicted[is_valid].astype(np.int64)
+    values = probability[is_valid]
+    lows = np.array(spec.lows)[classes]
+    bins = np.clip(((values - lows) * BINS / (1.0 - lows)).astype(np.int64), 0, BINS - 1)
+    counts: dict[int, dict[int, int]] = {}
+    for key, count in _tally(classes * BINS + bins).items():
+        counts.setdefault(key // BINS, {})[key % BINS] = count
+    sums = np.bincount(classes, weights=np.minimum(values, 1.0))
+    return Probabilities(
+        spec,
+        invalid=int(np.count_nonzero(~is_valid)),
+        counts=counts,
+        sums={predicted_class: float(sums[predicted_class]) for predicted_class in counts},
+    )
+
+
+def _labels(spec: LabelsSpec, block: _Numbers) -> Labels:
+    is_known = _is_class(block[0], spec.classes) & _is_class(block[1], spec.classes)
+    predicted, truth, probability = block[:, is_known]
+    is_binned = _is_probability(probability)
+    values = probability[is_binned]
+    bins = np.minimum((values * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    sums = np.bincount(bins, weights=np.minimum(values, 1.0))
+    correct = np.bincount(bins, weights=(predicted == truth)[is_binned])
+    return Labels(
+        spec,
+        unknown=int(np.count_nonzero(~is_known)),
+        confusion=_tally((predicted * spec.classes + truth).astype(np.int64)),
+        calibration={
+            key: CalibrationBin(count, float(sums[key]), int(correct[key]))
+            for key, count in _tally(bins).items()
+        },
+    )
+
+
+def _agreement(spec: AgreementSpec, block: _Numbers) -> Agreement:
+    agreement = Agreement(spec)
+    if spec.classes:
+        is_known = _is_class(block[0], spec.classes) & _is_class(block[2], spec.classes)
+        agreement.unknown = int(np.count_nonzero(~is_known))
+        block = block[:, is_known]
+        agreement.pairs = _tally((block[0] * spec.classes + block[2]).astype(np.int64))
+    if block.shape[1]:
+        agreement.gap = block_moments(block[3:] - block[1:2])[0]
+    return agreement
+
+
+def _is_class(numbers: "NDArray[np.floating]", classes: int) -> _Mask:
+    is_whole: _Mask = numbers == np.floor(numbers)
+    return is_whole & (numbers >= 0) & (numbers < classes)
+
+
+def _is_probability(numbers: _Numbers) -> _Mask:
+    return (numbers >= 0) & (numbers <= 1.0001)
+
+
+def _tally(keys: NDArray[np.int64]) -> dict[int, int]:
+    found, counts = np.unique(keys, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))

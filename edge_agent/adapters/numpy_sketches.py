@@ -1,0 +1,181 @@
+"""Sketches and moments of whole blocks: all columns at once, without a loop over rows.
+
+Gives the counts of :mod:`edge_contract.stats.sketch` bit for bit: the same single-precision
+operations in the same order. Sums differ in their last bits only.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_contract.stats import CENTRED, FLOAT_BITS, Moments, Sketch, SketchSpec
+from edge_contract.stats.float32 import MAX_FLOAT32, rounded
+from edge_contract.stats.sketch import CENTRED_BASE, CENTRED_BUCKETS, SHIFT
+
+__all__ = ["Block", "SketchColumns", "block_moments"]
+
+Block: TypeAlias = NDArray[np.float32]
+"""float32[columns, rows], contiguous: one column's numbers lie side by side."""
+
+_Codes: TypeAlias = NDArray[np.int16]
+_Counts: TypeAlias = NDArray[np.int64]
+
+_APART: Final = 0x7FFF
+"""Code of what a sketch counts apart, above every real code."""
+
+
+class SketchColumns:
+    """Counts several sketches at once.
+
+    Args:
+        specs: Their mappings, in the order of the block's columns.
+    """
+
+    __slots__ = ("_center", "_centred", "_factor", "_float_bits", "_specs")
+
+    def __init__(self, specs: Sequence[SketchSpec]) -> None:
+        self._specs = tuple(specs)
+        self._float_bits = _picked([spec.mapping == FLOAT_BITS for spec in specs])
+        self._centred = _picked([spec.mapping == CENTRED for spec in specs])
+        centred = [spec for spec in specs if spec.mapping == CENTRED]
+        factors = [rounded(1.0 / spec.scale) for spec in centred]
+        self._center = np.array([spec.center for spec in centred], np.float32)[:, None]
+        self._factor = np.array(factors, np.float32)[:, None]
+
+    def count(self, block: Block) -> list[Sketch]:
+        """Return one sketch per column of ``block``, which has at least one row."""
+        codes = np.empty(block.shape, np.int16)
+        if self._float_bits is not None:
+            codes[self._float_bits] = _float_bits_codes(block[self._float_bits])
+        if self._centred is not None:
+            codes[self._centred] = _centred_codes(
+                block[self._centred], center=self._center, factor=self._factor
+            )
+        # Zeros, NaNs and infinities: shifting the sign out and subtracting moves them to the top.
+        doubled = block.view(np.uint32) << np.uint32(1)
+        np.putmask(codes, doubled - np.uint32(2) >= np.uint32(0xFEFFFFFE), _APART)
+        return self._sketches(block, _run_lengths(codes))
+
+    def _sketches(self, block: Block, counted: list[dict[int, int]]) -> list[Sketch]:
+        apart = [counts.pop(_APART, 0) for counts in counted]
+        if not any(apart) or np.isfinite(block).all():
+            return [
+                Sketch(spec, zero=zero, counts=counts)
+                for spec, zero, counts in zip(self._specs, apart, counted, strict=True)
+            ]
+        missing = _true_per_column(np.isnan(block))
+        above = _true_per_column(block == np.inf)
+        below = _true_per_column(block == -np.inf)
+        return [
+            Sketch(
+                spec,
+                zero=apart[column] - missing[column] - above[column] - below[column],
+                missing=missing[column],
+                positive_infinity=above[column],
+                negative_infinity=below[column],
+                counts=counted[column],
+            )
+            for column, spec in enumerate(self._specs)
+        ]
+
+
+def block_moments(block: Block | NDArray[np.float64]) -> list[Moments]:
+    """Return the moments of each column of ``block``, which has at least one row."""
+    rows = block.shape[1]
+    low, high = block.min(axis=1), block.max(axis=1)
+    if not ((low >= -MAX_FLOAT32) & (high <= MAX_FLOAT32)).all():  # NaN is in neither
+        return _moments_of_finite(block)
+    wide = block.astype(np.float64)
+    mean = wide.sum(axis=1) / rows
+    wide -= mean[:, None]
+    return _moments(
+        np.full(len(block), rows),
+        rows=rows,
+        mean=mean,
+        m2=np.einsum("ij,ij->i", wide, wide),
+        low=low,
+        high=high,
+    )
+
+
+def _moments_of_finite(block: Block | NDArray[np.float64]) -> list[Moments]:
+    is_finite = np.abs(block) <= MAX_FLOAT32
+    finite = np.count_nonzero(is_finite, axis=1)
+    wide = np.where(is_finite, block, 0.0).astype(np.float64)
+    mean = wide.sum(axis=1) / np.maximum(finite, 1)
+    wide = np.where(is_finite, wide - mean[:, None], 0.0)
+    return _moments(
+        finite,
+        rows=block.shape[1],
+        mean=mean,
+        m2=np.einsum("ij,ij->i", wide, wide),
+        low=np.where(finite, np.where(is_finite, block, np.inf).min(axis=1), 0.0),
+        high=np.where(finite, np.where(is_finite, block, -np.inf).max(axis=1), 0.0),
+    )
+
+
+def _moments(
+    finite: _Counts,
+    *,
+    rows: int,
+    mean: NDArray[np.float64],
+    m2: NDArray[np.float64],
+    low: NDArray[np.floating],
+    high: NDArray[np.floating],
+) -> list[Moments]:
+    columns = (finite, rows - finite, mean, m2, low, high)
+    return [Moments(*values) for values in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def _float_bits_codes(block: Block) -> _Codes:
+    bits = block.view(np.int32)
+    sign = bits >> 31  # -1 below zero
+    magnitude = (bits & 0x7FFFFFFF) >> SHIFT
+    return ((magnitude + 1 ^ sign) - sign).astype(np.int16)
+
+
+def _centred_codes(
+    block: Block, *, center: NDArray[np.float32], factor: NDArray[np.float32]
+) -> _Codes:
+    offset = block - center
+    offset *= factor
+    sign = offset.view(np.int32) >> 31
+    np.abs(offset, out=offset)
+    offset += np.float32(1.0)
+    bucket = offset.view(np.int32) >> SHIFT
+    bucket -= CENTRED_BASE
+    np.minimum(bucket, CENTRED_BUCKETS - 1, out=bucket)
+    return (bucket ^ sign).astype(np.int16)
+
+
+def _run_lengths(codes: _Codes) -> list[dict[int, int]]:
+    """Return the counts of each column by code, codes rising.
+
+    Sorts, because 16-bit numbers are radix-sorted; tables of all codes would be mostly empty.
+    """
+    columns, rows = codes.shape
+    ordered = np.sort(codes, axis=1, kind="stable")
+    is_first = np.ones(codes.shape, np.bool_)
+    np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_first[:, 1:])
+    starts = np.flatnonzero(is_first)
+    keys = ordered.ravel()[starts].tolist()
+    counts = np.diff(starts, append=codes.size).tolist()
+    bounds = np.searchsorted(starts, np.arange(0, codes.size + 1, rows)).tolist()
+    return [
+        dict(zip(keys[bounds[c] : bounds[c + 1]], counts[bounds[c] : bounds[c + 1]], strict=True))
+        for c in range(columns)
+    ]
+
+
+def _picked(wanted: list[bool]) -> "slice | NDArray[np.intp] | None":
+    """Return an index of the wanted columns; a slice, which copies nothing, if they are all."""
+    if all(wanted):
+        return slice(None)
+    return np.flatnonzero(wanted) if any(wanted) else None
+
+
+def _true_per_column(block: NDArray[np.bool_]) -> list[int]:
+    counts: list[int] = np.count_nonzero(block, axis=1).tolist()
+    return counts

@@ -1,0 +1,80 @@
+"""Where an agent keeps things and what it is called when nobody says so."""
+
+import hashlib
+import os
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge_contract.errors import UnavailableError
+from edge_contract.reading import JsonValue
+
+__all__ = ["default_device", "default_state_folder", "hardware_facts", "made", "ring_folder"]
+
+
+def default_device() -> str:
+    """Return ``EDGEFLEET_DEVICE``, or the host's name in allowed characters."""
+    name = os.environ.get("EDGEFLEET_DEVICE") or platform.node() or "device"
+    cleaned = re.sub(r"[^A-Za-z0-9_-]", "-", name)[:64].strip("-")
+    return cleaned or "device"
+
+
+def default_state_folder(fleet: str, device: str) -> Path:
+    """Return where a device's state lies: ``EDGEFLEET_STATE``, or a folder of the user's."""
+    given = os.environ.get("EDGEFLEET_STATE")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state"))
+    return base / "edgefleet" / fleet / device
+
+
+def ring_folder(state: Path) -> Path:
+    """Return where rings lie: on a memory file system where there is one, else in the state folder.
+
+    The name is made from the state folder's, so that the next start finds them again.
+    """
+    memory = Path("/dev/shm")  # noqa: S108  the folder below it is private
+    if not (memory.is_dir() and os.access(memory, os.W_OK)):
+        return state / "rings"
+    name = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return memory / f"edgefleet-{user}-{name}"
+
+
+def made(folder: Path) -> Path:
+    """Return the folder, made if missing and readable by this user only.
+
+    Raises:
+        UnavailableError: It cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot write to folder {str(folder)!r}: {error.strerror}; "
+            "make it writable or choose another one"
+        ) from error
+    return folder
+
+
+def hardware_facts() -> Mapping[str, JsonValue]:
+    """Return what the cloud may know of this machine."""
+    facts: dict[str, JsonValue] = {
+        "cpus": os.cpu_count() or 1,
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        facts["memory_mb"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return facts
