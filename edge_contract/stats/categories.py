@@ -11,9 +11,11 @@ from edge_contract.stats.float32 import bits_of, rounded
 from edge_contract.stats.sparse import added, read_sparse, sparse_state
 from edge_contract.stats.text_hash import HASH_BITS
 
-__all__ = ["Categories", "CategoriesSpec"]
+__all__ = ["KEPT_HASHES", "Categories", "CategoriesSpec"]
 
-_KEPT_HASHES: Final = 32
+KEPT_HASHES: Final = 32
+"""How many hashes of unknown categories are kept to estimate how many there are."""
+
 _HASHES: Final = 1 << HASH_BITS
 
 
@@ -38,7 +40,7 @@ class CategoriesSpec:
     def decode(self, state: object) -> "Categories":
         """Rebuild counts; raises ``MessageError`` for negative counts or unknown indices."""
         reader = state_reader(state, self.kind)
-        hashes = reader[3].integers(low=0, max_length=_KEPT_HASHES)
+        hashes = reader[3].integers(low=0, max_length=KEPT_HASHES)
         if sorted(set(hashes)) != hashes or (hashes and hashes[-1] >= _HASHES):
             raise reader[3].refused(f"rising hashes below {_HASHES}")
         return Categories(
@@ -95,9 +97,9 @@ class Categories:
     @property
     def distinct_others(self) -> float:
         """About how many different unknown categories came; exact below 32."""
-        if len(self.hashes) < _KEPT_HASHES:
+        if len(self.hashes) < KEPT_HASHES:
             return float(len(self.hashes))
-        return (_KEPT_HASHES - 1) / ((self.hashes[-1] + 1) / _HASHES)
+        return (KEPT_HASHES - 1) / ((self.hashes[-1] + 1) / _HASHES)
 
     def observe(self, row: Sequence[float]) -> None:
         """Add one code."""
@@ -134,4 +136,4 @@ def hash_of_code(code: float) -> int:
 
 
 def _smallest(hashes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(set(hashes))[:_KEPT_HASHES])
+    return tuple(sorted(set(hashes))[:KEPT_HASHES])

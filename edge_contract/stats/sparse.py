@@ -19,7 +19,7 @@ def added(a: Mapping[int, int], b: Mapping[int, int]) -> dict[int, int]:
 def sparse_state(counts: Mapping[int, int]) -> State:
     """Return ``[first key and gaps to the next ones, counts]``: small numbers compress well."""
     keys = sorted(key for key, count in counts.items() if count)
-    gaps = [key - before for key, before in zip(keys, [0, *keys[:-1]], strict=True)]
+    gaps = [key - before for key, before in zip(keys, [0, *keys], strict=False)]
     return [gaps, [counts[key] for key in keys]]
 
 
