@@ -88,7 +88,7 @@ def test_wildcards_hear_every_device(broker: Broker, links: Links) -> None:
     sender.publish("ef1/wild/d/cam-7", b"desired")
     sender.publish("ef1/wild/t/63/cam_8", b"last")
 
-    listener.wait_for("message", "ef1/wild/t/63/cam_8")
+    listener.wait_for("message", times=3)  # each filter keeps its own order
     assert sorted(listener.messages) == [
         ("ef1/wild/e/3/cam-7", "birth"),
         ("ef1/wild/t/3/cam-7", "batch"),
