@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "DeviceView",
     "FeatureView",
     "ModelView",
+    "NotFoundError",
     "RolloutEventView",
     "RolloutOrder",
     "RolloutView",
@@ -25,6 +27,10 @@ __all__ = [
     "SummaryView",
     "VersionView",
 ]
+
+
+class NotFoundError(UsageError):
+    """There is nothing of that name; the API answers 404, and 409 to any other ``UsageError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +203,9 @@ class CommandView:
 class CloudBackend(Protocol):
     """The cloud behind the API. Thread-safe: the API calls it from any thread.
 
-    Raises, besides what is named: ``UsageError`` for a name that is not there or an order that
-    cannot be carried out, ``UnavailableError`` while the database is out of reach.
+    Raises, besides what is named: ``NotFoundError`` for a name that is not there, ``UsageError`` for
+    an order that cannot be carried out as things stand, ``UnavailableError`` while the database is
+    out of reach.
     """
 
     def summary(self) -> SummaryView:

@@ -1,0 +1,1 @@
+"""The REST API: orders and questions to the cloud over HTTP."""

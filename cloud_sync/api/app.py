@@ -1,0 +1,76 @@
+"""Puts the API together: routes, guard, problems and the OpenAPI document."""
+
+from importlib import metadata
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from cloud_sync.api.answering import PROBLEM
+from cloud_sync.api.events import RevisionFeed
+from cloud_sync.api.fleet_routes import fleet_routes
+from cloud_sync.api.guard import API, Guard
+from cloud_sync.api.json_views import view_schemas
+from cloud_sync.api.model_routes import model_routes
+from cloud_sync.api.problems import add_problem_handlers, problem_schema
+from cloud_sync.api.rollout_routes import rollout_routes
+from cloud_sync.api.settings import ApiSettings
+from cloud_sync.api.system_routes import system_routes
+from cloud_sync.backend import (
+    AlarmView,
+    CloudBackend,
+    CommandView,
+    DeviceView,
+    ModelView,
+    RolloutView,
+    SummaryView,
+    VersionView,
+)
+
+__all__ = ["CloudApi", "create_app"]
+
+_VIEWS = (AlarmView, CommandView, DeviceView, ModelView, RolloutView, SummaryView, VersionView)
+
+
+class CloudApi(FastAPI):
+    """The app; its OpenAPI document has the views' schemas."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(view_schemas(*_VIEWS))
+            schemas["Problem"] = problem_schema()
+        return super().openapi()
+
+    @property
+    def feed(self) -> RevisionFeed:
+        """The event streams; close them before the server stops."""
+        feed: RevisionFeed = self.state.feed
+        return feed
+
+
+def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) -> CloudApi:
+    """Return the API, and the dashboard on ``/``, in front of a backend.
+
+    Args:
+        backend: The cloud; called from the threads of the server.
+        settings: Who may use it; by default everybody who reaches it.
+    """
+    settings = settings or ApiSettings()
+    app = CloudApi(
+        title="edgefleet",
+        summary="Devices, model versions, rollouts and alarms of a fleet",
+        version=metadata.version("edgefleet"),
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # the pages that FastAPI offers load scripts from other people's servers
+        redoc_url=None,
+        middleware=[Middleware(Guard, settings=settings)],
+    )
+    app.state.backend = backend
+    app.state.feed = RevisionFeed(backend.revision)
+    add_problem_handlers(app)
+    for routes in (fleet_routes, model_routes, rollout_routes, system_routes):
+        app.include_router(routes, prefix=API, responses=PROBLEM)
+    return app

@@ -1,0 +1,148 @@
+"""The guard in front of the app: which hosts, sites, tokens and sizes it lets through."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloud_sync.api.problems import ApiError, problem_response
+from cloud_sync.api.settings import ApiSettings
+
+__all__ = ["API", "Guard"]
+
+API: Final = "/api/v1"
+
+_OPEN_PATHS: Final = (f"{API}/health", f"{API}/blobs/")
+_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+
+_RESPONSE_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Guard:
+    """ASGI middleware; refuses before the app sees anything, and bounds what the app may read."""
+
+    def __init__(self, app: ASGIApp, *, settings: ApiSettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let an HTTP request through, or answer it with a problem."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _RESPONSE_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        limit_bytes = self._limit_bytes(scope["method"], scope["path"])
+        try:
+            self._check(scope, limit_bytes)
+        except ApiError as error:
+            response = problem_response(error.kind, error.detail, headers=error.headers)
+            await response(scope, receive, send_hardened)
+            return
+        await self._app(scope, _bounded(receive, limit_bytes), send_hardened)
+
+    def _limit_bytes(self, method: str, path: str) -> int:
+        is_push = method == "POST" and path == f"{API}/models"
+        return self._settings.max_package_bytes if is_push else self._settings.max_json_bytes
+
+    def _check(self, scope: Scope, limit_bytes: int) -> None:
+        headers = Headers(scope=scope)
+        _check_host(headers, self._settings.allowed_hosts)
+        if scope["method"] not in _SAFE_METHODS:
+            _check_site(headers)
+        if self._settings.token and not scope["path"].startswith(_OPEN_PATHS):
+            _check_token(headers, self._settings.token)
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit_bytes:
+            raise _too_large(limit_bytes)
+
+
+def _check_host(headers: Mapping[str, str], allowed: tuple[str, ...]) -> None:
+    host = _name_of(headers.get("host", ""))
+    if allowed and host not in allowed:
+        raise ApiError(
+            "wrong-host", f"host {host!r} is not answered here, use one of {', '.join(allowed)}"
+        )
+
+
+def _check_site(headers: Mapping[str, str]) -> None:
+    """Refuse an order that a browser carries here from another web site."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        is_own = site in ("same-origin", "none")
+    else:
+        origin = headers.get("origin")
+        is_own = origin is None or urlsplit(origin).netloc == headers.get("host")
+    if not is_own:
+        raise ApiError("forbidden", "this order comes from another web site")
+
+
+def _check_token(headers: Mapping[str, str], token: str) -> None:
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    given = credentials.strip()
+    if scheme.lower() == "basic":
+        given = _password_of(given)
+    if scheme.lower() not in ("bearer", "basic") or not hmac.compare_digest(
+        given.encode(), token.encode()
+    ):
+        raise ApiError(
+            "unauthorized",
+            "the API token is missing or wrong",
+            headers={"WWW-Authenticate": 'Bearer realm="edgefleet", Basic realm="edgefleet"'},
+        )
+
+
+def _password_of(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _name_of(host: str) -> str:
+    """Return the header ``Host`` without its port: ``[::1]:8080`` is ``[::1]``."""
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
+
+
+def _bounded(receive: Receive, limit_bytes: int) -> Receive:
+    """Return a ``receive`` that refuses a body longer than it declared itself to be."""
+    seen_bytes = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal seen_bytes
+        message = await receive()
+        seen_bytes += len(message.get("body", b""))
+        if seen_bytes > limit_bytes:
+            raise _too_large(limit_bytes)
+        return message
+
+    return receive_bounded
+
+
+def _too_large(limit_bytes: int) -> ApiError:
+    return ApiError(
+        "too-large",
+        f"the request is longer than the {limit_bytes} bytes that this cloud takes",
+        headers={"Connection": "close"},
+    )

@@ -1,0 +1,119 @@
+"""Routes of the registry: models, versions, packages and their files."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import FileResponse, Response
+from starlette.requests import ClientDisconnect
+
+from cloud_sync.api.answering import (
+    Author,
+    Backend,
+    ModelName,
+    VersionText,
+    described,
+    described_list,
+    list_answer,
+    needs_type,
+    view_answer,
+)
+from cloud_sync.api.problems import ApiError
+from cloud_sync.backend import ModelView, NotFoundError, VersionView
+from edge_contract.package.digests import DIGEST_PATTERN
+
+__all__ = ["model_routes"]
+
+model_routes = APIRouter(tags=["models"])
+
+_PACKAGE_TYPE: Final = "application/octet-stream"
+
+_PACKAGE_BODY: Final = {
+    "requestBody": {
+        "description": "A model package in its one-file form, *.modelpkg",
+        "required": True,
+        "content": {_PACKAGE_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+async def _archive(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise ApiError("malformed", "the package ended before its length") from error
+
+
+@model_routes.get("/models", responses=described_list(ModelView))
+def models(backend: Backend) -> Response:
+    """Return all models with their versions."""
+    return list_answer(backend.models())
+
+
+@model_routes.get("/models/{name}/versions/{version}", responses=described(VersionView))
+def version(backend: Backend, name: ModelName, version: VersionText) -> Response:
+    """Return one version with its manifest, drift, histograms and quality."""
+    return view_answer(backend.version(name, version))
+
+
+@model_routes.post(
+    "/models",
+    status_code=201,
+    dependencies=[Depends(needs_type(_PACKAGE_TYPE))],
+    responses=described(VersionView, status=201),
+    openapi_extra=_PACKAGE_BODY,
+)
+def push(backend: Backend, by: Author, archive: Annotated[bytes, Depends(_archive)]) -> Response:
+    """Add a package to the registry; pushing the same one again changes nothing."""
+    view = backend.push(archive, by=by)
+    location = f"/api/v1/models/{view.name}/versions/{view.version}"
+    return view_answer(view, status=201, location=location)
+
+
+@model_routes.head("/blobs/{digest}", include_in_schema=False)
+@model_routes.get(
+    "/blobs/{digest}",
+    response_class=FileResponse,
+    responses={
+        206: {"description": "The part that the header 'Range' asked for"},
+        304: {"description": "The header 'If-None-Match' names this file"},
+    },
+)
+def blob(
+    backend: Backend, request: Request, digest: Annotated[str, Path(pattern=f"^{DIGEST_PATTERN}$")]
+) -> Response:
+    """Return a file of a package: whole, or from where an earlier download broke off.
+
+    A ``Range`` that is not one plain range of bytes is ignored, as RFC 9110 allows.
+    """
+    path = backend.blob_path(digest)
+    if not path.is_file():
+        raise NotFoundError(f"the file of {digest} is gone from the registry; push the model again")
+    stat = path.stat()
+    headers = {"ETag": f'"{digest}"', "Cache-Control": "public, max-age=31536000, immutable"}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if not _asks_for_part(request, size=stat.st_size, etag=headers["ETag"]):
+        request.scope["headers"] = [
+            item for item in request.scope["headers"] if item[0] not in (b"range", b"if-range")
+        ]
+    return FileResponse(path, headers=headers, media_type=_PACKAGE_TYPE, stat_result=stat)
+
+
+def _asks_for_part(request: Request, *, size: int, etag: str) -> bool:
+    """Return whether one plain range is asked for; a problem if the file has no such range."""
+    match = re.fullmatch(
+        r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", request.headers.get("range", "")
+    )
+    if match is None or request.headers.get("if-range", etag) != etag:
+        return False
+    first, last, suffix = match.groups()
+    if suffix is None and last and int(last) < int(first):
+        return False
+    if int(suffix) == 0 if suffix is not None else int(first) >= size:
+        raise ApiError(
+            "no-such-range",
+            f"the file has {size} bytes, asked for was {request.headers['range']!r}",
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    return True

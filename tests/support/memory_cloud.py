@@ -1,0 +1,283 @@
+"""A cloud in memory: real packages and views behind the port ``CloudBackend``, no devices.
+
+What devices and alarms would do is put in by hand with ``put_device`` and the like. Rollouts move
+only as an operator steers them.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from cloud_sync.backend import (
+    AlarmView,
+    CommandView,
+    DeviceView,
+    ModelView,
+    NotFoundError,
+    RolloutEventView,
+    RolloutOrder,
+    RolloutView,
+    StageView,
+    SummaryView,
+    VersionView,
+)
+from edge_contract.errors import UsageError
+from edge_contract.names import Version
+from edge_contract.package import Package, digest_of
+from edge_contract.reading import JsonObject, JsonValue
+
+__all__ = ["START_UNIX_S", "MemoryCloud"]
+
+START_UNIX_S = 1_800_000_000.0
+
+_MOVES: Mapping[str, Mapping[str, str]] = {
+    "awaiting_approval": {"approve": "running", "abort": "aborted"},
+    "running": {"pause": "paused", "abort": "aborted", "rollback": "rolled_back"},
+    "paused": {"resume": "running", "abort": "aborted", "rollback": "rolled_back"},
+}
+_ENDS = ("aborted", "rolled_back")
+
+
+class MemoryCloud:
+    """Implements ``CloudBackend``; ``folder`` takes the files of packages."""
+
+    def __init__(self, folder: Path, *, fleet: str = "lab") -> None:
+        self._folder = folder
+        self._fleet = fleet
+        self._lock = threading.RLock()
+        self._revision = 1
+        self._devices: dict[str, DeviceView] = {}
+        self._versions: dict[tuple[str, str], VersionView] = {}
+        self._rollouts: dict[str, RolloutView] = {}
+        self._alarms: list[AlarmView] = []
+        self._commands: dict[str, CommandView] = {}
+
+    # What a fleet would do.
+
+    def put_device(self, device: DeviceView) -> None:
+        """Add a device or replace what is known of it."""
+        with self._change():
+            self._devices[device.name] = device
+
+    def put_version(self, version: VersionView) -> None:
+        """Replace what the fleet saw of a version."""
+        with self._change():
+            self._versions[version.name, version.version] = version
+
+    def put_rollout(self, rollout: RolloutView) -> None:
+        """Add a rollout or move it on."""
+        with self._change():
+            self._rollouts[rollout.rollout_id] = rollout
+
+    def raise_alarm(self, alarm: AlarmView) -> None:
+        """Add an alarm."""
+        with self._change():
+            self._alarms.insert(0, alarm)
+
+    def answer(self, command_id: str, device: str, *, ok: bool, detail: str = "") -> None:
+        """Answer a command as a device would."""
+        with self._change():
+            command = self.command(command_id)
+            results: dict[str, JsonObject] = {
+                **command.results,
+                device: {"ok": ok, "detail": detail},
+            }
+            self._commands[command_id] = replace(command, results=results)
+
+    # What the API asks.
+
+    def summary(self) -> SummaryView:
+        """See ``CloudBackend``."""
+        devices = list(self._devices.values())
+        rows = sum(device.rows_merged for device in devices)
+        return SummaryView(
+            fleet=self._fleet,
+            devices=len(devices),
+            online=sum(device.status == "online" for device in devices),
+            rows_merged=rows,
+            calls_merged=rows // 2,
+            failures_merged=0,
+            batches_merged=rows // 100,
+            batches_repeated=0,
+            messages_refused=0,
+            open_alarms=len(self._alarms),
+            running_rollouts=sum(r.ended_unix_s is None for r in self._rollouts.values()),
+        )
+
+    def devices(
+        self, *, status: str = "", after: str = "", limit: int = 100
+    ) -> Sequence[DeviceView]:
+        """See ``CloudBackend``."""
+        names = sorted(name for name in self._devices if name > after)
+        found = [self._devices[name] for name in names]
+        return [device for device in found if status in ("", device.status)][:limit]
+
+    def device(self, name: str) -> DeviceView:
+        """See ``CloudBackend``."""
+        if name not in self._devices:
+            raise NotFoundError(f"no device {name!r} in fleet {self._fleet!r}")
+        return self._devices[name]
+
+    def models(self) -> Sequence[ModelView]:
+        """See ``CloudBackend``."""
+        models = []
+        for name in sorted({name for name, _ in self._versions}):
+            found = [view for view in self._versions.values() if view.name == name]
+            found.sort(key=lambda view: Version.parse(view.version), reverse=True)
+            stable = next((view.version for view in found if view.stable), "")
+            models.append(ModelView(name, stable, [view.version for view in found]))
+        return models
+
+    def version(self, model: str, version: str) -> VersionView:
+        """See ``CloudBackend``."""
+        if (model, version) not in self._versions:
+            raise NotFoundError(f"no {model}@{version} in the registry")
+        return self._versions[model, version]
+
+    def push(self, archive: bytes, *, by: str) -> VersionView:
+        """See ``CloudBackend``."""
+        package = Package.from_archive(archive)
+        manifest = package.manifest
+        with self._change():
+            known = self._versions.get((manifest.name, manifest.version))
+            if known is not None and known.digest != package.digest:
+                raise UsageError(
+                    f"{manifest.reference} exists with other content; raise its version"
+                )
+            if known is not None:
+                return known
+            for data in (package.manifest_bytes, *package.files.values()):
+                (self._folder / digest_of(data).replace(":", "-")).write_bytes(data)
+            view = VersionView(
+                name=manifest.name,
+                version=manifest.version,
+                digest=package.digest,
+                pushed_unix_s=START_UNIX_S,
+                task=manifest.task.value,
+                size=sum(artifact.size for artifact in manifest.artifacts),
+                stable=not any(name == manifest.name for name, _ in self._versions),
+                devices=0,
+                rows=0,
+                manifest={"description": manifest.description, "pushed_by": by}
+                | {"evidence": manifest.evidence.to_json()},
+            )
+            self._versions[manifest.name, manifest.version] = view
+            return view
+
+    def blob_path(self, digest: str) -> Path:
+        """See ``CloudBackend``."""
+        path = self._folder / digest.replace(":", "-")
+        if not path.is_file():
+            raise NotFoundError(f"no file {digest} in the registry")
+        return path
+
+    def start_rollout(self, order: RolloutOrder, *, by: str) -> RolloutView:
+        """See ``CloudBackend``."""
+        self.version(order.model, order.version)
+        with self._change():
+            running = [r for r in self._rollouts.values() if r.ended_unix_s is None]
+            if any(r.model == order.model for r in running):
+                raise UsageError(f"a rollout of {order.model!r} is running; end it first")
+            steps = order.steps or (0.1, 1.0)
+            state = "awaiting_approval" if order.approval else "running"
+            rollout = RolloutView(
+                rollout_id=f"r{len(self._rollouts) + 1}",
+                model=order.model,
+                version=order.version,
+                previous=next(m.stable for m in self.models() if m.name == order.model),
+                strategy=order.strategy,
+                state=state,
+                sentence=f"{order.strategy} of {order.model}@{order.version} is {state}",
+                started_unix_s=START_UNIX_S,
+                ended_unix_s=None,
+                stages=[StageView(f"canary {step:.0%}", step, "waiting") for step in steps],
+                executions={},
+                devices_exposed=[],
+                events=[RolloutEventView(START_UNIX_S, f"started by {by}", {})],
+            )
+            self._rollouts[rollout.rollout_id] = rollout
+            return rollout
+
+    def rollouts(self) -> Sequence[RolloutView]:
+        """See ``CloudBackend``."""
+        return list(reversed(self._rollouts.values()))
+
+    def rollout(self, rollout_id: str) -> RolloutView:
+        """See ``CloudBackend``."""
+        if rollout_id == "latest" and self._rollouts:
+            return self.rollouts()[0]
+        if rollout_id not in self._rollouts:
+            raise NotFoundError(f"no rollout {rollout_id!r}")
+        return self._rollouts[rollout_id]
+
+    def steer_rollout(self, rollout_id: str, action: str, *, by: str) -> RolloutView:
+        """See ``CloudBackend``."""
+        with self._change():
+            rollout = self.rollout(rollout_id)
+            moves = _MOVES.get(rollout.state, {})
+            if action not in moves:
+                can = ", ".join(moves) or "nothing"
+                raise UsageError(
+                    f"rollout {rollout.rollout_id!r} is {rollout.state}: {action!r} refused "
+                    f"(can: {can})"
+                )
+            state = moves[action]
+            moved = replace(
+                rollout,
+                state=state,
+                sentence=f"{action} by {by}",
+                ended_unix_s=START_UNIX_S + 60.0 if state in _ENDS else None,
+                events=[
+                    *rollout.events,
+                    RolloutEventView(START_UNIX_S + 60.0, f"{action} by {by}", {}),
+                ],
+            )
+            self._rollouts[rollout.rollout_id] = moved
+            return moved
+
+    def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:
+        """See ``CloudBackend``."""
+        return [alarm for alarm in self._alarms if model in ("", alarm.model)][:limit]
+
+    def send_command(
+        self,
+        name: str,
+        arguments: Mapping[str, JsonValue],
+        *,
+        devices: Sequence[str],
+        expires_s: float,
+        by: str,
+    ) -> CommandView:
+        """See ``CloudBackend``."""
+        for device in devices:
+            self.device(device)
+        with self._change():
+            command = CommandView(
+                command_id=f"c{len(self._commands) + 1}",
+                name=name,
+                arguments=dict(arguments),
+                created_unix_s=START_UNIX_S,
+                expires_unix_s=START_UNIX_S + expires_s,
+                devices=list(devices or sorted(self._devices)),
+                results={},
+            )
+            self._commands[command.command_id] = command
+            return command
+
+    def command(self, command_id: str) -> CommandView:
+        """See ``CloudBackend``."""
+        if command_id not in self._commands:
+            raise NotFoundError(f"no command {command_id!r}")
+        return self._commands[command_id]
+
+    def revision(self) -> int:
+        """See ``CloudBackend``."""
+        return self._revision
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        with self._lock:
+            yield
+            self._revision += 1
