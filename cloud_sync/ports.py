@@ -185,30 +185,37 @@ class AnalysisStore(Protocol):
 class FleetStore(Protocol):
     """Devices and their commands."""
 
-    def save_devices(self, twins: Iterable[DeviceTwin]) -> None:
-        """Keep twins, each in place of an earlier one of its name."""
+    def save_fleet(
+        self,
+        *,
+        twins: Iterable[DeviceTwin] = (),
+        commands: Iterable[CommandRecord] = (),
+        results: Iterable[tuple[CommandResult, float]] = (),
+    ) -> None:
+        """Keep twins, new commands and devices' answers, all or nothing.
+
+        Args:
+            twins: Each replaces an earlier one of its name.
+            commands: Their results are kept apart; an identifier that is there stays as it is.
+            results: With the time at which they came. A device's first answer to a command stays;
+                answers to commands that are not there are dropped.
+        """
         ...
 
     def devices(self) -> list[DeviceTwin]:
         """Return all twins by rising name."""
         ...
 
-    def save_command(self, record: CommandRecord) -> None:
-        """Keep a command, its results apart."""
-        ...
-
-    def save_result(self, result: CommandResult, *, at_unix_s: float) -> None:
-        """Keep a device's answer; a second answer to the same command changes nothing."""
-        ...
-
     def command(self, command_id: str) -> CommandRecord | None:
         """Return a command with its results."""
         ...
 
-    def commands(
-        self, *, open_at_unix_s: float | None = None, limit: int = 100
-    ) -> list[CommandRecord]:
-        """Return commands, newest first; with a time, only those that had not expired then."""
+    def commands(self, *, limit: int = 100) -> list[CommandRecord]:
+        """Return commands, newest first."""
+        ...
+
+    def open_commands(self, at_unix_s: float) -> list[CommandRecord]:
+        """Return all commands that had not expired then."""
         ...
 
 

@@ -1,0 +1,150 @@
+"""One SQLite file: a connection that writes, some that read, and errors that say what to do."""
+
+import json
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from cloud_sync.adapters.sqlite.schema import MIGRATIONS
+from edge_contract.errors import MessageError, UnavailableError, UsageError
+
+__all__ = ["SqliteDatabase"]
+
+_BUSY_TIMEOUT_S: Final = 5.0
+
+_ADVICE: Final = {
+    "SQLITE_BUSY": "another program is writing to it: end that one",
+    "SQLITE_LOCKED": "another program is writing to it: end that one",
+    "SQLITE_FULL": "make room on the disk; devices keep what was not acknowledged",
+    "SQLITE_CORRUPT": "it is damaged: restore it from a backup, or move it away to start afresh",
+    "SQLITE_NOTADB": "it is no database: restore it from a backup, or move it away to start afresh",
+    "SQLITE_READONLY": "give this user the right to write there",
+    "SQLITE_CANTOPEN": "give this user the right to write there",
+    "SQLITE_PERM": "give this user the right to write there",
+    "SQLITE_IOERR": "check the disk and the system's log",
+}
+
+
+class SqliteDatabase:
+    """A file with the newest schema. Thread-safe: one transaction writes at a time, readers go on.
+
+    Args:
+        path: The file; made if missing, in a folder that exists.
+
+    Raises:
+        UnavailableError: It cannot be opened, or is damaged.
+        UsageError: A newer edgefleet has written it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writing = threading.Lock()
+        self._pooling = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._is_closed = False
+        with self._told():
+            self._writer = self._connected()
+            try:
+                self._writer.execute("PRAGMA journal_mode = WAL")
+                self._writer.execute("PRAGMA synchronous = FULL")  # a commit promises durability
+                self._migrate()
+            except BaseException:
+                self._writer.close()
+                raise
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Run one transaction: durable at the end of the block, or undone by an exception."""
+        with self._writing, self._told():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read one consistent state, whatever is written meanwhile."""
+        with self._told():
+            db = self._borrow()
+            try:
+                db.execute("BEGIN")
+                yield db
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                self._give_back(db)
+
+    def close(self) -> None:
+        """Close the file when the present transaction is over. Idempotent."""
+        with self._writing, self._pooling:
+            self._is_closed = True
+            while self._idle:
+                self._idle.pop().close()
+            self._writer.close()
+
+    def _borrow(self) -> sqlite3.Connection:
+        with self._pooling:
+            return self._idle.pop() if self._idle else self._connected(query_only=True)
+
+    def _give_back(self, db: sqlite3.Connection) -> None:
+        with self._pooling:
+            if self._is_closed:
+                db.close()
+            else:
+                self._idle.append(db)
+
+    def _connected(self, *, query_only: bool = False) -> sqlite3.Connection:
+        if self._is_closed:
+            raise UnavailableError(f"the warehouse {str(self._path)!r} is closed")
+        db = sqlite3.connect(
+            self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        db.execute("PRAGMA foreign_keys = ON")
+        if query_only:
+            db.execute("PRAGMA query_only = ON")
+        return db
+
+    def _migrate(self) -> None:
+        (version,) = self._writer.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise UsageError(
+                f"the warehouse {str(self._path)!r} has schema {version}, this edgefleet knows up "
+                f"to {len(MIGRATIONS)}: upgrade edgefleet"
+            )
+        for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+            self._writer.execute("BEGIN IMMEDIATE")
+            for statement in statements:
+                self._writer.execute(statement)
+            self._writer.execute(f"PRAGMA user_version = {number}")
+            self._writer.execute("COMMIT")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell people what is wrong with the file, and what to do about it."""
+        try:
+            yield
+        except sqlite3.ProgrammingError as error:
+            if not self._is_closed:
+                raise
+            raise UnavailableError(f"the warehouse {str(self._path)!r} is closed") from error
+        except sqlite3.DatabaseError as error:
+            name: str = getattr(error, "sqlite_errorname", "")
+            code = "_".join(name.split("_")[:2])  # SQLITE_IOERR_FSYNC is an SQLITE_IOERR
+            if code not in _ADVICE:  # a mistake of ours
+                raise
+            raise UnavailableError(
+                f"cannot use the warehouse {str(self._path)!r}: {error}; {_ADVICE[code]}"
+            ) from error
+        except (zlib.error, json.JSONDecodeError, UnicodeDecodeError, MessageError) as error:
+            raise UnavailableError(
+                f"the warehouse {str(self._path)!r} holds unreadable data: {error}; "
+                f"{_ADVICE['SQLITE_CORRUPT']}"
+            ) from error

@@ -1,0 +1,23 @@
+"""JSON in columns: written without NaN, read back as an object or not at all."""
+
+import json
+
+from edge_contract.errors import MessageError
+from edge_contract.reading import JsonObject, JsonValue, Reader
+
+__all__ = ["as_object", "as_reader", "as_text"]
+
+
+def as_text(value: JsonValue) -> str:
+    """Return a value as it lies in a column."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def as_object(text: str) -> JsonObject:
+    """Return the object of a column; raises ``MessageError`` if it is none."""
+    return as_reader(text).json_object()
+
+
+def as_reader(text: str) -> Reader:
+    """Return a reader over a column that raises ``MessageError``."""
+    return Reader(json.loads(text), "document", MessageError)

@@ -1,0 +1,113 @@
+"""Devices and their commands in SQLite."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from cloud_sync.adapters.sqlite.database import SqliteDatabase
+from cloud_sync.adapters.sqlite.documents import as_reader, as_text
+from cloud_sync.core.records import CommandRecord
+from cloud_sync.core.twin import DeviceTwin
+from edge_contract.messages import Command, CommandResult
+
+__all__ = ["SqliteFleet"]
+
+_WRITE_DEVICE: Final = """
+INSERT INTO device (name, twin) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET twin = excluded.twin
+"""
+_WRITE_COMMAND: Final = """
+INSERT INTO command (id, body, devices, created_unix_s, expires_unix_s, by)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_WRITE_RESULT: Final = """
+INSERT INTO command_result (command, device, at_unix_s, ok, detail)
+SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM command WHERE id = ?1)
+ON CONFLICT DO NOTHING
+"""
+_COMMANDS: Final = """
+SELECT id, body, devices, created_unix_s, by FROM command
+WHERE expires_unix_s > ?
+ORDER BY created_unix_s DESC, id DESC LIMIT ?
+"""
+_COMMAND: Final = "SELECT id, body, devices, created_unix_s, by FROM command WHERE id = ?"
+_RESULTS: Final = "SELECT device, ok, detail FROM command_result WHERE command = ?"
+
+
+class SqliteFleet:
+    """Implements :class:`cloud_sync.ports.FleetStore`."""
+
+    _db: SqliteDatabase
+
+    def save_fleet(
+        self,
+        *,
+        twins: Iterable[DeviceTwin] = (),
+        commands: Iterable[CommandRecord] = (),
+        results: Iterable[tuple[CommandResult, float]] = (),
+    ) -> None:
+        """Keep twins, new commands and devices' answers, all or nothing."""
+        with self._db.writing() as db:
+            db.executemany(_WRITE_DEVICE, [(twin.name, as_text(twin.to_json())) for twin in twins])
+            db.executemany(_WRITE_COMMAND, [_command_row(record) for record in commands])
+            db.executemany(
+                _WRITE_RESULT,
+                [
+                    (result.command_id, result.device, at_unix_s, result.ok, result.detail)
+                    for result, at_unix_s in results
+                ],
+            )
+
+    def devices(self) -> list[DeviceTwin]:
+        """Return all twins by rising name."""
+        with self._db.reading() as db:
+            return [
+                DeviceTwin.from_json(json.loads(text))
+                for (text,) in db.execute("SELECT twin FROM device ORDER BY name")
+            ]
+
+    def command(self, command_id: str) -> CommandRecord | None:
+        """Return a command with its results."""
+        with self._db.reading() as db:
+            row = db.execute(_COMMAND, (command_id,)).fetchone()
+            return None if row is None else _record(db, row)
+
+    def commands(self, *, limit: int = 100) -> list[CommandRecord]:
+        """Return commands, newest first."""
+        return self._commands(0.0, limit)
+
+    def open_commands(self, at_unix_s: float) -> list[CommandRecord]:
+        """Return all commands that had not expired then."""
+        return self._commands(at_unix_s, -1)
+
+    def _commands(self, after_unix_s: float, limit: int) -> list[CommandRecord]:
+        with self._db.reading() as db:
+            rows = db.execute(_COMMANDS, (after_unix_s, limit)).fetchall()
+            return [_record(db, row) for row in rows]
+
+
+def _command_row(record: CommandRecord) -> tuple[str, str, str, float, float, str]:
+    command = record.command
+    return (
+        command.command_id,
+        as_text(command.to_body()),
+        as_text(list(record.devices)),
+        record.created_unix_s,
+        command.expires_unix_s,
+        record.by,
+    )
+
+
+def _record(db: sqlite3.Connection, row: tuple[str, str, str, float, str]) -> CommandRecord:
+    command_id, body, devices, created_unix_s, by = row
+    return CommandRecord(
+        command=Command.from_body(as_reader(body)),
+        devices=tuple(item.text() for item in as_reader(devices).items()),
+        created_unix_s=created_unix_s,
+        by=by,
+        results={
+            device: CommandResult(device, command_id, bool(ok), detail)
+            for device, ok, detail in db.execute(_RESULTS, (command_id,))
+        },
+    )

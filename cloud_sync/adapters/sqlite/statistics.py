@@ -1,0 +1,117 @@
+"""Merged statistics in SQLite: written by commits, read by cohort."""
+
+import json
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+
+from cloud_sync.adapters.sqlite.commits import write_commit
+from cloud_sync.adapters.sqlite.database import SqliteDatabase
+from cloud_sync.adapters.sqlite.profiles import merged_rows
+from cloud_sync.core.facts import CohortStatistics
+from cloud_sync.core.increments import Commit, DeviceRole, Life, PackageRole, Tally
+from cloud_sync.core.seen import Marks
+from cloud_sync.ports import Totals
+from edge_contract.messages import Counters
+from edge_contract.stats import ProfileSpec
+
+__all__ = ["SqliteStatistics"]
+
+_FLEET: Final = """
+SELECT rows, calls, failures, dropped, profile FROM fleet_window
+WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
+"""
+_FLEET_DEVICES: Final = """
+SELECT COUNT(DISTINCT device) FROM device_window
+WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
+"""
+_DEVICES: Final = """
+SELECT device, rows, calls, failures, dropped, profile FROM device_window
+WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
+ORDER BY device
+"""
+_SOME_DEVICES: Final = """
+SELECT device, rows, calls, failures, dropped, profile FROM device_window
+WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
+    AND device IN (SELECT value FROM json_each(?))
+"""
+_TOTALS_BY_ROLE: Final = """
+SELECT role, SUM(rows), SUM(calls), SUM(failures), SUM(dropped) FROM device_total GROUP BY role
+"""
+_DEVICE_TOTALS: Final = """
+SELECT device, package, role, rows, calls, failures, dropped FROM device_total
+"""
+_FOR_EVER_UNIX_S: Final = 2**53
+
+
+class SqliteStatistics:
+    """Implements :class:`cloud_sync.ports.StatisticsStore`."""
+
+    _db: SqliteDatabase
+
+    def commit(self, commit: Commit) -> None:
+        """Write everything in one transaction; on return it survives loss of power."""
+        with self._db.writing() as db:
+            write_commit(db, commit)
+
+    def marks(self, life: Life) -> Marks:
+        """Return which batches of one life of a device have been merged."""
+        with self._db.reading() as db:
+            row = db.execute(
+                "SELECT floor, ahead FROM seen WHERE device = ? AND boot = ?", life
+            ).fetchone()
+            if row is None:
+                return Marks()
+            floor, ahead = row
+            return Marks(floor, tuple((first, last) for first, last in json.loads(ahead)))
+
+    def cohort(
+        self,
+        subject: PackageRole,
+        spec: ProfileSpec,
+        *,
+        devices: frozenset[str] | None = None,
+        since_unix_s: float = 0.0,
+        until_unix_s: float | None = None,
+    ) -> CohortStatistics:
+        """Return what all devices, or some of them, counted in windows of a span of time."""
+        until = _FOR_EVER_UNIX_S if until_unix_s is None else until_unix_s
+        key = (*subject, since_unix_s, until)
+        with self._db.reading() as db:
+            if devices is None:
+                total = merged_rows(db.execute(_FLEET, key), spec)
+                (count,) = db.execute(_FLEET_DEVICES, key).fetchone()
+            else:
+                rows = db.execute(_SOME_DEVICES, (*key, json.dumps(sorted(devices)))).fetchall()
+                total = merged_rows((row[1:] for row in rows), spec)
+                count = len({row[0] for row in rows})
+        return CohortStatistics(total.counters, total.profile, count)
+
+    def by_device(
+        self, subject: PackageRole, spec: ProfileSpec, *, since_unix_s: float = 0.0
+    ) -> dict[str, CohortStatistics]:
+        """Return the same for each device by itself."""
+        found: dict[str, CohortStatistics] = {}
+        with self._db.reading() as db:
+            rows = db.execute(_DEVICES, (*subject, since_unix_s, _FOR_EVER_UNIX_S))
+            for device, own in groupby(rows, key=itemgetter(0)):
+                total = merged_rows((row[1:] for row in own), spec)
+                found[device] = CohortStatistics(total.counters, total.profile, 1)
+        return found
+
+    def totals(self) -> Totals:
+        """Return everything that was ever merged, in numbers."""
+        with self._db.reading() as db:
+            return Totals(
+                tally=Tally(**dict(db.execute("SELECT name, value FROM tally"))),
+                refused=dict(db.execute("SELECT kind, count FROM refusal")),
+                by_role={role: Counters(*counts) for role, *counts in db.execute(_TOTALS_BY_ROLE)},
+            )
+
+    def device_totals(self) -> dict[DeviceRole, Counters]:
+        """Return what each device ever counted for each package."""
+        with self._db.reading() as db:
+            return {
+                DeviceRole(device, PackageRole(package, role)): Counters(*counts)
+                for device, package, role, *counts in db.execute(_DEVICE_TOTALS)
+            }
