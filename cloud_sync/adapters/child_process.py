@@ -18,14 +18,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
+from cloud_sync.adapters.folder_lock import FolderLock
 from edge_contract.errors import UnavailableError, UsageError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 __all__ = ["ChildProcess"]
 
@@ -39,7 +35,7 @@ class ChildProcess:
     Args:
         command: The program's path and its arguments. One argument must lie inside ``folder``: by
             it our program is told from a stranger that got the same pid.
-        folder: Holds ``lock``, ``pid`` and ``output.log``; must exist.
+        folder: Holds ``lock``, ``pid`` and ``output.log``; made if missing.
         name: What people call the program, for messages.
     """
 
@@ -47,7 +43,7 @@ class ChildProcess:
         self._command = list(command)
         self._folder = folder
         self._name = name
-        self._lock: IO[str] | None = None
+        self._lock: FolderLock | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,13 +62,13 @@ class ChildProcess:
         """
         if self._lock is not None:
             raise UsageError(f"the {self._name} is started already; stop it first")
+        self._lock = FolderLock(self._folder, self._name)
         try:
-            self._lock = self._locked()
             self._end_orphan()
         except OSError as error:
             raise UnavailableError(
-                f"cannot use the {self._name} folder {str(self._folder)!r}: {error}; give this "
-                "user the right to write there, or choose another data folder"
+                f"cannot end the {self._name} that an earlier run left behind: {error}; end it by "
+                f"hand, its process id is in {str(self._folder / 'pid')!r}"
             ) from error
 
     def start(self) -> None:
@@ -118,22 +114,6 @@ class ChildProcess:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-    def _locked(self) -> IO[str]:
-        lock = (self._folder / "lock").open("a+", encoding="ascii")
-        try:
-            if sys.platform == "win32":
-                lock.seek(0)
-                msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            lock.close()
-            raise UsageError(
-                f"the {self._name} folder {str(self._folder)!r} is in use by another process: "
-                "stop that one, or choose another data folder"
-            ) from None
-        return lock
 
     def _end_orphan(self) -> None:
         """End what an earlier owner left behind; we hold the lock, so that owner is gone."""

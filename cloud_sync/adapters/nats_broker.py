@@ -91,28 +91,25 @@ class EmbeddedBroker:
         """Start the broker; on return a client can connect.
 
         Raises:
-            UsageError: It runs already, another process uses the folder, or a setting is wrong.
-            UnavailableError: No nats-server is installed, a port is taken, the folder cannot be
-                written, or the broker ended or did not answer within 15 seconds.
+            UsageError: It runs already, another process uses the folder, no nats-server is
+                installed, or a setting is wrong.
+            UnavailableError: A port is taken, the folder cannot be written, or the broker ended or
+                did not answer within 15 seconds.
         """
         if self._process is not None:
             raise UsageError("the broker is started already: stop it first, or restart it")
         binary = find_nats_server(self._config.binary)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._cannot_write(error) from error
         config_file = self._folder / "nats.conf"
         process = ChildProcess([binary, "--config", str(config_file)], self._folder, name="broker")
         try:
             process.claim()
             self._choose_ports()
-            try:
-                config_file.write_text(self._config_text(), encoding="utf-8")
-            except OSError as error:
-                raise self._cannot_write(error) from error
+            config_file.write_text(self._config_text(), encoding="utf-8")
             process.start()
             self._wait_until_ready(process)
+        except OSError as error:
+            process.stop()
+            raise UnavailableError(f"cannot write {str(config_file)!r}: {error}") from error
         except BaseException:
             process.stop()
             raise
@@ -196,12 +193,6 @@ class EmbeddedBroker:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         fatal = [line for line in lines if "[FTL]" in line or "[ERR]" in line]
         return "; ".join([*fatal[-2:], *process.output().splitlines()[-2:]]) or "it said nothing"
-
-    def _cannot_write(self, error: OSError) -> UnavailableError:
-        return UnavailableError(
-            f"cannot write the broker folder {str(self._folder)!r}: {error.strerror}; give this "
-            "user the right to write there, or choose another data folder"
-        )
 
 
 def find_nats_server(wish: str | None = None) -> str:

@@ -159,7 +159,7 @@ def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     broker = EmbeddedBroker(BrokerConfig(data_folder=tmp_path / "file", mqtt_port=0))
-    with pytest.raises(UnavailableError, match=r"cannot write the broker folder '.*/file/broker'"):
+    with pytest.raises(UnavailableError, match=r"cannot use the broker folder '.*/file/broker'"):
         broker.start()
 
 
