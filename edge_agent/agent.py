@@ -217,6 +217,13 @@ class Agent:
         """
         return self._first_routing(timeout_s).serve.manifest.version
 
+    def rows_observed(self) -> int:
+        """Return how many rows of calls were observed since this device's rings were made.
+
+        That is at the first start, or after the last reboot where rings lie in memory.
+        """
+        return self._recorder.rows_observed()
+
     def waiting_batches(self) -> int:
         """Return how many batches of telemetry the cloud has not acknowledged yet."""
         return self._shell.waiting_batches()

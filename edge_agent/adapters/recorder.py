@@ -187,10 +187,9 @@ class Recorder:
         stream = self._streams.get((digest, role))
         return _EMPTY if stream is None else stream.ring.mark
 
-    def fullness(self) -> float:
-        """Return how full the fullest ring is, 0 to 1."""
-        streams = self._all()
-        return max((1.0 - s.ring.free / s.ring.rows for s in streams), default=0.0)
+    def rows_observed(self) -> int:
+        """Return how many rows of calls the rings ever held."""
+        return sum(s.ring.mark.rows for s in self._all() if s.role == Role.PRIMARY)
 
     def stale_marks(self) -> list[str]:
         """Return marks in the store whose rings are gone, once all packages are known."""

@@ -157,8 +157,13 @@ class Outbox:
         return [*refused]
 
     def on_connected(self, now_s: float) -> list[Effect]:
-        """The link is up: send what waits."""
+        """The link is up: send what waits.
+
+        Whether the collector listens is not known any more. It is believed to, because a broker
+        that has just started may never deliver the retained message that says so.
+        """
         self._connected = True
+        self._listening = True
         return self.send_due(now_s)
 
     def on_disconnected(self) -> None:

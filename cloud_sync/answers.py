@@ -1,0 +1,383 @@
+"""Answers to what the API asks: views of the warehouse, the registry and the cores."""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from cloud_sync.alarm_desk import AlarmDesk, Watched
+from cloud_sync.backend import (
+    AlarmView,
+    CommandView,
+    DeviceView,
+    FeatureView,
+    ModelView,
+    NotFoundError,
+    RolloutEventView,
+    RolloutOrder,
+    RolloutView,
+    StageView,
+    SummaryView,
+    VersionView,
+)
+from cloud_sync.conductor import Conductor
+from cloud_sync.config import CloudConfig
+from cloud_sync.core.analysis import column_views, estimate, quality
+from cloud_sync.core.facts import DeviceStatus, EvidenceSource, PackageFacts
+from cloud_sync.core.records import AlarmRecord, AuditRecord, CommandRecord
+from cloud_sync.core.rollout import RolloutPlan, RolloutSummary
+from cloud_sync.core.twin import DeviceTwin
+from cloud_sync.ports import PackageRepository, PackageVersion, Warehouse
+from edge_contract.errors import PackageError, UsageError
+from edge_contract.messages import Command, Target
+from edge_contract.package import Package, Role
+from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.stats import Labels
+
+__all__ = ["Answers"]
+
+_ACTIONS: Final = ("pause", "resume", "abort", "rollback", "approve")
+_ENDED: Final = ("succeeded", "aborted", "rolled_back", "superseded")
+
+
+class Answers:
+    """The :class:`cloud_sync.backend.CloudBackend` of a running cloud.
+
+    Args:
+        config: Of the cloud.
+        conductor: Owns the cores; orders go through it.
+        alarms: Where the detectors stand.
+        warehouse: What was merged.
+        packages: The registry.
+        evidence: Statistics by cohort.
+    """
+
+    def __init__(
+        self,
+        config: CloudConfig,
+        *,
+        conductor: Conductor,
+        alarms: AlarmDesk,
+        warehouse: Warehouse,
+        packages: PackageRepository,
+        evidence: EvidenceSource,
+    ) -> None:
+        self._config = config
+        self._conductor = conductor
+        self._alarms = alarms
+        self._warehouse = warehouse
+        self._packages = packages
+        self._evidence = evidence
+
+    def revision(self) -> int:
+        """Return a number that rises whenever anything changes."""
+        return self._conductor.snapshot.revision
+
+    def summary(self) -> SummaryView:
+        """Return the fleet in numbers."""
+        snapshot = self._conductor.snapshot
+        totals = self._warehouse.totals()
+        served = totals.by_role.get(Role.PRIMARY)
+        drifted = [watched for watched in self._alarms.watched.values() if watched.drifted]
+        return SummaryView(
+            fleet=self._config.fleet,
+            devices=len(snapshot.facts),
+            online=sum(f.status is DeviceStatus.ONLINE for f in snapshot.facts.values()),
+            rows_merged=served.rows if served else 0,
+            calls_merged=served.calls if served else 0,
+            failures_merged=served.failures if served else 0,
+            batches_merged=totals.tally.batches,
+            batches_repeated=totals.tally.repeated,
+            messages_refused=sum(totals.refused.values()),
+            open_alarms=len(drifted),
+            running_rollouts=sum(r.state not in _ENDED for r in snapshot.rollouts.values()),
+        )
+
+    def devices(
+        self, *, status: str = "", after: str = "", limit: int = 100
+    ) -> Sequence[DeviceView]:
+        """Return devices by rising name."""
+        twins = [
+            twin
+            for name, twin in sorted(self._conductor.snapshot.twins.items())
+            if name > after and status in ("", twin.status.value)
+        ]
+        rows = self._rows_by_device()
+        return [_device_view(twin, rows.get(twin.name, 0)) for twin in twins[:limit]]
+
+    def device(self, name: str) -> DeviceView:
+        """Return one device."""
+        twin = self._conductor.snapshot.twins.get(name)
+        if twin is None:
+            raise NotFoundError(f"there is no device {name!r} in fleet {self._config.fleet!r}")
+        return _device_view(twin, self._rows_by_device().get(name, 0))
+
+    def models(self) -> Sequence[ModelView]:
+        """Return all models."""
+        return [
+            ModelView(
+                name=model,
+                stable=self._packages.stable(model).version,
+                versions=[found.version for found in self._packages.versions(model)],
+            )
+            for model in self._packages.models()
+        ]
+
+    def version(self, model: str, version: str) -> VersionView:
+        """Return one version with its drift, histograms and quality."""
+        found = self._found(model, version)
+        package = self._evidence.package(found.digest)
+        since_unix_s = time.time() - self._config.live_s
+        live = self._evidence.cohort(found.digest, since_unix_s=since_unix_s)
+        labelled = self._evidence.cohort(found.digest, Role.LABELS, since_unix_s=since_unix_s)
+        watched = self._alarms.watched.get(found.digest, Watched())
+        estimated = estimate(package, live.profile)
+        labels = labelled.profile.find("labels", "labels")
+        measured = quality(labels) if isinstance(labels, Labels) else None
+        return VersionView(
+            name=model,
+            version=version,
+            digest=found.digest,
+            pushed_unix_s=found.pushed_unix_s,
+            task=package.manifest.task.value,
+            size=sum(artifact.size for artifact in package.manifest.artifacts),
+            stable=self._packages.stable(model).version == version,
+            devices=self._serving(model, found.digest),
+            rows=live.counters.rows,
+            manifest=_as_json(package),
+            features=[
+                FeatureView(**asdict(view))
+                for view in column_views(
+                    package, live.profile, evidence=watched.evidence, drifted=watched.drifted
+                )
+            ],
+            estimated={} if estimated is None else estimated.to_json(),
+            labelled={} if measured is None else measured.to_json(),
+        )
+
+    def push(self, archive: bytes, *, by: str) -> VersionView:
+        """Add a package to the registry."""
+        package = Package.from_archive(archive)
+        package.golden()  # a package without golden vectors would be refused by every device
+        known = package.manifest.name in self._packages.models()
+        found = self._packages.put(package, at_unix_s=time.time())
+        self._audit(by, "push", package.manifest.reference, {"digest": found.digest})
+        if not known:
+            target = Target(found.version, found.digest)
+            self._conductor.order(
+                lambda: self._conductor.carry_out(
+                    self._conductor.fleet.set_stable(found.model, target, time.time())
+                )
+            )
+        return self.version(found.model, found.version)
+
+    def blob_path(self, digest: str) -> Path:
+        """Return the file of a blob."""
+        try:
+            return self._packages.blob_path(digest)
+        except UsageError as error:
+            raise NotFoundError(str(error)) from error
+
+    def start_rollout(self, order: RolloutOrder, *, by: str) -> RolloutView:
+        """Begin to roll a version out."""
+        candidate = self._evidence.package(self._found(order.model, order.version).digest)
+        stable = self._packages.stable(order.model)
+        previous = self._evidence.package(stable.digest)
+        plan = RolloutPlan(**{**asdict(order), "steps": tuple(order.steps)})
+        rollout_id = f"r{time.strftime('%Y%m%d', time.gmtime())}-{secrets.token_hex(3)}"
+        salt = secrets.token_hex(8)
+
+        def create() -> None:
+            effects = self._conductor.rollouts.create(
+                plan,
+                rollout_id=rollout_id,
+                salt=salt,
+                candidate=candidate,
+                previous=previous,
+                by=by,
+                now_unix_s=time.time(),
+            )
+            self._conductor.carry_out_rollout(effects)
+
+        self._conductor.order(create)
+        self._audit(by, "rollout.start", rollout_id, {"version": candidate.manifest.reference})
+        return self._fresh_rollout(rollout_id)
+
+    def rollouts(self) -> Sequence[RolloutView]:
+        """Return all rollouts, newest first."""
+        found = sorted(
+            self._conductor.snapshot.rollouts.values(),
+            key=lambda rollout: rollout.started_unix_s,
+            reverse=True,
+        )
+        return [_rollout_view(rollout) for rollout in found]
+
+    def rollout(self, rollout_id: str) -> RolloutView:
+        """Return one rollout; ``latest`` names the newest."""
+        for view in self.rollouts():
+            if rollout_id in ("latest", view.rollout_id):
+                return view
+        raise NotFoundError(
+            "there was no rollout yet"
+            if rollout_id == "latest"
+            else f"there is no rollout {rollout_id!r}"
+        )
+
+    def steer_rollout(self, rollout_id: str, action: str, *, by: str) -> RolloutView:
+        """Pause, resume, abort, roll back or approve."""
+        if action not in _ACTIONS:
+            raise NotFoundError(f"action {action!r} is unknown (can: {', '.join(_ACTIONS)})")
+        found = self.rollout(rollout_id).rollout_id
+
+        def steer() -> None:
+            effects = self._conductor.rollouts.steer(found, action, by=by, now_unix_s=time.time())
+            self._conductor.carry_out_rollout(effects)
+
+        self._conductor.order(steer)
+        self._audit(by, f"rollout.{action}", found, {})
+        return self._fresh_rollout(found)
+
+    def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:
+        """Return alarms, newest first."""
+        return [_alarm_view(r) for r in self._warehouse.alarms(model=model, limit=limit)]
+
+    def send_command(
+        self,
+        name: str,
+        arguments: Mapping[str, JsonValue],
+        *,
+        devices: Sequence[str],
+        expires_s: float,
+        by: str,
+    ) -> CommandView:
+        """Send a command to devices, to all of them if ``devices`` is empty."""
+        known = self._conductor.snapshot.twins
+        for device in devices:
+            if device not in known:
+                raise NotFoundError(f"there is no device {device!r} in the fleet")
+        if not devices and not known:
+            raise UsageError("there is no device yet that a command could be sent to")
+        now_unix_s = time.time()
+        command = Command(
+            command_id=f"c{secrets.token_hex(8)}",
+            name=name,
+            expires_unix_s=now_unix_s + expires_s,
+            arguments=dict(arguments),
+        )
+        record = CommandRecord(command, tuple(devices or known), now_unix_s, by)
+        self._conductor.order(
+            lambda: self._conductor.carry_out(self._conductor.fleet.send(record, now_unix_s))
+        )
+        self._audit(by, f"command.{name}", command.command_id, {"devices": len(record.devices)})
+        return _command_view(record)
+
+    def command(self, command_id: str) -> CommandView:
+        """Return a command and its answers."""
+        record = self._warehouse.command(command_id)
+        if record is None:
+            raise NotFoundError(f"there is no command {command_id!r}")
+        return _command_view(record)
+
+    def _found(self, model: str, version: str) -> PackageVersion:
+        try:
+            return self._packages.version(model, version)
+        except UsageError as error:
+            raise NotFoundError(str(error)) from error
+
+    def _fresh_rollout(self, rollout_id: str) -> RolloutView:
+        view = self._conductor.order(lambda: self._conductor.rollouts.view(rollout_id))
+        return _rollout_view(view)
+
+    def _rows_by_device(self) -> dict[str, int]:
+        rows: dict[str, int] = {}
+        for (device, subject), counters in self._warehouse.device_totals().items():
+            if subject.role == Role.PRIMARY:
+                rows[device] = rows.get(device, 0) + counters.rows
+        return rows
+
+    def _serving(self, model: str, digest: str) -> int:
+        return sum(
+            model in facts.models and facts.models[model].serving == digest
+            for facts in self._conductor.snapshot.facts.values()
+        )
+
+    def _audit(self, by: str, action: str, subject: str, detail: JsonObject) -> None:
+        self._warehouse.add_audit(AuditRecord(time.time(), by, action, subject, detail))
+
+
+def _as_json(package: PackageFacts) -> JsonObject:
+    document: JsonObject = json.loads(package.manifest.to_bytes())
+    return document
+
+
+def _device_view(twin: DeviceTwin, rows: int) -> DeviceView:
+    facts = twin.facts()
+    wanted = twin.desired.models if twin.desired else {}
+    return DeviceView(
+        name=twin.name,
+        status=twin.status.value,
+        boot=twin.boot,
+        boots=twin.boots,
+        last_seen_unix_s=twin.last_seen_unix_s,
+        desired_generation=twin.desired_generation,
+        reported_generation=twin.reported_generation,
+        rows_merged=rows,
+        models={name: asdict(model) for name, model in facts.models.items()},
+        desired={name: asdict(assignment) for name, assignment in wanted.items()},
+        tags=dict(facts.tags),
+        facts=dict(facts.facts),
+    )
+
+
+def _rollout_view(rollout: RolloutSummary) -> RolloutView:
+    return RolloutView(
+        rollout_id=rollout.rollout_id,
+        model=rollout.model,
+        version=rollout.version,
+        previous=rollout.previous,
+        strategy=rollout.strategy,
+        state=rollout.state,
+        sentence=rollout.sentence,
+        started_unix_s=rollout.started_unix_s,
+        ended_unix_s=rollout.ended_unix_s,
+        stages=[StageView(**asdict(stage)) for stage in rollout.stages],
+        executions=dict(rollout.executions),
+        devices_exposed=list(rollout.devices_exposed),
+        events=[
+            RolloutEventView(event.at_unix_s, event.sentence, event.evidence)
+            for event in rollout.events
+        ],
+    )
+
+
+def _alarm_view(record: AlarmRecord) -> AlarmView:
+    document = Reader(record.document, f"alarm {record.alarm_id}", PackageError)
+    return AlarmView(
+        alarm_id=record.alarm_id,
+        model=record.model,
+        version=document["version"].text(),
+        kind=document["kind"].text(),
+        raised_unix_s=record.raised_unix_s,
+        sentence=document["sentence"].text(),
+        features=[item.text() for item in document["features"].items()],
+        devices=[item.text() for item in document["devices"].items()],
+        evidence=document["evidence"].json_object(),
+    )
+
+
+def _command_view(record: CommandRecord) -> CommandView:
+    return CommandView(
+        command_id=record.command.command_id,
+        name=record.command.name,
+        arguments=dict(record.command.arguments),
+        created_unix_s=record.created_unix_s,
+        expires_unix_s=record.command.expires_unix_s,
+        devices=list(record.devices),
+        results={
+            device: {"ok": result.ok, "detail": result.detail}
+            for device, result in record.results.items()
+        },
+    )

@@ -1,0 +1,74 @@
+"""What the operator decides about a cloud."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_contract.errors import UsageError
+from edge_contract.names import checked_name
+
+__all__ = ["CloudConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudConfig:
+    """Where a cloud keeps its data, where it listens, and how it works.
+
+    Attributes:
+        data: Folder for everything that must survive a restart.
+        fleet: Name of the fleet.
+        host: Address to listen on; the default serves this machine alone.
+        http_port: For API, dashboard and packages; 0 takes a free one.
+        mqtt_port: For devices; 0 takes a free one.
+        websocket_port: For browsers; ``None`` for none.
+        broker: URL of a broker to use in place of the embedded one.
+        broker_username: For that broker.
+        broker_password: For that broker.
+        broker_binary: Path of a nats-server to run; ``None`` takes the installed one.
+        packages_url: Where devices fetch packages; by default this host's HTTP port.
+        token: Asked of everybody who uses the API; empty asks nobody.
+        open_to_network: Listen beyond this machine although there is no token.
+        interval_s: Length of the devices' telemetry windows.
+        device_window_s: How finely single devices are kept; whole seconds.
+        live_s: How far back pages look at live statistics.
+        false_alarms_per_month: Budget for the whole fleet.
+        flush_s: Longest time between a batch and its commit.
+        lease_s: Silence after which a device counts as unreachable; ``None`` derives it.
+        open_enrolment: Whether devices that never announced themselves are believed.
+        retention_days: How long windows are kept.
+    """
+
+    data: Path
+    fleet: str = "default"
+    host: str = "127.0.0.1"
+    http_port: int = 8080
+    mqtt_port: int = 1883
+    websocket_port: int | None = None
+    broker: str | None = None
+    broker_username: str | None = None
+    broker_password: str | None = None
+    broker_binary: str | None = None
+    packages_url: str = ""
+    token: str = ""
+    open_to_network: bool = False
+    interval_s: float = 60.0
+    device_window_s: int = 600
+    live_s: float = 3600.0
+    false_alarms_per_month: float = 1.0
+    flush_s: float = 0.2
+    lease_s: float | None = None
+    open_enrolment: bool = True
+    retention_days: float = 30.0
+
+    def __post_init__(self) -> None:
+        checked_name(self.fleet, "fleet")
+        if not 0.5 <= self.interval_s <= 86_400:
+            raise UsageError(f"interval must be from 0.5 to 86400 s, got {self.interval_s}")
+        if not 0 < self.false_alarms_per_month <= 10_000:
+            raise UsageError(
+                f"false alarms per month must be above 0, got {self.false_alarms_per_month}"
+            )
+
+    @property
+    def window_s(self) -> int:
+        """Length of a window of all devices together: whole seconds, at least 1."""
+        return max(round(self.interval_s), 1)

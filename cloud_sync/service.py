@@ -1,0 +1,211 @@
+"""A whole cloud in one process: broker, collector, registry, rollouts, API and dashboard."""
+
+import logging
+import os
+import time
+from types import TracebackType
+from typing import Self
+
+from cloud_sync.adapters.folder_registry import FolderRegistry
+from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker
+from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
+from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
+from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
+from cloud_sync.alarm_desk import AlarmDesk
+from cloud_sync.answers import Answers
+from cloud_sync.api.server import ApiServer
+from cloud_sync.api.settings import ApiSettings
+from cloud_sync.conductor import Conductor
+from cloud_sync.config import CloudConfig
+from cloud_sync.core.collector import Collector
+from cloud_sync.core.collector_config import CollectorConfig
+from cloud_sync.core.fleet import Fleet, FleetConfig
+from cloud_sync.core.rollout import RolloutController
+from cloud_sync.core.wishes import FleetWishes
+from cloud_sync.ports import PackageRepository
+from edge_contract.errors import UnavailableError
+from edge_contract.messages import CollectorState, FleetTopics, Target, encode
+
+__all__ = ["CloudService"]
+
+_log = logging.getLogger("edgefleet.cloud")
+
+
+class CloudService:
+    """Everything that ``edgefleet cloud run`` runs. Starts in :meth:`start`, ends in :meth:`stop`.
+
+    Args:
+        config: See :class:`CloudConfig`.
+    """
+
+    def __init__(self, config: CloudConfig) -> None:
+        self.config = config
+        self.broker: EmbeddedBroker | None = None
+        self._warehouse: SqliteWarehouse | None = None
+        self._conductor: Conductor | None = None
+        self._server: ApiServer | None = None
+
+    @property
+    def url(self) -> str:
+        """Where API and dashboard are."""
+        return "" if self._server is None else self._server.url
+
+    @property
+    def broker_url(self) -> str:
+        """Where devices on this machine connect."""
+        if self.broker is not None:
+            return self.broker.mqtt_url
+        return self.config.broker or ""
+
+    def start(self) -> None:
+        """Start all parts; on return devices can connect and the API answers.
+
+        Raises:
+            UsageError: A setting is wrong, or another process uses the data folder.
+            UnavailableError: A port is taken, the folder cannot be written, or no broker is there.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End all parts in good order, the broker last. Idempotent."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        if self._conductor is not None:
+            self._conductor.stop()
+            self._conductor = None
+        if self._warehouse is not None:
+            self._warehouse.close()
+            self._warehouse = None
+        if self.broker is not None:
+            self.broker.stop()
+            self.broker = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _start(self) -> None:
+        config = self.config
+        try:
+            config.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot make data folder {str(config.data)!r}: {error.strerror}; "
+                "choose another one with --data"
+            ) from error
+        warehouse = self._warehouse = SqliteWarehouse(config.data)
+        packages = FolderRegistry(config.data)
+        if config.broker is None:
+            self.broker = EmbeddedBroker(
+                BrokerConfig(
+                    data_folder=config.data,
+                    host=config.host,
+                    mqtt_port=config.mqtt_port,
+                    websocket_port=config.websocket_port,
+                    binary=config.broker_binary,
+                )
+            )
+            self.broker.start()
+        evidence = WarehouseEvidence(packages, warehouse)
+        alarms = AlarmDesk(
+            warehouse,
+            packages,
+            evidence,
+            per_month=config.false_alarms_per_month,
+            look_back_s=max(10.0 * config.window_s, 2.0 * config.device_window_s),
+        )
+        conductor = self._make_conductor(warehouse, packages, evidence, alarms)
+        self._conductor = conductor
+        answers = Answers(
+            config,
+            conductor=conductor,
+            alarms=alarms,
+            warehouse=warehouse,
+            packages=packages,
+            evidence=evidence,
+        )
+        self._server = ApiServer(
+            answers,
+            host=config.host,
+            port=config.http_port,
+            settings=ApiSettings(token=config.token, open_to_network=config.open_to_network),
+        )
+        packages_url = config.packages_url or f":{self._server.port}/api/v1/blobs"
+        now_unix_s = time.time()
+        wishes = FleetWishes(_stable_targets(packages), packages_url, config.interval_s)
+        conductor.start()
+        conductor.order(lambda: conductor.carry_out(conductor.fleet.set_wishes(wishes, now_unix_s)))
+
+    def _make_conductor(
+        self,
+        warehouse: SqliteWarehouse,
+        packages: FolderRegistry,
+        evidence: WarehouseEvidence,
+        alarms: AlarmDesk,
+    ) -> Conductor:
+        config = self.config
+        now_unix_s = time.time()
+        fleet = Fleet(
+            FleetConfig(lease_s=config.lease_s),
+            now_unix_s=now_unix_s,
+            twins=warehouse.devices(),
+            commands=warehouse.commands(open_at_unix_s=now_unix_s),
+        )
+        collector = Collector(
+            CollectorConfig(
+                window_s=config.window_s,
+                device_window_s=config.device_window_s,
+                open_enrolment=config.open_enrolment,
+            ),
+            packages=packages.find,
+            marks=warehouse.marks,
+            is_known=fleet.knows,
+        )
+        return Conductor(
+            config.fleet,
+            collector=collector,
+            fleet=fleet,
+            rollouts=RolloutController(record.document for record in warehouse.rollouts()),
+            alarms=alarms,
+            warehouse=warehouse,
+            packages=packages,
+            evidence=evidence,
+            link=self._make_link(),
+            broker=self.broker,
+            flush_s=config.flush_s,
+            analysis_s=config.window_s,
+        )
+
+    def _make_link(self) -> PahoFleetLink:
+        topics = FleetTopics(self.config.fleet)
+        return PahoFleetLink(
+            FleetLinkOptions(
+                url=self.broker_url,
+                client_id=f"cloud-{self.config.fleet}-{os.getpid()}",
+                username=self.config.broker_username,
+                password=self.config.broker_password,
+                will_topic=topics.collector_state,
+                will_payload=encode(CollectorState(listening=False)),
+                subscriptions=(topics.all_telemetry, topics.all_events),
+            )
+        )
+
+
+def _stable_targets(packages: PackageRepository) -> dict[str, Target]:
+    stable = {model: packages.stable(model) for model in packages.models()}
+    return {model: Target(found.version, found.digest) for model, found in stable.items()}

@@ -1,0 +1,107 @@
+"""``edgefleet cloud``: run the whole cloud in one process."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+__all__ = ["register"]
+
+cloud_app = typer.Typer(
+    name="cloud", help="Run the cloud of a fleet.", no_args_is_help=True, rich_markup_mode="rich"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.add_typer(cloud_app)
+
+
+@cloud_app.callback()
+def cloud() -> None:
+    """Run the cloud of a fleet."""
+
+
+@cloud_app.command(epilog="Example: edgefleet cloud run --data ./cloud --interval 10")
+def run(  # noqa: PLR0917  one argument per option
+    data: Annotated[
+        Path, typer.Option(help="Folder for everything.", envvar="EDGEFLEET_DATA")
+    ] = Path("edgefleet-data"),
+    fleet: Annotated[
+        str, typer.Option(help="Name of the fleet.", envvar="EDGEFLEET_FLEET")
+    ] = "default",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    http_port: Annotated[int, typer.Option(help="API, dashboard and packages.")] = 8080,
+    mqtt_port: Annotated[int, typer.Option(help="Devices; of the embedded broker.")] = 1883,
+    websocket_port: Annotated[
+        int | None, typer.Option(help="Browsers; of the embedded broker.")
+    ] = None,
+    broker: Annotated[
+        str | None, typer.Option(help="URL of your own broker.", envvar="EDGEFLEET_BROKER")
+    ] = None,
+    broker_username: Annotated[
+        str | None, typer.Option(envvar="EDGEFLEET_BROKER_USER", help="For your own broker.")
+    ] = None,
+    broker_password: Annotated[
+        str | None, typer.Option(envvar="EDGEFLEET_BROKER_PASSWORD", help="For your own broker.")
+    ] = None,
+    broker_binary: Annotated[
+        str | None, typer.Option(help="Path of a nats-server to run as the embedded broker.")
+    ] = None,
+    packages_url: Annotated[
+        str, typer.Option(help="Where devices fetch packages, if not from this host.")
+    ] = "",
+    token: Annotated[
+        str, typer.Option(help="Asked of users of the API.", envvar="EDGEFLEET_TOKEN")
+    ] = "",
+    interval: Annotated[float, typer.Option(help="Seconds in a telemetry window.")] = 60.0,
+    false_alarms: Annotated[
+        float, typer.Option(help="False alarms per month that you accept, for the whole fleet.")
+    ] = 1.0,
+    *,
+    open_to_network: Annotated[
+        bool, typer.Option(help="Listen beyond this machine although there is no token.")
+    ] = False,
+    open_enrolment: Annotated[
+        bool, typer.Option(help="Merge telemetry of devices that never announced themselves.")
+    ] = True,
+) -> None:
+    """Run broker, collector, registry, rollouts, API and dashboard until Ctrl-C."""
+    from cloud_sync.config import CloudConfig
+    from cloud_sync.service import CloudService
+    from edgefleet.logs import log_to_stderr
+
+    log_to_stderr()
+    config = CloudConfig(
+        data=data,
+        fleet=fleet,
+        host=host,
+        http_port=http_port,
+        mqtt_port=mqtt_port,
+        websocket_port=websocket_port,
+        broker=broker,
+        broker_username=broker_username,
+        broker_password=broker_password,
+        broker_binary=broker_binary,
+        packages_url=packages_url,
+        token=token,
+        open_to_network=open_to_network,
+        interval_s=interval,
+        device_window_s=max(round(interval), min(600, round(interval * 10))),
+        false_alarms_per_month=false_alarms,
+        open_enrolment=open_enrolment,
+    )
+    leave = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: leave.set())
+    with CloudService(config) as service:
+        console = Console(stderr=True)
+        console.print(f"fleet [bold]{fleet}[/bold], data in {data.resolve()}")
+        console.print(f"dashboard and API  {service.url}", highlight=False)
+        console.print(f"devices            {service.broker_url}", highlight=False)
+        console.print("Ctrl-C ends it")
+        leave.wait()
+        console.print("leaving")

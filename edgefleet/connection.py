@@ -1,0 +1,172 @@
+"""A connection to the cloud's API: requests, and its refusals as our errors."""
+
+import json
+import os
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from cloud_sync.backend import NotFoundError
+from edge_contract.errors import (
+    EdgeError,
+    MessageError,
+    PackageError,
+    UnavailableError,
+    UsageError,
+)
+from edge_contract.reading import JsonObject, Reader
+
+__all__ = ["CLOUD_VARIABLE", "DEFAULT_URL", "TOKEN_VARIABLE", "ApiConnection"]
+
+CLOUD_VARIABLE: Final = "EDGEFLEET_CLOUD"
+TOKEN_VARIABLE: Final = "EDGEFLEET_TOKEN"  # noqa: S105  the name of one, not a token
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+
+_CONNECT_RETRIES: Final = 2
+_SEND_TIMEOUT_S: Final = 300.0
+
+_ERRORS: Final[Mapping[str, type[EdgeError]]] = {
+    "not-found": NotFoundError,
+    "invalid-package": PackageError,
+    "invalid-data": MessageError,
+    "unavailable": UnavailableError,
+    "internal": EdgeError,
+}
+
+
+class ApiConnection:
+    """Sends requests below ``URL/api/v1`` and reads the answers.
+
+    Args:
+        url: Of the cloud; empty takes the environment's ``EDGEFLEET_CLOUD``, else this machine.
+        token: For the API; empty takes the environment's ``EDGEFLEET_TOKEN``.
+        program: Who asks, in lower case; stands in the history of what is done.
+        timeout_s: How long to wait for an answer.
+
+    Raises:
+        UsageError: The address is none.
+    """
+
+    def __init__(self, url: str, *, token: str, program: str, timeout_s: float) -> None:
+        self.url = _checked_url(url or os.environ.get(CLOUD_VARIABLE, "") or DEFAULT_URL)
+        self._timeout_s = timeout_s
+        headers = {
+            "User-Agent": f"edgefleet/{metadata.version('edgefleet')}",
+            "X-Edgefleet-Client": program,
+        }
+        token = token or os.environ.get(TOKEN_VARIABLE, "")
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx.Client(
+            base_url=f"{self.url}/api/v1/",
+            headers=headers,
+            timeout=timeout_s,
+            transport=httpx.HTTPTransport(retries=_CONNECT_RETRIES),
+            trust_env=not _is_loopback(self.url),  # a proxy would look for the cloud on itself
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def get(self, path: str, **parameters: str | int) -> Reader:
+        """Return the answer to a question."""
+        given = {name: value for name, value in parameters.items() if value != ""}
+        return self._send(self._http.build_request("GET", path, params=given))
+
+    def post(self, path: str, body: JsonObject | None = None) -> Reader:
+        """Return the answer to an order."""
+        if body is None:
+            return self._send(self._http.build_request("POST", path))
+        try:
+            content = json.dumps(body, allow_nan=False).encode()
+        except ValueError as error:
+            raise UsageError(f"the order for {path!r} is no JSON: {error}") from error
+        headers = {"Content-Type": "application/json"}
+        return self._send(self._http.build_request("POST", path, content=content, headers=headers))
+
+    def post_bytes(self, path: str, content: bytes) -> Reader:
+        """Return the answer to an order whose body may be long."""
+        headers = {"Content-Type": "application/octet-stream"}
+        timeout = httpx.Timeout(self._timeout_s, read=_SEND_TIMEOUT_S, write=_SEND_TIMEOUT_S)
+        return self._send(
+            self._http.build_request(
+                "POST", path, content=content, headers=headers, timeout=timeout
+            )
+        )
+
+    def _send(self, request: httpx.Request) -> Reader:
+        try:
+            response = self._http.send(request)
+        except httpx.ConnectError as error:
+            raise UnavailableError(
+                f"cannot reach the cloud at {self.url}: {_reason(error)}; "
+                "is `edgefleet cloud run` running?"
+            ) from error
+        except httpx.TimeoutException as error:
+            done = "" if request.method == "GET" else "; it may still carry out what was asked"
+            raise UnavailableError(
+                f"the cloud at {self.url} did not answer {request.method} {request.url.path} "
+                f"in time{done}"
+            ) from error
+        except httpx.TransportError as error:
+            raise UnavailableError(
+                f"the connection to the cloud at {self.url} broke: {_reason(error)}"
+            ) from error
+        if not response.is_success:
+            raise _error_of(response, url=self.url)
+        return self._read(response)
+
+    def _read(self, response: httpx.Response) -> Reader:
+        where = f"answer to {response.request.method} {response.request.url.path}"
+        try:
+            return Reader(response.json(), where, MessageError)
+        except ValueError as error:
+            raise MessageError(
+                f"the {where} of {self.url} is no JSON: is this an edgefleet cloud?"
+            ) from error
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"cloud address {url!r} is none; write it like http://cloud.example:8080")
+    return url.rstrip("/")
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _error_of(response: httpx.Response, *, url: str) -> EdgeError:
+    """Return the error that a refusal stands for."""
+    problem: object = None
+    if response.headers.get("content-type", "").startswith("application/problem+json"):
+        try:
+            problem = response.json()
+        except ValueError:
+            problem = None
+    match problem:
+        case {"type": str(kind), "detail": str(detail)}:
+            kind = kind.rpartition("/")[2]
+            if kind == "unauthorized":
+                detail = f"{detail}; set {TOKEN_VARIABLE}"
+            return _ERRORS.get(kind, UsageError)(detail)
+        case _:
+            found = f"{url} answered {response.status_code} {response.reason_phrase}"
+            if response.status_code >= 500:
+                return UnavailableError(f"{found}; try again in a moment")
+            return UsageError(f"{found}; is this an edgefleet cloud?")
+
+
+def _reason(error: Exception) -> str:
+    """Return why a connection failed in the words of the system: ``connection refused``."""
+    text = str(error).rpartition("] ")[2] or type(error).__name__
+    return text[:1].lower() + text[1:]

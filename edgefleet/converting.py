@@ -1,0 +1,86 @@
+"""``edgefleet.convert``: the converters, with the device's own kernel for the reference."""
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from edge_contract.package import Layout, Package
+from edge_contract.reading import JsonValue
+from edge_contract.stats import Profile, ProfileSpec
+from edgefleet.shadowing import require_own_package
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["convert", "fast_count"]
+
+
+def convert(
+    model: object,
+    X: object = None,  # noqa: N803  as scikit-learn calls it
+    y: object = None,
+    *,
+    name: str,
+    version: str,
+    description: str = "",
+    licence: str = "",
+    lineage: "Mapping[str, JsonValue] | None" = None,
+    baseline: "Mapping[str, JsonValue] | None" = None,
+    accept_difference: float = 0.0,
+    out: str | PathLike[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Package:
+    """Turn a trained model into a model package, or refuse and say why.
+
+    Args:
+        model: A fitted scikit-learn estimator or pipeline, or an ONNX file (path or bytes).
+        X: Rows like the ones that devices will see, better not those that it was trained on: they
+            become the reference for drift, and parity is checked on them.
+        y: Their labels, for quality, calibration and estimates without labels.
+        name: Name of the model; versions share it.
+        version: Semantic version.
+        description: For people.
+        licence: SPDX expression.
+        lineage: Where the model comes from; joined with what can be found out.
+        baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
+        accept_difference: Largest relative difference to accept between source and ONNX model;
+            recorded in the package.
+        out: File or folder to write the package to; ``None`` only returns it.
+        progress: Is told each step.
+
+    Returns:
+        The package; ``package.digest`` names it.
+
+    Raises:
+        UsageError: An argument is wrong or the model is not fitted.
+        PackageError: The conversion is not faithful, or not possible.
+    """
+    require_own_package("converters")
+    from converters.convert import convert as convert_model
+    from converters.convert import save_package
+
+    package = convert_model(
+        model,
+        X,
+        y,
+        name=name,
+        version=version,
+        description=description,
+        licence=licence,
+        lineage=lineage,
+        baseline=baseline,
+        accept_difference=accept_difference,
+        count=fast_count,
+        progress=progress,
+    )
+    if out is not None:
+        save_package(package, out)
+    return package
+
+
+def fast_count(spec: ProfileSpec, layout: Layout, rows: "NDArray[np.float32]") -> Profile:
+    """Count the reference as devices count."""
+    from edge_agent.adapters.numpy_counting import count_block
+
+    return count_block(spec, layout, rows)

@@ -1,0 +1,1 @@
+"""``edgefleet demo``: the whole way of a model, on real data, in one terminal."""
