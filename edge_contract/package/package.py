@@ -145,11 +145,13 @@ def _member(path: str) -> zipfile.ZipInfo:
 
 def _members(archive: zipfile.ZipFile, *, size: int) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
-    if sum(info.file_size for info in archive.infolist()) > size:  # members that share their bytes
-        raise PackageError(f"not a model package: its files are larger than its own {size} bytes")
+    left_bytes = size
     for info in archive.infolist():
         if info.compress_type != zipfile.ZIP_STORED:  # so that nothing can inflate
             raise PackageError(f"{info.filename!r} is compressed; packages store their files as is")
+        left_bytes -= info.file_size
+        if left_bytes < 0:  # members that share their bytes
+            raise PackageError(f"not a model package: its files have more than its {size} bytes")
         if info.filename in contents:
             raise PackageError(f"not a model package: {info.filename!r} is in it twice")
         if info.filename == MANIFEST_NAME and info.file_size > MAX_MANIFEST_BYTES:
