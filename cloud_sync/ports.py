@@ -154,7 +154,7 @@ class AnalysisStore(Protocol):
         """Return the counts that came since the last :meth:`commit_analysis`, if any."""
         ...
 
-    def detector(self, subject: PackageRole) -> JsonObject | None:
+    def detector(self, subject: PackageRole) -> "JsonObject | None":
         """Return the detector's state as it was saved last."""
         ...
 

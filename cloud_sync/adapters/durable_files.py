@@ -45,7 +45,7 @@ def remove_unfinished(folder: Path) -> None:
         UnavailableError: It cannot be removed.
     """
     try:
-        for path in folder.rglob(f"{_UNFINISHED}*"):
+        for path in folder.glob(f"{_UNFINISHED}*"):
             path.unlink()
     except OSError as error:
         raise UnavailableError(

@@ -20,16 +20,17 @@ class FolderLock:
     Args:
         folder: Made if missing.
         what: What the folder holds, for messages: ``warehouse``.
+        name: Of the file that is locked; parts that share a folder lock different ones.
 
     Raises:
         UsageError: Another process, or another object of this one, holds it.
         UnavailableError: It cannot be made or written.
     """
 
-    def __init__(self, folder: Path, what: str) -> None:
+    def __init__(self, folder: Path, what: str, *, name: str = "lock") -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = (folder / "lock").open("a+", encoding="ascii")
+            self._file = (folder / name).open("a+", encoding="ascii")
         except OSError as error:
             raise UnavailableError(
                 f"cannot use the {what} folder {str(folder)!r}: {error}; give this user the right "

@@ -3,7 +3,7 @@
 ::
 
     blobs/sha256/ab/abcd...   every file of every package, once, by its digest
-    index.json                which version is which package, and which version is stable
+    packages.json                which version is which package, and which version is stable
 
 The index is a file of its own and not a table of the warehouse: the folder then is complete by
 itself, can be copied while the cloud runs, and does not change when the warehouse does. It is
@@ -53,10 +53,12 @@ class FolderRegistry:
         self._folder = folder
         self._changing = threading.Lock()
         self._facts: dict[str, PackageFacts] = {}
-        self._lock = FolderLock(folder, "registry")
+        self._lock = FolderLock(folder, "registry", name="registry.lock")
         try:
             remove_unfinished(folder)
-            self._models = _read_index(folder / "index.json")
+            for blobs in (folder / "blobs" / "sha256").glob("*"):
+                remove_unfinished(blobs)
+            self._models = _read_index(folder / "packages.json")
         except BaseException:
             self._lock.close()
             raise
@@ -158,7 +160,7 @@ class FolderRegistry:
             write_durably(path, data)
 
     def _replace_index(self, models: Mapping[str, _Model]) -> None:
-        write_durably(self._folder / "index.json", canonical_json(_index(models)))
+        write_durably(self._folder / "packages.json", canonical_json(_index(models)))
         self._models = dict(models)
 
     def _load(self, digest: str) -> PackageFacts:

@@ -27,7 +27,7 @@ class SqliteWarehouse(SqliteStatistics, SqliteAnalysis, SqliteFleet, SqliteRollo
     """
 
     def __init__(self, folder: Path) -> None:
-        self._lock = FolderLock(folder, "warehouse")
+        self._lock = FolderLock(folder, "warehouse", name="warehouse.lock")
         try:
             self._db = SqliteDatabase(folder / "warehouse.sqlite3")
         except BaseException:

@@ -26,10 +26,11 @@ from cloud_sync.core.intake import (
     UnknownPackageError,
     checked_windows,
     name_of,
+    speaker_of,
 )
 from cloud_sync.core.seen import Arrival, Marks, SeenBatches
 from edge_contract.errors import MessageError, UnavailableError, UsageError
-from edge_contract.messages import Acks, BatchId, TelemetryBatch, decode, parse_up_topic
+from edge_contract.messages import Acks, BatchId, TelemetryBatch, decode
 
 __all__ = ["Collector", "CollectorConfig"]
 
@@ -93,7 +94,7 @@ class Collector:
         """
         device = ""
         try:
-            device = parse_up_topic(topic).device
+            device = speaker_of(topic, "t")
             return self._received(device, payload, now_unix_s)
         except MessageError as error:
             return self._refused(Refusal(RefusalKind.UNREADABLE, device, str(error)))

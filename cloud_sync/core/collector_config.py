@@ -24,7 +24,7 @@ class CollectorConfig:
     """
 
     window_s: int = 60
-    device_window_s: int = 600
+    device_window_s: int = 60
     max_batches: int = 2_000
     max_lives: int = 100_000
     open_enrolment: bool = True

@@ -44,7 +44,7 @@ class Marks(NamedTuple):
 
     def ack(self, boot: int) -> BootAck:
         """Return what to tell the device; batches are named by their last number."""
-        return BootAck(boot, self.floor, tuple(last for _, last in self.ahead))
+        return BootAck(boot, self.floor, tuple(sorted(last for _, last in self.ahead)))
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class SeenBatches:
 
     def _raise_floor(self) -> None:
         """Move the floor past everything that touches it."""
-        for last, first in sorted(self.ahead.items()):
+        for first, last in self.marks.ahead:
             if first > self.floor:
                 return
             self.floor = max(self.floor, last + 1)

@@ -54,7 +54,7 @@ class SqliteAnalysis:
                 return None
             return Pending(merged_rows((row[1:] for row in rows), spec), token=rows[-1][0])
 
-    def detector(self, subject: PackageRole) -> JsonObject | None:
+    def detector(self, subject: PackageRole) -> "JsonObject | None":
         """Return the detector's state as it was saved last."""
         with self._db.reading() as db:
             row = db.execute(

@@ -15,7 +15,11 @@ def as_text(value: JsonValue) -> str:
 
 def as_object(text: str) -> JsonObject:
     """Return the object of a column; raises ``MessageError`` if it is none."""
-    return as_reader(text).json_object()
+    match json.loads(text):
+        case dict() as found:
+            return found
+        case _:
+            raise MessageError("a document is no object")
 
 
 def as_reader(text: str) -> Reader:
