@@ -76,8 +76,9 @@ class CommandBook:
     def _due(self, entry: _Open, is_online: IsOnline, now_unix_s: float) -> list[FleetEffect]:
         effects: list[FleetEffect] = []
         for device in entry.unanswered:
-            due_unix_s = entry.sent_unix_s.get(device, 0.0) + self._repeat_s
-            if now_unix_s >= due_unix_s and is_online(device):
+            sent_unix_s = entry.sent_unix_s.get(device)
+            is_due = sent_unix_s is None or now_unix_s >= sent_unix_s + self._repeat_s
+            if is_due and is_online(device):
                 entry.sent_unix_s[device] = now_unix_s
                 effects.append(SendCommand(device, entry.record.command))
         return effects
