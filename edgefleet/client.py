@@ -17,7 +17,7 @@ from cloud_sync.backend import (
 )
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.package import Package
-from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.reading import JsonObject, JsonValue
 from edgefleet.connection import ApiConnection
 from edgefleet.waiting import poll
 
@@ -213,25 +213,30 @@ class Cloud:
         """Return one rollout; ``latest`` names the newest."""
         return view_from_json(RolloutView, self._api.get(f"rollouts/{_segment(rollout_id)}"))
 
+    def steer(self, rollout_id: str, action: str) -> RolloutView:
+        """Do one of ``pause``, ``resume``, ``abort``, ``rollback``, ``approve``."""
+        answer = self._api.post(f"rollouts/{_segment(rollout_id)}/{_segment(action)}")
+        return view_from_json(RolloutView, answer)
+
     def pause(self, rollout_id: str = "latest") -> RolloutView:
         """Stop widening; devices keep what they run."""
-        return self._steer(rollout_id, "pause")
+        return self.steer(rollout_id, "pause")
 
     def resume(self, rollout_id: str = "latest") -> RolloutView:
         """Go on where it paused."""
-        return self._steer(rollout_id, "resume")
+        return self.steer(rollout_id, "resume")
 
     def abort(self, rollout_id: str = "latest") -> RolloutView:
         """End it."""
-        return self._steer(rollout_id, "abort")
+        return self.steer(rollout_id, "abort")
 
     def rollback(self, rollout_id: str = "latest") -> RolloutView:
         """End it and bring its devices back to the previous version."""
-        return self._steer(rollout_id, "rollback")
+        return self.steer(rollout_id, "rollback")
 
     def approve(self, rollout_id: str = "latest") -> RolloutView:
         """Let it begin, or take its next step."""
-        return self._steer(rollout_id, "approve")
+        return self.steer(rollout_id, "approve")
 
     def wait_for_rollout(
         self,
@@ -264,10 +269,6 @@ class Cloud:
                 f"{rollout.state}, {rollout.sentence}"
             )
         return rollout
-
-    def _steer(self, rollout_id: str, action: str) -> RolloutView:
-        answer: Reader = self._api.post(f"rollouts/{_segment(rollout_id)}/{action}")
-        return view_from_json(RolloutView, answer)
 
 
 def _segment(name: str) -> str:

@@ -18,12 +18,9 @@ from edge_contract.errors import (
     UsageError,
 )
 from edge_contract.reading import JsonObject, Reader
+from edgefleet.environment import CLOUD_VARIABLE, DEFAULT_URL, TOKEN_VARIABLE
 
-__all__ = ["CLOUD_VARIABLE", "DEFAULT_URL", "TOKEN_VARIABLE", "ApiConnection"]
-
-CLOUD_VARIABLE: Final = "EDGEFLEET_CLOUD"
-TOKEN_VARIABLE: Final = "EDGEFLEET_TOKEN"  # noqa: S105  the name of one, not a token
-DEFAULT_URL: Final = "http://127.0.0.1:8080"
+__all__ = ["ApiConnection"]
 
 _CONNECT_RETRIES: Final = 2
 _SEND_TIMEOUT_S: Final = 300.0
@@ -77,7 +74,7 @@ class ApiConnection:
         given = {name: value for name, value in parameters.items() if value != ""}
         return self._send(self._http.build_request("GET", path, params=given))
 
-    def post(self, path: str, body: JsonObject | None = None) -> Reader:
+    def post(self, path: str, body: "JsonObject | None" = None) -> Reader:
         """Return the answer to an order."""
         if body is None:
             return self._send(self._http.build_request("POST", path))

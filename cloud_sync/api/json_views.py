@@ -76,8 +76,8 @@ def view_schemas(*kinds: type) -> dict[str, JsonObject]:
 def _fields_of(kind: type) -> Mapping[str, tuple[object, bool]]:
     """Return type and "has a default" of every field.
 
-    Any JSON value is ``object`` here: ``JsonValue`` is defined by itself, which no reader of type
-    hints can unfold.
+    ``JsonValue`` is defined by itself, which no reader of type hints can unfold; ``object`` stands
+    for it where it is named, see :func:`_is_any_json`.
     """
     if not is_dataclass(kind):
         raise TypeError(f"{kind!r} is no view")
@@ -103,7 +103,7 @@ def _value_from_json(hint: object, reader: Reader) -> object:
         return None if reader.is_null else _value_from_json(inner, reader)
     if origin is Sequence:
         return tuple(_value_from_json(arguments[0], item) for item in reader.items())
-    if origin is Mapping and arguments[1] is object:
+    if origin is Mapping and _is_any_json(arguments[1]):
         return reader.json_object()
     if origin is Mapping:
         items = reader.fields(max_length=1_000_000).items()
@@ -113,8 +113,14 @@ def _value_from_json(hint: object, reader: Reader) -> object:
     raise TypeError(f"views hold no {hint!r}")
 
 
+def _is_any_json(hint: object) -> bool:
+    """Return whether a hint is ``JsonValue``, by name or written out, and not just ``X | None``."""
+    members = [member for member in get_args(hint) if member is not NoneType]
+    return hint is object or (get_origin(hint) is UnionType and len(members) > 1)
+
+
 def _schema(hint: object) -> JsonObject:
-    if hint is object:
+    if _is_any_json(hint):
         return {}
     if hint is float:
         return {"type": ["number", "null"]}

@@ -5,7 +5,7 @@ only as an operator steers them.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +53,8 @@ class MemoryCloud:
         self._rollouts: dict[str, RolloutView] = {}
         self._alarms: list[AlarmView] = []
         self._commands: dict[str, CommandView] = {}
+        self.on_start: Callable[[RolloutView], None] = lambda _: None
+        self.on_command: Callable[[CommandView], None] = lambda _: None
 
     # What a fleet would do.
 
@@ -198,7 +200,8 @@ class MemoryCloud:
                 events=[RolloutEventView(START_UNIX_S, f"started by {by}", {})],
             )
             self._rollouts[rollout.rollout_id] = rollout
-            return rollout
+        self.on_start(rollout)
+        return rollout
 
     def rollouts(self) -> Sequence[RolloutView]:
         """See ``CloudBackend``."""
@@ -264,7 +267,8 @@ class MemoryCloud:
                 results={},
             )
             self._commands[command.command_id] = command
-            return command
+        self.on_command(command)
+        return command
 
     def command(self, command_id: str) -> CommandView:
         """See ``CloudBackend``."""

@@ -1,0 +1,115 @@
+"""``edgefleet model``: put model packages into the registry and look at them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgefleet.options import AsJson, CloudUrl, examples, model_and_version, sub_app
+from edgefleet.printing import clock, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from cloud_sync.backend import VersionView
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = sub_app("Put model packages into the registry and look at them.")
+    group.command(
+        epilog=examples(
+            "edgefleet model push digits-1.0.0.modelpkg",
+            "edgefleet model push digits-1.0.0.modelpkg --cloud http://cloud.example:8080",
+        )
+    )(push)
+    group.command("list", epilog=examples("edgefleet model list", "edgefleet model list --json"))(
+        list_models
+    )
+    group.command(
+        epilog=examples(
+            "edgefleet model show digits@1.0.0", "edgefleet model show digits@1.0.0 --json"
+        )
+    )(show)
+    app.add_typer(group, name="model")
+
+
+def push(
+    package: Annotated[Path, typer.Argument(help="The file that `edgefleet convert` made.")],
+    cloud: CloudUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add a model package to the registry; doing it twice changes nothing."""
+    from edgefleet.client import Cloud
+
+    with Cloud(cloud, program="cli") as connection:
+        view = connection.push(package)
+    if as_json:
+        print_json(view)
+        return
+    print_line(f"{view.name}@{view.version} is in the registry ({view.size / 1e6:.2f} MB)")
+    if view.stable:
+        print_line("it is what the fleet runs")
+    else:
+        print_line(f"next: edgefleet rollout start {view.name}@{view.version} --wait")
+
+
+def list_models(cloud: CloudUrl = "", as_json: AsJson = False) -> None:
+    """List models and their versions."""
+    from edgefleet.client import Cloud
+
+    with Cloud(cloud, program="cli") as connection:
+        models = connection.models()
+    if as_json:
+        print_json(models)
+    elif not models:
+        print_line("no models yet: edgefleet model push FILE")
+    else:
+        rows = [(model.name, model.stable or "-", ", ".join(model.versions)) for model in models]
+        print_table(("model", "stable", "versions, newest first"), rows)
+
+
+def show(
+    model: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="Which one.")],
+    cloud: CloudUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show a version: where it runs, how good it is, and what drifts."""
+    from edgefleet.client import Cloud
+
+    name, version = model_and_version(model)
+    with Cloud(cloud, program="cli") as connection:
+        view = connection.version(name, version)
+    if as_json:
+        print_json(view)
+    else:
+        _print_version(view)
+
+
+def _print_version(view: "VersionView") -> None:
+    print_table(
+        ("", f"{view.name}@{view.version}"),
+        [
+            ("digest", view.digest),
+            ("task", view.task),
+            ("pushed", clock(view.pushed_unix_s)),
+            ("stable", view.stable),
+            ("devices", f"{view.devices:,}"),
+            ("rows", f"{view.rows:,}"),
+        ],
+    )
+    metrics = sorted(set(view.estimated) | set(view.labelled))
+    if metrics:
+        print_table(
+            ("metric", "estimated without labels", "measured with labels"),
+            [
+                (metric, view.estimated.get(metric, "-"), view.labelled.get(metric, "-"))
+                for metric in metrics
+            ],
+        )
+    if view.features:
+        worst = sorted(view.features, key=lambda feature: -feature.evidence)[:15]
+        print_table(
+            ("drift of", "alarm", "evidence", "KS", "PSI", "missing"),
+            [(f.subject, f.drifted, f.evidence, f.ks, f.psi, f.missing_fraction) for f in worst],
+        )

@@ -1,0 +1,13 @@
+"""Environment variables that the command line and the client read."""
+
+from typing import Final
+
+__all__ = ["CLOUD_VARIABLE", "DEFAULT_URL", "TOKEN_VARIABLE"]
+
+CLOUD_VARIABLE: Final = "EDGEFLEET_CLOUD"
+"""Address of the cloud's API."""
+
+TOKEN_VARIABLE: Final = "EDGEFLEET_TOKEN"  # noqa: S105  the name of one, not a token
+"""Token for it, if it asks for one."""
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"

@@ -1,0 +1,87 @@
+"""Options and arguments that several commands share."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+import typer
+
+from edge_contract.errors import UsageError
+from edge_contract.names import Version, checked_name
+from edge_contract.reading import JsonValue
+from edgefleet.environment import CLOUD_VARIABLE, DEFAULT_URL
+
+__all__ = [
+    "AsJson",
+    "CloudUrl",
+    "examples",
+    "fractions",
+    "key_value",
+    "model_and_version",
+    "sub_app",
+]
+
+CloudUrl: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--cloud",
+        metavar="URL",
+        envvar=CLOUD_VARIABLE,
+        help=f"Address of the cloud (default {DEFAULT_URL}).",
+        show_default=False,
+    ),
+]
+
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON for a script instead of a table for a person.")
+]
+
+
+def sub_app(help_text: str) -> typer.Typer:
+    """Return an app for a group of commands; without a command it prints its help."""
+    return typer.Typer(help=help_text, no_args_is_help=True)
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help page."""
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"[cyan]{line}[/cyan]" for line in lines)])
+
+
+def model_and_version(text: str) -> tuple[str, str]:
+    """Read ``NAME@VERSION``.
+
+    Raises:
+        UsageError: It is written otherwise.
+    """
+    name, separator, version = text.partition("@")
+    if not separator:
+        raise UsageError(f"{text!r} names no version; write it like digits@1.2.0")
+    return checked_name(name, "model"), str(Version.parse(version))
+
+
+def fractions(text: str) -> Sequence[float]:
+    """Read ``0.1,0.5,1``.
+
+    Raises:
+        UsageError: A part is no number.
+    """
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise UsageError(f"steps {text!r} are not numbers; write them like 0.1,0.5,1") from error
+
+
+def key_value(text: str) -> tuple[str, JsonValue]:
+    """Read ``KEY=VALUE``; a value that is JSON is taken as such, any other one is text.
+
+    Raises:
+        UsageError: There is no ``=``.
+    """
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise UsageError(f"argument {text!r} is no KEY=VALUE; write it like seconds=5")
+    try:
+        parsed: JsonValue = json.loads(value)
+    except ValueError:
+        return key, value
+    return key, parsed

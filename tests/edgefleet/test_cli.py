@@ -1,0 +1,228 @@
+"""The command line in this process, against the real API on loopback."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.backend import FeatureView, RolloutEventView
+from tests.edgefleet.conftest import Outcome
+from tests.support.memory_cloud import START_UNIX_S, MemoryCloud
+from tests.support.tiny_package import tiny_package
+from tests.support.views import alarm, device
+
+Run = Callable[..., Outcome]
+
+
+def put_two_versions(backend: MemoryCloud) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        package = tiny_package("digits", version, model=version.encode())
+        backend.push(package.to_archive(), by="test")
+
+
+def test_a_package_is_pushed_listed_and_shown(run: Run, tmp_path: Path) -> None:
+    package = tiny_package("digits", "1.0.0")
+    path = tmp_path / package.file_name
+    path.write_bytes(package.to_archive())
+
+    pushed = run("model", "push", str(path))
+    listed = run("model", "list")
+    shown = run("model", "show", "digits@1.0.0")
+
+    assert (pushed.code, listed.code, shown.code) == (0, 0, 0)
+    assert "digits@1.0.0 is in the registry" in pushed.out
+    assert "digits" in listed.out
+    assert package.digest in shown.out
+
+
+def test_pushing_a_second_version_says_what_to_do_next(
+    run: Run, backend: MemoryCloud, tmp_path: Path
+) -> None:
+    backend.push(tiny_package("digits", "1.0.0").to_archive(), by="test")
+    path = tmp_path / "digits-1.1.0.modelpkg"
+    path.write_bytes(tiny_package("digits", "1.1.0").to_archive())
+
+    pushed = run("model", "push", str(path))
+
+    assert "next: edgefleet rollout start digits@1.1.0 --wait" in pushed.out
+
+
+def test_a_version_shows_quality_and_what_drifts_most(run: Run, backend: MemoryCloud) -> None:
+    put_two_versions(backend)
+    view = replace(
+        backend.version("digits", "1.0.0"),
+        estimated={"accuracy": 0.91},
+        labelled={"accuracy": 0.89},
+        features=[
+            FeatureView("feature:left", False, 0.2, 0.1, 0.05, 0.0, 0.0),
+            FeatureView("feature:right", True, 3.5, 0.4, 0.6, 0.01, 0.0),
+        ],
+    )
+    backend.put_version(view)
+
+    shown = run("model", "show", "digits@1.0.0").out
+
+    assert "0.91" in shown
+    assert "0.89" in shown
+    assert shown.index("feature:right") < shown.index("feature:left")
+
+
+def test_devices_are_listed_with_what_they_serve(run: Run, backend: MemoryCloud) -> None:
+    backend.put_device(device("cam-01", rows=12_345, version="1.1.0"))
+    backend.put_device(device("cam-02", status="unreachable"))
+
+    everything = run("fleet", "devices")
+    unreachable = run("fleet", "devices", "--status", "unreachable")
+
+    assert "digits@1.1.0" in everything.out
+    assert "12,345" in everything.out
+    assert "cam-01" not in unreachable.out
+    assert "cam-02" in unreachable.out
+
+
+def test_a_device_shows_its_slots(run: Run, backend: MemoryCloud) -> None:
+    backend.put_device(device("cam-01"))
+
+    shown = run("fleet", "device", "cam-01")
+
+    assert shown.code == 0
+    assert "tag site" in shown.out
+    assert "active" in shown.out
+
+
+def test_a_script_gets_json(run: Run, backend: MemoryCloud) -> None:
+    backend.put_device(device("cam-01"))
+    backend.raise_alarm(alarm("a1"))
+    put_two_versions(backend)
+
+    (listed,) = json.loads(run("fleet", "devices", "--json").out)
+    shown = json.loads(run("fleet", "device", "cam-01", "--json").out)
+    (raised,) = json.loads(run("alarms", "--json").out)
+    (model,) = json.loads(run("model", "list", "--json").out)
+    started = json.loads(run("rollout", "start", "digits@1.1.0", "--json").out)
+    (rollout,) = json.loads(run("rollout", "list", "--json").out)
+
+    assert listed == shown
+    assert shown["models"]["digits"]["version"] == "1.0.0"
+    assert raised["features"] == ["left", "right"]
+    assert model["versions"] == ["1.1.0", "1.0.0"]
+    assert rollout == started
+
+
+def test_alarms_say_what_happened(run: Run, backend: MemoryCloud) -> None:
+    nothing = run("alarms")
+    backend.raise_alarm(alarm("a1"))
+    something = run("alarms", "--model", "digits")
+
+    assert nothing.out == "no alarms\n"
+    assert "2 features of digits@1.0.0 drifted, mostly on cam-03 and cam-04" in something.out
+
+
+def test_an_empty_cloud_says_what_to_do_first(run: Run) -> None:
+    assert run("model", "list").out == "no models yet: edgefleet model push FILE\n"
+    assert run("fleet", "devices").out == "no devices yet: edgefleet agent run\n"
+    assert run("rollout", "list").out == "no rollouts yet: edgefleet rollout start NAME@VERSION\n"
+
+
+def test_an_order_reaches_the_cloud_as_it_was_given(run: Run, backend: MemoryCloud) -> None:
+    put_two_versions(backend)
+
+    started = run(
+        *("rollout", "start", "digits@1.1.0", "--steps", "0.2, 0.6,1"),
+        *("--strategy", "shadow", "--approval"),
+    )
+
+    rollout = backend.rollout("latest")
+    assert started.code == 0
+    assert f"watch it: edgefleet rollout status {rollout.rollout_id}" in started.out
+    assert rollout.strategy == "shadow"
+    assert [stage.fraction for stage in rollout.stages] == [0.2, 0.6, 1.0]
+    assert rollout.state == "awaiting_approval"
+    assert rollout.events[0].sentence == "started by cli at 127.0.0.1"
+
+
+def test_a_rollout_is_steered_and_shows_where_it_stands(run: Run, backend: MemoryCloud) -> None:
+    put_two_versions(backend)
+    run("rollout", "start", "digits@1.1.0", "--approval")
+
+    codes = [run("rollout", action).code for action in ("approve", "pause", "resume", "rollback")]
+    status = run("rollout", "status")
+
+    assert codes == [0, 0, 0, 0]
+    assert "rolled_back: rollback by cli at 127.0.0.1" in status.out
+    assert "canary 10%" in status.out
+
+
+def test_following_a_rollout_prints_its_history_and_fails_if_it_fails(
+    run: Run, backend: MemoryCloud
+) -> None:
+    put_two_versions(backend)
+    backend.on_start = lambda view: backend.put_rollout(
+        replace(
+            view,
+            state="rolled_back",
+            sentence="digits@1.1.0 errs more often than 1.0.0: rolled back",
+            ended_unix_s=START_UNIX_S + 9.0,
+            events=[*view.events, RolloutEventView(START_UNIX_S + 5.0, "safety gate failed", {})],
+        )
+    )
+
+    followed = run("rollout", "start", "digits@1.1.0", "--wait")
+
+    assert followed.code == 1
+    assert "safety gate failed" in followed.out
+    assert followed.out.endswith(
+        "rolled_back: digits@1.1.0 errs more often than 1.0.0: rolled back\n"
+    )
+
+
+def test_a_rollout_that_succeeds_while_followed_ends_with_0(run: Run, backend: MemoryCloud) -> None:
+    put_two_versions(backend)
+    backend.on_start = lambda view: backend.put_rollout(
+        replace(view, state="succeeded", ended_unix_s=START_UNIX_S + 9.0)
+    )
+
+    followed = run("rollout", "start", "digits@1.1.0", "--wait", "--json")
+
+    assert followed.code == 0
+    assert json.loads(followed.out)["state"] == "succeeded"
+
+
+def test_a_command_is_sent_with_typed_arguments(run: Run, backend: MemoryCloud) -> None:
+    backend.put_device(device("cam-01"))
+    backend.put_device(device("cam-02"))
+
+    sent = run(
+        *("fleet", "send", "set-interval", "--device", "cam-02", "--expires", "30"),
+        *("--arg", "seconds=5", "--arg", "why=less load", "--arg", "now=true"),
+    )
+
+    command = backend.command("c1")
+    assert sent.out == "sent set-interval to 1 devices as c1\n"
+    assert command.arguments == {"seconds": 5, "why": "less load", "now": True}
+    assert command.devices == ["cam-02"]
+    assert command.expires_unix_s - command.created_unix_s == 30.0
+
+
+@pytest.mark.parametrize(("ok", "code", "word"), [(True, 0, "done"), (False, 1, "failed")])
+def test_waiting_for_answers_ends_with_whether_all_did_it(
+    run: Run, backend: MemoryCloud, ok: bool, code: int, word: str
+) -> None:
+    backend.put_device(device("cam-01"))
+    backend.on_command = lambda view: backend.answer(view.command_id, "cam-01", ok=ok, detail="-")
+
+    waited = run("fleet", "send", "ping", "--wait")
+
+    assert waited.code == code
+    assert word in waited.out
+
+
+def test_a_device_that_does_not_answer_makes_waiting_fail(run: Run, backend: MemoryCloud) -> None:
+    backend.put_device(device("cam-01"))
+
+    waited = run("fleet", "send", "ping", "--wait", "--expires", "0.05")
+
+    assert waited.code == 1
+    assert "no answer" in waited.out
