@@ -159,15 +159,21 @@ class FolderRegistry:
         if not path.is_file() or digest_of(path.read_bytes()) != digest:
             write_durably(path, data)
 
+    def _read_blob(self, digest: str) -> bytes:
+        data = self.blob_path(digest).read_bytes()
+        if digest_of(data) != digest:
+            raise PackageError(f"file {digest} is damaged")
+        return data
+
     def _replace_index(self, models: Mapping[str, _Model]) -> None:
         write_durably(self._folder / "packages.json", canonical_json(_index(models)))
         self._models = dict(models)
 
     def _load(self, digest: str) -> PackageFacts:
         try:
-            manifest = Manifest.from_bytes(self.blob_path(digest).read_bytes())
-            reference = self.blob_path(manifest.artifact(ArtifactRole.REFERENCE).digest)
-            return _facts(digest, manifest, Reference.from_bytes(reference.read_bytes()))
+            manifest = Manifest.from_bytes(self._read_blob(digest))
+            reference = self._read_blob(manifest.artifact(ArtifactRole.REFERENCE).digest)
+            return _facts(digest, manifest, Reference.from_bytes(reference))
         except (OSError, PackageError, UsageError) as error:
             raise UnavailableError(
                 f"package {short(digest)}... of the registry {str(self._folder)!r} cannot be read: "

@@ -20,16 +20,17 @@ class SqliteWarehouse(SqliteStatistics, SqliteAnalysis, SqliteFleet, SqliteRollo
 
     Args:
         folder: Holds ``warehouse.sqlite3`` and its lock; made if missing.
+        busy_timeout_s: How long to wait for another program, such as a backup, to let go of it.
 
     Raises:
         UsageError: Another process holds the folder, or a newer edgefleet wrote it.
         UnavailableError: The folder cannot be written, or the file is damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, busy_timeout_s: float = 5.0) -> None:
         self._lock = FolderLock(folder, "warehouse", name="warehouse.lock")
         try:
-            self._db = SqliteDatabase(folder / "warehouse.sqlite3")
+            self._db = SqliteDatabase(folder / "warehouse.sqlite3", busy_timeout_s=busy_timeout_s)
         except BaseException:
             self._lock.close()
             raise

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 MAX_COUNT: Final = 10**10
-"""Largest count of one window; more cannot be true, and sums would outgrow the database."""
+"""Largest count of one batch; more cannot be true, and sums would outgrow the database."""
 
 PackageLookup: TypeAlias = Callable[[str], PackageFacts | None]
 """Finds a package of the registry by digest."""
@@ -101,6 +101,7 @@ class CheckedWindow:
         counters: Rows, calls, failures and drops.
         profile: Decoded statistics.
         state: The same as they came.
+        counts: Observations by column.
     """
 
     subject: PackageRole
@@ -109,6 +110,7 @@ class CheckedWindow:
     counters: Counters
     profile: Profile
     state: Mapping[int, JsonValue]
+    counts: Mapping[int, int]
 
 
 def read_event(topic: str, payload: bytes) -> Birth | Death | Report | CommandResult:
@@ -165,6 +167,7 @@ def checked_windows(batch: TelemetryBatch, packages: PackageLookup) -> list[Chec
     """
     specs = {entry.package: _package(entry.package, packages) for entry in batch.entries}
     windows = [_checked(entry, specs[entry.package]) for entry in batch.entries]
+    _require_possible(windows)
     if batch.span == 1:  # of merged batches, counters and profile may be in different ones
         _require_no_more_than_rows(windows)
     return windows
@@ -181,15 +184,8 @@ def _package(digest: str, packages: PackageLookup) -> PackageFacts:
 
 
 def _checked(entry: WindowEntry, package: PackageFacts) -> CheckedWindow:
-    if max(entry.counters) > MAX_COUNT:
-        raise MessageError(f"a window counts {max(entry.counters)}, more than {MAX_COUNT}")
-    spec = package.specs[entry.role]
-    profile = spec.decode(entry.profile)
-    for index in entry.profile:
-        if profile[index].count > MAX_COUNT:
-            raise MessageError(
-                f"column {index} counts {profile[index].count}, more than {MAX_COUNT}"
-            )
+    profile = package.specs[entry.role].decode(entry.profile)
+    counts = {index: profile[index].count for index in entry.profile}
     return CheckedWindow(
         subject=PackageRole(entry.package, entry.role),
         start_unix_s=entry.start_unix_s,
@@ -197,7 +193,18 @@ def _checked(entry: WindowEntry, package: PackageFacts) -> CheckedWindow:
         counters=entry.counters,
         profile=profile,
         state=entry.profile,
+        counts=counts,
     )
+
+
+def _require_possible(windows: list[CheckedWindow]) -> None:
+    """Raise ``MessageError`` if the batch counts more than any device can."""
+    for name, total in {
+        "counters": sum(sum(window.counters) for window in windows),
+        "statistics": sum(max(window.counts.values(), default=0) for window in windows),
+    }.items():
+        if total > MAX_COUNT:
+            raise MessageError(f"the {name} of a batch add up to {total}, more than {MAX_COUNT}")
 
 
 def _require_no_more_than_rows(windows: list[CheckedWindow]) -> None:
@@ -207,12 +214,9 @@ def _require_no_more_than_rows(windows: list[CheckedWindow]) -> None:
     not in this batch, nothing can be said.
     """
     for window in windows:
-        if not window.counters.rows:
-            continue
-        for index in window.state:
-            count = window.profile[index].count
-            if count > window.counters.rows:
+        rows = window.counters.rows
+        for index, count in window.counts.items():
+            if rows and count > rows:
                 raise MessageError(
-                    f"column {index} counts {count} observations in a window of "
-                    f"{window.counters.rows} rows"
+                    f"column {index} counts {count} observations in a window of {rows} rows"
                 )

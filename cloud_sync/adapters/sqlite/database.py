@@ -14,8 +14,6 @@ from edge_contract.errors import MessageError, UnavailableError, UsageError
 
 __all__ = ["SqliteDatabase"]
 
-_BUSY_TIMEOUT_S: Final = 5.0
-
 _ADVICE: Final = {
     "SQLITE_BUSY": "another program is writing to it: end that one",
     "SQLITE_LOCKED": "another program is writing to it: end that one",
@@ -34,14 +32,16 @@ class SqliteDatabase:
 
     Args:
         path: The file; made if missing, in a folder that exists.
+        busy_timeout_s: How long to wait for another program, such as a backup, to let go of it.
 
     Raises:
         UnavailableError: It cannot be opened, or is damaged.
         UsageError: A newer edgefleet has written it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
         self._path = path
+        self._busy_timeout_s = busy_timeout_s
         self._writing = threading.Lock()
         self._pooling = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
@@ -105,7 +105,7 @@ class SqliteDatabase:
         if self._is_closed:
             raise UnavailableError(f"the warehouse {str(self._path)!r} is closed")
         db = sqlite3.connect(
-            self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )
         db.execute("PRAGMA foreign_keys = ON")
         if query_only:

@@ -105,7 +105,11 @@ def test_what_cannot_be_named_is_refused_and_not_acknowledged(payload: bytes, re
         (raw_batch(raw_entry(rows=-1)), "whole number from 0"),
         (raw_batch(raw_entry(rows=float("nan"))), "NaN is no JSON number"),
         (raw_batch(raw_entry(rows=1.5)), "whole number from 0"),
-        (raw_batch(raw_entry(rows=MAX_COUNT + 1)), "counts 10000000001, more than 10000000000"),
+        (raw_batch(raw_entry(rows=MAX_COUNT + 1)), "add up to 10000000002, more than"),
+        (
+            raw_batch(*[raw_entry(rows=0, state=[[0, [MAX_COUNT, 0, 0, 0, [[], []]]]])] * 2),
+            "statistics of a batch add up to 20000000000, more than 10000000000",
+        ),
         (raw_batch(raw_entry(role="spy")), "text that matches"),
         (raw_batch(raw_entry(start_unix_s=61.0)), "number from 61"),
         (raw_batch(raw_entry(state=[[9, [0, 0, 0, 0, [[], []]]]])), "column 9"),

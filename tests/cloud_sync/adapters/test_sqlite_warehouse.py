@@ -1,0 +1,170 @@
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.adapters.sqlite.schema import MIGRATIONS
+from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
+from cloud_sync.core.increments import Commit, Tally
+from cloud_sync.core.records import AuditRecord
+from cloud_sync.ports import Totals
+from edge_contract.errors import UnavailableError, UsageError
+
+ONE = Commit(tally=Tally(batches=1))
+FILE = "warehouse.sqlite3"
+
+
+def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
+    with closing(SqliteWarehouse(tmp_path)) as before:
+        before.commit(ONE)
+
+    with closing(SqliteWarehouse(tmp_path)) as after:
+        assert after.totals() == Totals(Tally(batches=1))
+
+
+def test_a_process_that_is_killed_loses_nothing_committed_and_nothing_half_done(
+    tmp_path: Path,
+) -> None:
+    script = f"""
+import os, pathlib
+from cloud_sync.adapters.sqlite.database import SqliteDatabase
+from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
+from cloud_sync.core.increments import Commit, Tally
+warehouse = SqliteWarehouse(pathlib.Path({str(tmp_path)!r}))
+warehouse.commit(Commit(tally=Tally(batches=1)))
+database = SqliteDatabase(pathlib.Path({str(tmp_path / FILE)!r}), busy_timeout_s=1.0)
+with database.writing() as db:
+    db.execute("UPDATE tally SET value = 99")
+    os.kill(os.getpid(), 9)
+"""
+
+    killed = subprocess.run([sys.executable, "-c", script], check=False)
+
+    assert killed.returncode == -9
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        assert warehouse.totals() == Totals(Tally(batches=1))
+
+
+def test_a_commit_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -> None:
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        too_large = Commit(tally=Tally(batches=1), refused={"busy": 2**63})
+
+        with pytest.raises(OverflowError):
+            warehouse.commit(too_large)
+
+        assert warehouse.totals() == Totals()
+        warehouse.commit(ONE)
+        assert warehouse.totals() == Totals(Tally(batches=1))
+
+
+def test_a_second_warehouse_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    in_use = r"warehouse folder '.*' is in use by another process"
+
+    with closing(SqliteWarehouse(tmp_path)), pytest.raises(UsageError, match=in_use):
+        SqliteWarehouse(tmp_path)
+
+    SqliteWarehouse(tmp_path).close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(UnavailableError, match=r"cannot use the warehouse folder '.*file/data'"):
+        SqliteWarehouse(tmp_path / "file" / "data")
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"my holiday pictures " * 100)
+
+    with pytest.raises(UnavailableError, match=r"file is not a database; .* restore it"):
+        SqliteWarehouse(tmp_path)
+
+    assert (tmp_path / FILE).read_bytes().startswith(b"my holiday pictures")
+
+
+def test_a_damaged_page_is_told_and_not_served(tmp_path: Path) -> None:
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        for number in range(200):
+            warehouse.add_audit(AuditRecord(float(number), "alice", "push", "x" * 100))
+    data = bytearray((tmp_path / FILE).read_bytes())
+    data[len(data) // 2 :] = b"\xff" * (len(data) - len(data) // 2)
+    (tmp_path / FILE).write_bytes(data)
+
+    def read_everything() -> None:
+        with closing(SqliteWarehouse(tmp_path)) as warehouse:
+            warehouse.audit(limit=1000)
+
+    with pytest.raises(UnavailableError, match=r"damaged: restore it from a backup"):
+        read_everything()
+
+
+def test_a_damaged_document_is_told(tmp_path: Path) -> None:
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        with closing(sqlite3.connect(tmp_path / FILE)) as other:
+            other.execute("INSERT INTO device VALUES ('cam-1', '{\"name\": 7')")
+            other.commit()
+
+        with pytest.raises(UnavailableError, match="holds unreadable data"):
+            warehouse.devices()
+
+
+def test_a_file_of_a_newer_edgefleet_is_refused(tmp_path: Path) -> None:
+    SqliteWarehouse(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("PRAGMA user_version = 99")
+
+    with pytest.raises(
+        UsageError, match=rf"schema 99, this edgefleet knows up to {len(MIGRATIONS)}"
+    ):
+        SqliteWarehouse(tmp_path)
+
+
+def test_a_database_that_another_program_holds_is_unavailable_and_works_later(
+    tmp_path: Path,
+) -> None:
+    with closing(SqliteWarehouse(tmp_path, busy_timeout_s=0.01)) as warehouse:
+        with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+            with pytest.raises(UnavailableError, match="locked; another program is writing to it"):
+                warehouse.commit(ONE)
+
+        warehouse.commit(ONE)
+        assert warehouse.totals() == Totals(Tally(batches=1))
+
+
+def test_a_disk_that_takes_no_more_is_unavailable_and_nothing_is_half_written(
+    tmp_path: Path,
+) -> None:
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        warehouse.commit(ONE)
+
+        def write_for_ever() -> None:
+            while True:
+                warehouse.add_audit(AuditRecord(0.0, "alice", "push", "x" * 2000))
+
+        cannot = r"cannot use the warehouse .*sqlite3"
+        with files_of_at_most(200_000), pytest.raises(UnavailableError, match=cannot):
+            write_for_ever()
+        written = len(warehouse.audit(limit=1000))
+
+        warehouse.commit(ONE)
+
+        assert 0 < written < 200
+        assert len(warehouse.audit(limit=1000)) == written
+        assert warehouse.totals() == Totals(Tally(batches=2))
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    resource = pytest.importorskip("resource", reason="no such limit on Windows")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

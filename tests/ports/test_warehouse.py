@@ -1,0 +1,343 @@
+"""Every warehouse keeps the promises of ``cloud_sync.ports.Warehouse``."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
+from cloud_sync.core.collector import Collector
+from cloud_sync.core.collector_config import CollectorConfig
+from cloud_sync.core.facts import CohortStatistics, DeviceStatus
+from cloud_sync.core.increments import Commit, DeviceRole, Life, Tally
+from cloud_sync.core.records import (
+    AlarmRecord,
+    AuditRecord,
+    CommandRecord,
+    RolloutEvent,
+    RolloutRecord,
+)
+from cloud_sync.core.seen import Marks
+from cloud_sync.core.twin import DeviceTwin
+from cloud_sync.ports import Totals, Warehouse
+from edge_contract.errors import UnavailableError
+from edge_contract.messages import (
+    Assignment,
+    Birth,
+    Command,
+    CommandResult,
+    Counters,
+    ModelReport,
+    Report,
+    Target,
+)
+from edge_contract.package import Role
+from tests.support.telemetry import (
+    DIGITS,
+    DIGITS_ROLE,
+    batch_of,
+    payload_of,
+    profile_of,
+    telemetry_topic,
+    window_of,
+)
+
+START = 1_800_000_000
+SPEC = DIGITS.specs[Role.PRIMARY]
+
+
+@pytest.fixture(params=["sqlite"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    with closing({"sqlite": SqliteWarehouse}[request.param](tmp_path)) as store:
+        yield store
+
+
+def commit_of(
+    *pieces: tuple[str, int, float, Sequence[float]], marks: Warehouse | None = None
+) -> Commit:
+    """A commit of one-row batches: device, seq, seconds after START, the row."""
+    collector = Collector(
+        CollectorConfig(),
+        packages={DIGITS.digest: DIGITS}.get,
+        marks=marks.marks if marks else lambda _: Marks(),
+        is_known=lambda _: True,
+    )
+    for device, seq, after_s, row in pieces:
+        window = window_of([row], start_unix_s=START + after_s)
+        payload = payload_of(batch_of(seq, window, device=device))
+        collector.on_telemetry(telemetry_topic(device), payload, START + 1000.0)
+    commit = collector.take_commit()
+    assert commit is not None
+    return commit
+
+
+def counted(statistics: CohortStatistics) -> tuple[int, object, int]:
+    return statistics.counters.rows, statistics.profile.to_state(), statistics.devices
+
+
+def test_a_new_warehouse_holds_nothing(warehouse: Warehouse) -> None:
+    assert warehouse.totals() == Totals()
+    assert warehouse.marks(Life("cam-7", 1)) == Marks()
+    assert counted(warehouse.cohort(DIGITS_ROLE, SPEC)) == (0, {}, 0)
+    assert warehouse.by_device(DIGITS_ROLE, SPEC) == {}
+    assert warehouse.pending_subjects() == []
+    assert warehouse.pending(DIGITS_ROLE, SPEC) is None
+    assert warehouse.detector(DIGITS_ROLE) is None
+    assert warehouse.devices() == []
+    assert warehouse.rollouts() == []
+    assert warehouse.alarms() == []
+
+
+def test_commits_into_the_same_window_add_up(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 0.0, (1.0, 2.0)), ("cam-2", 0, 0.0, (3.0, 4.0))))
+    warehouse.commit(commit_of(("cam-1", 1, 10.0, (5.0, 6.0)), marks=warehouse))
+
+    everything = profile_of([(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)]).to_state()
+    assert counted(warehouse.cohort(DIGITS_ROLE, SPEC)) == (3, everything, 2)
+    assert {
+        device: counted(statistics)
+        for device, statistics in warehouse.by_device(DIGITS_ROLE, SPEC).items()
+    } == {
+        "cam-1": (2, profile_of([(1.0, 2.0), (5.0, 6.0)]).to_state(), 1),
+        "cam-2": (1, profile_of([(3.0, 4.0)]).to_state(), 1),
+    }
+    assert warehouse.totals() == Totals(
+        Tally(batches=3), {}, {Role.PRIMARY: Counters(rows=3, calls=3)}
+    )
+    assert warehouse.device_totals() == {
+        DeviceRole("cam-1", DIGITS_ROLE): Counters(rows=2, calls=2),
+        DeviceRole("cam-2", DIGITS_ROLE): Counters(rows=1, calls=1),
+    }
+
+
+def test_several_pieces_of_a_device_in_one_commit_are_merged(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 0.0, (1.0, 2.0)), ("cam-1", 1, 10.0, (3.0, 4.0))))
+
+    assert counted(warehouse.by_device(DIGITS_ROLE, SPEC)["cam-1"]) == (
+        2,
+        profile_of([(1.0, 2.0), (3.0, 4.0)]).to_state(),
+        1,
+    )
+
+
+def test_a_cohort_is_of_some_devices_and_of_a_span_of_time(warehouse: Warehouse) -> None:
+    warehouse.commit(
+        commit_of(
+            ("cam-1", 0, 0.0, (1.0, 1.0)),
+            ("cam-1", 1, 60.0, (2.0, 2.0)),
+            ("cam-2", 0, 60.0, (3.0, 3.0)),
+            ("cam-2", 1, 120.0, (4.0, 4.0)),
+        )
+    )
+
+    middle = warehouse.cohort(
+        DIGITS_ROLE, SPEC, since_unix_s=START + 60.0, until_unix_s=START + 120.0
+    )
+    late = warehouse.cohort(
+        DIGITS_ROLE, SPEC, devices=frozenset({"cam-1", "cam-9"}), since_unix_s=START + 1.0
+    )
+    nobody = warehouse.cohort(DIGITS_ROLE, SPEC, devices=frozenset())
+
+    assert counted(middle) == (2, profile_of([(2.0, 2.0), (3.0, 3.0)]).to_state(), 2)
+    assert counted(late) == (1, profile_of([(2.0, 2.0)]).to_state(), 1)
+    assert counted(nobody) == (0, {}, 0)
+
+
+def test_marks_of_a_commit_are_the_marks_of_its_life(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 0.0, (1.0, 1.0)), ("cam-1", 2, 0.0, (1.0, 1.0))))
+
+    assert warehouse.marks(Life("cam-1", 1)) == Marks(1, ((2, 2),))
+    assert warehouse.marks(Life("cam-1", 2)) == Marks()
+
+    warehouse.commit(commit_of(("cam-1", 1, 0.0, (1.0, 1.0)), marks=warehouse))
+
+    assert warehouse.marks(Life("cam-1", 1)) == Marks(3)
+
+
+def test_refusals_and_tallies_add_up(warehouse: Warehouse) -> None:
+    for refused in ({"busy": 2}, {"busy": 1, "invalid": 4}):
+        warehouse.commit(Commit(tally=Tally(repeated=1, misdated=2), refused=refused))
+
+    totals = warehouse.totals()
+    assert totals.tally == Tally(repeated=2, misdated=4)
+    assert totals.refused == {"busy": 3, "invalid": 4}
+
+
+def test_the_analysis_forgets_only_what_it_has_seen(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 0.0, (1.0, 1.0))))
+    warehouse.commit(commit_of(("cam-1", 1, 0.0, (2.0, 2.0)), marks=warehouse))
+    pending = warehouse.pending(DIGITS_ROLE, SPEC)
+    assert pending is not None
+
+    warehouse.commit(commit_of(("cam-1", 2, 0.0, (3.0, 3.0)), marks=warehouse))
+    alarm = AlarmRecord("a1", "digits", 5.0, {"sentence": "x0 drifted"})
+    warehouse.commit_analysis(DIGITS_ROLE, pending.token, detector={"m": 2.5}, alarms=[alarm])
+
+    assert pending.increment.profile.to_state() == profile_of([(1.0, 1.0), (2.0, 2.0)]).to_state()
+    assert pending.increment.counters == Counters(rows=2, calls=2)
+    assert warehouse.pending_subjects() == [DIGITS_ROLE]
+    rest = warehouse.pending(DIGITS_ROLE, SPEC)
+    assert rest is not None
+    assert rest.increment.profile.to_state() == profile_of([(3.0, 3.0)]).to_state()
+    assert warehouse.detector(DIGITS_ROLE) == {"m": 2.5}
+    assert warehouse.alarms() == [alarm]
+
+
+def test_a_detector_can_be_saved_without_forgetting_anything(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 0.0, (1.0, 1.0))))
+
+    warehouse.commit_analysis(DIGITS_ROLE, None, detector={"m": 1})
+
+    assert warehouse.pending_subjects() == [DIGITS_ROLE]
+
+
+def test_alarms_come_newest_first_and_by_model(warehouse: Warehouse) -> None:
+    old, new, other = (
+        AlarmRecord("a1", "digits", 1.0, {}),
+        AlarmRecord("a2", "digits", 3.0, {}),
+        AlarmRecord("a3", "plates", 2.0, {}),
+    )
+    warehouse.commit_analysis(DIGITS_ROLE, None, detector={}, alarms=[old, new, other])
+
+    changed = AlarmRecord("a1", "digits", 1.0, {"open": False})
+    warehouse.commit_analysis(DIGITS_ROLE, None, detector={}, alarms=[changed])
+
+    assert warehouse.alarms() == [new, other, changed]
+    assert warehouse.alarms(model="digits") == [new, changed]
+    assert warehouse.alarms(limit=1) == [new]
+
+
+def test_twins_come_back_as_they_were_saved(warehouse: Warehouse) -> None:
+    target = Target("1.0.0", DIGITS.digest, "r1", 10, 2.5)
+    twin = DeviceTwin(
+        name="cam-1",
+        status=DeviceStatus.OFFLINE,
+        boot=3,
+        boots=2,
+        last_seen_unix_s=12.5,
+        birth=Birth("cam-1", 3, 1.0, False, "0.1.0", {"cpus": 4}, {"site": "oslo"}),
+        report=Report("cam-1", 3, 7, 9, {"digits": ModelReport(DIGITS.digest, "1.0.0")}, 2),
+        assignments={"digits": Assignment(target, None)},
+    )
+
+    warehouse.save_fleet(twins=[DeviceTwin("cam-2", DeviceStatus.ONLINE)])
+    warehouse.save_fleet(twins=[DeviceTwin("cam-1", DeviceStatus.ONLINE), twin])
+
+    assert warehouse.devices() == [twin, DeviceTwin("cam-2", DeviceStatus.ONLINE)]
+
+
+def test_commands_keep_the_first_answer_of_each_device(warehouse: Warehouse) -> None:
+    command = Command("c1", "ping", 100.0, {"count": 3})
+    record = CommandRecord(command, ("cam-1", "cam-2"), 1.0, "alice")
+    answer = CommandResult("cam-1", "c1", ok=True, detail="pong")
+    warehouse.save_fleet(commands=[record])
+
+    warehouse.save_fleet(
+        results=[
+            (answer, 2.0),
+            (CommandResult("cam-1", "c1", ok=False), 3.0),
+            (CommandResult("cam-1", "c9", ok=True), 3.0),
+        ]
+    )
+
+    assert warehouse.command("c1") == CommandRecord(
+        command, ("cam-1", "cam-2"), 1.0, "alice", {"cam-1": answer}
+    )
+    assert warehouse.command("c9") is None
+
+
+def test_open_commands_are_those_that_have_not_expired(warehouse: Warehouse) -> None:
+    first = CommandRecord(Command("c1", "ping", 10.0), (), 1.0, "alice")
+    second = CommandRecord(Command("c2", "ping", 20.0), (), 2.0, "alice")
+    warehouse.save_fleet(commands=[first, second])
+
+    assert warehouse.open_commands(10.0) == [second]
+    assert warehouse.commands() == [second, first]
+    assert warehouse.commands(limit=1) == [second]
+
+
+def test_a_rollout_keeps_its_history_and_the_state_of_each_device(warehouse: Warehouse) -> None:
+    warehouse.save_rollout(
+        RolloutRecord("r1", 1.0, {"state": "running"}),
+        events=[RolloutEvent(1.0, "started"), RolloutEvent(2.0, "widened", {"rows": 900})],
+        executions={"cam-1": "queued", "cam-2": "queued"},
+    )
+    warehouse.save_rollout(RolloutRecord("r2", 5.0, {}))
+    warehouse.save_rollout(
+        RolloutRecord("r1", 1.0, {"state": "succeeded"}),
+        events=[RolloutEvent(3.0, "finished")],
+        executions={"cam-2": "succeeded"},
+    )
+
+    assert warehouse.rollouts() == [
+        RolloutRecord("r2", 5.0, {}),
+        RolloutRecord("r1", 1.0, {"state": "succeeded"}),
+    ]
+    assert warehouse.rollout_events("r1") == [
+        RolloutEvent(1.0, "started"),
+        RolloutEvent(2.0, "widened", {"rows": 900}),
+        RolloutEvent(3.0, "finished"),
+    ]
+    assert warehouse.executions("r1") == {"cam-1": "queued", "cam-2": "succeeded"}
+    assert warehouse.executions("r2") == {}
+
+
+def test_who_did_what_is_kept_newest_first(warehouse: Warehouse) -> None:
+    push = AuditRecord(1.0, "alice", "push", "digits@1.0.0", {"size": 5})
+    start = AuditRecord(2.0, "bob", "rollout.start", "r1")
+
+    warehouse.add_audit(push)
+    warehouse.add_audit(start)
+
+    assert warehouse.audit() == [start, push]
+    assert warehouse.audit(limit=1) == [start]
+
+
+def test_pruning_forgets_old_windows_and_keeps_totals_and_marks(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 0.0, (1.0, 1.0)), ("cam-1", 1, 600.0, (2.0, 2.0))))
+
+    forgotten = warehouse.prune(
+        windows_before_unix_s=START + 60.0, device_windows_before_unix_s=START + 700.0
+    )
+
+    assert forgotten == 3
+    assert warehouse.cohort(DIGITS_ROLE, SPEC).counters.rows == 1
+    assert warehouse.by_device(DIGITS_ROLE, SPEC) == {}
+    assert warehouse.totals().by_role == {Role.PRIMARY: Counters(rows=2, calls=2)}
+    assert warehouse.marks(Life("cam-1", 1)) == Marks(2)
+
+
+def test_many_threads_read_while_one_writes(warehouse: Warehouse) -> None:
+    failures: list[str] = []
+    is_over = threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            statistics = warehouse.cohort(DIGITS_ROLE, SPEC)
+            column = statistics.profile[0].count
+            if statistics.counters.rows != column:
+                failures.append(f"{statistics.counters.rows} rows, {column} in the profile")
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for seq in range(20):
+        warehouse.commit(commit_of(("cam-1", seq, 0.0, (1.0, 1.0)), marks=warehouse))
+    is_over.set()
+    for reader in readers:
+        reader.join()
+
+    assert failures == []
+    assert warehouse.cohort(DIGITS_ROLE, SPEC).counters.rows == 20
+
+
+def test_a_closed_warehouse_says_so(warehouse: Warehouse) -> None:
+    warehouse.close()
+    warehouse.close()
+
+    with pytest.raises(UnavailableError, match="is closed"):
+        warehouse.totals()
+    with pytest.raises(UnavailableError, match="is closed"):
+        warehouse.commit(Commit())
