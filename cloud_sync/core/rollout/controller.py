@@ -1,0 +1,188 @@
+"""The controller: all rollouts of the cloud, at most one running per model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cloud_sync.core.facts import DeviceFacts, EvidenceSource, PackageFacts
+from cloud_sync.core.rollout.effects import RolloutEffect
+from cloud_sync.core.rollout.plan import RolloutPlan
+from cloud_sync.core.rollout.record import RolloutRecord, StageRecord
+from cloud_sync.core.rollout.rollout import Rollout
+from cloud_sync.core.rollout.views import RolloutSummary, summary_of
+from edge_contract.errors import UsageError
+from edge_contract.messages import Target
+from edge_contract.reading import JsonObject
+
+__all__ = ["RolloutController"]
+
+
+class RolloutController:
+    """Sans-IO; every method but the questions returns effects to carry out in order.
+
+    Keep :meth:`to_json` of a rollout before, or together with, carrying out its effects: then the
+    cloud may be killed at any moment. The first tick after a restart repeats every assignment that
+    stands; carrying one out a second time must change nothing.
+
+    Args:
+        states: What :meth:`to_json` gave earlier, in any order.
+
+    Raises:
+        MessageError: One of them is no such state.
+    """
+
+    def __init__(self, states: Iterable[JsonObject] = ()) -> None:
+        self._rollouts: dict[str, Rollout] = {}
+        for state in states:
+            record = RolloutRecord.from_json(state)
+            self._rollouts[record.rollout_id] = Rollout(record)
+
+    # Inputs.
+
+    def create(
+        self,
+        plan: RolloutPlan,
+        *,
+        rollout_id: str,
+        salt: str,
+        candidate: PackageFacts,
+        previous: PackageFacts | None,
+        by: str,
+        now_unix_s: float,
+        supersede: bool = False,
+    ) -> Sequence[RolloutEffect]:
+        """Order a rollout; it starts with the next tick, or when it is approved.
+
+        Args:
+            plan: What to do.
+            rollout_id: Its name, never used before.
+            salt: Decides which devices come first; another one for each rollout.
+            candidate: What to roll out.
+            previous: The fleet's stable version, ``None`` if the model is new.
+            by: Who orders it.
+            now_unix_s: Now.
+            supersede: Whether it may take the place of a rollout that is under way.
+
+        Raises:
+            UsageError: The plan is not about the candidate, the fleet runs it already, the name is
+                taken, or another rollout of the model is under way.
+        """
+        _check(plan, candidate, previous)
+        if rollout_id in self._rollouts:
+            raise UsageError(f"rollout {rollout_id!r} exists already; choose another name")
+        effects: list[RolloutEffect] = []
+        taken_over: set[str] = set()
+        for other in self._under_way(plan.model):
+            if not supersede:
+                raise UsageError(
+                    f"rollout {other.record.rollout_id!r} of {plan.model} is "
+                    f"{other.record.state.value}: wait for it, abort it, or supersede it"
+                )
+            effects += other.supersede(rollout_id, now_unix_s=now_unix_s)
+            taken_over |= {*other.record.executions, *other.record.returning}
+        rollout = Rollout(_record(plan, rollout_id, salt, candidate, previous, now_unix_s))
+        rollout.record.returning = taken_over
+        effects += rollout.submit(by=by, now_unix_s=now_unix_s)
+        self._rollouts[rollout_id] = rollout
+        return effects
+
+    def tick(
+        self, now_unix_s: float, devices: Mapping[str, DeviceFacts], evidence: EvidenceSource
+    ) -> Sequence[RolloutEffect]:
+        """Look at every rollout that is under way.
+
+        Args:
+            now_unix_s: Now.
+            devices: The fleet; whoever appears later joins the running stage.
+            evidence: Where statistics come from.
+        """
+        effects: list[RolloutEffect] = []
+        for rollout in self._rollouts.values():
+            effects += rollout.tick(now_unix_s, devices, evidence)
+        return effects
+
+    def steer(
+        self, rollout_id: str, action: str, *, by: str, now_unix_s: float
+    ) -> Sequence[RolloutEffect]:
+        """Pause, resume, abort, rollback or approve a rollout; see :meth:`Rollout.steer`."""
+        return self._find(rollout_id).steer(action, by=by, now_unix_s=now_unix_s)
+
+    def forget(self, rollout_id: str) -> None:
+        """Drop a rollout that has ended.
+
+        Raises:
+            UsageError: There is none of that name, or it has not ended.
+        """
+        if not self._find(rollout_id).ended:
+            raise UsageError(f"rollout {rollout_id!r} has not ended; abort it first")
+        del self._rollouts[rollout_id]
+
+    # Questions.
+
+    def ids(self) -> Sequence[str]:
+        """Return all rollouts, oldest first."""
+        return sorted(self._rollouts, key=lambda key: self._rollouts[key].record.created_unix_s)
+
+    def active(self) -> Sequence[str]:
+        """Return the rollouts that have not ended, oldest first."""
+        return [key for key in self.ids() if not self._rollouts[key].ended]
+
+    def to_json(self, rollout_id: str) -> JsonObject:
+        """Return everything that is needed to resume a rollout."""
+        return self._find(rollout_id).record.to_json()
+
+    def view(self, rollout_id: str) -> RolloutSummary:
+        """Return a rollout for people."""
+        return summary_of(self._find(rollout_id).record)
+
+    def _find(self, rollout_id: str) -> Rollout:
+        if rollout_id not in self._rollouts:
+            known = ", ".join(self.ids()[-5:]) or "none"
+            raise UsageError(f"there is no rollout {rollout_id!r} (the latest: {known})")
+        return self._rollouts[rollout_id]
+
+    def _under_way(self, model: str) -> list[Rollout]:
+        return [
+            one
+            for one in self._rollouts.values()
+            if not one.ended and one.record.plan.model == model
+        ]
+
+
+def _record(
+    plan: RolloutPlan,
+    rollout_id: str,
+    salt: str,
+    candidate: PackageFacts,
+    previous: PackageFacts | None,
+    now_unix_s: float,
+) -> RolloutRecord:
+    stable = None
+    if previous is not None:
+        stable = Target(previous.manifest.version, previous.digest)
+    return RolloutRecord(
+        rollout_id=rollout_id,
+        salt=salt,
+        plan=plan,
+        candidate=Target(
+            plan.version, candidate.digest, rollout_id, plan.trial_calls, plan.trial_s
+        ),
+        previous=stable,
+        created_unix_s=now_unix_s,
+        stages=[StageRecord(stage) for stage in plan.stages()],
+    )
+
+
+def _check(plan: RolloutPlan, candidate: PackageFacts, previous: PackageFacts | None) -> None:
+    wanted, given = f"{plan.model}@{plan.version}", candidate.manifest.reference
+    if wanted != given:
+        raise UsageError(f"plan is about {wanted}, the package is {given}")
+    if previous is not None and previous.digest == candidate.digest:
+        raise UsageError(f"{given} is what the fleet runs already")
+    if previous is not None and previous.manifest.name != plan.model:
+        raise UsageError(
+            f"{previous.manifest.reference} cannot be the earlier version of {plan.model}"
+        )
+    if previous is None and plan.strategy != "all-at-once":
+        raise UsageError(
+            f"{given} is the first version that the fleet runs, there is nothing to compare it "
+            "with: use strategy all-at-once"
+        )

@@ -1,0 +1,110 @@
+"""Estimate: the candidate's quality without labels is not lower than the control's."""
+
+from typing import ClassVar
+
+from cloud_sync.core.analysis.estimate import NOTE, estimate
+from cloud_sync.core.facts import CohortStatistics, PackageFacts
+from cloud_sync.core.rollout.base import Mode
+from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
+from cloud_sync.core.rollout.gates.contrast import Measured, contrast
+from cloud_sync.core.rollout.gates.drift import changed_inputs
+from cloud_sync.core.rollout.scene import Scene
+from edge_contract.package.reference import PREDICTION, Role
+from edge_contract.reading import JsonValue
+from edge_contract.stats import ProbabilitiesSpec
+
+__all__ = ["LabelFreeEstimate"]
+
+
+@register
+class LabelFreeEstimate:
+    """Compares accuracies that are estimated from calibrated probabilities (CBPE).
+
+    Against the control, and where the past is known against how the control changed since. Where
+    the control is not concurrent and the inputs have changed since it was seen, a lower estimate is
+    no proof against the candidate: then the verdict is inconclusive, and a person has to look.
+    """
+
+    name: ClassVar[str] = "estimate"
+    share: ClassVar[float] = 0.3
+    on_fail: ClassVar[OnFail] = OnFail.ROLL_BACK
+    required: ClassVar[bool] = True
+
+    def applies(self, scene: Scene) -> bool:
+        """Return whether both versions give probabilities and were calibrated with labels."""
+        if scene.previous is None or scene.mode is Mode.LOAD:
+            return False
+        return all(
+            bool(package.reference.calibration) and PREDICTION in _subjects(package)
+            for package in (scene.previous, scene.candidate)
+        )
+
+    def judge(self, scene: Scene) -> GateResult:
+        """Compare the estimates."""
+        mine = _measured(scene.candidate, scene.now())
+        control = _measured(scene.previous, scene.control())
+        min_rows = max(scene.stage.stage.min_rows, 1)
+        if mine is None or control is None:
+            text = "no predictions to estimate from on both sides yet"
+            return GateResult(self.name, Verdict.INCONCLUSIVE, text)
+        past = _past(scene, min_rows)
+        found = contrast(
+            mine,
+            control,
+            past,
+            margin=scene.plan.margin,
+            alpha=scene.alpha(self.share),
+            beta=scene.plan.beta,
+            min_rows=min_rows,
+        )
+        evidence: dict[str, JsonValue] = {
+            "candidate": mine.to_json(),
+            "control": control.to_json(),
+            "control_is": scene.control_kind.value,
+            "margin": scene.plan.margin,
+            "note": NOTE,
+            **found.to_json(),
+        }
+        if past is not None:
+            evidence |= {"before": past[0].to_json(), "control_before": past[1].to_json()}
+        text = (
+            f"estimated accuracy {mine.value:.3f} over {mine.rows} rows against "
+            f"{control.value:.3f} ({scene.control_kind.value})"
+        )
+        if past is not None:
+            text += f"; the same devices had {past[0].value:.3f} before"
+        verdict = found.verdict
+        if verdict is Verdict.FAIL and not scene.concurrent:
+            changed = changed_inputs(scene, alpha=scene.alpha(self.share))
+            if changed:
+                evidence["changed_inputs"] = list(changed)
+                verdict = Verdict.INCONCLUSIVE
+                text += f"; but inputs have changed since, {changed[0]} most"
+        return GateResult(self.name, verdict, text, evidence)
+
+
+def _past(scene: Scene, min_rows: int) -> tuple[Measured, Measured] | None:
+    mine = _measured(scene.previous, scene.before())
+    others = _measured(scene.previous, scene.control_before())
+    if mine is None or others is None or min(mine.rows, others.rows) < min_rows:
+        return None
+    return mine, others
+
+
+def _measured(package: PackageFacts | None, cohort: CohortStatistics | None) -> Measured | None:
+    if package is None or cohort is None:
+        return None
+    found = estimate(package, cohort.profile)
+    if found is None:
+        return None
+    # Equal probabilities have no spread, but a few rows are still only a few rows.
+    error = max(found.standard_error, 1.0 / found.rows)
+    return Measured(found.accuracy, error, found.rows)
+
+
+def _subjects(package: PackageFacts) -> set[str]:
+    return {
+        column.subject
+        for column in package.specs[Role.PRIMARY].columns
+        if isinstance(column.spec, ProbabilitiesSpec)
+    }

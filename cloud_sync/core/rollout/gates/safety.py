@@ -1,0 +1,108 @@
+"""Safety: devices that crash, refuse the candidate or take it back, and calls that fail."""
+
+from typing import ClassVar, Final
+
+from cloud_sync.core.analysis.anytime import rate_bounds
+from cloud_sync.core.rollout.base import Mode
+from cloud_sync.core.rollout.execution_life import FINISHED, UNHEALTHY
+from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
+from cloud_sync.core.rollout.scene import Scene
+from edge_contract.messages import Counters
+from edge_contract.reading import JsonValue
+
+__all__ = ["Safety"]
+
+_CRASH_LOOP: Final = 2
+"""So many new lives since the stage began are a crash loop; one may be a person with a plug."""
+
+
+@register
+class Safety:
+    """Fails when too many devices are unhealthy, or calls surely fail more than elsewhere.
+
+    The share of devices is a plain threshold: a stage may have two devices, and one of two that
+    cannot run the candidate is reason enough to stop. What the control's devices do as well, in a
+    power cut for example, does not count.
+    """
+
+    name: ClassVar[str] = "safety"
+    share: ClassVar[float] = 0.2
+    on_fail: ClassVar[OnFail] = OnFail.ROLL_BACK
+    required: ClassVar[bool] = True
+
+    def applies(self, scene: Scene) -> bool:
+        """Return that it always does."""
+        return True
+
+    def judge(self, scene: Scene) -> GateResult:
+        """Judge devices first, then calls."""
+        unhealthy = [name for name, one in scene.members.items() if one.state in UNHEALTHY]
+        crashing = [name for name in scene.members if _crashes(scene, name)]
+        bad = sorted({*unhealthy, *crashing})
+        executed = sum(one.state in FINISHED or one.ran for one in scene.members.values())
+        others = len(scene.others)
+        crashing_others = sum(_crashes(scene, name) for name in scene.others)
+        usual = crashing_others / others if others else 0.0
+        now = scene.now().counters
+        evidence: dict[str, JsonValue] = {
+            "executed": executed,
+            "unhealthy": sorted(unhealthy),
+            "crashing": sorted(crashing),
+            "crashing_share_of_control": usual,
+            "allowed_share": scene.plan.unhealthy_share,
+            "rows": now.rows,
+            "calls": now.calls,
+            "failures": now.failures,
+        }
+        if executed and len(bad) / executed > scene.plan.unhealthy_share + usual:
+            text = f"{len(bad)} of {executed} devices are not well: {_listed(scene, bad)}"
+            return GateResult(self.name, Verdict.FAIL, text, evidence)
+        if not executed:
+            text = "no device has run it yet"
+            return GateResult(self.name, Verdict.INCONCLUSIVE, text, evidence)
+        return self._judge_calls(scene, now, evidence, executed=executed)
+
+    def _judge_calls(
+        self, scene: Scene, now: Counters, evidence: dict[str, JsonValue], *, executed: int
+    ) -> GateResult:
+        control = scene.control()
+        usual = control.counters if control is not None else Counters()
+        level = scene.alpha(self.share) / 2
+        low, _ = rate_bounds(now.failures, now.calls + now.failures, alpha=level)
+        allowed = scene.plan.failure_margin
+        if usual.calls + usual.failures:
+            _, high = rate_bounds(usual.failures, usual.calls + usual.failures, alpha=level)
+            allowed += high
+        evidence |= {"failing_share_at_least": low, "failing_share_allowed": allowed}
+        counted = f"{now.failures} of {now.calls + now.failures} calls failed"
+        if low > allowed:
+            text = f"{counted}, surely more than the {allowed:.1%} allowed"
+            return GateResult(self.name, Verdict.FAIL, text, evidence)
+        needed = scene.stage.stage.min_rows
+        if scene.mode is not Mode.LOAD and now.rows < needed:
+            text = f"{now.rows} of at least {needed} rows seen; {counted}"
+            return GateResult(self.name, Verdict.INCONCLUSIVE, text, evidence)
+        if _share(now) > _share(usual) + scene.plan.failure_margin:
+            text = f"{counted}, more than the control's {_share(usual):.1%}, but not surely"
+            return GateResult(self.name, Verdict.INCONCLUSIVE, text, evidence)
+        text = f"{executed} devices ran it and are well; {counted}"
+        return GateResult(self.name, Verdict.PASS, text, evidence)
+
+
+def _crashes(scene: Scene, name: str) -> bool:
+    facts, before = scene.devices.get(name), scene.stage.boots.get(name)
+    return facts is not None and before is not None and facts.boots - before >= _CRASH_LOOP
+
+
+def _share(counters: Counters) -> float:
+    attempts = counters.calls + counters.failures
+    return counters.failures / attempts if attempts else 0.0
+
+
+def _listed(scene: Scene, names: list[str]) -> str:
+    shown = [
+        f"{name} ({scene.members[name].detail or scene.members[name].state.value})"
+        for name in names[:3]
+    ]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(shown) + more

@@ -1,0 +1,77 @@
+"""Asks the gates of a stage, in their order, and says what they think together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cloud_sync.core.rollout.gates import GATES, Gate, GateResult, OnFail, Verdict
+from cloud_sync.core.rollout.scene import Scene
+from cloud_sync.core.rollout.stage_life import StageState
+from edge_contract.reading import JsonObject
+
+__all__ = ["Judgement", "judge"]
+
+_EARLY: Final = frozenset({"safety", "delivery"})
+"""Asked while devices are still being told; the others need what gathers afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What all gates that were asked think.
+
+    Attributes:
+        results: By gate, up to the first failure.
+        failed: The gate that failed, if one did.
+        waits_for: The first required gate that has not passed, if there is one.
+    """
+
+    results: tuple[GateResult, ...]
+    failed: Gate | None
+    waits_for: GateResult | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether gates were asked, none failed, and all required ones passed."""
+        return bool(self.results) and self.failed is None and self.waits_for is None
+
+    @property
+    def on_fail(self) -> OnFail | None:
+        """What the failed gate asks for."""
+        return None if self.failed is None else self.failed.on_fail
+
+    def sentence(self) -> str:
+        """Return what decided, in English."""
+        if self.failed is not None:
+            return f"{self.failed.name} failed: {self.results[-1].sentence}"
+        if self.waits_for is not None:
+            return f"{self.waits_for.gate} is inconclusive: {self.waits_for.sentence}"
+        return "; ".join(f"{result.gate}: {result.sentence}" for result in self.results)
+
+    def evidence(self) -> JsonObject:
+        """Return every verdict with its numbers."""
+        return {"gates": [result.to_json() for result in self.results]}
+
+    def verdict_of(self, gate: str) -> Verdict:
+        """Return one gate's verdict; one that was not asked is inconclusive."""
+        found = (result.verdict for result in self.results if result.gate == gate)
+        return next(found, Verdict.INCONCLUSIVE)
+
+
+def judge(scene: Scene) -> Judgement:
+    """Ask the stage's gates until one fails."""
+    results: list[GateResult] = []
+    waits_for: GateResult | None = None
+    for gate in _asked(scene):
+        result = gate.judge(scene)
+        results.append(result)
+        if result.verdict is Verdict.FAIL:
+            return Judgement(tuple(results), gate, None)
+        if result.verdict is not Verdict.PASS and gate.required and waits_for is None:
+            waits_for = result
+    return Judgement(tuple(results), None, waits_for)
+
+
+def _asked(scene: Scene) -> Sequence[Gate]:
+    early = scene.stage.state is StageState.DISPATCHING
+    gates = (GATES[name] for name in scene.stage.stage.gates if not early or name in _EARLY)
+    return [gate for gate in gates if gate.applies(scene)]

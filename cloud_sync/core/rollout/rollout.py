@@ -1,0 +1,302 @@
+"""One rollout: takes it from stage to stage, and back.
+
+Sans-IO. Called once in a while with what is known of the devices and where statistics come from; it
+moves by its tables and returns what is to be done. Rules that hold whatever happens:
+
+* only a person makes a stage pass that its gates did not pass, and not even they a failed one;
+* a failed gate never widens: it pauses or takes everything back, at once;
+* a stage that waits too long pauses, it does not pass;
+* what is wanted of each device follows from the record alone, so a crash forgets nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cloud_sync.core.facts import DeviceFacts, EvidenceSource
+from cloud_sync.core.rollout import sentences
+from cloud_sync.core.rollout.base import STRATEGIES
+from cloud_sync.core.rollout.effects import Assign, Happened, RolloutEffect, SetStable
+from cloud_sync.core.rollout.execution_life import ExecutionEvent
+from cloud_sync.core.rollout.gates import OnFail, Verdict
+from cloud_sync.core.rollout.going_back import finish_executions, still_away
+from cloud_sync.core.rollout.judging import Judgement, judge
+from cloud_sync.core.rollout.record import HistoryLine, RolloutRecord
+from cloud_sync.core.rollout.reports import sweep, take_reports
+from cloud_sync.core.rollout.rollout_life import ENDED, RolloutEvent, RolloutState
+from cloud_sync.core.rollout.rollout_life import TRANSITIONS as ROLLOUT_TRANSITIONS
+from cloud_sync.core.rollout.scene import Scene
+from cloud_sync.core.rollout.stage_life import StageEvent, StageState
+from cloud_sync.core.rollout.staging import begin_stage, enlist, note_exposed, retry_stage
+from cloud_sync.core.rollout.transitions import moved
+from cloud_sync.core.rollout.wanted import wanted_assignments
+from edge_contract.errors import UsageError
+from edge_contract.messages import Assignment, Target
+from edge_contract.reading import JsonObject
+
+__all__ = ["Rollout"]
+
+_R, _S, _X = RolloutEvent, StageEvent, ExecutionEvent
+
+_JUDGED: Final = frozenset(
+    {StageState.DISPATCHING, StageState.SOAKING, StageState.ANALYSING, StageState.INCONCLUSIVE}
+)
+_ON_FAIL: Final[Mapping[OnFail, RolloutEvent]] = {
+    OnFail.PAUSE: _R.PAUSE,
+    OnFail.ABORT: _R.ABORT,
+    OnFail.ROLL_BACK: _R.ROLL_BACK,
+}
+
+
+class Rollout:
+    """The machine around a :class:`RolloutRecord`.
+
+    Args:
+        record: Where it stands; owned by this object from now on.
+    """
+
+    def __init__(self, record: RolloutRecord) -> None:
+        self.record = record
+        # Not in the record on purpose: after a restart everything is asked for once more.
+        self._told: dict[str, Assignment] = {}
+        self._told_stable = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.record.state in ENDED
+
+    # Inputs. Each returns the effects to carry out.
+
+    def submit(self, *, by: str, now_unix_s: float) -> list[RolloutEffect]:
+        """Begin a new rollout: wait for approval if the plan says so, else for the next tick."""
+        self._move(_R.SUBMIT, now_unix_s)
+        self._move(_R.ASK if self.record.plan.approval else _R.SCHEDULE, now_unix_s)
+        return [self._note(sentences.ordered(self.record, by), now_unix_s)]
+
+    def tick(
+        self, now_unix_s: float, devices: Mapping[str, DeviceFacts], source: EvidenceSource
+    ) -> Sequence[RolloutEffect]:
+        """Take in what is known now, decide, and say what is wanted."""
+        if self.ended:
+            return []
+        said = take_reports(self.record, devices, now_unix_s)
+        effects: list[RolloutEffect] = [self._note(text, now_unix_s) for text in said]
+        match self.record.state:
+            case RolloutState.SCHEDULED:
+                self._move(_R.START, now_unix_s)
+                self.record.started_unix_s = now_unix_s
+                effects += self._run(now_unix_s, devices, source)
+            case RolloutState.RUNNING | RolloutState.PAUSED:
+                effects += self._run(now_unix_s, devices, source)
+            case RolloutState.FINALISING | RolloutState.ABORTING | RolloutState.ROLLING_BACK:
+                effects += self._end(now_unix_s, devices, source)
+            case _:
+                pass
+        effects += self._tell()
+        return effects
+
+    def steer(self, action: str, *, by: str, now_unix_s: float) -> Sequence[RolloutEffect]:
+        """Do what a person wants: pause, resume, abort, rollback or approve.
+
+        Raises:
+            UsageError: There is no such action, or it is not possible now.
+        """
+        match action:
+            case "pause":
+                self._move(_R.PAUSE, now_unix_s)
+                text = f"{by} paused it"
+            case "resume":
+                self._move(_R.RESUME, now_unix_s)
+                retry_stage(self.record, now_unix_s)
+                text = f"{by} resumed it"
+            case "abort":
+                self._move(_R.ABORT, now_unix_s)
+                text = f"{by} aborted it"
+            case "rollback":
+                self._move(_R.ROLL_BACK, now_unix_s)
+                text = f"{by} rolled it back"
+            case "approve" if self._overrulable:
+                return self._overrule(by, now_unix_s)
+            case "approve":
+                self._move(_R.APPROVE, now_unix_s)
+                text = f"{by} approved it"
+            case _:
+                raise UsageError(
+                    f"action {action!r} on a rollout is unknown "
+                    "(known: pause, resume, abort, rollback, approve)"
+                )
+        effects: list[RolloutEffect] = [self._note(text, now_unix_s)]
+        effects += self._tell()
+        self._mark_end(now_unix_s)
+        return effects
+
+    def supersede(self, other: str, *, now_unix_s: float) -> list[RolloutEffect]:
+        """End in favour of another rollout, which takes over this one's devices.
+
+        Raises:
+            InvalidTransitionError: It is about to end by itself; wait for that.
+        """
+        self._move(_R.SUPERSEDE, now_unix_s)
+        for execution in self.record.executions.values():
+            if execution.can(_X.SUPERSEDE):
+                execution.handle(_X.SUPERSEDE, now_unix_s=now_unix_s)
+        note = self._note(f"superseded by rollout {other}", now_unix_s)
+        self._mark_end(now_unix_s)
+        return [note]
+
+    # Running.
+
+    def _run(
+        self, now_unix_s: float, devices: Mapping[str, DeviceFacts], source: EvidenceSource
+    ) -> list[RolloutEffect]:
+        """Judge the present stage and go on to the next one when it has passed."""
+        stage = self.record.stage
+        running = self.record.state is RolloutState.RUNNING
+        if running and stage.state is StageState.PASSED:  # a person overruled its gates
+            return self._go_on(now_unix_s, devices)
+        effects: list[RolloutEffect] = []
+        if running and stage.state is StageState.WAITING:
+            effects += self._begin(now_unix_s, devices)
+        if running:
+            enlist(self.record, devices, now_unix_s)
+        sweep(self.record, devices, now_unix_s)
+        if stage.state not in _JUDGED:
+            return effects
+        found = judge(Scene(self.record, devices, source, now_unix_s))
+        if found.failed is not None:
+            note_exposed(self.record, source)
+            return [*effects, *self._fail(found, now_unix_s)]
+        if not running:
+            return effects
+        effects += self._advance(found, now_unix_s)
+        if stage.state is StageState.PASSED:
+            note_exposed(self.record, source)
+            effects += self._go_on(now_unix_s, devices)
+        return effects
+
+    def _advance(self, found: Judgement, now_unix_s: float) -> list[RolloutEffect]:
+        """Move the stage on as far as its clock and its gates allow."""
+        stage, plan = self.record.stage, self.record.plan
+        name = stage.stage.name
+        waited_s = now_unix_s - stage.state_since_unix_s
+        if stage.state is StageState.DISPATCHING:
+            if found.verdict_of("delivery") is Verdict.PASS:
+                stage.handle(_S.DELIVERED, now_unix_s=now_unix_s)
+                stage.soaking_since_unix_s = stage.soaking_since_unix_s or now_unix_s
+                text = f"{name}: delivered, soaking for {stage.stage.bake_s:.0f} s"
+                return [self._note(text, now_unix_s, found.evidence())]
+            if waited_s >= plan.max_wait_s:
+                return self._give_up(found, now_unix_s)
+        if stage.state is StageState.SOAKING and waited_s >= stage.stage.bake_s:
+            stage.handle(_S.BAKED, now_unix_s=now_unix_s)
+            waited_s = 0.0
+        if stage.state is StageState.ANALYSING:
+            if found.passed:
+                stage.handle(_S.PASS, now_unix_s=now_unix_s)
+                stage.ended_unix_s = now_unix_s
+                text = f"{name} passed: {found.sentence()}"
+                return [self._note(text, now_unix_s, found.evidence())]
+            if waited_s >= plan.max_wait_s:
+                return self._give_up(found, now_unix_s)
+        self.record.sentence = f"{name} is {stage.state.value}: {found.sentence()}"
+        return []
+
+    def _begin(self, now_unix_s: float, devices: Mapping[str, DeviceFacts]) -> list[RolloutEffect]:
+        begin_stage(self.record, devices, now_unix_s)
+        return [self._note(sentences.begun(self.record), now_unix_s)]
+
+    def _go_on(self, now_unix_s: float, devices: Mapping[str, DeviceFacts]) -> list[RolloutEffect]:
+        """Begin the next stage, or finish after the last one."""
+        record = self.record
+        if record.index + 1 < len(record.stages):
+            record.index += 1
+            effects = self._begin(now_unix_s, devices)
+            enlist(self.record, devices, now_unix_s)
+            return effects
+        self._move(_R.FINALISE, now_unix_s)
+        return self._promote()
+
+    def _fail(self, found: Judgement, now_unix_s: float) -> list[RolloutEffect]:
+        record = self.record
+        record.stage.handle(_S.FAIL, now_unix_s=now_unix_s)
+        event = _ON_FAIL[found.on_fail or OnFail.PAUSE]
+        if event is not _R.PAUSE or record.state is RolloutState.RUNNING:
+            self._move(event, now_unix_s)
+        return [self._note(sentences.failed(record, found), now_unix_s, found.evidence())]
+
+    def _give_up(self, found: Judgement, now_unix_s: float) -> list[RolloutEffect]:
+        self.record.stage.handle(_S.GIVE_UP, now_unix_s=now_unix_s)
+        self._move(_R.PAUSE, now_unix_s)
+        return [self._note(sentences.gave_up(self.record, found), now_unix_s, found.evidence())]
+
+    @property
+    def _overrulable(self) -> bool:
+        paused = self.record.state is RolloutState.PAUSED
+        return paused and self.record.stage.state is StageState.INCONCLUSIVE
+
+    def _overrule(self, by: str, now_unix_s: float) -> list[RolloutEffect]:
+        stage = self.record.stage
+        stage.handle(_S.OVERRULE, now_unix_s=now_unix_s)
+        stage.ended_unix_s = now_unix_s
+        self._move(_R.RESUME, now_unix_s)
+        text = f"{by} approved {stage.stage.name} although its gates could not tell"
+        return [self._note(text, now_unix_s)]
+
+    # Ending.
+
+    def _promote(self) -> list[RolloutEffect]:
+        if not STRATEGIES[self.record.plan.strategy].promotes:
+            return []
+        self._told_stable = True
+        target = Target(self.record.candidate.version, self.record.candidate.digest)
+        return [SetStable(self.record.rollout_id, self.record.plan.model, target)]
+
+    def _end(
+        self, now_unix_s: float, devices: Mapping[str, DeviceFacts], source: EvidenceSource
+    ) -> list[RolloutEffect]:
+        """Finish as soon as what was wanted has come about, or the time for it is up."""
+        record = self.record
+        promotes = STRATEGIES[record.plan.strategy].promotes
+        if record.state is RolloutState.FINALISING and promotes:
+            if not self._told_stable:  # after a restart: nobody knows whether it was carried out
+                return self._promote()
+            away: Sequence[str] = ()
+        else:
+            away = still_away(record, devices)
+            told = bool(self._told) or not (record.executions or record.returning)
+            late = now_unix_s - record.state_since_unix_s >= record.plan.max_wait_s
+            if not told or (away and not late):
+                return []
+        note_exposed(self.record, source)
+        finish_executions(record, devices, now_unix_s)
+        self._move(_R.FINISH, now_unix_s)
+        text = sentences.ended(record, devices=len(devices), away=away)
+        note = self._note(text, now_unix_s, {"exposed": sorted(record.exposed)})
+        self._mark_end(now_unix_s)
+        return [note]
+
+    # Small things.
+
+    def _move(self, event: RolloutEvent, now_unix_s: float) -> None:
+        what = f"rollout {self.record.rollout_id!r}"
+        self.record.state = moved(ROLLOUT_TRANSITIONS, self.record.state, event, what=what)
+        self.record.state_since_unix_s = now_unix_s
+
+    def _mark_end(self, now_unix_s: float) -> None:
+        if self.ended:
+            self.record.ended_unix_s = now_unix_s
+
+    def _note(
+        self, sentence: str, now_unix_s: float, evidence: JsonObject | None = None
+    ) -> Happened:
+        self.record.sentence = sentence
+        self.record.note(HistoryLine(now_unix_s, sentence, evidence or {}))
+        return Happened(self.record.rollout_id, now_unix_s, sentence, evidence or {})
+
+    def _tell(self) -> list[Assign]:
+        """Return every wanted assignment that differs from what was asked for last."""
+        wanted = wanted_assignments(self.record)
+        changed = [name for name, one in wanted.items() if self._told.get(name) != one]
+        self._told |= wanted
+        plan = self.record.plan
+        return [Assign(self.record.rollout_id, name, plan.model, wanted[name]) for name in changed]

@@ -1,0 +1,222 @@
+"""What the gates of a stage are told: the candidate, its control, and both of their pasts.
+
+Statistics are asked for when a gate needs them and then kept for the rest of the look.
+
+The *control* is whoever runs the earlier version under the same circumstances:
+
+* in shadow, the serving version on the same devices: it saw the same rows;
+* while a part of the fleet serves the candidate, the other part, in the same time;
+* once the whole fleet does, what the earlier version was seen to do during the stage before (or,
+  if there was none, just before the rollout). Such a control is not concurrent, and what is
+  concluded from it says so.
+
+The *past* is the earlier version on the stage's own devices and on the control's before the
+rollout. With it a comparison is a difference of differences: a device whose camera was dirty all
+along does not count against the candidate that happened to be tried on it.
+"""
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cloud_sync.core.facts import (
+    CohortStatistics,
+    DeviceFacts,
+    DeviceStatus,
+    EvidenceSource,
+    PackageFacts,
+)
+from cloud_sync.core.rollout.base import Mode
+from cloud_sync.core.rollout.record import Execution, RolloutRecord, StageRecord
+from edge_contract.messages import Counters
+from edge_contract.package.reference import Role
+from edge_contract.stats import Profile
+
+__all__ = ["ControlKind", "Scene"]
+
+
+class ControlKind(enum.Enum):
+    """Where the control comes from."""
+
+    SAME_ROWS = "the serving version on the same rows"
+    CONCURRENT = "the other devices at the same time"
+    STAGE_BEFORE = "the earlier version during the stage before"
+    BEFORE_ROLLOUT = "the earlier version before the rollout"
+    NONE = "nothing: there was no earlier version"
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    since_unix_s: float
+    until_unix_s: float | None = None
+
+
+class Scene:
+    """One look at the present stage of a rollout.
+
+    Args:
+        record: The rollout.
+        devices: The whole fleet.
+        source: Where statistics come from.
+        now_unix_s: When the look is taken.
+    """
+
+    def __init__(
+        self,
+        record: RolloutRecord,
+        devices: Mapping[str, DeviceFacts],
+        source: EvidenceSource,
+        now_unix_s: float,
+    ) -> None:
+        self.record = record
+        self.devices = devices
+        self.now_unix_s = now_unix_s
+        self.plan = record.plan
+        self.stage: StageRecord = record.stage
+        self.mode: Mode = record.stage.stage.mode
+        self.members: Mapping[str, Execution] = record.executions
+        self.others = frozenset(name for name in devices if name not in record.executions)
+        self._source = source
+        self._kept: dict[str, CohortStatistics | None] = {}
+        self.candidate: PackageFacts = source.package(record.candidate.digest)
+        previous = record.previous
+        self.previous: PackageFacts | None = (
+            None if previous is None else source.package(previous.digest)
+        )
+        self.control_kind = self._control_kind()
+
+    @property
+    def role(self) -> str:
+        """In which role the candidate sees rows in this stage."""
+        return Role.SHADOW if self.mode is Mode.SHADOW else Role.PRIMARY
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether the control ran at the same time."""
+        return self.control_kind in (ControlKind.SAME_ROWS, ControlKind.CONCURRENT)
+
+    def alpha(self, share: float) -> float:
+        """Return the part of the rollout's alpha that a gate of this stage may use."""
+        return self.plan.alpha * share / len(self.record.stages)
+
+    def reachable(self) -> list[str]:
+        """Return the stage's devices that can be reached now."""
+        return [
+            name
+            for name in self.members
+            if name in self.devices and self.devices[name].status is DeviceStatus.ONLINE
+        ]
+
+    def now(self) -> CohortStatistics:
+        """Return what the stage's devices counted for the candidate since the stage soaks."""
+        found = self._once("now", lambda: self._cohort(self.candidate, self.role, self._mine()))
+        return found or CohortStatistics(Counters(), self._empty(self.candidate, self.role), 0)
+
+    def control(self) -> CohortStatistics | None:
+        """Return the control's counts; ``None`` where there is no control or it saw no row."""
+        return self._once("control", self._read_control)
+
+    def before(self) -> CohortStatistics | None:
+        """Return what the earlier version counted on the stage's devices before the rollout."""
+        return self._once("before", lambda: self._past(self._mine()))
+
+    def control_before(self) -> CohortStatistics | None:
+        """Return the same of the other devices; ``None`` where they are not the control."""
+        if self.control_kind is not ControlKind.CONCURRENT:
+            return None
+        return self._once("control before", lambda: self._past(self.others))
+
+    def labels(self) -> tuple[CohortStatistics, CohortStatistics] | None:
+        """Return the truths that arrived for candidate and control, if there are any of both."""
+        candidate = self._once(
+            "labels", lambda: self._cohort(self.candidate, Role.LABELS, self._mine())
+        )
+        control = self._once("control labels", self._read_control_labels)
+        return None if candidate is None or control is None else (candidate, control)
+
+    @property
+    def _since_unix_s(self) -> float:
+        """From when on rows count: while devices are still being told, from the beginning."""
+        began = self.stage.began_unix_s
+        soaking = self.stage.soaking_since_unix_s
+        return soaking or began or self.now_unix_s
+
+    def _mine(self) -> frozenset[str]:
+        return frozenset(self.members)
+
+    def _control_kind(self) -> ControlKind:
+        if self.previous is None:
+            return ControlKind.NONE
+        if self.mode is not Mode.SERVE:
+            return ControlKind.SAME_ROWS
+        if self.others:
+            return ControlKind.CONCURRENT
+        soaked = self.record.index and self.record.stages[self.record.index - 1].began_unix_s
+        return ControlKind.STAGE_BEFORE if soaked else ControlKind.BEFORE_ROLLOUT
+
+    def _read_control(self) -> CohortStatistics | None:
+        if self.previous is None:
+            return None
+        match self.control_kind:
+            case ControlKind.SAME_ROWS:
+                return self._cohort(self.previous, Role.PRIMARY, self._mine())
+            case ControlKind.CONCURRENT:
+                return self._cohort(self.previous, Role.PRIMARY, self.others)
+            case ControlKind.STAGE_BEFORE:
+                return self._cohort(self.previous, Role.PRIMARY, None, self._stage_before())
+            case _:
+                return self._past(None)
+
+    def _read_control_labels(self) -> CohortStatistics | None:
+        if self.previous is None:
+            return None
+        match self.control_kind:
+            case ControlKind.CONCURRENT:
+                return self._cohort(self.previous, Role.LABELS, self.others)
+            case ControlKind.STAGE_BEFORE:
+                return self._cohort(self.previous, Role.LABELS, None, self._stage_before())
+            case ControlKind.BEFORE_ROLLOUT:
+                return self._cohort(self.previous, Role.LABELS, None, self._before_rollout())
+            case _:
+                return None
+
+    def _past(self, devices: frozenset[str] | None) -> CohortStatistics | None:
+        if self.previous is None:
+            return None
+        return self._cohort(self.previous, Role.PRIMARY, devices, self._before_rollout())
+
+    def _before_rollout(self) -> _Span:
+        started = self.record.started_unix_s or self.now_unix_s
+        return _Span(started - self.plan.baseline_s, started)
+
+    def _stage_before(self) -> _Span:
+        earlier = self.record.stages[self.record.index - 1]
+        since = earlier.soaking_since_unix_s or earlier.began_unix_s or 0.0
+        return _Span(since, self.stage.began_unix_s)
+
+    def _cohort(
+        self,
+        package: PackageFacts,
+        role: str,
+        devices: frozenset[str] | None,
+        span: _Span | None = None,
+    ) -> CohortStatistics | None:
+        span = span or _Span(self._since_unix_s)
+        found = self._source.cohort(
+            package.digest,
+            role,
+            devices=devices,
+            since_unix_s=span.since_unix_s,
+            until_unix_s=span.until_unix_s,
+        )
+        return found if any(found.counters) else None
+
+    def _once(
+        self, what: str, read: Callable[[], CohortStatistics | None]
+    ) -> CohortStatistics | None:
+        if what not in self._kept:
+            self._kept[what] = read()
+        return self._kept[what]
+
+    def _empty(self, package: PackageFacts, role: str) -> Profile:
+        return package.specs[role].empty()
