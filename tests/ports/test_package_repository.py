@@ -12,6 +12,7 @@ from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
 from cloud_sync.ports import PackageRepository, PackageVersion
 from edge_contract.errors import PackageError, UnavailableError, UsageError
 from edge_contract.package import Package, Role, digest_of
+from tests.support.disks import files_of_at_most
 from tests.support.telemetry import counting_package
 from tests.support.tiny_package import tiny_package
 
@@ -165,6 +166,22 @@ def test_a_push_that_was_cut_off_leaves_no_version_and_no_rubbish(
         assert [version.version for version in after.versions("digits")] == ["1.0.0"]
 
     assert list((tmp_path / "registry").rglob(".unfinished-*")) == []
+
+
+def test_a_push_that_does_not_fit_on_the_disk_leaves_everything_as_it_was(
+    repository: PackageRepository,
+) -> None:
+    put(repository, V1)
+    large = counting_package("2.0.0", model=b"w" * 500_000)
+
+    with (
+        files_of_at_most(100_000),
+        pytest.raises(UnavailableError, match="make room on the disk"),
+    ):
+        repository.put(large, at_unix_s=1.0)
+
+    assert [version.version for version in repository.versions("digits")] == ["1.0.0"]
+    assert repository.put(large, at_unix_s=2.0).pushed_unix_s == 2.0
 
 
 def test_pushing_again_repairs_a_damaged_file(

@@ -1,8 +1,7 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from cloud_sync.core.increments import Commit, Tally
 from cloud_sync.core.records import AuditRecord
 from cloud_sync.ports import Totals
 from edge_contract.errors import UnavailableError, UsageError
+from tests.support.disks import files_of_at_most
 
 ONE = Commit(tally=Tally(batches=1))
 FILE = "warehouse.sqlite3"
@@ -157,14 +157,3 @@ def test_a_disk_that_takes_no_more_is_unavailable_and_nothing_is_half_written(
         assert 0 < written < 200
         assert len(warehouse.audit(limit=1000)) == written
         assert warehouse.totals() == Totals(Tally(batches=2))
-
-
-@contextmanager
-def files_of_at_most(size_bytes: int) -> Iterator[None]:
-    resource = pytest.importorskip("resource", reason="no such limit on Windows")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
