@@ -43,7 +43,8 @@ class SaveBatches:
         batches: What to keep.
         marks: Ring positions that the batches cover: after a crash rows before them are not
             counted again. Empty when they replace others.
-        replaces: Batches to forget in the same transaction.
+        replaces: Stored batches to forget in the same transaction, before the others are written:
+            a merged batch has the name of one of those that it replaces.
     """
 
     batches: tuple[TelemetryBatch, ...]
@@ -74,14 +75,21 @@ class SendEvent:
 
 @dataclass(frozen=True, slots=True)
 class SaveState:
-    """Write the agent's state durably (the journal) before carrying out the next effect."""
+    """Write the agent's state durably (the journal) before carrying out the next effect.
+
+    If that fails, tell ``AgentCore.on_state_save_failed`` and carry out the other effects all the
+    same: the core relies on being answered.
+    """
 
     state: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class FetchPackage:
-    """Get a package into the local store, resuming what is there; runs beside everything else.
+    """Get a package into the local store; runs beside everything else.
+
+    Files that are there and have their digest are kept, damaged ones are fetched again, and a
+    download that broke off is resumed. With nothing to fetch it needs no network.
 
     Answered by ``AgentCore.on_fetched`` or ``on_fetch_failed``.
     """
@@ -112,7 +120,8 @@ class Route:
     """From now on calls go here, in one atomic step. All named packages are loaded.
 
     Attributes:
-        serve: Digest of the package that serves.
+        serve: Digest of the package that serves; empty when none can, which is so at the start and
+            after the last usable version failed.
         shadow: Digest of one that sees the same inputs; empty for none.
         fallback: Digest of one that answers a call on which ``serve`` fails; empty for none.
     """

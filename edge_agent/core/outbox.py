@@ -16,12 +16,13 @@ link that loses, repeats and reorders: the outbox gives "at least once", the nam
 once". Only a saved batch is sent: otherwise a crash after its merge would count its rows again.
 
 When the outbox grows past its bounds, batches that were never sent are merged into one, oldest
-first (windows get longer, nothing is lost). Only when that does not help the oldest batch is
-dropped, and its rows are reported as lost.
+first (windows get longer, nothing is lost). Only when that does not help statistics are forgotten,
+oldest first, and the next batch says how many rows they were of.
 """
 
+import heapq
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edge_agent.core.effects import (
@@ -33,7 +34,7 @@ from edge_agent.core.effects import (
     SaveBatches,
 )
 from edge_contract.errors import MessageError, UsageError
-from edge_contract.messages import BootAck, TelemetryBatch, WindowEntry, encode
+from edge_contract.messages import BatchId, BootAck, TelemetryBatch, WindowEntry, encode
 
 __all__ = ["Outbox", "OutboxConfig"]
 
@@ -68,6 +69,11 @@ class OutboxConfig:
         if self.max_bytes < 1:
             raise UsageError(f"max_bytes must be at least 1, got {self.max_bytes}")
 
+    def wait_s(self, sends: int) -> float:
+        """Return how long to wait for an acknowledgement after so many times of sending."""
+        doubled = self.ack_timeout_s * 2.0 ** min(sends - 1, 20)
+        return min(doubled, self.max_ack_timeout_s) * (1.0 + self.jitter / 2)
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -77,8 +83,19 @@ class _Kept:
     size_bytes: int
     saved: bool = False
     maybe_sent: bool = False
-    deadline_s: float | None = None  # in flight until then
-    sends: int = 0
+    mergeable: bool = True  # with the next one; until that was tried in vain
+    sends: int = 0  # since the link came up
+    in_flight_until_s: float = 0.0  # takes one of the places in flight until then
+    rests_until_s: float = 0.0  # not sent again before
+
+    @property
+    def rows(self) -> int:
+        return self.batch.lost_rows + sum(entry.counters.rows for entry in self.batch.entries)
+
+    def hold_back(self) -> None:
+        """Begin anew: nobody is there who could acknowledge it."""
+        self.sends = 0
+        self.in_flight_until_s = self.rests_until_s = 0.0
 
 
 class Outbox:
@@ -102,11 +119,11 @@ class Outbox:
             batch.batch_id: _Kept(batch, len(encode(batch)), saved=True, maybe_sent=True)
             for batch in sorted(restored, key=lambda batch: batch.batch_id)
         }
-        self._refused_saves: list[SaveBatches] = []
+        self._unsaved_marks: dict[str, tuple[int, ...]] = {}
+        self._unsaved_replaces: dict[BatchId, None] = {}
         self._connected = False
         self._listening = True
-        self.lost_rows = 0
-        """Rows dropped for want of room that no batch has reported yet."""
+        self._wake_at_s: float | None = None
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -119,10 +136,7 @@ class Outbox:
     @property
     def wake_at_s(self) -> float | None:
         """When :meth:`on_timer` is due; ``None`` for never."""
-        return min(
-            (kept.deadline_s for kept in self._kept.values() if kept.deadline_s is not None),
-            default=None,
-        )
+        return self._wake_at_s
 
     # Inputs. Each returns the effects to carry out.
 
@@ -133,50 +147,54 @@ class Outbox:
             UsageError: A batch was added before.
             MessageError: A batch is too large to be sent.
         """
-        for batch in batches:
-            if batch.batch_id in self._kept:
-                raise UsageError(f"batch {batch.batch_id} is in the outbox; names never repeat")
-            self._kept[batch.batch_id] = _Kept(batch, len(encode(batch)))
-        return [SaveBatches(tuple(batches), marks), *self._shrink()]
+        new = {batch.batch_id: _Kept(batch, len(encode(batch))) for batch in batches}
+        for batch_id in new.keys() & self._kept.keys():
+            raise UsageError(f"batch {batch_id} is in the outbox; names never repeat")
+        self._kept |= new
+        self._unsaved_marks |= marks
+        logs = self._shrink() if new else []
+        return [*self.save_due(), *logs]
+
+    def save_due(self) -> list[Effect]:
+        """Ask for everything that is not durable yet, in one transaction.
+
+        What the store refused before is always in it: if marks were saved without the batches that
+        cover them, a crash would lose rows, and marks that came too late would count rows twice.
+        """
+        unsaved = tuple(kept.batch for kept in self._kept.values() if not kept.saved)
+        if not unsaved and not self._unsaved_marks and not self._unsaved_replaces:
+            return []
+        return [SaveBatches(unsaved, dict(self._unsaved_marks), tuple(self._unsaved_replaces))]
 
     def on_saved(self, save: SaveBatches, now_s: float) -> list[Effect]:
         """Batches are durable: they may be sent."""
         for batch in save.batches:
             kept = self._kept.get(batch.batch_id)
-            if kept is not None:
+            if kept is not None and kept.batch == batch:
                 kept.saved = True
-        return self.send_due(now_s)
-
-    def on_save_failed(self, save: SaveBatches) -> None:
-        """The store refused batches: keep them here, unsent, until :meth:`retry_saves`."""
-        self._refused_saves.append(save)
-
-    def retry_saves(self) -> list[Effect]:
-        """Try again to save what the store refused, in the same order."""
-        refused, self._refused_saves = self._refused_saves, []
-        return [*refused]
+        for ring, mark in save.marks.items():
+            if self._unsaved_marks.get(ring) == mark:
+                del self._unsaved_marks[ring]
+        for batch_id in save.replaces:
+            self._unsaved_replaces.pop(batch_id, None)
+        return self._send_due(now_s)
 
     def on_connected(self, now_s: float) -> list[Effect]:
-        """The link is up: send what waits.
-
-        Whether the collector listens is not known any more. It is believed to, because a broker
-        that has just started may never deliver the retained message that says so.
-        """
+        """The link is up: send what waits."""
         self._connected = True
-        self._listening = True
-        return self.send_due(now_s)
+        return self._send_due(now_s)
 
     def on_disconnected(self) -> None:
         """The link is lost: whatever was in flight may be lost too."""
         self._connected = False
-        for kept in self._kept.values():
-            kept.deadline_s = None
-            kept.sends = 0
+        self._hold_back()
 
     def on_collector(self, now_s: float, *, listening: bool) -> list[Effect]:
         """The collector says whether it listens; hold back while it does not."""
         self._listening = listening
-        return self.send_due(now_s)
+        if not listening:
+            self._hold_back()
+        return self._send_due(now_s)
 
     def on_ack(self, acks: Sequence[BootAck], now_s: float) -> list[Effect]:
         """The collector has merged some batches. Acks repeat and come late; that is fine."""
@@ -186,92 +204,124 @@ class Outbox:
         for batch_id in done:
             del self._kept[batch_id]
         effects: list[Effect] = [DeleteBatches(done)] if done else []
-        return [*effects, *self.send_due(now_s)]
+        return [*effects, *self._send_due(now_s)]
 
     def on_timer(self, now_s: float) -> list[Effect]:
         """Time has passed: send again what was not acknowledged in time."""
-        for kept in self._kept.values():
-            if kept.deadline_s is not None and kept.deadline_s <= now_s:
-                kept.deadline_s = None
-        return self.send_due(now_s)
+        return self._send_due(now_s)
 
-    def send_due(self, now_s: float) -> list[Effect]:
-        """Send what may be sent now, oldest first."""
+    # Sending.
+
+    def _send_due(self, now_s: float) -> list[Effect]:
+        """Send what may be sent now: what was sent least often first, then the oldest.
+
+        So a batch that the collector cannot take (its package is not in the registry yet) never
+        stands in the way of the others.
+        """
+        self._wake_at_s = None
         if not (self._connected and self._listening):
             return []
-        in_flight = sum(kept.deadline_s is not None for kept in self._kept.values())
-        waiting = [k for k in self._kept.values() if k.saved and k.deadline_s is None]
-        effects: list[Effect] = []
-        for kept in waiting[: max(self._config.max_in_flight - in_flight, 0)]:
-            kept.deadline_s = now_s + self._timeout_s(kept.sends)
-            kept.sends += 1
-            kept.maybe_sent = True
-            effects.append(PublishBatch(kept.batch))
-        return effects
+        kept = [kept for kept in self._kept.values() if kept.saved]
+        in_flight = sum(one.in_flight_until_s > now_s for one in kept)
+        due = [one for one in kept if one.rests_until_s <= now_s]
+        free = max(self._config.max_in_flight - in_flight, 0)
+        sent = heapq.nsmallest(free, due, key=lambda one: one.sends)
+        for one in sent:
+            one.maybe_sent = True
+            one.sends += 1
+            one.in_flight_until_s = now_s + self._config.wait_s(1)
+            one.rests_until_s = now_s + self._config.wait_s(one.sends)
+        times = [one.rests_until_s for one in kept if one.rests_until_s > now_s]
+        if len(sent) < len(due):  # the next one goes as soon as there is a place
+            times += [one.in_flight_until_s for one in kept if one.in_flight_until_s > now_s]
+        self._wake_at_s = min(times, default=None)
+        return [PublishBatch(one.batch) for one in sent]
 
-    # Decisions.
+    def _hold_back(self) -> None:
+        self._wake_at_s = None
+        for kept in self._kept.values():
+            kept.hold_back()
 
-    def _timeout_s(self, sends: int) -> float:
-        doubled = self._config.ack_timeout_s * 2.0 ** min(sends, 20)
-        return min(doubled, self._config.max_ack_timeout_s) * (1.0 + self._config.jitter / 2)
+    # Staying within bounds.
 
     def _shrink(self) -> list[Effect]:
-        """Bring the outbox below its bound: merge first, drop last."""
+        """Bring the outbox below its bound: merge first, forget last."""
         effects: list[Effect] = []
         while self.size_bytes > self._config.max_bytes and len(self._kept) > 1:
-            pair = self._coarsest_pair()
-            effects += self._coarsened(*pair) if pair is not None else self._dropped_oldest()
+            if not self._coarsen():
+                effects.append(self._forget_oldest())
         return effects
 
-    def _coarsest_pair(self) -> tuple[_Kept, _Kept] | None:
-        """Return the two oldest neighbours that were never sent and fit into one message."""
-        fresh = [k for k in self._kept.values() if not k.maybe_sent and k.saved]
+    def _neighbours(self) -> Iterator[tuple[_Kept, _Kept]]:
+        """Yield batches that were never sent and have adjacent numbers, oldest first."""
+        fresh = [kept for kept in self._kept.values() if not kept.maybe_sent]
         for older, newer in itertools.pairwise(fresh):
-            follows = newer.batch.batch_id.seq - newer.batch.span == older.batch.batch_id.seq
-            if follows and self._joined(older, newer) is not None:
-                return older, newer
-        return None
+            if _are_adjacent(older, newer):
+                yield older, newer
 
-    def _joined(self, older: _Kept, newer: _Kept) -> tuple[TelemetryBatch, int] | None:
-        joined = replace(
-            newer.batch,
-            entries=self._merge((*older.batch.entries, *newer.batch.entries)),
-            span=older.batch.span + newer.batch.span,
-            lost_rows=older.batch.lost_rows + newer.batch.lost_rows,
-        )
+    def _coarsen(self) -> bool:
+        """Merge the two oldest neighbours that fit into one message; return whether there were."""
+        for older, newer in self._neighbours():
+            if not older.mergeable:
+                continue
+            lost_rows = older.batch.lost_rows + newer.batch.lost_rows
+            try:
+                entries = self._merge((*older.batch.entries, *newer.batch.entries))
+                joined = _joined(older, newer, entries=entries, lost_rows=lost_rows)
+            except MessageError:  # together they are too large for one message
+                joined = None
+            if joined is not None and joined.size_bytes < older.size_bytes + newer.size_bytes:
+                self._replace(older, newer, joined)
+                return True
+            older.mergeable = False
+        return False
+
+    def _forget_oldest(self) -> Effect:
+        """Forget the statistics of one batch; the next one reports its rows as lost.
+
+        Those that were never sent go first: nobody can say whether the others have been merged.
+        """
+        pair = next(self._neighbours(), None)
+        if pair is None:
+            kept = list(self._kept.values())
+            pair = kept[0], kept[-1]
+        older, newer = pair
+        entries, forgotten = newer.batch.entries, older.rows
+        lost_rows = forgotten + newer.batch.lost_rows
         try:
-            size_bytes = len(encode(joined))
-        except MessageError:  # together they are too large for one message
-            return None
-        gained = size_bytes < older.size_bytes + newer.size_bytes
-        return (joined, size_bytes) if gained else None
+            joined = _joined(older, newer, entries=entries, lost_rows=lost_rows)
+        except MessageError:  # the newer one has no room for the larger numbers
+            forgotten = older.rows + newer.rows
+            joined = _joined(older, newer, entries=(), lost_rows=forgotten)
+        self._replace(older, newer, joined)
+        return Log(
+            "warning",
+            f"outbox is full ({self._config.max_bytes} bytes): forgot the statistics of "
+            f"{forgotten} rows; raise the outbox's size or bring the device online",
+        )
 
-    def _coarsened(self, older: _Kept, newer: _Kept) -> list[Effect]:
-        result = self._joined(older, newer)
-        if result is None:
-            return []
-        joined, size_bytes = result
-        replaced = (older.batch.batch_id, newer.batch.batch_id)
-        kept = dict(self._kept)
+    def _replace(self, older: _Kept, newer: _Kept, joined: _Kept) -> None:
+        """Put one batch in the place of two; it takes the number of the newer one."""
+        kept: Mapping[BatchId, _Kept] = self._kept
         self._kept = {}
         for batch_id, one in kept.items():
-            if batch_id == older.batch.batch_id:  # the merged batch takes the older one's place
-                self._kept[joined.batch_id] = _Kept(joined, size_bytes)
-            elif batch_id not in replaced:
+            if one is newer:
+                self._kept[batch_id] = joined
+            elif one is not older:
                 self._kept[batch_id] = one
-        return [SaveBatches((joined,), replaces=replaced)]
+        stored = [one.batch.batch_id for one in (older, newer) if one.saved]
+        self._unsaved_replaces |= dict.fromkeys(stored)
 
-    def _dropped_oldest(self) -> list[Effect]:
-        batch_id, kept = next(iter(self._kept.items()))
-        del self._kept[batch_id]
-        rows = sum(e.counters.rows for e in kept.batch.entries) + kept.batch.lost_rows
-        self.lost_rows += rows
-        return [
-            DeleteBatches((batch_id,)),
-            Log(
-                "warning",
-                f"outbox is full ({self._config.max_bytes} bytes): dropped the statistics of "
-                f"{rows} rows in batch {batch_id.boot}/{batch_id.seq}; raise the outbox's size or "
-                "bring the device online",
-            ),
-        ]
+
+def _joined(
+    older: _Kept, newer: _Kept, *, entries: tuple[WindowEntry, ...], lost_rows: int
+) -> _Kept:
+    """Return the newer batch standing for the older one too; raises ``MessageError``."""
+    span = newer.batch.span + (older.batch.span if _are_adjacent(older, newer) else 0)
+    batch = replace(newer.batch, entries=entries, span=span, lost_rows=lost_rows)
+    return _Kept(batch, len(encode(batch)))
+
+
+def _are_adjacent(older: _Kept, newer: _Kept) -> bool:
+    last = newer.batch.batch_id
+    return older.batch.batch_id == last._replace(seq=last.seq - newer.batch.span)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final, NamedTuple
 
 from edge_contract.errors import MessageError
 from edge_contract.messages import BatchId, Counters, TelemetryBatch, WindowEntry, encode
 from edge_contract.stats import ProfileSpec
 
-__all__ = ["WindowClock", "batches_of", "merged_entries"]
+__all__ = ["Cut", "WindowClock", "batches_of", "merged_entries"]
+
+_SHORTEST_WINDOW: Final = 0.1  # as a fraction of the whole
 
 
 class WindowClock:
@@ -31,30 +34,49 @@ class WindowClock:
     def restart(self, now_s: float, at_unix_s: float) -> None:
         """Begin a window now; sets ``closes_at_s``, a monotonic time."""
         left_s = self.interval_s - at_unix_s % self.interval_s
+        if left_s < _SHORTEST_WINDOW * self.interval_s:  # it was closed just before its end
+            left_s += self.interval_s
         self.closes_at_s = now_s + left_s + self._delay_s
 
 
-def batches_of(
-    entries: Sequence[WindowEntry], first: BatchId, *, lost_rows: int = 0
-) -> list[TelemetryBatch]:
+class Cut(NamedTuple):
+    """Entries cut into batches.
+
+    Attributes:
+        batches: To be sent, in order.
+        left_out: What could not be sent and why, for people.
+    """
+
+    batches: list[TelemetryBatch]
+    left_out: list[str]
+
+
+def batches_of(entries: Sequence[WindowEntry], first: BatchId) -> Cut:
     """Return the entries in as many batches as the largest message asks for.
 
-    The batches are numbered from ``first`` on; the first one carries ``lost_rows``. A profile that
-    is too large by itself is spread over several entries, of which only the first has counters.
+    The batches are numbered from ``first`` on. A profile that is too large by itself is spread over
+    several entries, of which only the first has counters. A single statistic that is larger than a
+    message may be, or that holds NaN, is left out; its counters go without it.
 
     Raises:
-        MessageError: One statistic alone is larger than a message may be.
+        MessageError: Counters or times cannot be sent.
     """
-    whole = TelemetryBatch(first, tuple(entries), lost_rows=lost_rows)
+    whole = TelemetryBatch(first, tuple(entries))
     try:
         encode(whole)
-    except MessageError:
-        head, tail = _halves(entries)
-        if not tail:
+    except MessageError as error:
+        parts = _halves(entries)
+        if not parts:
             raise
-        left = batches_of(head, first, lost_rows=lost_rows)
-        return [*left, *batches_of(tail, first._replace(seq=first.seq + len(left)))]
-    return [whole]
+        cut = Cut([], [])
+        for part in parts:
+            more = batches_of(part, first._replace(seq=first.seq + len(cut.batches)))
+            cut = Cut(cut.batches + more.batches, cut.left_out + more.left_out)
+        if len(parts) > 1:
+            return cut
+        subject = f"column {min(entries[0].profile)} of package {entries[0].package}"
+        return Cut(cut.batches, [f"left out the statistic in {subject}: {error}"])
+    return Cut([whole], [])
 
 
 def merged_entries(
@@ -66,6 +88,9 @@ def merged_entries(
         entries: Of any windows.
         specs: What the profiles count, by package digest and role. Entries of packages that are
             not listed stay as they are.
+
+    Raises:
+        MessageError: A profile does not fit its spec.
     """
     merged: dict[tuple[str, str], WindowEntry] = {}
     kept: list[WindowEntry] = []
@@ -92,15 +117,18 @@ def _merged_pair(a: WindowEntry, b: WindowEntry, spec: ProfileSpec) -> WindowEnt
     )
 
 
-def _halves(entries: Sequence[WindowEntry]) -> tuple[list[WindowEntry], list[WindowEntry]]:
-    if len(entries) > 1:
+def _halves(entries: Sequence[WindowEntry]) -> list[list[WindowEntry]]:
+    """Return two halves; of a single statistic its counters alone; of those nothing."""
+    if len(entries) != 1:
         middle = len(entries) // 2
-        return list(entries[:middle]), list(entries[middle:])
+        return [list(entries[:middle]), list(entries[middle:])] if entries else []
     columns = sorted(entries[0].profile.items())
-    if len(columns) < 2:
-        return list(entries), []
+    if not columns:
+        return []
+    if len(columns) == 1:
+        return [[replace(entries[0], profile={})]]
     middle = len(columns) // 2
-    return (
+    return [
         [replace(entries[0], profile=dict(columns[:middle]))],
         [replace(entries[0], counters=Counters(), profile=dict(columns[middle:]))],
-    )
+    ]

@@ -1,0 +1,65 @@
+"""Who an agent is and how it behaves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edge_agent.core.telemetry import checked_interval_s
+from edge_contract.errors import MessageError, UsageError
+from edge_contract.messages import Birth, decode, encode
+from edge_contract.names import checked_name
+from edge_contract.reading import JsonValue
+
+__all__ = ["AgentConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentConfig:
+    """Who the agent is and how it behaves.
+
+    Attributes:
+        fleet: Name of the fleet.
+        device: Name of the device, unique in the fleet.
+        model: Name of the model it runs.
+        interval_s: Length of a window, until the cloud says otherwise.
+        agent_version: Version of edgefleet.
+        facts: Hardware and software, for the birth message.
+        tags: What the operator calls the device.
+        outbox_bytes: Bound of the outbox.
+        ack_timeout_s: How long to wait for the collector before sending again.
+
+    Raises:
+        UsageError: A value is not allowed, or the cloud could not read it.
+    """
+
+    fleet: str
+    device: str
+    model: str
+    interval_s: float = 60.0
+    agent_version: str = ""
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    outbox_bytes: int = 32_000_000
+    ack_timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        checked_name(self.model, "model")
+        checked_interval_s(self.interval_s)
+        try:
+            decode(encode(self.birth(0, started_unix_s=0.0, clean=True)))
+        except MessageError as error:
+            raise UsageError(
+                f"device {self.device!r} cannot introduce itself: {error}; check its name, "
+                "agent_version, facts and tags"
+            ) from error
+
+    def birth(self, boot: int, *, started_unix_s: float, clean: bool) -> Birth:
+        """Return how the agent introduces itself.
+
+        Args:
+            boot: Its life.
+            started_unix_s: When that began.
+            clean: Whether the one before it ended on purpose.
+        """
+        return Birth(
+            self.device, boot, started_unix_s, clean, self.agent_version, self.facts, self.tags
+        )

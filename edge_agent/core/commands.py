@@ -1,0 +1,74 @@
+"""Commands: does each one once, in time, and answers it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from edge_agent.core.effects import Effect, SendEvent
+from edge_agent.core.wording import fitting
+from edge_contract.errors import UsageError
+from edge_contract.messages import Command, CommandResult
+from edge_contract.reading import JsonValue
+
+__all__ = ["Action", "Commands", "Done", "Moment"]
+
+_REMEMBERED: Final = 100
+
+
+class Moment(NamedTuple):
+    """When a command came, by both clocks."""
+
+    now_s: float
+    at_unix_s: float
+
+
+class Done(NamedTuple):
+    """What a command leads to.
+
+    Attributes:
+        answer: For people.
+        effects: Carried out before the answer is sent.
+    """
+
+    answer: str
+    effects: Sequence[Effect] = ()
+
+
+Action: TypeAlias = Callable[[Mapping[str, JsonValue], Moment], Done]
+"""Does a command with its arguments; raises ``UsageError`` to refuse it."""
+
+
+class Commands:
+    """The commands that a device knows.
+
+    Args:
+        device: Name of the device.
+        actions: What to do, by the command's name.
+    """
+
+    def __init__(self, device: str, actions: Mapping[str, Action]) -> None:
+        self._device = device
+        self._actions = actions
+        self._seen: dict[str, None] = {}
+
+    def on_command(self, command: Command, moment: Moment) -> list[Effect]:
+        """Do a command and answer it; one that came before is ignored."""
+        if command.command_id in self._seen:
+            return []
+        self._seen[command.command_id] = None
+        while len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        try:
+            done, ok = self._done(command, moment), True
+        except UsageError as error:
+            done, ok = Done(str(error)), False
+        result = CommandResult(self._device, command.command_id, ok, fitting(done.answer))
+        return [*done.effects, SendEvent(result)]
+
+    def _done(self, command: Command, moment: Moment) -> Done:
+        if moment.at_unix_s > command.expires_unix_s:
+            raise UsageError("expired before it arrived")
+        action = self._actions.get(command.name)
+        if action is None:
+            known = ", ".join(self._actions)
+            raise UsageError(f"command {command.name!r} is unknown (known: {known})")
+        return action(command.arguments, moment)
