@@ -108,7 +108,7 @@ class AlarmDesk:
     def _detector(self, subject: PackageRole, package: PackageFacts) -> DriftDetector:
         """Return the detector of a package, restored at first use; all share the budget."""
         if subject.package not in self._detectors:
-            budget = AlarmBudget(self._per_month, len(self._detectors) + 1)
+            budget = AlarmBudget(per_month=self._per_month, watched=len(self._detectors) + 1)
             self._detectors[subject.package] = DriftDetector(
                 package, budget, self._store.detector(subject)
             )

@@ -48,6 +48,7 @@ _log = logging.getLogger("edgefleet.cloud")
 _TICK_S: Final = 1.0
 _ORDER_TIMEOUT_S: Final = 30.0
 _TELL_AGAIN_S: Final = 30.0
+_PRUNE_S: Final = 3600.0
 _MOST_AT_ONCE: Final = 2_000
 _REFUSALS_LOGGED_S: Final = 5.0  # at most one refusal is logged in so long
 
@@ -93,6 +94,7 @@ class Conductor:
         broker: The embedded broker, if it is ours.
         flush_s: Longest time between a batch and its commit.
         analysis_s: Time between two looks at new counts.
+        retention_s: How long windows are kept.
     """
 
     def __init__(  # noqa: PLR0913  it is where everything meets
@@ -110,6 +112,7 @@ class Conductor:
         broker: Broker | None,
         flush_s: float,
         analysis_s: float,
+        retention_s: float,
     ) -> None:
         self._topics = FleetTopics(fleet_name)
         self.collector = collector
@@ -123,6 +126,8 @@ class Conductor:
         self._broker = broker
         self._flush_s = flush_s
         self._analysis_s = analysis_s
+        self._retention_s = retention_s
+        self._next_prune_s = time.monotonic() + _PRUNE_S
         self._inputs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
         self._told_listening: bool | None = None
@@ -284,6 +289,12 @@ class Conductor:
             self._next_analysis_s = time.monotonic() + self._analysis_s
             if self._alarms.tick(now_unix_s):
                 self._changed = True
+        if time.monotonic() >= self._next_prune_s:
+            self._next_prune_s = time.monotonic() + _PRUNE_S
+            oldest_unix_s = now_unix_s - self._retention_s
+            self._warehouse.prune(
+                windows_before_unix_s=oldest_unix_s, device_windows_before_unix_s=oldest_unix_s
+            )
         if self.rollouts.active():
             effects = self.rollouts.tick(now_unix_s, self.fleet.facts(), self._evidence)
             self.carry_out_rollout(effects)
@@ -338,21 +349,19 @@ class Conductor:
         """Save first, then send."""
         effects = list(effects)
         twins = {e.twin.name: e.twin for e in effects if isinstance(e, SaveDevice)}
-        if twins:
-            self._warehouse.save_devices(twins.values())
+        commands = [e.record for e in effects if isinstance(e, SaveCommand)]
+        results = [(e.result, e.at_unix_s) for e in effects if isinstance(e, SaveResult)]
+        if twins or commands or results:
+            self._warehouse.save_fleet(twins=twins.values(), commands=commands, results=results)
             self._changed = True
         for effect in effects:
             match effect:
-                case SaveCommand(record):
-                    self._warehouse.save_command(record)
-                case SaveResult(result, at_unix_s):
-                    self._warehouse.save_result(result, at_unix_s=at_unix_s)
                 case PublishDesired(device, state):
                     topic = self._topics.device(device).desired
                     self._link.publish(topic, encode(state), retain=True)
                 case SendCommand(device, command):
                     self._link.publish(self._topics.device(device).commands, encode(command))
-                case SaveDevice():
+                case SaveDevice() | SaveCommand() | SaveResult():
                     pass  # saved above, together
 
     def _connected_again(self) -> None:

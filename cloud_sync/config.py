@@ -51,7 +51,7 @@ class CloudConfig:
     token: str = ""
     open_to_network: bool = False
     interval_s: float = 60.0
-    device_window_s: int = 600
+    device_window_s: int = 60
     live_s: float = 3600.0
     false_alarms_per_month: float = 1.0
     flush_s: float = 0.2

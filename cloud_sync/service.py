@@ -42,6 +42,7 @@ class CloudService:
         self.config = config
         self.broker: EmbeddedBroker | None = None
         self._warehouse: SqliteWarehouse | None = None
+        self._packages: FolderRegistry | None = None
         self._conductor: Conductor | None = None
         self._server: ApiServer | None = None
 
@@ -56,6 +57,13 @@ class CloudService:
         if self.broker is not None:
             return self.broker.mqtt_url
         return self.config.broker or ""
+
+    @property
+    def warehouse(self) -> SqliteWarehouse:
+        """What has been merged; raises ``UnavailableError`` while the service does not run."""
+        if self._warehouse is None:
+            raise UnavailableError("the cloud is not running: start it first")
+        return self._warehouse
 
     def start(self) -> None:
         """Start all parts; on return devices can connect and the API answers.
@@ -81,6 +89,9 @@ class CloudService:
         if self._warehouse is not None:
             self._warehouse.close()
             self._warehouse = None
+        if self._packages is not None:
+            self._packages.close()
+            self._packages = None
         if self.broker is not None:
             self.broker.stop()
             self.broker = None
@@ -109,7 +120,7 @@ class CloudService:
                 "choose another one with --data"
             ) from error
         warehouse = self._warehouse = SqliteWarehouse(config.data)
-        packages = FolderRegistry(config.data)
+        packages = self._packages = FolderRegistry(config.data)
         if config.broker is None:
             self.broker = EmbeddedBroker(
                 BrokerConfig(
@@ -164,7 +175,7 @@ class CloudService:
             FleetConfig(lease_s=config.lease_s),
             now_unix_s=now_unix_s,
             twins=warehouse.devices(),
-            commands=warehouse.commands(open_at_unix_s=now_unix_s),
+            commands=warehouse.open_commands(now_unix_s),
         )
         collector = Collector(
             CollectorConfig(
@@ -189,6 +200,7 @@ class CloudService:
             broker=self.broker,
             flush_s=config.flush_s,
             analysis_s=config.window_s,
+            retention_s=config.retention_days * 86_400.0,
         )
 
     def _make_link(self) -> PahoFleetLink:

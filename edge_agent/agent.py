@@ -224,6 +224,10 @@ class Agent:
         """
         return self._recorder.rows_observed()
 
+    def batches_saved(self) -> int:
+        """Return how many batches of telemetry this device ever made."""
+        return self._store.batches_saved()
+
     def waiting_batches(self) -> int:
         """Return how many batches of telemetry the cloud has not acknowledged yet."""
         return self._shell.waiting_batches()

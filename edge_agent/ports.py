@@ -138,6 +138,10 @@ class BatchStore(Protocol):
         """
         ...
 
+    def batches_saved(self) -> int:
+        """Return how many batches were ever saved, those less that others replaced."""
+        ...
+
     def delete(self, batch_ids: Sequence[BatchId]) -> None:
         """Forget batches; a missing one is no error."""
         ...

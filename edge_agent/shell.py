@@ -239,6 +239,9 @@ class Shell:
         try:
             self._store.save(save.batches, save.marks, save.replaces)
         except UnavailableError as error:
+            # The core holds the batches in memory. Their rows may be overwritten meanwhile: were
+            # they kept, a full disk would soon cost every new row instead.
+            self._recorder.release(save.marks, time.time())
             self._carry_out(self._core.on_save_failed(save, str(error), time.monotonic()))
             return
         self._recorder.release(save.marks, time.time())

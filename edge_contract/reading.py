@@ -18,8 +18,10 @@ from edge_contract.errors import PeerError
 
 __all__ = ["JsonObject", "JsonValue", "Reader"]
 
-JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | JsonObject | None"
-JsonObject: TypeAlias = "Mapping[str, JsonValue]"
+JsonValue: TypeAlias = (
+    bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"] | None
+)
+JsonObject: TypeAlias = Mapping[str, JsonValue]
 
 _MAX_INTEGER: Final = 2**53 - 1  # the largest that JavaScript reads exactly
 _MAX_DEPTH: Final = 16

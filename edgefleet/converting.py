@@ -1,11 +1,12 @@
 """``edgefleet.convert``: the converters, with the device's own kernel for the reference."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_contract.package import Layout, Package
-from edge_contract.reading import JsonValue
+from edge_contract.reading import JsonObject
 from edge_contract.stats import Profile, ProfileSpec
 from edgefleet.shadowing import require_own_package
 
@@ -25,11 +26,12 @@ def convert(
     version: str,
     description: str = "",
     licence: str = "",
-    lineage: "Mapping[str, JsonValue] | None" = None,
-    baseline: "Mapping[str, JsonValue] | None" = None,
+    classes: Sequence[str | int] = (),
+    lineage: JsonObject | None = None,
+    baseline: Mapping[str, float | str] | None = None,
     accept_difference: float = 0.0,
     out: str | PathLike[str] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Package:
     """Turn a trained model into a model package, or refuse and say why.
 
@@ -42,12 +44,13 @@ def convert(
         version: Semantic version.
         description: For people.
         licence: SPDX expression.
+        classes: Labels in the order of the probabilities, for ONNX files that do not say them.
         lineage: Where the model comes from; joined with what can be found out.
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
         accept_difference: Largest relative difference to accept between source and ONNX model;
             recorded in the package.
         out: File or folder to write the package to; ``None`` only returns it.
-        progress: Is told each step.
+        progress: Is told each step, and how far it all is from 0 to 1.
 
     Returns:
         The package; ``package.digest`` names it.
@@ -58,7 +61,7 @@ def convert(
     """
     require_own_package("converters")
     from converters.convert import convert as convert_model
-    from converters.convert import save_package
+    from converters.package_files import save_package
 
     package = convert_model(
         model,
@@ -68,6 +71,7 @@ def convert(
         version=version,
         description=description,
         licence=licence,
+        classes=classes,
         lineage=lineage,
         baseline=baseline,
         accept_difference=accept_difference,
@@ -75,7 +79,7 @@ def convert(
         progress=progress,
     )
     if out is not None:
-        save_package(package, out)
+        save_package(package, Path(out))
     return package
 
 

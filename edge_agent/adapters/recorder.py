@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder", "Stream"]
 
-_FULL_WAIT_S: Final = 10.0
+_FULL_WAIT_S: Final = 2.0
 _DIGEST_CHARACTERS: Final = 24
 _EMPTY: Final = RingMark(0, 0, 0, 0)
 
@@ -53,6 +53,7 @@ class Stream:
         self._counter = counter
         self._taken = taken
         self._room = threading.Condition()
+        self._stuck = False
 
     def append(
         self, parts: "list[NDArray[np.float32]]", count: int, at_unix_s: float, *, calls: int = 1
@@ -69,9 +70,16 @@ class Stream:
             return self.ring.append(parts, count, at_unix_s)
 
     def wait_for_room(self, count: int) -> bool:
-        """Wait until ``count`` rows have room; return whether they have."""
+        """Wait a little until ``count`` rows have room; return whether they have.
+
+        Where waiting was in vain once, it is not tried again until room was made: a disk that is
+        out of order must not hold up predictions.
+        """
         with self._room:
-            return self._room.wait_for(lambda: self.ring.free >= count, _FULL_WAIT_S)
+            if not self._stuck:
+                self._room.wait_for(lambda: self.ring.free >= count, _FULL_WAIT_S)
+                self._stuck = self.ring.free < count
+            return not self._stuck
 
     def count(self, *, calls: int = 0, failures: int = 0, dropped: int = 0) -> None:
         """Count what has no row."""
@@ -86,25 +94,30 @@ class Stream:
         mark, before = self.ring.mark, self._taken
         if mark == before:
             return None
+        # Rows whose batch was in memory only when the process died may have been overwritten.
+        first = max(before.rows, mark.rows - self.ring.rows)
         profile: Profile = self._spec.empty()
-        for block in self.ring.read(before.rows, mark.rows):
+        for block in self.ring.read(first, mark.rows):
             profile = profile.merged(self._counter.count(block))
+        counters = Counters(*(now - then for now, then in zip(mark, before, strict=True)))
+        gone = first - before.rows
         opened = self.ring.opened_unix_s
         entry = WindowEntry(
             package=self.digest,
             role=self.role,
             start_unix_s=min(opened, at_unix_s) if opened else at_unix_s,
             end_unix_s=at_unix_s,
-            counters=Counters(*(now - then for now, then in zip(mark, before, strict=True))),
+            counters=counters._replace(rows=counters.rows - gone, dropped=counters.dropped + gone),
             profile=profile.to_state(),
         )
         self._taken = mark
         return entry, mark
 
     def release(self, mark: tuple[int, ...], at_unix_s: float) -> None:
-        """Rows up to ``mark`` are in a saved batch: their place is free."""
+        """Rows up to ``mark`` are in a batch: their place is free."""
         with self._room:
             self.ring.release(mark[0], at_unix_s)
+            self._stuck = False
             self._room.notify_all()
 
 
@@ -176,7 +189,7 @@ class Recorder:
         return entries, marks
 
     def release(self, marks: Mapping[str, tuple[int, ...]], at_unix_s: float) -> None:
-        """The batches that reach these marks are saved: make room."""
+        """The batches that reach these marks are saved, or held in memory: make room."""
         for stream in self._all():
             mark = marks.get(stream.ring.ring_id)
             if mark is not None:

@@ -76,6 +76,17 @@ class SqliteBatchStore:
                 "INSERT OR REPLACE INTO mark VALUES (?, ?)",
                 [(ring, json.dumps(counters)) for ring, counters in marks.items()],
             )
+            self._db.execute(
+                "INSERT INTO journal VALUES ('batches', ?1) "
+                "ON CONFLICT (name) DO UPDATE SET value = value + ?1",
+                (len(batches) - len(replaces),),
+            )
+
+    def batches_saved(self) -> int:
+        """Return how many batches were ever saved, those less that others replaced."""
+        with self._errors("read"):
+            row = self._db.execute("SELECT value FROM journal WHERE name = 'batches'").fetchone()
+        return int(row[0]) if row else 0
 
     def delete(self, batch_ids: Sequence[BatchId]) -> None:
         """Forget batches."""

@@ -17,7 +17,7 @@ from edge_contract.reading import JsonObject, Reader
 
 __all__ = ["SPECS", "Spec", "State", "Statistic", "register", "spec_from_json"]
 
-State: TypeAlias = "int | float | Sequence[State]"
+State: TypeAlias = int | float | Sequence["State"]
 """What travels on the wire: JSON numbers and lists only, so that every peer can read it."""
 
 

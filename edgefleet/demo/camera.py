@@ -1,8 +1,8 @@
 """One camera of the demo: a real process with a real agent, predicting scans that no model saw.
 
 Run by the demo as ``python -m edgefleet.demo.camera``. It obeys lines on its standard input
-(``dirty LEVEL``, ``labels FRACTION``, ``stop``) and ends when that is closed, so that none is left
-behind when the demo dies.
+(``dirty LEVEL``, ``labels FRACTION``, ``pause``, ``resume``, ``stop``) and ends when that is
+closed, so that none is left behind when the demo dies.
 """
 
 import argparse
@@ -34,6 +34,7 @@ class Orders:
     def __init__(self) -> None:
         self.dirty = 0.0
         self.labelled = 0.0
+        self.paused = False
         self.stop = threading.Event()
 
     def listen(self) -> None:
@@ -44,6 +45,10 @@ class Orders:
                     self.dirty = float(level)
                 case ["labels", fraction]:
                     self.labelled = float(fraction)
+                case ["pause"]:
+                    self.paused = True
+                case ["resume"]:
+                    self.paused = False
                 case ["stop"]:
                     break
         self.stop.set()
@@ -81,7 +86,8 @@ def main() -> None:
     tally = TallyFile(options.state / "tally")
     settle(agent, tally)
     agent.wait_ready(60.0)
-    film(agent, orders, tally, images=images, labels=labels, rate_hz=options.rate_hz)
+    counts = options.state / "counts"
+    film(agent, orders, tally, counts, images=images, labels=labels, rate_hz=options.rate_hz)
     agent.close(drain_s=15.0)
 
 
@@ -101,17 +107,24 @@ def film(
     agent: Agent,
     orders: Orders,
     tally: TallyFile,
+    counts: Path,
     *,
     images: "np.ndarray[tuple[int, int], np.dtype[np.float32]]",
     labels: "np.ndarray[tuple[int], np.dtype[np.int64]]",
     rate_hz: float,
 ) -> None:
-    """Take ``rate_hz`` pictures a second and predict each."""
+    """Take ``rate_hz`` pictures a second and predict each; in a pause tell what the agent counted.
+
+    ``counts`` then holds the agent's own numbers of batches and rows.
+    """
     rng = np.random.default_rng()
     waiting: deque[tuple[str, int]] = deque()
     next_s = time.monotonic() + rng.uniform(0.0, 1.0 / rate_hz)
     while not orders.stop.wait(max(next_s - time.monotonic(), 0.0)):
         next_s = max(next_s + 1.0 / rate_hz, time.monotonic() - 1.0)
+        if orders.paused:
+            counts.write_text(f"{agent.batches_saved()} {agent.rows_observed()}")
+            continue
         chosen = int(rng.integers(len(images)))
         dirty = orders.dirty
         scene = images[chosen : chosen + 1]
