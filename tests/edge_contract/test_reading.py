@@ -127,3 +127,11 @@ def test_a_long_value_is_shown_in_part() -> None:
 
         assert len(message) < 120
         assert "..." in message
+
+
+def test_a_value_nested_without_end_is_shown_all_the_same() -> None:
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+
+    assert "[[" in str(reader(deep).refused("nothing"))

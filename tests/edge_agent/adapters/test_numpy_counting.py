@@ -19,6 +19,7 @@ from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats import (
     CENTRED,
     SPECS,
+    AgreementSpec,
     CategoriesSpec,
     Column,
     MomentsSpec,
@@ -36,7 +37,7 @@ from tests.laws.streams import assert_close
 Rows = NDArray[np.float32]
 
 EXTREME_SKETCHES = (
-    SketchSpec(CENTRED, center=0.0, scale=1.0),
+    SketchSpec(CENTRED, center=0.0, scale=4.0),
     SketchSpec(CENTRED, center=-MAX_FLOAT32, scale=rounded(9e29)),
     SketchSpec(CENTRED, center=MAX_FLOAT32, scale=rounded(1.1e-30)),
     SketchSpec(CENTRED, center=float_of(1), scale=rounded(1.1e-30)),
@@ -183,6 +184,15 @@ def test_many_unknown_categories_keep_the_smallest_hashes() -> None:
     rows = np.concatenate([hashed, random.normal(size=500) * 1e9]).astype(np.float32)[:, None]
 
     assert_same_profile(spec, layout, rows)
+
+
+def test_scores_whose_gap_is_no_single_precision_number_have_no_finite_gap() -> None:
+    spec, layout = packed([AgreementSpec(0)])
+    rows = np.array([[0.0, -3e38, 0.0, 3e38], [0.0, 1.0, 0.0, 3.0]], np.float32)
+
+    assert count_block(spec, layout, rows).to_state() == {
+        0: [0, [[], []], [1, 1, 2.0, 0.0, 2.0, 2.0]]
+    }
 
 
 def test_no_rows_give_the_profile_of_an_idle_window() -> None:
