@@ -1,1 +1,8 @@
-"""Converters: one file per source framework, and the checks that a conversion is faithful."""
+"""Converters: one file per source framework, and the checks that a conversion is faithful.
+
+Importing this package lists every source in ``converters.base.SOURCES`` and nothing heavy; call
+:func:`converters.convert.convert`.
+"""
+
+import converters.onnx_source
+import converters.sklearn_source  # noqa: F401

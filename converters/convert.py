@@ -1,0 +1,185 @@
+"""Turns a trained model into a model package, or says why not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from converters.base import Converted, Progress, Request, source_for
+from converters.golden import golden_vectors
+from converters.graph import opsets_of, parse_model
+from converters.lineage import git_state
+from converters.parity import check_parity
+from converters.quality import quality, require_label_for_each, truth_of
+from converters.reference import RowCounter, build_reference, count_plainly, with_categories
+from converters.rows import as_rows, digest_of_rows, row_count
+from converters.runtime import OnnxModel
+from edge_contract.errors import PackageError, UsageError
+from edge_contract.names import Version, checked_name
+from edge_contract.package import (
+    Artifact,
+    ArtifactRole,
+    Evidence,
+    Golden,
+    Manifest,
+    Package,
+    Reference,
+    canonical_json,
+    digest_of,
+)
+from edge_contract.reading import JsonObject
+
+__all__ = ["convert"]
+
+
+def convert(  # noqa: PLR0913  one argument for each thing that a package says
+    model: object,
+    X: object = None,  # noqa: N803  as everybody who trains models calls it
+    y: object = None,
+    *,
+    name: str,
+    version: str,
+    description: str = "",
+    licence: str = "",
+    classes: Sequence[str | int] = (),
+    lineage: "JsonObject | None" = None,
+    baseline: Mapping[str, float | str] | None = None,
+    accept_difference: float = 0.0,
+    count: RowCounter = count_plainly,
+    progress: Progress | None = None,
+) -> Package:
+    """Return a package of ``model``, checked on the rows that were given.
+
+    Args:
+        model: A fitted scikit-learn estimator or pipeline, or an ONNX model (path, bytes or
+            ``ModelProto``).
+        X: Rows like those that devices will see, held out from training where possible, in the
+            order of time if they have one: a DataFrame, an array, or for ONNX models a dict of
+            arrays by input name. They become the reference; 5,000 or more are best.
+        y: Their labels, for quality and calibration.
+        name: Model name; versions of one model share it.
+        version: Semantic version, ``1.0.0``.
+        description: For people.
+        licence: SPDX expression.
+        classes: Labels in the order of the probabilities, for ONNX models that do not say them.
+        lineage: Goes into the manifest beside commit, data digest and parameters.
+        baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
+        accept_difference: See :func:`converters.parity.check_parity`.
+        count: Counts the reference; a device's kernel is some thousand times faster.
+        progress: Is told how far the conversion is.
+
+    Raises:
+        UsageError: Name or version is not allowed, the model is unfitted or of an unknown kind, or
+            rows and labels do not fit it.
+        PackageError: The conversion is not faithful, or the ONNX file is damaged.
+    """
+    checked_name(name, "model")
+    Version.parse(version)
+    if not accept_difference >= 0:
+        raise UsageError(f"accept_difference must be at least 0, got {accept_difference}")
+    if X is None:
+        raise UsageError(
+            "X is missing: give rows like those that devices will see; without them a conversion "
+            "can neither be checked nor watched"
+        )
+    tell = progress or _tell_nobody
+    tell("Reading the rows", 0.0)
+    request = Request(model, as_rows(X), tuple(classes))
+    require_label_for_each(y, rows=row_count(request.rows))
+    tell("Converting, and comparing with the source model", 0.05)
+    converted, runtime, parity = _faithful(request, accept_difference)
+    tell("Predicting all rows", 0.4)
+    feeds = converted.feeds(converted.rows)
+    outputs = runtime.run(feeds)
+    draft = Manifest(
+        name=name,
+        version=version,
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        description=description,
+        licence=licence,
+        task=converted.task,
+        inputs=converted.inputs,
+        outputs=converted.outputs,
+        features=(),
+        classes=converted.classes,
+        threshold=converted.threshold,
+        framework=converted.framework,
+        lineage=_lineage(converted, lineage or {}),
+    )
+    draft = with_categories(converted.features, draft, feeds)
+    truth = truth_of(y, manifest=draft)
+    tell("Counting the reference", 0.5)
+    reference = build_reference(draft, feeds, outputs, truths=truth.classes, count=count)
+    tell("Choosing golden vectors", 0.9)
+    golden = golden_vectors(draft, runtime, feeds, outputs)
+    evidence = Evidence(
+        parity=parity, quality=quality(draft, outputs, truth), baseline=dict(baseline or {})
+    )
+    tell("Packing", 0.95)
+    package = _packed(replace(draft, evidence=evidence), converted, reference, golden)
+    tell("Done", 1.0)
+    return package
+
+
+def _faithful(
+    request: Request, accept_difference: float
+) -> tuple[Converted, OnnxModel, JsonObject]:
+    """Return the first conversion that passes the parity check, loaded, with its evidence.
+
+    Raises:
+        PackageError: None passes; the reason is that of the first, which is fed most simply.
+    """
+    refusal: PackageError | None = None
+    for converted in source_for(request.model).conversions(request):
+        runtime = OnnxModel(converted.model, what="the converted model")
+        try:
+            parity = check_parity(converted, runtime, accept_difference=accept_difference)
+        except PackageError as error:
+            refusal = refusal or error
+            continue
+        return converted, runtime, parity
+    raise refusal or UsageError(
+        f"{type(request.model).__name__} cannot be converted in any way that is known"
+    )
+
+
+def _lineage(converted: Converted, given: JsonObject) -> JsonObject:
+    found = {
+        **git_state(Path.cwd()),
+        "data_digest": digest_of_rows(converted.rows),
+        "parameters": converted.parameters,
+        **given,
+    }
+    try:
+        canonical_json(found)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"lineage must hold plain JSON values: {error}") from error
+    return found
+
+
+def _packed(draft: Manifest, converted: Converted, reference: Reference, golden: Golden) -> Package:
+    model = _artifact(ArtifactRole.MODEL, "model.onnx", converted.model, "application/octet-stream")
+    model = replace(
+        model,
+        variant="fp32",
+        opsets=opsets_of(parse_model(converted.model, what="the converted model")),
+        providers=("CPUExecutionProvider",),
+    )
+    json_files = {
+        ArtifactRole.REFERENCE: ("reference.json", reference.to_bytes()),
+        ArtifactRole.GOLDEN: ("golden.json", golden.to_bytes()),
+    }
+    others = [
+        _artifact(role, path, data, "application/json") for role, (path, data) in json_files.items()
+    ]
+    files = {model.path: converted.model, **dict(json_files.values())}
+    manifest = replace(draft, artifacts=(model, *others))
+    return Package.verified(manifest.to_bytes(), files)
+
+
+def _artifact(role: str, path: str, data: bytes, media_type: str) -> Artifact:
+    return Artifact(role, path, media_type, digest_of(data), len(data))
+
+
+def _tell_nobody(_step: str, _fraction: float) -> None:
+    pass

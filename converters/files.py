@@ -1,0 +1,139 @@
+"""Models and rows from files, as the command line gets them."""
+
+import importlib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from converters.base import Rows
+from converters.rows import is_frame
+from edge_contract.errors import UsageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["Sample", "load_model", "load_sample"]
+
+_PICKLES: Final = (".joblib", ".pkl", ".pickle")
+_DEFAULT_TARGET: Final = "y"
+
+
+class Sample(NamedTuple):
+    """Rows and, if there are any, their labels."""
+
+    rows: Rows
+    labels: object
+
+
+def load_model(path: Path, *, trust_pickle: bool = False) -> object:
+    """Return what can be converted: an estimator, or the path of an ONNX model.
+
+    Args:
+        path: ``.onnx``, ``.skops``, or ``.joblib``, ``.pkl``, ``.pickle``.
+        trust_pickle: Loading a pickle runs whatever code is in it, so it must be asked for.
+
+    Raises:
+        UsageError: The file cannot be read, is of another kind, or may not be loaded.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no model file {str(path)!r}")
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        return path
+    if suffix == ".skops":
+        return _load_skops(path)
+    if suffix not in _PICKLES:
+        raise UsageError(
+            f"{str(path)!r} is of an unknown kind: expected .onnx, .skops, {', '.join(_PICKLES)}"
+        )
+    if not trust_pickle:
+        raise UsageError(
+            f"{str(path)!r} is a pickle, and loading a pickle runs whatever code is in it: pass "
+            "--trust-pickle if you made it yourself, or save the model as .skops or .onnx"
+        )
+    joblib = _module("joblib", "scikit-learn")
+    return _loaded(path, lambda: joblib.load(path))
+
+
+def load_sample(path: Path, *, target: str | None = None) -> Sample:
+    """Return rows and labels.
+
+    Args:
+        path: ``.npz`` (an array ``X``, or one for each input of an ONNX model), ``.csv`` or
+            ``.parquet``.
+        target: Column or array with the labels; of an ``.npz`` it is ``y`` if there is one.
+
+    Raises:
+        UsageError: The file cannot be read, is of another kind, or has no such column.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no data file {str(path)!r}")
+    match path.suffix.lower():
+        case ".npz":
+            return _load_arrays(path, target)
+        case ".csv" | ".parquet" as suffix:
+            return _load_table(path, target, reader=f"read_{suffix[1:]}")
+        case _:
+            raise UsageError(f"{str(path)!r} is of an unknown kind: expected .npz, .csv, .parquet")
+
+
+def _load_skops(path: Path) -> object:
+    skops = _module("skops.io", "skops")
+    unknown = _loaded(path, lambda: skops.get_untrusted_types(file=path))
+    if unknown:
+        raise UsageError(
+            f"{str(path)!r} holds types that are not known to be safe: {unknown}; load "
+            "it yourself and call edgefleet.convert, or save the model as .onnx"
+        )
+    return _loaded(path, lambda: skops.load(path, trusted=[]))
+
+
+def _load_arrays(path: Path, target: str | None) -> Sample:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"cannot read arrays from {str(path)!r}: {error}; save them with numpy.savez, texts as "
+            "array.astype('U')"
+        ) from error
+    wanted = target or (_DEFAULT_TARGET if len(arrays) > 1 else None)
+    if target is not None and target not in arrays:
+        raise UsageError(f"{str(path)!r} has no array {target!r}: it has {', '.join(arrays)}")
+    labels = None if wanted is None else arrays.pop(wanted, None)
+    if not arrays:
+        raise UsageError(f"{str(path)!r} has no array with rows")
+    return Sample(next(iter(arrays.values())) if len(arrays) == 1 else arrays, labels)
+
+
+def _load_table(path: Path, target: str | None, *, reader: str) -> Sample:
+    pandas = _module("pandas", "pandas")
+    table = _loaded(path, lambda: getattr(pandas, reader)(path))
+    if not is_frame(table):
+        raise UsageError(f"{str(path)!r} holds no table")
+    if target is None:
+        return Sample(table, None)
+    if target not in table.columns:
+        raise UsageError(
+            f"{str(path)!r} has no column {target!r}: it has {', '.join(map(str, table.columns))}"
+        )
+    return Sample(table.drop(columns=target), table[target].to_numpy())
+
+
+def _module(name: str, distribution: str) -> "ModuleType":
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UsageError(f"this needs {distribution}: pip install {distribution}") from error
+
+
+def _loaded(path: Path, load: Callable[[], object]) -> object:
+    try:
+        return load()
+    except ImportError as error:
+        raise UsageError(f"cannot read {str(path)!r}: it needs {error.name or error}") from error
+    except Exception as error:  # readers of files raise all kinds
+        raise UsageError(f"cannot read {str(path)!r}: {type(error).__name__}: {error}") from error

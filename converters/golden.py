@@ -1,0 +1,73 @@
+"""Picks golden vectors: rows that a device runs before it trusts the model."""
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.base import Tensors
+from converters.observed import predicted
+from converters.runtime import OnnxModel
+from edge_contract.package import Golden, GoldenTensor, Manifest
+from edge_contract.reading import JsonValue
+
+__all__ = ["golden_vectors"]
+
+_MAX_ROWS: Final = 16
+_MAX_VALUES: Final = 200_000
+
+
+def golden_vectors(
+    manifest: Manifest, model: OnnxModel, feeds: Tensors, outputs: Tensors
+) -> Golden:
+    """Return up to 16 rows with predictions unlike each other, and what the ONNX model says.
+
+    Fewer if rows are large: all inputs together hold at most 200,000 values, but one row at least.
+    """
+    total = len(next(iter(feeds.values())))
+    width = sum(values[:1].size for values in feeds.values())
+    wanted = max(min(_MAX_ROWS, total, _MAX_VALUES // max(width, 1)), 1)
+    chosen = _diverse(*predicted(manifest, outputs, total), wanted=wanted)
+    inputs = {name: values[chosen] for name, values in feeds.items()}
+    return Golden(inputs=_tensors(inputs), outputs=_tensors(model.run(inputs)))
+
+
+def _diverse(
+    classes: NDArray[np.float32], scores: NDArray[np.float32], *, wanted: int
+) -> NDArray[np.int64]:
+    """Return indices of rows: as many of each class, from its lowest score to its highest."""
+    order = np.lexsort((scores, classes))
+    ordered = np.nan_to_num(classes[order], nan=-1.0)
+    groups = np.split(order, np.flatnonzero(np.diff(ordered)) + 1)
+    share = max(wanted // len(groups), 1)
+    picked = [_spread(groups[i], share) for i in _spread(np.arange(len(groups)), wanted)]
+    chosen = np.unique(np.concatenate(picked))
+    rest = np.setdiff1d(order, chosen, assume_unique=True)
+    return np.sort(np.concatenate([chosen, _spread(rest, wanted - len(chosen))]))
+
+
+def _spread(items: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+    """Return some of the items, evenly spread, both ends included."""
+    places = np.linspace(0, len(items) - 1, min(wanted, len(items))).astype(np.int64)
+    return items[np.unique(places)]
+
+
+def _tensors(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, GoldenTensor]:
+    return {name: _tensor(array) for name, array in arrays.items()}
+
+
+def _tensor(array: NDArray[np.generic]) -> GoldenTensor:
+    is_text = array.dtype.kind in "OU"
+    return GoldenTensor(
+        "string" if is_text else array.dtype.name,
+        array.shape,
+        tuple(_json(value) for value in array.ravel().tolist()),
+    )
+
+
+def _json(value: bool | int | float | str) -> JsonValue:  # noqa: FBT001
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value

@@ -1,0 +1,103 @@
+"""Packages on disk: the one-file form and the unpacked folder; written whole or not at all."""
+
+import os
+import shutil
+from pathlib import Path
+
+from edge_contract.errors import PackageError, UsageError
+from edge_contract.package import MANIFEST_NAME, PACKAGE_SUFFIX, Manifest, Package
+
+__all__ = ["load_package", "save_package", "save_unpacked"]
+
+
+def save_package(package: Package, target: Path | str) -> Path:
+    """Write the one-file form, and return where it is.
+
+    Args:
+        package: The package.
+        target: A file that ends in ``.modelpkg``, or a folder for ``NAME-VERSION.modelpkg``;
+            missing folders are made. A file that is there already is replaced at once.
+
+    Raises:
+        UsageError: It cannot be written there.
+    """
+    path = Path(target)
+    if path.is_dir() or path.suffix != PACKAGE_SUFFIX:
+        path /= package.file_name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_at_once(path, package.to_archive())
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    return path
+
+
+def save_unpacked(package: Package, folder: Path | str) -> Path:
+    """Write every file of a package into a new folder, and return it.
+
+    Raises:
+        UsageError: The folder exists already, or cannot be made.
+    """
+    path = Path(folder)
+    if path.exists():
+        raise UsageError(f"{str(path)!r} exists already: name a folder that does not")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = _draft_of(path)
+        draft.mkdir()
+        try:
+            for name, data in {MANIFEST_NAME: package.manifest_bytes, **package.files}.items():
+                _write_at_once(draft / name, data)
+            draft.rename(path)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    return path
+
+
+def load_package(source: Path | str) -> Package:
+    """Read a package from its one-file form or from its folder, and verify every file.
+
+    Raises:
+        UsageError: There is nothing to read at ``source``.
+        PackageError: What is there is no package, is damaged, or is of a newer schema.
+    """
+    path = Path(source)
+    try:
+        if not path.is_dir():
+            return Package.from_archive(path.read_bytes())
+        manifest_bytes = (path / MANIFEST_NAME).read_bytes()
+        listed = Manifest.from_bytes(manifest_bytes).artifacts
+        files = {artifact.path: (path / artifact.path).read_bytes() for artifact in listed}
+        return Package.verified(manifest_bytes, files)
+    except OSError as error:
+        raise UsageError(f"cannot read a package from {str(path)!r}: {error.strerror}") from error
+    except PackageError as error:
+        raise PackageError(f"{str(path)!r}: {error}") from error
+
+
+def _write_at_once(path: Path, data: bytes) -> None:
+    """Write a file that is seen by others whole or not at all, even after a power cut."""
+    draft = _draft_of(path)
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _draft_of(path: Path) -> Path:
+    """Return the name under which a file or folder is written until it is whole."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _cannot_write(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write {str(path)!r}: {error.strerror or error}; choose another place"
+    )

@@ -1,0 +1,228 @@
+"""The parity gate: a conversion that does not repeat its source model is refused.
+
+The converted model is run as a device runs it, on the caller's rows and on made-up ones, and must
+say what the source model says. The difference of a number is measured relative to the larger of
+the expected value and a tenth of the output's usual size (1 for probabilities).
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.base import Converted, Rows, Tensors
+from converters.differences import (
+    Difference,
+    class_indices,
+    difference_of_labels,
+    difference_of_numbers,
+    undecided,
+)
+from converters.probes import MISSING, Probe, probes_of
+from converters.rows import row_count, take
+from converters.runtime import OnnxModel
+from converters.table import has_missing_texts
+from edge_contract.errors import PackageError, UsageError
+from edge_contract.package import OutputRole, OutputSpec
+from edge_contract.reading import JsonObject
+
+__all__ = ["RELATIVE_TOLERANCE", "check_parity"]
+
+RELATIVE_TOLERANCE: Final = 1e-4
+"""Largest relative difference of a faithful conversion."""
+
+_MAX_ROWS: Final = 20_000
+_BATCHES: Final = (1, 2, 7)
+
+
+def check_parity(
+    converted: Converted, model: OnnxModel, *, accept_difference: float = 0.0
+) -> JsonObject:
+    """Compare a converted model with its source on at most 20,000 rows, evenly spread.
+
+    Args:
+        converted: The conversion.
+        model: Its ONNX model, loaded.
+        accept_difference: Largest relative difference, and largest fraction of rows with another
+            label, that is accepted knowingly. What is below 0.0001 is accepted for numbers anyway.
+
+    Returns:
+        The evidence: rows compared and the largest difference of every output.
+
+    Raises:
+        PackageError: The conversion is not faithful; the message shows the worst row.
+        UsageError: The source model does not accept the caller's rows.
+    """
+    gate = _Gate(converted, model, accept_difference)
+    last = row_count(converted.rows) - 1
+    chosen = np.unique(np.linspace(0, last, _MAX_ROWS).astype(np.int64))
+    sample = take(converted.rows, chosen)
+    feeds = converted.feeds(sample)
+    found = model.run(feeds)
+    expected: Tensors = found
+    if converted.predict is not None:
+        try:
+            expected = converted.predict(sample)
+        except ValueError as error:
+            raise UsageError(f"the model does not accept the rows of X: {error}") from error
+    where = [f"row {row} of X" for row in chosen.tolist()]
+    gate.compare(expected, found, where, advice=_advice_for(sample))
+    few = {name: values[: max(_BATCHES)] for name, values in feeds.items()}
+    alone = {name: values[: max(_BATCHES)] for name, values in found.items()}
+    for size in _BATCHES:
+        where = [f"row {row} of X, {size} at a time" for row in chosen[: max(_BATCHES)].tolist()]
+        gate.compare(alone, model.run(few, block_rows=size), where)
+    made_up = {probe.kind: gate.compare_probe(probe) for probe in probes_of(converted.rows)}
+    return {
+        "rows": len(chosen),
+        "batches": list(_BATCHES),
+        "made_up_rows": made_up,
+        "accept_difference": accept_difference,
+        "outputs": gate.report(),
+    }
+
+
+class _Gate:
+    """Compares outputs, raises at the first one that is off, and remembers the largest."""
+
+    def __init__(self, converted: Converted, model: OnnxModel, accept_difference: float) -> None:
+        self._converted = converted
+        self._model = model
+        self._accepted = accept_difference
+        self._seen: dict[str, list[tuple[Difference, str]]] = defaultdict(list)
+
+    def compare(
+        self,
+        expected: Tensors,
+        found: Tensors,
+        where: Sequence[str],
+        *,
+        advice: str = "the model cannot be converted as it is",
+    ) -> None:
+        """Compare all outputs of some rows; raises ``PackageError`` if one is too far off.
+
+        Args:
+            expected: What the source says.
+            found: What the converted model says.
+            where: How to call each row.
+            advice: What to do if they differ.
+        """
+        for output in self._converted.outputs:
+            name = output.tensor.name
+            difference = self._difference(output, expected, found)
+            is_label = output.role is OutputRole.LABEL
+            allowed = self._accepted if is_label else max(self._accepted, RELATIVE_TOLERANCE)
+            if difference.size > allowed:
+                measure = "fraction of rows" if is_label else "relative difference"
+                worst = where[difference.worst]
+                raise PackageError(
+                    _refusal(name, difference, worst, measure=measure, advice=advice)
+                )
+            self._seen[name].append((difference, where[difference.worst]))
+
+    def compare_probe(self, probe: Probe) -> int:
+        """Compare made-up rows; returns how many of them the source model accepts."""
+        predict = self._converted.predict
+        if predict is None:
+            return 0
+        everything = np.arange(row_count(probe.rows))
+        try:
+            expected, accepted = predict(probe.rows), everything
+        except ValueError:  # it refuses some of them: ask one by one
+            accepted = everything[[_accepts(predict, probe, row) for row in everything.tolist()]]
+            if not len(accepted):
+                return 0
+            expected = predict(take(probe.rows, accepted))
+        found = self._model.run(self._converted.feeds(take(probe.rows, accepted)))
+        where = [f"a made-up row ({probe.kind}: {probe.changed[row]})" for row in accepted.tolist()]
+        imputer = "put an imputer in front of the model"
+        advice = imputer if probe.kind == MISSING else _advice_for(probe.rows)
+        self.compare(expected, found, where, advice=advice)
+        return len(accepted)
+
+    def report(self) -> JsonObject:
+        """Return the largest difference of every output, and how many rows it was looked for in."""
+        return {name: _summary(seen) for name, seen in self._seen.items()}
+
+    def _difference(self, output: OutputSpec, expected: Tensors, found: Tensors) -> Difference:
+        name = output.tensor.name
+        ours, theirs = found[name], expected[name]
+        if ours.size != theirs.size or len(ours) != len(theirs):
+            raise PackageError(
+                f"the conversion is not faithful: output {name!r} has shape {list(ours.shape)}, "
+                f"the source model gives {list(theirs.shape)}: this estimator cannot be converted"
+            )
+        if output.role is OutputRole.LABEL or ours.dtype.kind in "OU":
+            return difference_of_labels(
+                theirs.reshape(ours.shape), ours, self._ties(output, expected, found)
+            )
+        numbers = theirs.reshape(ours.shape).astype(np.float64)
+        finite = np.abs(numbers[np.isfinite(numbers)])
+        usual = float(finite.mean()) if finite.size else 0.0
+        return difference_of_numbers(
+            numbers,
+            ours.astype(np.float64),
+            usual=1.0 if output.role is OutputRole.PROBABILITIES or not usual else usual,
+            tolerance=RELATIVE_TOLERANCE,
+        )
+
+    def _ties(self, output: OutputSpec, expected: Tensors, found: Tensors) -> NDArray[np.bool_]:
+        """Return the rows in which the source model's own probabilities allow both labels."""
+        name = output.tensor.name
+        roles = {item.role: item.tensor.name for item in self._converted.outputs}
+        probabilities = roles.get(OutputRole.PROBABILITIES)
+        if output.role is not OutputRole.LABEL or probabilities is None:
+            return np.zeros(len(found[name]), dtype=bool)
+        places = {label: index for index, label in enumerate(self._converted.classes)}
+        return undecided(
+            expected[probabilities].astype(np.float64),
+            class_indices(expected[name], places),
+            class_indices(found[name], places),
+            threshold=self._converted.threshold,
+        )
+
+
+def _accepts(predict: Callable[[Rows], Tensors], probe: Probe, row: int) -> bool:
+    try:
+        predict(take(probe.rows, np.array([row])))
+    except ValueError:
+        return False
+    return True
+
+
+def _summary(seen: Sequence[tuple[Difference, str]]) -> JsonObject:
+    worst, where = max(seen, key=lambda item: item[0].size)
+    return {
+        "compared_rows": sum(difference.rows for difference, _ in seen),
+        "unequal_rows": sum(difference.unequal for difference, _ in seen),
+        "largest_difference": worst.size,
+        "largest_absolute_difference": max(difference.absolute for difference, _ in seen),
+        "worst": where if worst.size else "",
+    }
+
+
+def _advice_for(rows: Rows) -> str:
+    """Return what to do about a difference that is in the rows themselves."""
+    if has_missing_texts(rows):
+        return (
+            "X has missing texts, which reach a device's model as the empty text: replace them "
+            "by '' before fitting"
+        )
+    return (
+        "if trees stand behind a scaler, leave it out (they need none); if X has more digits than "
+        "a float32, fit on X.astype('float32')"
+    )
+
+
+def _refusal(name: str, difference: Difference, where: str, *, measure: str, advice: str) -> str:
+    if math.isfinite(difference.size):
+        enough = f"{difference.size * 1.05:.1e}"
+        advice += f"; or accept the difference knowingly with accept_difference={enough}"
+    return (
+        f"the conversion is not faithful: output {name!r} differs in {difference.unequal} of "
+        f"{difference.rows} rows; worst is {where}: found {difference.found}, expected "
+        f"{difference.expected} ({measure} {difference.size:.3g}); {advice}"
+    )

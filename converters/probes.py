@@ -1,0 +1,120 @@
+"""Rows made up to find out where a converted model departs from its source.
+
+They are the caller's rows, changed in one way: a number is missing, a text is empty (as a missing
+text is, once it has reached a device's model) or was never seen, or numbers have more digits than a
+float32 because they lie between those of two rows.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.base import Rows
+from converters.rows import is_frame, row_count, take
+from converters.table import MISSING_TEXT, columns_of, numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MISSING", "Probe", "probes_of"]
+
+MISSING: Final = "missing number"
+
+_MAX_COLUMNS: Final = 32
+_MAX_BETWEEN: Final = 64
+_UNKNOWN_TEXT: Final = "unknown \u00e9"
+_SHARE: Final = 0.381966
+"""Of the second row; not a half, where neighbours and the thresholds of trees are equally near."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Rows of one kind.
+
+    Attributes:
+        kind: What was changed in all of them.
+        rows: The rows; the source model may not accept all of them.
+        changed: Per row, which column was changed; for people.
+    """
+
+    kind: str
+    rows: Rows
+    changed: tuple[str, ...]
+
+
+def probes_of(rows: Rows) -> Iterator[Probe]:
+    """Yield made-up rows; none for arrays by input name, which no source model can judge."""
+    if isinstance(rows, Mapping):
+        return
+    columns = columns_of(rows)
+    fine = [i for i, it in enumerate(columns) if not (it.is_text or it.is_whole)]
+    texts = _some([i for i, it in enumerate(columns) if it.is_text])
+    for kind, chosen, value in (
+        (MISSING, _some(fine), None),
+        ("empty text", texts, MISSING_TEXT),
+        ("unknown text", texts, _UNKNOWN_TEXT),
+    ):
+        if chosen:
+            base = take(rows, np.arange(len(chosen)) % row_count(rows))
+            changed = tuple(columns[column].name for column in chosen)
+            if isinstance(base, np.ndarray):
+                yield Probe(kind, _array_with(base, chosen, value), changed)
+            elif is_frame(base):
+                yield Probe(kind, _frame_with(base, chosen, value), changed)
+    if fine and row_count(rows) > 1:
+        here = np.arange(min(row_count(rows) - 1, _MAX_BETWEEN))
+        between = _between(take(rows, here), take(rows, here + 1), fine)
+        yield Probe("values between two rows", between, ("all numbers",) * len(here))
+
+
+def _some(columns: list[int]) -> list[int]:
+    """Return at most 32 of them, from all over."""
+    step = -(-len(columns) // _MAX_COLUMNS)
+    return columns[:: max(step, 1)]
+
+
+def _array_with(
+    base: NDArray[np.generic], chosen: list[int], value: str | None
+) -> NDArray[np.generic]:
+    """Return the array with ``value`` (or nothing) in one column of each row."""
+    if value is not None:
+        texts: NDArray[np.object_] = base.astype(object).reshape(len(base), -1)
+        for row, column in enumerate(chosen):
+            texts[row, column] = value
+        return texts.reshape(base.shape)
+    numbers: NDArray[np.generic] = base.copy() if base.dtype.kind == "f" else base.astype(float)
+    numbers[np.arange(len(chosen)), chosen] = np.nan
+    return numbers
+
+
+def _frame_with(base: "pd.DataFrame", chosen: list[int], value: str | None) -> "pd.DataFrame":
+    """Return the table with ``value`` (or nothing) in one column of each row."""
+    frame = base.reset_index(drop=True)
+    for row, column in enumerate(chosen):
+        name = frame.columns[column]
+        here = np.arange(len(frame)) == row
+        values = frame[name]
+        frame[name] = (
+            values.mask(here) if value is None else values.astype(object).mask(here, value)
+        )
+    return frame
+
+
+def _between(low: Rows, high: Rows, fine: list[int]) -> Rows:
+    """Return ``low`` with its numbers moved towards those of ``high``."""
+    if isinstance(low, np.ndarray) and isinstance(high, np.ndarray):
+        start: NDArray[np.float64] = low.astype(np.float64)
+        mixed = start + _SHARE * (high.astype(np.float64) - start)
+        return mixed.astype(low.dtype if low.dtype.kind == "f" else np.float64)
+    if is_frame(low) and is_frame(high):
+        frame = low.reset_index(drop=True)
+        for column in fine:
+            start = numbers(low, column)
+            mixed = start + _SHARE * (numbers(high, column) - start)
+            is_single = frame.iloc[:, column].dtype == np.float32
+            frame[frame.columns[column]] = mixed.astype(np.float32) if is_single else mixed
+        return frame
+    return low

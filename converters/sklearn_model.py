@@ -1,0 +1,229 @@
+"""What a fitted scikit-learn estimator is and says, before anything is converted."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from converters.base import Rows
+from converters.rows import is_frame
+from converters.table import columns_of, numbers
+from edge_contract.errors import UsageError
+from edge_contract.package import OutputRole, Task
+from edge_contract.reading import JsonObject, JsonValue
+
+__all__ = ["Answer", "SklearnModel"]
+
+_MAX_PARAMETER_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One thing that an estimator says about rows: by which method, and what it means."""
+
+    method: str
+    role: OutputRole
+
+
+@dataclass(frozen=True, slots=True)
+class SklearnModel:
+    """A fitted estimator.
+
+    Attributes:
+        estimator: What is turned into ONNX; without a threshold around its classifier.
+        source: What the caller gave, and what the conversion must repeat.
+        task: What it predicts.
+        answers: What it says, in the order of the ONNX outputs.
+        classes: Labels of a classifier.
+        threshold: Of a binary classifier that has one.
+    """
+
+    estimator: object
+    source: object
+    task: Task
+    answers: tuple[Answer, ...]
+    classes: tuple[str | int, ...] = ()
+    threshold: float | None = None
+
+    @classmethod
+    def of(cls, source: object) -> Self:
+        """Describe an estimator.
+
+        Raises:
+            UsageError: It is not fitted, or predicts several things at once.
+        """
+        try:
+            check_is_fitted(source)
+        except NotFittedError as error:
+            raise UsageError(
+                f"{_name(source)} is not fitted: call fit before converting"
+            ) from error
+        except TypeError as error:
+            raise UsageError(f"{_name(source)} is no estimator: {error}") from error
+        estimator, threshold = _without_threshold(source)
+        if not is_classifier(source):
+            return cls(estimator, source, *_number_answers(source))
+        classes = _classes(source)
+        answers = [Answer("predict", OutputRole.LABEL)]
+        if hasattr(source, "predict_proba"):
+            answers.append(Answer("predict_proba", OutputRole.PROBABILITIES))
+        task = Task.BINARY if len(classes) == 2 else Task.MULTICLASS
+        return cls(estimator, source, task, tuple(answers), classes, threshold)
+
+    def aligned(self, rows: Rows) -> Rows:
+        """Return ``rows`` with the columns that the estimator was fitted on, in its order.
+
+        Raises:
+            UsageError: Columns are missing, unknown, or of the wrong number.
+        """
+        names = getattr(self.source, "feature_names_in_", None)
+        expected = getattr(self.source, "n_features_in_", None)
+        found = [column.name for column in columns_of(rows)]
+        if is_frame(rows) and names is not None:
+            _require_same_columns(found, [str(name) for name in names], model=_name(self.source))
+            return rows[list(names)]
+        if expected is not None and len(found) != expected:
+            raise UsageError(
+                f"{_name(self.source)} was fitted on {expected} columns, X has {len(found)}: "
+                "give rows like those that it was fitted on"
+            )
+        return rows if names is None else _named(rows, names)
+
+    def say(self, rows: Rows) -> list[NDArray[np.generic]]:
+        """Return every answer about rows.
+
+        Raises:
+            ValueError: The estimator does not accept them.
+        """
+        if is_frame(rows) and getattr(self.source, "feature_names_in_", None) is None:
+            columns = columns_of(rows)
+            if any(column.is_text for column in columns):
+                rows = rows.to_numpy(dtype=object)
+            else:
+                rows = np.column_stack([numbers(rows, i) for i in range(len(columns))])
+        try:
+            said = [getattr(self.source, answer.method)(rows) for answer in self.answers]
+        except Exception as error:  # estimators of all authors raise all kinds
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+        return [np.asarray(it.toarray() if hasattr(it, "toarray") else it) for it in said]
+
+    @property
+    def parameters(self) -> JsonObject:
+        """Settings that are plain values, those of nested steps included."""
+        get_params = getattr(self.source, "get_params", dict)
+        found = {str(key): _plain(value) for key, value in sorted(get_params().items())}
+        return {key: value for key, value in found.items() if value is not None}
+
+
+def _number_answers(source: object) -> tuple[Task, tuple[Answer, ...]]:
+    """Return the task and answers of an estimator that is no classifier."""
+    if is_regressor(source):
+        return Task.REGRESSION, (Answer("predict", OutputRole.VALUE),)
+    methods = ["predict"] if hasattr(source, "predict") else ["transform"]
+    if is_outlier_detector(source):
+        methods.append("decision_function")
+    elif is_clusterer(source) and hasattr(source, "transform"):
+        methods.append("transform")
+    if not hasattr(source, methods[0]):
+        raise UsageError(f"{_name(source)} can neither predict nor transform")
+    return Task.OTHER, tuple(Answer(method, OutputRole.OTHER) for method in methods)
+
+
+def _without_threshold(source: object) -> tuple[object, float | None]:
+    """Return the classifier inside a threshold and that threshold; also at a pipeline's end."""
+    if isinstance(source, Pipeline) and source.steps:
+        name, last = source.steps[-1]
+        inner, threshold = _without_threshold(last)
+        if threshold is None:
+            return source, None
+        return Pipeline([*source.steps[:-1], (name, inner)]), threshold
+    if not isinstance(source, FixedThresholdClassifier | TunedThresholdClassifierCV):
+        return source, None
+    inner = getattr(source, "estimator_", source.estimator)
+    if source.response_method == "decision_function" or not hasattr(inner, "predict_proba"):
+        raise UsageError(
+            f"{_name(source)} compares its threshold with decision_function, which devices do not "
+            "have: use response_method='predict_proba'"
+        )
+    positive = getattr(source, "pos_label", None)
+    if positive is not None and positive != source.classes_[1]:
+        raise UsageError(
+            f"{_name(source)} has pos_label={positive!r}, but a threshold is kept for the second "
+            f"class, {source.classes_[1]!r}: fit it with the labels the other way round"
+        )
+    found = getattr(source, "best_threshold_", getattr(source, "threshold", "auto"))
+    return inner, 0.5 if found == "auto" else float(np.float32(found))
+
+
+def _classes(source: object) -> tuple[str | int, ...]:
+    found = getattr(source, "classes_", None)
+    if not isinstance(found, np.ndarray) or found.ndim != 1:
+        raise UsageError(
+            f"{_name(source)} predicts several labels at once: convert one classifier for each"
+        )
+    return tuple(_class(value, source) for value in found.tolist())
+
+
+def _class(value: object, source: object) -> str | int:
+    match value:
+        case str():
+            return value
+        case bool() | int():
+            return int(value)
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            raise UsageError(
+                f"{_name(source)} has the class {value!r}: use whole numbers or texts as labels"
+            )
+
+
+def _require_same_columns(found: Sequence[str], expected: Sequence[str], *, model: str) -> None:
+    missing = [name for name in expected if name not in found]
+    unknown = [name for name in found if name not in expected]
+    if missing or unknown:
+        raise UsageError(
+            f"X does not have the columns that {model} was fitted on: "
+            f"missing {missing or 'none'}, not known to it {unknown or 'none'}"
+        )
+
+
+def _named(rows: Rows, names: Sequence[str]) -> Rows:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise UsageError(
+            f"the model was fitted on named columns ({', '.join(names[:3])}, ...): "
+            "install pandas and give X as a DataFrame"
+        ) from error
+    return pd.DataFrame(rows, columns=list(names))
+
+
+def _plain(value: object) -> JsonValue:
+    """Return a value that JSON can hold, or ``None`` for one that says nothing in a manifest."""
+    match value:
+        case bool() | int():
+            return value
+        case str():
+            return value[:_MAX_PARAMETER_LENGTH]
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case np.bool_() | np.integer() | np.floating():
+            return _plain(value.item())
+        case tuple() | list() if len(value) <= 16:
+            items = [_plain(item) for item in value]
+            return None if any(item is None for item in items) else items
+        case _:
+            return None
+
+
+def _name(source: object) -> str:
+    return type(source).__name__

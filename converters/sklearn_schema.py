@@ -1,0 +1,83 @@
+"""How rows are fed to a converted estimator: which columns make up which ONNX input."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.base import Rows, Tensors
+from converters.rows import is_frame
+from converters.table import Column, columns_of, numbers, texts
+from edge_contract.package import Feature
+
+__all__ = ["SchemaInput", "schemas_for"]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaInput:
+    """One ONNX input.
+
+    Attributes:
+        name: As skl2onnx is told; in the graph it may be spelt otherwise.
+        element_type: ``float32``, ``int64`` or ``string``.
+        columns: Indices of the columns that stand in its row.
+    """
+
+    name: str
+    element_type: str
+    columns: tuple[int, ...]
+
+
+def schemas_for(rows: Rows) -> Iterator[tuple[SchemaInput, ...]]:
+    """Return the ways to feed rows like these, the best one first.
+
+    One matrix is best: a device fills one tensor and not many. Estimators that choose columns by
+    name need an input for each; those that tell whole numbers apart may need them as such.
+    """
+    columns = columns_of(rows)
+    every = tuple(range(len(columns)))
+    texts_only = all(column.is_text for column in columns)
+    if texts_only or not any(column.is_text for column in columns):
+        yield (SchemaInput("X", "string" if texts_only else "float32", every),)
+    if is_frame(rows):
+        yield tuple(_own_input(column, i, whole="float32") for i, column in enumerate(columns))
+    if any(column.is_whole for column in columns):
+        if is_frame(rows):
+            yield tuple(_own_input(column, i, whole="int64") for i, column in enumerate(columns))
+        elif all(column.is_whole for column in columns):
+            yield (SchemaInput("X", "int64", every),)
+
+
+def features_of(schema: Sequence[SchemaInput], columns: Sequence[Column]) -> tuple[Feature, ...]:
+    """Return what is observed: every column, under the name that the author gave it."""
+    return tuple(
+        Feature(columns[column].name, index, place, is_category=columns[column].is_text)
+        for index, item in enumerate(schema)
+        for place, column in enumerate(item.columns)
+    )
+
+
+def feeds_of(schema: Sequence[SchemaInput], graph_names: Sequence[str], rows: Rows) -> Tensors:
+    """Return rows as tensors by the graph's input names, which are in the order of the schema."""
+    tensors: Mapping[str, NDArray[np.generic]] = {
+        name: _tensor(item, rows) for name, item in zip(graph_names, schema, strict=True)
+    }
+    return tensors
+
+
+def _own_input(column: Column, index: int, *, whole: str) -> SchemaInput:
+    if column.is_text:
+        return SchemaInput(column.name, "string", (index,))
+    return SchemaInput(column.name, whole if column.is_whole else "float32", (index,))
+
+
+def _tensor(item: SchemaInput, rows: Rows) -> NDArray[np.generic]:
+    if item.element_type == "string":
+        return np.column_stack([texts(rows, column) for column in item.columns])
+    if isinstance(rows, np.ndarray) and len(item.columns) == rows.shape[1]:
+        values: NDArray[np.generic] = rows
+    else:
+        values = np.column_stack([numbers(rows, column) for column in item.columns])
+    with np.errstate(over="ignore", invalid="ignore"):  # too large a number becomes an infinity
+        return values.astype(item.element_type)
