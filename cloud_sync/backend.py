@@ -203,9 +203,9 @@ class CommandView:
 class CloudBackend(Protocol):
     """The cloud behind the API. Thread-safe: the API calls it from any thread.
 
-    Raises, besides what is named: ``NotFoundError`` for a name that is not there, ``UsageError`` for
-    an order that cannot be carried out as things stand, ``UnavailableError`` while the database is
-    out of reach.
+    Raises, besides what is named: ``NotFoundError`` for a name that is not there, ``UsageError``
+    for an order that cannot be carried out as things stand, ``UnavailableError`` while the
+    database is out of reach.
     """
 
     def summary(self) -> SummaryView:

@@ -99,7 +99,7 @@ def _fitted(images: "NDArray[np.float32]", labels: "NDArray[np.int64]") -> "Pipe
     from sklearn.preprocessing import MinMaxScaler
 
     classifier = MLPClassifier(
-        (48,), max_iter=120, random_state=_SEED, early_stopping=False, tol=1e-3
+        (32,), max_iter=40, learning_rate_init=0.005, random_state=_SEED, tol=2e-3
     )
     model: Pipeline = make_pipeline(MinMaxScaler(), classifier)
     return model.fit(images, labels)

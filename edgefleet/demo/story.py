@@ -158,7 +158,8 @@ class Story:
         alarm = self._cloud.alarms()[-1]
         self.facts.drift_alarm_s = round(time.monotonic() - began_s, 1)
         self.facts.labels_when_alarmed = self._labels("1.0.0")
-        self._console.print(f"  [yellow]alarm[/] {alarm.sentence}", highlight=False)
+        self._console.print(f"  [bold yellow]alarm[/] {alarm.sentence}", highlight=False)
+        self._console.print(f"  [dim]features: {', '.join(alarm.features)}[/]", highlight=False)
         self.facts.alarm_devices_right = bool(alarm.devices) and set(alarm.devices) <= {
             camera.name for camera in soiled
         }
@@ -309,7 +310,9 @@ class Story:
     def _tell_events(self, rollout: RolloutView, told: int, began_s: float) -> int:
         for event in rollout.events[told:]:
             at_s = time.monotonic() - began_s
-            self._console.print(f"  [dim]{at_s:5.1f} s[/] {event.sentence}", highlight=False)
+            sentence = event.sentence.replace(" passed:", " [green]passed[/]:")
+            sentence = sentence.replace(" failed:", " [red]failed[/]:")
+            self._console.print(f"  [dim]{at_s:5.1f} s[/] {sentence}", highlight=False)
         return len(rollout.events)
 
     def _start_again(self, camera: Camera) -> None:

@@ -1,0 +1,193 @@
+"""``edgefleet convert``: a trained model becomes a model package, or is refused."""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_contract.errors import UsageError
+from edgefleet.options import AsJson, examples
+from edgefleet.printing import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from edge_contract.package import Package
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "convert",
+        epilog=examples(
+            "edgefleet convert model.onnx --data sample.npz --name gate --version 1.0.0",
+            "edgefleet convert digits.joblib --trust-pickle --data held_out.npz --name digits "
+            "--version 1.0.0 --out dist/",
+            "edgefleet convert churn.skops --data held_out.csv --target left --name churn "
+            "--version 2.1.0 --baseline f1=0.91 --baseline-source 'two analysts'",
+        ),
+    )(convert)
+
+
+def convert(
+    model: Annotated[
+        Path, typer.Argument(help="The trained model: .onnx, .skops, or .joblib and .pkl.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Rows like those that devices will see, held out from training, in the order of "
+            "time if they have one: .npz (arrays X and y, or one for each input of an ONNX model), "
+            ".csv or .parquet (these need pandas)."
+        ),
+    ],
+    version: Annotated[str, typer.Option(help="Semantic version, such as 1.2.0.")],
+    name: Annotated[str, typer.Option(help="Model name; by default that of the file.")] = "",
+    target: Annotated[
+        str, typer.Option(help="Column or array with the labels; in an .npz it is y by default.")
+    ] = "",
+    out: Annotated[
+        Path, typer.Option(help="Folder for NAME-VERSION.modelpkg, or a file that ends so.")
+    ] = Path(),
+    description: Annotated[str, typer.Option(help="What the model is for.")] = "",
+    licence: Annotated[str, typer.Option(help="SPDX expression, such as Apache-2.0.")] = "",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Class of an ONNX model that does not say its own, in the order of the "
+            "probabilities. Repeatable."
+        ),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=NUMBER", help="What a person or a rule reaches. Repeatable."),
+    ] = None,
+    baseline_source: Annotated[str, typer.Option(help="Who or what reaches it.")] = "",
+    accept_difference: Annotated[
+        float,
+        typer.Option(
+            help="Largest relative difference to the source model, and largest fraction of other "
+            "labels, to accept knowingly; it is written into the package."
+        ),
+    ] = 0.0,
+    trust_pickle: Annotated[
+        bool,
+        typer.Option(
+            "--trust-pickle",
+            help="Load a .joblib or .pkl file. Loading one runs whatever code is in it, so do this "
+            "only with files that you made yourself.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a trained model into a model package, checked on your rows.
+
+    The ONNX model is run as devices run it and must say what the source model says; otherwise it is
+    refused, with the row that differs most. The package also holds the statistics of your rows, so
+    that devices can notice drift, and golden vectors, so that they can check the model themselves.
+    """
+    from edgefleet.shadowing import require_own_package
+
+    require_own_package("converters")
+    from converters.files import load_model, load_sample
+    from converters.package_files import save_package
+    from edgefleet.converting import convert as convert_model
+
+    with _warnings() as heard, _progress() as tell:
+        loaded = load_model(model, trust_pickle=trust_pickle)
+        sample = load_sample(data, target=target or None)
+        package = convert_model(
+            loaded,
+            sample.rows,
+            sample.labels,
+            name=name or model.stem,
+            version=version,
+            description=description,
+            licence=licence,
+            classes=_classes(label or ()),
+            baseline=_baseline(baseline or (), baseline_source),
+            accept_difference=accept_difference,
+            progress=tell,
+        )
+    path = save_package(package, out)
+    if as_json:
+        print_json(_summary(package, path, heard))
+    else:
+        _print_report(package, path)
+
+
+def _summary(package: "Package", path: Path, heard: Sequence[str]) -> dict[str, object]:
+    manifest = package.manifest
+    return {
+        "path": str(path),
+        "digest": package.digest,
+        "name": manifest.name,
+        "version": manifest.version,
+        "task": manifest.task.value,
+        "size_bytes": path.stat().st_size,
+        "parity": manifest.evidence.parity,
+        "quality": manifest.evidence.quality,
+        "warnings": list(heard),
+    }
+
+
+def _print_report(package: "Package", path: Path) -> None:
+    from converters.card import card_of
+
+    for section in card_of(package):
+        if section.title.startswith(("Parity", "Quality")):
+            rows = [row for row in section.rows if not row[0].startswith("per_class.")]
+            print_table(section.columns, rows, title=section.title)
+    print_line(f"{path} ({path.stat().st_size / 1e6:.2f} MB) {package.digest}")
+    print_line(f"next: edgefleet inspect {path}, or edgefleet model push {path}")
+
+
+def _classes(labels: Sequence[str]) -> tuple[str | int, ...]:
+    """Return labels as given; as whole numbers if all of them are."""
+    if all(label.lstrip("-").isdigit() for label in labels):
+        return tuple(int(label) for label in labels)
+    return tuple(labels)
+
+
+def _baseline(metrics: Sequence[str], source: str) -> dict[str, float | str]:
+    found: dict[str, float | str] = {}
+    for text in metrics:
+        metric, _, number = text.partition("=")
+        try:
+            found[metric] = float(number)
+        except ValueError as error:
+            raise UsageError(f"baseline {text!r} is no METRIC=NUMBER, such as f1=0.91") from error
+    return {**found, "source": source} if source else found
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect warnings, and print each of them once at the end, on standard error."""
+    heard: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield heard
+        finally:
+            heard.extend(dict.fromkeys(str(warning.message) for warning in caught))
+            for text in heard:
+                sys.stderr.write(f"warning: {text}\n")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Show on standard error how far a conversion is, if a person reads along."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("Loading", total=1.0)
+        yield lambda step, fraction: bar.update(task, description=step, completed=fraction)
