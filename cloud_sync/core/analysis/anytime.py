@@ -7,9 +7,10 @@ with the stated probability, and need no plan of when to look.
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Final
 
-__all__ = ["ks_radius", "normal_factor", "rate_bounds"]
+__all__ = ["fixed_factor", "ks_radius", "normal_factor", "rate_bounds"]
 
 _BISECTIONS: Final = 60
 
@@ -29,6 +30,11 @@ def normal_factor(alpha: float, *, rows: float, best_at_rows: float) -> float:
     log = -2.0 * math.log(min(2.0 * alpha, 0.5))
     x = (log + math.log(log) + 1.0) * max(rows, 1e-9) / best_at_rows
     return math.sqrt(2.0 * (x + 1.0) / x * math.log1p(math.sqrt(x + 1.0) / (2.0 * alpha)))
+
+
+def fixed_factor(alpha: float) -> float:
+    """Return the same for an error that was made once and is not looked at again and again."""
+    return NormalDist().inv_cdf(1.0 - alpha)
 
 
 def rate_bounds(cases: float, rows: float, *, alpha: float) -> tuple[float, float]:

@@ -15,24 +15,18 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from cloud_sync.core.analysis.isotonic import isotonic
+from cloud_sync.core.analysis.calibration import calibrated
 from cloud_sync.core.facts import PackageFacts
-from edge_contract.package.reference import PREDICTION, Calibration
+from edge_contract.package.reference import PREDICTION
 from edge_contract.reading import JsonValue
 from edge_contract.stats import BINS, Probabilities, ProbabilitiesSpec, Profile
 
-__all__ = ["NOTE", "Estimate", "calibrated_curves", "estimate"]
+__all__ = ["NOTE", "Estimate", "calibration_error", "estimate"]
 
 NOTE: Final = (
     "estimated from the model's own probabilities, without labels: "
     "it cannot see that what is true has changed (concept drift)"
 )
-
-_BIN_WEIGHT: Final = 1.0
-"""So many labelled rows the model's own probability counts for in a bin."""
-
-_CLASS_WEIGHT: Final = 8.0
-"""So many labelled rows all classes together count for in a bin of one class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +41,10 @@ class Estimate:
             class a wrong prediction should have been, so all others are taken to be as likely.
         f1: The same.
         roc_auc: Of two classes; ``None`` for others, or when one class is never expected.
-        standard_error: Of the accuracy: chance of the live rows (times the reference's variance
-            inflation) and of the labels behind the calibration.
+        chance_error: Standard error of the accuracy by the chance of the live rows, times the root
+            of the reference's variance inflation.
+        calibration_error: The same by the chance of the labels behind the calibration; no number
+            of rows makes it smaller.
         calibrated: Whether there were labels to calibrate with; if not, the model is believed.
     """
 
@@ -58,8 +54,14 @@ class Estimate:
     recall: float
     f1: float
     roc_auc: float | None
-    standard_error: float
+    chance_error: float
+    calibration_error: float
     calibrated: bool
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy, both kinds together."""
+        return math.hypot(self.chance_error, self.calibration_error)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the metrics for people and programs, with what they cannot say."""
@@ -93,14 +95,11 @@ def estimate(package: PackageFacts, live: Profile) -> Estimate | None:
     rows = sum(map(sum, counts))
     if not rows:
         return None
-    calibration = package.reference.calibration
-    curves = calibrated_curves(statistic.spec, calibration)
-    right = [_dot(bins, curve) for bins, curve in zip(counts, curves, strict=True)]
-    squares = sum(_dot(bins, [p * p for p in c]) for bins, c in zip(counts, curves, strict=True))
+    curves = calibrated(statistic.spec, package.reference.calibration)
+    right = [_dot(bins, curve) for bins, curve in zip(counts, curves.right, strict=True)]
+    squares = sum(_dot(bins, _squared(c)) for bins, c in zip(counts, curves.right, strict=True))
     accuracy = sum(right) / rows
     chance = max(squares / rows - accuracy * accuracy, 0.0) / rows
-    variance = chance * package.reference.variance_inflation
-    variance += _calibration_variance(counts, curves, calibration, rows=rows)
     precision, recall, f1 = _precision_recall_f1([sum(bins) for bins in counts], right)
     return Estimate(
         rows=rows,
@@ -108,68 +107,37 @@ def estimate(package: PackageFacts, live: Profile) -> Estimate | None:
         precision=precision,
         recall=recall,
         f1=f1,
-        roc_auc=_roc_auc(counts, curves) if len(counts) == 2 else None,
-        standard_error=math.sqrt(variance),
-        calibrated=bool(calibration),
+        roc_auc=_roc_auc(counts, curves.right) if len(counts) == 2 else None,
+        chance_error=math.sqrt(chance * package.reference.variance_inflation),
+        calibration_error=math.sqrt(curves.variance(_shares(counts, rows))),
+        calibrated=curves.calibrated,
     )
 
 
-def calibrated_curves(
-    spec: ProbabilitiesSpec, calibration: Calibration
-) -> tuple[tuple[float, ...], ...]:
-    """Return per class and bin the probability that such a prediction is right.
+def calibration_error(package: PackageFacts, terms: Sequence[tuple[float, Profile]]) -> float:
+    """Return the standard error, by its labels, of a sum of estimated accuracies of one package.
 
-    Where a bin has few labels it leans on the same bin of the classes with the same range, and
-    that one on the model's own probability. The result rises with the bin (isotonic regression),
-    as in the row-wise method.
+    Estimates of one package share its calibration: in a difference of two of them what is wrong
+    with it cancels as far as they rest on the same probabilities.
+
+    Args:
+        package: Whose predictions they are.
+        terms: Factors, 1 or -1, and the profiles.
     """
-    own = [[spec.middle_of(k, b) for b in range(BINS)] for k in range(len(spec.lows))]
-    if not calibration or len(calibration.rows) != len(own):
-        return tuple(tuple(curve) for curve in own)
-    curves: list[tuple[float, ...]] = []
-    pooled: dict[float, list[float]] = {}
-    for k, low in enumerate(spec.lows):
-        if low not in pooled:
-            alike = [j for j, other in enumerate(spec.lows) if other == low]
-            rows = _columns([calibration.rows[j] for j in alike])
-            correct = _columns([calibration.correct[j] for j in alike])
-            pooled[low] = _shrunk(rows, correct, own[k], weight=_BIN_WEIGHT)
-        curve = _shrunk(
-            calibration.rows[k], calibration.correct[k], pooled[low], weight=_CLASS_WEIGHT
-        )
-        curves.append(tuple(curve))
-    return tuple(curves)
-
-
-def _shrunk(
-    rows: Sequence[int], correct: Sequence[int], prior: Sequence[float], *, weight: float
-) -> list[float]:
-    weights = [count + weight for count in rows]
-    means = [
-        (right + weight * belief) / total
-        for right, belief, total in zip(correct, prior, weights, strict=True)
-    ]
-    return isotonic(means, weights)
-
-
-def _calibration_variance(
-    counts: Sequence[Sequence[int]],
-    curves: Sequence[Sequence[float]],
-    calibration: Calibration,
-    *,
-    rows: int,
-) -> float:
-    """Return what chance in the calibration's labels adds to the variance of the accuracy."""
-    if not calibration or len(calibration.rows) != len(counts):
+    spec: ProbabilitiesSpec | None = None
+    total: list[list[float]] = []
+    for factor, live in terms:
+        statistic = live.find(PREDICTION, ProbabilitiesSpec.kind)
+        if isinstance(statistic, Probabilities):
+            spec = statistic.spec
+            counts = [_dense(statistic.counts.get(k, {})) for k in range(len(spec.lows))]
+            shares = _shares(counts, max(sum(map(sum, counts)), 1))
+            total = total or [[0.0] * BINS for _ in shares]
+            for row, mine in zip(total, shares, strict=True):
+                row[:] = [a + factor * b for a, b in zip(row, mine, strict=True)]
+    if spec is None:
         return 0.0
-    seen, labelled = _columns(counts), _columns(calibration.rows)
-    total = 0.0
-    for index in range(BINS):
-        if seen[index]:
-            right = sum(bins[index] * c[index] for bins, c in zip(counts, curves, strict=True))
-            p = right / seen[index]
-            total += (seen[index] / rows) ** 2 * p * (1 - p) / (labelled[index] + _BIN_WEIGHT)
-    return total
+    return math.sqrt(calibrated(spec, package.reference.calibration).variance(total))
 
 
 def _precision_recall_f1(
@@ -214,8 +182,12 @@ def _dense(bins: dict[int, int]) -> list[int]:
     return [bins.get(index, 0) for index in range(BINS)]
 
 
-def _columns(tables: Sequence[Sequence[int]]) -> list[int]:
-    return [sum(column) for column in zip(*tables, strict=True)]
+def _shares(counts: Sequence[Sequence[int]], rows: int) -> list[list[float]]:
+    return [[count / rows for count in bins] for bins in counts]
+
+
+def _squared(values: Sequence[float]) -> list[float]:
+    return [value * value for value in values]
 
 
 def _dot(counts: Sequence[int], values: Sequence[float]) -> float:

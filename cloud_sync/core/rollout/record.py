@@ -32,6 +32,7 @@ class Execution:
         state: How far it is; changes only through :meth:`handle`.
         mode: How the device shall run the candidate.
         since_unix_s: When its present wait began; time out of reach does not count.
+        joined: Index of the stage since which it is wanted in this mode.
         ran: Whether it ever reported to run the candidate, serving or in shadow.
         detail: Why it failed, for people.
     """
@@ -39,6 +40,7 @@ class Execution:
     state: ExecutionState
     mode: Mode
     since_unix_s: float
+    joined: int = 0
     ran: bool = False
     detail: str = ""
 
@@ -53,7 +55,14 @@ class Execution:
 
     def to_json(self) -> list[JsonValue]:
         """Return the fields by position; there may be very many executions."""
-        return [self.state.value, self.mode.value, self.since_unix_s, self.ran, self.detail]
+        return [
+            self.state.value,
+            self.mode.value,
+            self.since_unix_s,
+            self.joined,
+            self.ran,
+            self.detail,
+        ]
 
     @classmethod
     def from_json(cls, reader: Reader) -> Self:
@@ -62,8 +71,9 @@ class Execution:
             ExecutionState(reader[0].text()),
             Mode(reader[1].text()),
             reader[2].number(),
-            reader[3].flag(),
-            reader[4].text(),
+            reader[3].integer(low=0),
+            reader[4].flag(),
+            reader[5].text(),
         )
 
 

@@ -47,13 +47,13 @@ def take_reports(
         Sentences about devices that failed just now.
     """
     said: list[str] = []
-    for name, execution in record.executions.items():
-        facts = devices.get(name)
-        if facts is None:
-            continue
-        seen = _seen(record, facts)
-        if seen.serves:
+    for name, facts in devices.items():
+        if _seen(record, facts).serves:
             record.exposed.add(name)
+    for name, execution in record.executions.items():
+        if name not in devices:
+            continue
+        seen = _seen(record, devices[name])
         before = execution.state
         event = _event_of(execution, seen)
         if event is not None and execution.can(event):

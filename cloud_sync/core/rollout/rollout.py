@@ -9,6 +9,7 @@ moves by its tables and returns what is to be done. Rules that hold whatever hap
 * what is wanted of each device follows from the record alone, so a crash forgets nothing.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -26,7 +27,14 @@ from cloud_sync.core.rollout.rollout_life import ENDED, RolloutEvent, RolloutSta
 from cloud_sync.core.rollout.rollout_life import TRANSITIONS as ROLLOUT_TRANSITIONS
 from cloud_sync.core.rollout.scene import Scene
 from cloud_sync.core.rollout.stage_life import StageEvent, StageState
-from cloud_sync.core.rollout.staging import begin_stage, enlist, note_exposed, retry_stage
+from cloud_sync.core.rollout.staging import (
+    begin_stage,
+    can_overrule,
+    enlist,
+    note_exposed,
+    overrule_stage,
+    retry_stage,
+)
 from cloud_sync.core.rollout.transitions import moved
 from cloud_sync.core.rollout.wanted import wanted_assignments
 from edge_contract.errors import UsageError
@@ -40,6 +48,9 @@ _R, _S, _X = RolloutEvent, StageEvent, ExecutionEvent
 _JUDGED: Final = frozenset(
     {StageState.DISPATCHING, StageState.SOAKING, StageState.ANALYSING, StageState.INCONCLUSIVE}
 )
+_LOOKS_PER_BAKE: Final = 60
+"""Looking costs a read of the statistics; more often than this they have hardly changed."""
+
 _ON_FAIL: Final[Mapping[OnFail, RolloutEvent]] = {
     OnFail.PAUSE: _R.PAUSE,
     OnFail.ABORT: _R.ABORT,
@@ -59,6 +70,7 @@ class Rollout:
         # Not in the record on purpose: after a restart everything is asked for once more.
         self._told: dict[str, Assignment] = {}
         self._told_stable = False
+        self._looked_unix_s = -math.inf
 
     @property
     def ended(self) -> bool:
@@ -115,8 +127,10 @@ class Rollout:
             case "rollback":
                 self._move(_R.ROLL_BACK, now_unix_s)
                 text = f"{by} rolled it back"
-            case "approve" if self._overrulable:
-                return self._overrule(by, now_unix_s)
+            case "approve" if can_overrule(self.record):
+                overrule_stage(self.record, now_unix_s)
+                self._move(_R.RESUME, now_unix_s)
+                text = f"{by} approved a stage although its gates could not tell"
             case "approve":
                 self._move(_R.APPROVE, now_unix_s)
                 text = f"{by} approved it"
@@ -156,12 +170,15 @@ class Rollout:
             return self._go_on(now_unix_s, devices)
         effects: list[RolloutEffect] = []
         if running and stage.state is StageState.WAITING:
-            effects += self._begin(now_unix_s, devices)
+            begin_stage(self.record, devices, now_unix_s)
+            effects.append(self._note(sentences.begun(self.record), now_unix_s))
         if running:
             enlist(self.record, devices, now_unix_s)
         sweep(self.record, devices, now_unix_s)
-        if stage.state not in _JUDGED:
+        look_s = stage.stage.bake_s / _LOOKS_PER_BAKE
+        if stage.state not in _JUDGED or now_unix_s - self._looked_unix_s < look_s:
             return effects
+        self._looked_unix_s = now_unix_s
         found = judge(Scene(self.record, devices, source, now_unix_s))
         if found.failed is not None:
             note_exposed(self.record, source)
@@ -201,18 +218,14 @@ class Rollout:
         self.record.sentence = f"{name} is {stage.state.value}: {found.sentence()}"
         return []
 
-    def _begin(self, now_unix_s: float, devices: Mapping[str, DeviceFacts]) -> list[RolloutEffect]:
-        begin_stage(self.record, devices, now_unix_s)
-        return [self._note(sentences.begun(self.record), now_unix_s)]
-
     def _go_on(self, now_unix_s: float, devices: Mapping[str, DeviceFacts]) -> list[RolloutEffect]:
         """Begin the next stage, or finish after the last one."""
         record = self.record
         if record.index + 1 < len(record.stages):
             record.index += 1
-            effects = self._begin(now_unix_s, devices)
-            enlist(self.record, devices, now_unix_s)
-            return effects
+            begin_stage(record, devices, now_unix_s)
+            enlist(record, devices, now_unix_s)
+            return [self._note(sentences.begun(record), now_unix_s)]
         self._move(_R.FINALISE, now_unix_s)
         return self._promote()
 
@@ -228,19 +241,6 @@ class Rollout:
         self.record.stage.handle(_S.GIVE_UP, now_unix_s=now_unix_s)
         self._move(_R.PAUSE, now_unix_s)
         return [self._note(sentences.gave_up(self.record, found), now_unix_s, found.evidence())]
-
-    @property
-    def _overrulable(self) -> bool:
-        paused = self.record.state is RolloutState.PAUSED
-        return paused and self.record.stage.state is StageState.INCONCLUSIVE
-
-    def _overrule(self, by: str, now_unix_s: float) -> list[RolloutEffect]:
-        stage = self.record.stage
-        stage.handle(_S.OVERRULE, now_unix_s=now_unix_s)
-        stage.ended_unix_s = now_unix_s
-        self._move(_R.RESUME, now_unix_s)
-        text = f"{by} approved {stage.stage.name} although its gates could not tell"
-        return [self._note(text, now_unix_s)]
 
     # Ending.
 

@@ -6,9 +6,10 @@ The *control* is whoever runs the earlier version under the same circumstances:
 
 * in shadow, the serving version on the same devices: it saw the same rows;
 * while a part of the fleet serves the candidate, the other part, in the same time;
-* once the whole fleet does, what the earlier version was seen to do during the stage before (or,
-  if there was none, just before the rollout). Such a control is not concurrent, and what is
-  concluded from it says so.
+* once the whole fleet does, what the earlier version was seen to do on the same devices during
+  the stage before; only the devices that are new in this stage are judged then. If there are none,
+  it is the time before the rollout. Such a control is not concurrent, and what is concluded from
+  it says so.
 
 The *past* is the earlier version on the stage's own devices and on the control's before the
 rollout. With it a comparison is a difference of differences: a device whose camera was dirty all
@@ -40,8 +41,8 @@ class ControlKind(enum.Enum):
 
     SAME_ROWS = "the serving version on the same rows"
     CONCURRENT = "the other devices at the same time"
-    STAGE_BEFORE = "the earlier version during the stage before"
-    BEFORE_ROLLOUT = "the earlier version before the rollout"
+    STAGE_BEFORE = "the earlier version on the same devices during the stage before"
+    BEFORE_ROLLOUT = "the earlier version on the same devices before the rollout"
     NONE = "nothing: there was no earlier version"
 
 
@@ -108,7 +109,7 @@ class Scene:
         ]
 
     def now(self) -> CohortStatistics:
-        """Return what the stage's devices counted for the candidate since the stage soaks."""
+        """Return what the devices that are judged counted for the candidate since it soaks."""
         found = self._once("now", lambda: self._cohort(self.candidate, self.role, self._mine()))
         return found or CohortStatistics(Counters(), self._empty(self.candidate, self.role), 0)
 
@@ -142,7 +143,15 @@ class Scene:
         return soaking or began or self.now_unix_s
 
     def _mine(self) -> frozenset[str]:
+        """Return the devices that are judged."""
+        if self.control_kind is ControlKind.STAGE_BEFORE:
+            return self._new_ones()
         return frozenset(self.members)
+
+    def _new_ones(self) -> frozenset[str]:
+        """Return the devices that ran the earlier version during the stage before."""
+        index = self.record.index
+        return frozenset(name for name, one in self.members.items() if one.joined == index)
 
     def _control_kind(self) -> ControlKind:
         if self.previous is None:
@@ -151,36 +160,30 @@ class Scene:
             return ControlKind.SAME_ROWS
         if self.others:
             return ControlKind.CONCURRENT
-        soaked = self.record.index and self.record.stages[self.record.index - 1].began_unix_s
-        return ControlKind.STAGE_BEFORE if soaked else ControlKind.BEFORE_ROLLOUT
+        if self.record.index and self._new_ones():
+            return ControlKind.STAGE_BEFORE
+        return ControlKind.BEFORE_ROLLOUT
 
     def _read_control(self) -> CohortStatistics | None:
-        if self.previous is None:
-            return None
-        match self.control_kind:
-            case ControlKind.SAME_ROWS:
-                return self._cohort(self.previous, Role.PRIMARY, self._mine())
-            case ControlKind.CONCURRENT:
-                return self._cohort(self.previous, Role.PRIMARY, self.others)
-            case ControlKind.STAGE_BEFORE:
-                return self._cohort(self.previous, Role.PRIMARY, None, self._stage_before())
-            case _:
-                return self._past(None)
+        return self._of_control(Role.PRIMARY)
 
     def _read_control_labels(self) -> CohortStatistics | None:
+        return self._of_control(Role.LABELS)
+
+    def _of_control(self, role: str) -> CohortStatistics | None:
         if self.previous is None:
             return None
         match self.control_kind:
             case ControlKind.CONCURRENT:
-                return self._cohort(self.previous, Role.LABELS, self.others)
+                return self._cohort(self.previous, role, self.others)
             case ControlKind.STAGE_BEFORE:
-                return self._cohort(self.previous, Role.LABELS, None, self._stage_before())
+                return self._cohort(self.previous, role, self._mine(), self._stage_before())
             case ControlKind.BEFORE_ROLLOUT:
-                return self._cohort(self.previous, Role.LABELS, None, self._before_rollout())
+                return self._cohort(self.previous, role, self._mine(), self._before_rollout())
             case _:
-                return None
+                return self._cohort(self.previous, role, self._mine())
 
-    def _past(self, devices: frozenset[str] | None) -> CohortStatistics | None:
+    def _past(self, devices: frozenset[str]) -> CohortStatistics | None:
         if self.previous is None:
             return None
         return self._cohort(self.previous, Role.PRIMARY, devices, self._before_rollout())
@@ -198,7 +201,7 @@ class Scene:
         self,
         package: PackageFacts,
         role: str,
-        devices: frozenset[str] | None,
+        devices: frozenset[str],
         span: _Span | None = None,
     ) -> CohortStatistics | None:
         span = span or _Span(self._since_unix_s)

@@ -6,10 +6,18 @@ from cloud_sync.core.facts import DeviceFacts, EvidenceSource
 from cloud_sync.core.rollout.cohort import newcomers
 from cloud_sync.core.rollout.execution_life import UNHEALTHY, ExecutionEvent, ExecutionState
 from cloud_sync.core.rollout.record import Execution, RolloutRecord
+from cloud_sync.core.rollout.rollout_life import RolloutState
 from cloud_sync.core.rollout.stage_life import StageEvent, StageState
 from edge_contract.package.reference import Role
 
-__all__ = ["begin_stage", "enlist", "note_exposed", "retry_stage"]
+__all__ = [
+    "begin_stage",
+    "can_overrule",
+    "enlist",
+    "note_exposed",
+    "overrule_stage",
+    "retry_stage",
+]
 
 _S, _X = StageEvent, ExecutionEvent
 
@@ -25,6 +33,7 @@ def begin_stage(
     for execution in record.executions.values():
         if execution.mode is not stage.stage.mode:
             execution.mode = stage.stage.mode
+            execution.joined = record.index
             execution.since_unix_s = now_unix_s
             if execution.state in (ExecutionState.SUCCEEDED, ExecutionState.TIMED_OUT):
                 execution.handle(_X.REQUEUE, now_unix_s=now_unix_s)
@@ -37,7 +46,9 @@ def enlist(record: RolloutRecord, devices: Mapping[str, DeviceFacts], now_unix_s
         stage.boots.setdefault(name, facts.boots)
     joining = newcomers(devices, record.executions, fraction=stage.stage.fraction, salt=record.salt)
     for name in joining:
-        record.executions[name] = Execution(ExecutionState.QUEUED, stage.stage.mode, now_unix_s)
+        record.executions[name] = Execution(
+            ExecutionState.QUEUED, stage.stage.mode, now_unix_s, record.index
+        )
         record.returning.discard(name)
     for execution in record.executions.values():
         if execution.state is ExecutionState.QUEUED:
@@ -57,6 +68,18 @@ def retry_stage(record: RolloutRecord, now_unix_s: float) -> None:
     stage.state_since_unix_s = now_unix_s
 
 
+def can_overrule(record: RolloutRecord) -> bool:
+    """Return whether a person may let the present stage pass: its gates could not tell."""
+    paused = record.state is RolloutState.PAUSED
+    return paused and record.stage.state is StageState.INCONCLUSIVE
+
+
+def overrule_stage(record: RolloutRecord, now_unix_s: float) -> None:
+    """Let the present stage pass because a person says so."""
+    record.stage.handle(_S.OVERRULE, now_unix_s=now_unix_s)
+    record.stage.ended_unix_s = now_unix_s
+
+
 def note_exposed(record: RolloutRecord, source: EvidenceSource) -> None:
     """Count as exposed whose report was lost but whose rows were not."""
     if record.started_unix_s is None:
@@ -64,8 +87,4 @@ def note_exposed(record: RolloutRecord, source: EvidenceSource) -> None:
     served = source.by_device(
         record.candidate.digest, Role.PRIMARY, since_unix_s=record.started_unix_s
     )
-    record.exposed |= {
-        name
-        for name, statistics in served.items()
-        if statistics.counters.rows and name in record.executions
-    }
+    record.exposed |= {name for name, seen in served.items() if seen.counters.rows}

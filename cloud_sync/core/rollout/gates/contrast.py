@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from cloud_sync.core.analysis.anytime import normal_factor
+from cloud_sync.core.analysis.anytime import fixed_factor, normal_factor
 from cloud_sync.core.rollout.gates.base import Verdict
 from edge_contract.reading import JsonValue
 
@@ -12,7 +12,7 @@ __all__ = ["Contrast", "Measured", "contrast"]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A quality from 0 to 1 and how surely it is known."""
+    """A quality from 0 to 1, and its standard error by the chance of the rows alone."""
 
     value: float
     standard_error: float
@@ -57,6 +57,7 @@ def contrast(
     alpha: float,
     beta: float,
     min_rows: int,
+    fixed_error: float = 0.0,
 ) -> Contrast:
     """Compare two qualities, or how two qualities changed.
 
@@ -69,6 +70,7 @@ def contrast(
         alpha: Probability of ever failing a candidate that loses no more than the margin.
         beta: Probability of ever passing one that loses more.
         min_rows: Rows at which the bounds are tightest; below them the verdict is inconclusive.
+        fixed_error: Standard error of the loss that no number of rows makes smaller.
     """
     loss = control.value - candidate.value
     terms = [candidate, control]
@@ -78,8 +80,13 @@ def contrast(
         terms += [mine, others]
     error = math.sqrt(sum(term.standard_error**2 for term in terms))
     rows = min(candidate.rows, control.rows)
-    surely = error * normal_factor(alpha, rows=rows, best_at_rows=min_rows)
-    likely = error * normal_factor(beta, rows=rows, best_at_rows=min_rows)
+    surely, likely = (
+        math.hypot(
+            error * normal_factor(level, rows=rows, best_at_rows=min_rows),
+            fixed_error * fixed_factor(level),
+        )
+        for level in (alpha, beta)
+    )
     at_least, at_most = loss - surely, loss + likely
     verdict = Verdict.INCONCLUSIVE
     if rows >= min_rows:

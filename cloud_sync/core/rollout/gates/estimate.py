@@ -1,8 +1,9 @@
 """Estimate: the candidate's quality without labels is not lower than the control's."""
 
+import math
 from typing import ClassVar
 
-from cloud_sync.core.analysis.estimate import NOTE, estimate
+from cloud_sync.core.analysis.estimate import NOTE, calibration_error, estimate
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
@@ -56,6 +57,7 @@ class LabelFreeEstimate:
             alpha=scene.alpha(self.share),
             beta=scene.plan.beta,
             min_rows=min_rows,
+            fixed_error=_calibration_error(scene, with_past=past is not None),
         )
         evidence: dict[str, JsonValue] = {
             "candidate": mine.to_json(),
@@ -91,6 +93,18 @@ def _past(scene: Scene, min_rows: int) -> tuple[Measured, Measured] | None:
     return mine, others
 
 
+def _calibration_error(scene: Scene, *, with_past: bool) -> float:
+    """Return the loss's standard error by the labels behind both versions' calibrations."""
+    theirs = [(1.0, scene.control())]
+    if with_past:
+        theirs += [(1.0, scene.before()), (-1.0, scene.control_before())]
+    terms = [(factor, cohort.profile) for factor, cohort in theirs if cohort is not None]
+    mine = calibration_error(scene.candidate, [(1.0, scene.now().profile)])
+    if scene.previous is None:
+        return mine
+    return math.hypot(mine, calibration_error(scene.previous, terms))
+
+
 def _measured(package: PackageFacts | None, cohort: CohortStatistics | None) -> Measured | None:
     if package is None or cohort is None:
         return None
@@ -98,7 +112,7 @@ def _measured(package: PackageFacts | None, cohort: CohortStatistics | None) -> 
     if found is None:
         return None
     # Equal probabilities have no spread, but a few rows are still only a few rows.
-    error = max(found.standard_error, 1.0 / found.rows)
+    error = max(found.chance_error, 1.0 / found.rows)
     return Measured(found.accuracy, error, found.rows)
 
 
