@@ -26,6 +26,7 @@ from cloud_sync.backend import (
     SummaryView,
     VersionView,
 )
+from cloud_sync.dashboard.routes import dashboard_routes
 
 __all__ = ["CloudApi", "create_app"]
 
@@ -73,4 +74,5 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
     add_problem_handlers(app)
     for routes in (fleet_routes, model_routes, rollout_routes, system_routes):
         app.include_router(routes, prefix=API, responses=PROBLEM)
+    app.include_router(dashboard_routes(backend))
     return app

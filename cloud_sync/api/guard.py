@@ -72,7 +72,9 @@ class Guard:
         if scope["method"] not in _SAFE_METHODS:
             _check_site(headers)
         if self._settings.token and not scope["path"].startswith(_OPEN_PATHS):
-            _check_token(headers, self._settings.token)
+            # a browser asks its user for the one on a page, and repeats it to the API by itself
+            scheme = "Bearer" if scope["path"].startswith(API) else "Basic"
+            _check_token(headers, self._settings.token, challenge=scheme)
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
@@ -98,7 +100,7 @@ def _check_site(headers: Mapping[str, str]) -> None:
         raise ApiError("forbidden", "this order comes from another web site")
 
 
-def _check_token(headers: Mapping[str, str], token: str) -> None:
+def _check_token(headers: Mapping[str, str], token: str, *, challenge: str) -> None:
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     given = credentials.strip()
     if scheme.lower() == "basic":
@@ -109,7 +111,7 @@ def _check_token(headers: Mapping[str, str], token: str) -> None:
         raise ApiError(
             "unauthorized",
             "the API token is missing or wrong",
-            headers={"WWW-Authenticate": 'Bearer realm="edgefleet", Basic realm="edgefleet"'},
+            headers={"WWW-Authenticate": f'{challenge} realm="edgefleet"'},
         )
 
 

@@ -98,7 +98,11 @@ def _print_version(view: "VersionView") -> None:
             ("rows", f"{view.rows:,}"),
         ],
     )
-    metrics = sorted(set(view.estimated) | set(view.labelled))
+    metrics = [
+        name
+        for name, value in {**view.labelled, **view.estimated}.items()
+        if isinstance(value, float) and name != "standard_error"
+    ]
     if metrics:
         print_table(
             ("metric", "estimated without labels", "measured with labels"),

@@ -1,0 +1,99 @@
+"""Geometry of the small charts; the templates draw it as SVG."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cloud_sync.backend import FeatureView
+from cloud_sync.dashboard.wording import decimal, tone
+
+__all__ = ["Bar", "Histogram", "Segment", "histogram", "stacked"]
+
+HISTOGRAM_WIDTH: Final = 240.0
+HISTOGRAM_HEIGHT: Final = 64.0
+_GAP: Final = 0.1
+_ORDER: Final = ("good", "busy", "idle", "warn", "bad")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar, in the chart's units; ``y`` is its upper edge."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Reference and live rows of one feature on the same bins.
+
+    Bins are drawn equally wide, whatever part of the axis they cover: most of them are narrow.
+
+    Attributes:
+        bars: The reference.
+        line: The live rows, as the data of an SVG path; empty while there are none.
+        low: Where the first bin begins.
+        high: Where the last one ends.
+    """
+
+    bars: tuple[Bar, ...]
+    line: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a stacked bar 100 units wide."""
+
+    x: float
+    width: float
+    state: str
+    tone: str
+    count: int
+
+
+def histogram(feature: FeatureView) -> Histogram | None:
+    """Return the chart of a feature; ``None`` if its distribution is not known."""
+    bins = len(feature.reference_histogram)
+    live = feature.live_histogram if len(feature.live_histogram) == bins else ()
+    top = max((*feature.reference_histogram, *live), default=0.0)
+    if not top > 0 or len(feature.edges) < 2:
+        return None
+    step = HISTOGRAM_WIDTH / bins
+    bars = tuple(
+        Bar(
+            x=round(index * step + step * _GAP / 2, 2),
+            y=round(HISTOGRAM_HEIGHT * (1 - fraction / top), 2),
+            width=round(step * (1 - _GAP), 2),
+            height=round(HISTOGRAM_HEIGHT * fraction / top, 2),
+        )
+        for index, fraction in enumerate(feature.reference_histogram)
+        if fraction > 0
+    )
+    path = [f"M0 {HISTOGRAM_HEIGHT:g}"]
+    for index, fraction in enumerate(live):
+        path.append(f"V{HISTOGRAM_HEIGHT * (1 - fraction / top):.2f}H{(index + 1) * step:.2f}")
+    path.append(f"V{HISTOGRAM_HEIGHT:g}")
+    return Histogram(
+        bars=bars,
+        line="".join(path) if any(live) else "",
+        low=decimal(feature.edges[0]),
+        high=decimal(feature.edges[-1]),
+    )
+
+
+def stacked(states: Mapping[str, str]) -> tuple[Segment, ...]:
+    """Return how many devices are in which state, as one bar from well to unwell."""
+    counts: dict[str, int] = {}
+    for state in states.values():
+        counts[state] = counts.get(state, 0) + 1
+    segments: list[Segment] = []
+    x = 0.0
+    for state in sorted(counts, key=lambda state: (_ORDER.index(tone(state)), state)):
+        width = 100.0 * counts[state] / len(states)
+        segments.append(Segment(round(x, 3), round(width, 3), state, tone(state), counts[state]))
+        x += width
+    return tuple(segments)

@@ -1,0 +1,167 @@
+"""The dashboard in a real Chromium: live, by keyboard, on a phone, under its own policy."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from cloud_sync.api.server import ApiServer
+from cloud_sync.api.settings import ApiSettings
+from tests.support.lived_cloud import lived_cloud
+from tests.support.memory_cloud import MemoryCloud
+from tests.support.views import device
+
+TIMEOUT_MS = 10_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.fail("Chromium is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        # As root, in a container, Chromium cannot make its sandbox; the page is our own.
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> MemoryCloud:
+    return lived_cloud(tmp_path)
+
+
+@pytest.fixture
+def server(backend: MemoryCloud) -> Iterator[ApiServer]:
+    with ApiServer(backend, port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained of: faults of the script, breaches of the policy."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, server: ApiServer, complaints: list[str]) -> Iterator[Page]:
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.set_default_timeout(TIMEOUT_MS)
+    opened.on("console", note)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(f"{server.url}/")
+    expect(opened.locator("#link")).to_have_text("live", timeout=TIMEOUT_MS)
+    yield opened
+    context.close()
+
+
+def test_the_page_follows_the_fleet_and_leaves_the_reader_in_peace(
+    page: Page, backend: MemoryCloud, complaints: list[str]
+) -> None:
+    page.evaluate("window.loadedOnce = true")
+    page.click("#verdict-2 > summary")
+    page.click("#rollout-history > summary")
+
+    backend.put_device(device("cam-99", version="1.1.0"))
+    expect(page.locator("#devices")).to_contain_text("cam-99", timeout=TIMEOUT_MS)
+    backend.steer_rollout("latest", "pause", by="another operator")
+    expect(page.locator("#rollout .badge").first).to_have_text("paused", timeout=TIMEOUT_MS)
+
+    assert page.evaluate("window.loadedOnce") is True
+    expect(page.locator("#verdict-2")).to_have_attribute("open", "")
+    expect(page.locator("#rollout-history")).to_contain_text("pause by another operator")
+    expect(page.locator("#announce")).to_have_text("pause by another operator")
+    expect(page.locator("#devices time").first).to_contain_text("ago")
+    assert complaints == []
+
+
+def test_an_operator_steers_by_keyboard_and_is_asked_before_hard_steps(
+    page: Page, backend: MemoryCloud, complaints: list[str]
+) -> None:
+    page.focus("#do-pause")
+    page.keyboard.press("Enter")
+    expect(page.locator("#do-resume")).to_be_visible(timeout=TIMEOUT_MS)
+    assert backend.rollout("latest").sentence == "pause by dashboard at 127.0.0.1"
+
+    page.focus("#do-rollback")
+    page.keyboard.press("Enter")
+    expect(page.locator("#confirm")).to_contain_text(
+        "Roll back digits 1.1.0? Its devices return to 1.0.0."
+    )
+    page.keyboard.press("Escape")
+    expect(page.locator("#confirm")).to_be_hidden()
+    assert backend.rollout("latest").state == "paused"
+
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rollout .badge").first).to_have_text("rolled back", timeout=TIMEOUT_MS)
+    assert backend.rollout("latest").state == "rolled_back"
+    expect(page.locator("#rollout .actions")).to_have_count(0)
+    assert complaints == []
+
+
+def test_a_step_that_has_become_impossible_is_explained(page: Page, backend: MemoryCloud) -> None:
+    page.route("**/parts*", lambda route: route.abort())
+    backend.steer_rollout("latest", "abort", by="another operator")
+
+    page.click("#do-pause")
+
+    expect(page.get_by_role("alert")).to_contain_text("'pause' refused", timeout=TIMEOUT_MS)
+
+
+def test_the_page_finds_its_way_back_after_a_restart_of_the_cloud(
+    browser: Browser, backend: MemoryCloud
+) -> None:
+    first = ApiServer(backend, port=0)
+    page = browser.new_page()
+    page.goto(f"{first.url}/")
+    expect(page.locator("#link")).to_have_text("live", timeout=TIMEOUT_MS)
+
+    first.stop()
+    expect(page.locator("#link")).not_to_have_text("live", timeout=TIMEOUT_MS)
+    backend.put_device(device("cam-99"))
+    with ApiServer(backend, port=first.port):
+        expect(page.locator("#devices")).to_contain_text("cam-99", timeout=TIMEOUT_MS)
+        expect(page.locator("#link")).to_have_text("live", timeout=TIMEOUT_MS)
+        page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out_on_a_phone(browser: Browser, server: ApiServer, scheme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(f"{server.url}/")
+    expect(page.locator("#link")).to_have_text("live", timeout=TIMEOUT_MS)
+
+    width = page.evaluate("document.documentElement.scrollWidth")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    context.close()
+
+    assert width == 360
+    assert ground == ("rgb(13, 18, 23)" if scheme == "dark" else "rgb(244, 246, 248)")
+
+
+def test_with_a_token_the_browser_asks_for_it_once(browser: Browser, backend: MemoryCloud) -> None:
+    with ApiServer(backend, port=0, settings=ApiSettings(token="s3cret")) as server:
+        context = browser.new_context(
+            http_credentials={"username": "anybody", "password": "s3cret"}
+        )
+        page = context.new_page()
+        page.goto(f"{server.url}/")
+        expect(page.locator("#link")).to_have_text("live", timeout=TIMEOUT_MS)
+
+        page.click("#do-pause")
+        expect(page.locator("#do-resume")).to_be_visible(timeout=TIMEOUT_MS)
+        context.close()
+
+    assert backend.rollout("latest").state == "paused"
