@@ -11,7 +11,7 @@ __all__ = ["Bar", "Histogram", "Segment", "histogram", "stacked"]
 
 HISTOGRAM_WIDTH: Final = 240.0
 HISTOGRAM_HEIGHT: Final = 64.0
-_GAP: Final = 0.1
+_WIDEST_GAP: Final = 1.0
 _ORDER: Final = ("good", "busy", "idle", "warn", "bad")
 
 
@@ -63,11 +63,12 @@ def histogram(feature: FeatureView) -> Histogram | None:
     if not top > 0 or len(feature.edges) < 2:
         return None
     step = HISTOGRAM_WIDTH / bins
+    gap = min(step / 10, _WIDEST_GAP)
     bars = tuple(
         Bar(
-            x=round(index * step + step * _GAP / 2, 2),
+            x=round(index * step + gap / 2, 2),
             y=round(HISTOGRAM_HEIGHT * (1 - fraction / top), 2),
-            width=round(step * (1 - _GAP), 2),
+            width=round(step - gap, 2),
             height=round(HISTOGRAM_HEIGHT * fraction / top, 2),
         )
         for index, fraction in enumerate(feature.reference_histogram)

@@ -1,6 +1,5 @@
 """What stands on the page: asked of the backend once, in the form that the templates need."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,16 +8,16 @@ from urllib.parse import urlencode
 from cloud_sync.backend import (
     AlarmView,
     CloudBackend,
-    DeviceView,
-    FeatureView,
-    NotFoundError,
     RolloutEventView,
     RolloutView,
     SummaryView,
     VersionView,
 )
 from cloud_sync.core.rollout.rollout_life import TRANSITIONS, RolloutState
-from cloud_sync.dashboard.charts import Histogram, Segment, histogram, stacked
+from cloud_sync.dashboard.charts import Segment, stacked
+from cloud_sync.dashboard.devices import DeviceRow, device_row
+from cloud_sync.dashboard.drift import DriftPanel, drift_panel
+from cloud_sync.dashboard.evidence import gate_lines
 from edge_contract.package import short
 
 __all__ = ["Page", "Question", "page_of"]
@@ -27,7 +26,6 @@ DEVICES_ON_PAGE: Final = 50
 _ALARMS: Final = 6
 _PAST_ROLLOUTS: Final = 5
 _VERSIONS_PER_MODEL: Final = 4
-_FEATURES: Final = 8
 _STEERING: Final = ("approve", "resume", "pause", "rollback", "abort")
 
 
@@ -62,12 +60,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class RolloutPanel:
-    """A rollout with what an operator may do now and the last verdict on it."""
+    """A rollout with what an operator may do now and the last verdict on it.
+
+    The headlines leave out the reasons that the gates below them give.
+    """
 
     view: RolloutView
+    headline: str
     actions: Sequence[str]
     segments: Sequence[Segment]
     verdict: RolloutEventView | None
+    verdict_headline: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,46 +92,6 @@ class VersionRow:
     held_out: Quality | None
     estimated: Quality | None
     labelled: Quality | None
-
-
-@dataclass(frozen=True, slots=True)
-class FeaturePanel:
-    """Drift of one feature and its chart."""
-
-    view: FeatureView
-    title: str
-    chart: Histogram | None
-
-
-@dataclass(frozen=True, slots=True)
-class DriftPanel:
-    """The features of one version that drifted most."""
-
-    reference: str
-    rows: int
-    features: Sequence[FeaturePanel]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class SlotLine:
-    """One slot of a model on a device."""
-
-    model: str
-    name: str
-    state: str
-    version: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceRow:
-    """A device in the list."""
-
-    view: DeviceView
-    serving: Sequence[str]
-    slots: Sequence[SlotLine]
-    is_settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +118,7 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
     devices = backend.devices(
         status=question.status, after=question.after, limit=DEVICES_ON_PAGE + 1
     )
-    shown = [_device_row(device) for device in devices[:DEVICES_ON_PAGE]]
+    shown = [device_row(device) for device in devices[:DEVICES_ON_PAGE]]
     return Page(
         question=question,
         summary=backend.summary(),
@@ -163,7 +126,7 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
         past_rollouts=[r for r in rollouts if r is not current][:_PAST_ROLLOUTS],
         alarms=alarms,
         versions=[_version_row(view, current) for view in versions],
-        drift=_drift_panel(backend, versions, alarms, question.focus),
+        drift=drift_panel(backend, versions, alarms, question.focus),
         devices=shown,
         next_device=shown[-1].view.name if len(devices) > DEVICES_ON_PAGE else "",
     )
@@ -173,12 +136,23 @@ def _rollout_panel(view: RolloutView) -> RolloutPanel:
     known = {state.value: state for state in RolloutState}
     ways = TRANSITIONS[known[view.state]] if view.state in known else {}
     possible = {event.value for event in ways}
+    verdict = next((event for event in reversed(view.events) if event.evidence), None)
     return RolloutPanel(
         view=view,
+        headline=_headline(view.sentence, verdict),
         actions=[action for action in _STEERING if action in possible],
         segments=stacked(view.executions),
-        verdict=next((event for event in reversed(view.events) if event.evidence), None),
+        verdict=verdict,
+        verdict_headline="" if verdict is None else _headline(verdict.sentence, verdict),
     )
+
+
+def _headline(sentence: str, verdict: RolloutEventView | None) -> str:
+    """Return a sentence without what the gates of the verdict say as well."""
+    gates = [] if verdict is None else gate_lines(verdict.evidence)
+    if gates and all(gate.sentence in sentence for gate in gates):
+        return sentence.partition(": ")[0]
+    return sentence
 
 
 def _versions(backend: CloudBackend, current: RolloutView | None) -> list[VersionView]:
@@ -220,73 +194,3 @@ def _quality(metrics: object) -> Quality | None:
         if isinstance(value, float):
             return Quality(str(name), value, rows if isinstance(rows, int) else None)
     return None
-
-
-def _drift_panel(
-    backend: CloudBackend,
-    versions: Sequence[VersionView],
-    alarms: Sequence[AlarmView],
-    focus: str,
-) -> DriftPanel | None:
-    """Return the version asked for, else the one of the newest alarm, else what the fleet runs."""
-    by_reference = {f"{view.name}@{view.version}": view for view in versions}
-    view = by_reference.get(focus)
-    if view is None and "@" in focus:
-        name, _, version = focus.partition("@")
-        try:
-            view = backend.version(name, version)
-        except NotFoundError:
-            view = None
-    candidates = [by_reference.get(f"{alarm.model}@{alarm.version}") for alarm in alarms]
-    candidates += [version for version in versions if version.stable]
-    if view is None:
-        view = next((found for found in candidates if found is not None), None)
-    if view is None:
-        return None
-    worst = sorted(view.features, key=_severity, reverse=True)
-    return DriftPanel(
-        reference=f"{view.name}@{view.version}",
-        rows=view.rows,
-        features=[
-            FeaturePanel(feature, _title(feature.subject), histogram(feature))
-            for feature in worst[:_FEATURES]
-        ],
-        total=len(worst),
-    )
-
-
-def _severity(feature: FeatureView) -> tuple[bool, float, float]:
-    numbers = [n if math.isfinite(n) else 0.0 for n in (feature.evidence, feature.ks)]
-    return feature.drifted, numbers[0], numbers[1]
-
-
-def _title(subject: str) -> str:
-    return subject.removeprefix("feature:")
-
-
-def _device_row(view: DeviceView) -> DeviceRow:
-    serving, slots = [], []
-    for model, report in sorted(view.models.items()):
-        if not isinstance(report, Mapping):
-            continue
-        if report.get("version"):
-            serving.append(f"{model}@{report['version']}")
-        listed = report.get("slots")
-        if isinstance(listed, Sequence) and not isinstance(listed, str):
-            slots += [_slot_line(model, slot) for slot in listed if isinstance(slot, Mapping)]
-    return DeviceRow(
-        view=view,
-        serving=serving,
-        slots=slots,
-        is_settled=view.reported_generation >= view.desired_generation,
-    )
-
-
-def _slot_line(model: str, slot: Mapping[str, object]) -> SlotLine:
-    return SlotLine(
-        model=model,
-        name=str(slot.get("slot", "")),
-        state=str(slot.get("state", "")),
-        version=str(slot.get("version", "")),
-        detail=str(slot.get("detail", "")),
-    )

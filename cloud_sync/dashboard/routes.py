@@ -126,6 +126,7 @@ def _templates(assets: Mapping[str, str]) -> Environment:
         decimal=wording.decimal,
         file_size=wording.file_size,
         number=wording.number,
+        score=wording.score,
         share=wording.share,
         tone=wording.tone,
         when=wording.when,

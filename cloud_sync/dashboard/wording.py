@@ -7,7 +7,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-__all__ = ["UNKNOWN", "decimal", "file_size", "number", "share", "tone", "when", "words"]
+__all__ = ["UNKNOWN", "decimal", "file_size", "number", "score", "share", "tone", "when", "words"]
 
 UNKNOWN: Final = "\N{EN DASH}"
 
@@ -44,7 +44,16 @@ def decimal(value: object, digits: int = 3) -> str:
         return UNKNOWN
     if isinstance(value, int):
         return number(value)
-    return f"{value:.{digits}g}" if abs(value) < 10_000 else number(round(value))
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else number(round(value))
+
+
+def score(value: float) -> str:
+    """Return a distance or a degree of evidence in two decimals: ``0``, ``0.31``, ``3.40``."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    if abs(value) < 0.005:
+        return "0"
+    return f"{value:.2f}" if abs(value) < 100 else decimal(value)
 
 
 def share(fraction: float) -> str:

@@ -5,7 +5,7 @@ import pytest
 from cloud_sync.backend import FeatureView
 from cloud_sync.dashboard.charts import Bar, histogram, stacked
 from cloud_sync.dashboard.evidence import Line, gate_lines, plain_lines
-from cloud_sync.dashboard.wording import decimal, number, share, tone, when
+from cloud_sync.dashboard.wording import decimal, number, score, share, tone, when
 from edge_contract.reading import JsonObject
 
 
@@ -17,7 +17,7 @@ def test_the_highest_bar_of_both_fills_the_chart() -> None:
     chart = histogram(feature([0.25, 0.75], [1.0, 0.0], [0.0, 1.0, 2.0]))
 
     assert chart is not None
-    assert chart.bars == (Bar(6.0, 48.0, 108.0, 16.0), Bar(126.0, 16.0, 108.0, 48.0))
+    assert chart.bars == (Bar(0.5, 48.0, 119.0, 16.0), Bar(120.5, 16.0, 119.0, 48.0))
     assert chart.line == "M0 64V0.00H120.00V64.00H240.00V64"
     assert (chart.low, chart.high) == ("0", "2")
 
@@ -110,6 +110,8 @@ def test_numbers_are_written_for_people() -> None:
     assert decimal(0.123456) == "0.123"
     assert decimal(123_456.0) == "123,456"
     assert decimal(math.nan) == decimal("text") == decimal(True) == "\N{EN DASH}"
+    assert (score(6e-10), score(0.314), score(3.4), score(1234.5)) == ("0", "0.31", "3.40", "1,234")
+    assert score(math.nan) == "\N{EN DASH}"
     assert share(0.005) == "0.5 %"
     assert share(math.inf) == "\N{EN DASH}"
 

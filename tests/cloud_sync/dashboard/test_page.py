@@ -60,6 +60,20 @@ def test_the_last_verdict_comes_with_each_gate_and_its_numbers(tmp_path: Path) -
     assert "<dt>control · rows</dt><dd>7,310</dd>" in rollout
 
 
+def test_what_the_gates_say_is_said_once(tmp_path: Path) -> None:
+    cloud = lived_cloud(tmp_path)
+    reason = "3 devices ran it and are well"
+    gate: JsonObject = {"gate": "safety", "verdict": "pass", "sentence": reason}
+    sentence = f"canary 10% passed: safety: {reason}"
+    event = RolloutEventView(1.0, sentence, {"gates": [gate]})
+    cloud.put_rollout(replace(cloud.rollout("latest"), sentence=sentence, events=[event]))
+
+    before_history = part_of(page_of(cloud), "rollout").partition("History")[0]
+
+    assert '<p class="sentence" data-announce>canary 10% passed</p>' in before_history
+    assert before_history.count(reason) == 1
+
+
 @pytest.mark.parametrize(
     ("state", "actions"),
     [
