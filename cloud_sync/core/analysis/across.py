@@ -60,7 +60,11 @@ def _intervals(sketch: Sketch) -> list[tuple[float, float, float]]:
 def _least_gap(
     a: Sequence[tuple[float, float, float]], b: Sequence[tuple[float, float, float]]
 ) -> float:
-    """Return the largest gap at upper ends in ``a``, however ``b``'s rows lie in their buckets."""
+    """Return the largest gap at upper ends in ``a``, however ``b``'s rows lie in their buckets.
+
+    Which of two neighbouring buckets a row on their common edge is in depends on the mapping; so
+    what ends exactly at an edge counts as "possibly above it" as well.
+    """
     if not a or not b:
         return 0.0
     gap = 0.0
@@ -69,7 +73,7 @@ def _least_gap(
     by_low = sorted((low, share) for low, _, share in b)
     next_high = next_low = 0
     for (_, end, _), reached in zip(a, accumulate(share for _, _, share in a), strict=True):
-        while next_high < len(by_high) and by_high[next_high][0] <= end:
+        while next_high < len(by_high) and by_high[next_high][0] < end:
             surely += by_high[next_high][1]
             next_high += 1
         while next_low < len(by_low) and by_low[next_low][0] <= end:

@@ -139,10 +139,8 @@ class Rollout:
                     f"action {action!r} on a rollout is unknown "
                     "(known: pause, resume, abort, rollback, approve)"
                 )
-        effects: list[RolloutEffect] = [self._note(text, now_unix_s)]
-        effects += self._tell()
         self._mark_end(now_unix_s)
-        return effects
+        return [self._note(text, now_unix_s), *self._tell()]
 
     def supersede(self, other: str, *, now_unix_s: float) -> list[RolloutEffect]:
         """End in favour of another rollout, which takes over this one's devices.
