@@ -64,7 +64,7 @@ class Agent:
         agent.label(prediction.id, truth)
 
     Args:
-        model: Name of a model of the fleet, or path of a model package to start with.
+        model: Name of a model of the fleet, or a model package to start with, or its path.
         cloud: URL of the broker, ``mqtt://host[:port]`` or ``mqtts``, ``ws``, ``wss``; without it
             the agent only predicts.
         device: Name of this device, unique in the fleet; by default the host's.
@@ -86,7 +86,7 @@ class Agent:
 
     def __init__(  # noqa: PLR0913  the options that applications set
         self,
-        model: str | os.PathLike[str],
+        model: str | os.PathLike[str] | Package,
         *,
         cloud: str | None = None,
         device: str | None = None,
@@ -344,8 +344,10 @@ class Agent:
             new.replace(path)
 
 
-def _package_at(model: str | os.PathLike[str]) -> Package | None:
-    """Return the package at a path; ``None`` if ``model`` is a name."""
+def _package_at(model: str | os.PathLike[str] | Package) -> Package | None:
+    """Return the package that is given or at a path; ``None`` if ``model`` is a name."""
+    if isinstance(model, Package):
+        return model
     text = os.fspath(model)
     looks_like_path = text.endswith(PACKAGE_SUFFIX) or os.sep in text or "/" in text
     if not looks_like_path and not isinstance(model, os.PathLike) and not Path(text).is_dir():

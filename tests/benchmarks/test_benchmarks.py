@@ -1,0 +1,26 @@
+"""Every benchmark runs, and its figures can be kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import all_benchmarks
+from benchmarks.harness import BENCHMARKS, Run
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # small references are fine here
+@pytest.mark.parametrize("name", sorted(all_benchmarks.__all__))
+def test_a_quick_run_gives_positive_figures_that_can_be_kept(name: str, tmp_path: Path) -> None:
+    run = Run.of(name, quick=True, seed=3)
+
+    path = run.save(tmp_path)
+
+    kept = json.loads(path.read_text())
+    assert kept["name"] == name
+    assert kept["figures"]
+    assert all(figure["value"] > 0 for figure in kept["figures"])
+
+
+def test_every_benchmark_is_imported() -> None:
+    assert sorted(BENCHMARKS) == sorted(all_benchmarks.__all__)
