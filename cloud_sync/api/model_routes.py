@@ -110,6 +110,8 @@ def _asks_for_part(request: Request, *, size: int, etag: str) -> bool:
     first, last, suffix = match.groups()
     if suffix is None and last and int(last) < int(first):
         return False
+    if suffix is not None and int(suffix) >= size:
+        return False  # the whole file
     if int(suffix) == 0 if suffix is not None else int(first) >= size:
         raise ApiError(
             "no-such-range",

@@ -45,7 +45,6 @@ def test_a_file_comes_whole_and_may_be_kept_for_ever(blob_url: str) -> None:
         ("bytes=100-199", MODEL[100:200], "bytes 100-199/10240"),
         ("bytes=-5", MODEL[-5:], "bytes 10235-10239/10240"),
         ("bytes=10239-99999", MODEL[-1:], "bytes 10239-10239/10240"),
-        ("bytes=-99999", MODEL, "bytes 0-10239/10240"),
     ],
 )
 def test_a_broken_download_goes_on_where_it_stopped(
@@ -69,7 +68,15 @@ def test_a_range_past_the_end_is_refused_with_the_size(blob_url: str, wanted: st
 
 @pytest.mark.parametrize(
     "wanted",
-    ["bytes=5-2", "bytes=", "bytes=a-b", "rows=1-2", "bytes=0-1,5-6", "bytes=0-" + "9" * 99],
+    [
+        "bytes=5-2",
+        "bytes=",
+        "bytes=a-b",
+        "rows=1-2",
+        "bytes=0-1,5-6",
+        "bytes=-99999",
+        "bytes=0-" + "9" * 99,
+    ],
 )
 def test_a_range_that_is_not_one_plain_range_is_ignored(blob_url: str, wanted: str) -> None:
     answer = httpx.get(blob_url, headers={"Range": wanted})
