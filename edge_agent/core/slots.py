@@ -41,6 +41,7 @@ class SlotEvent(enum.Enum):
     START_TRIAL = "start_trial"
     CONFIRM = "confirm"
     RETIRE = "retire"
+    DAMAGED = "damaged"
     FAIL = "fail"
     CLEAR = "clear"
 
@@ -50,11 +51,17 @@ _S, _E = SlotState, SlotEvent
 TRANSITIONS: Final[Mapping[SlotState, Mapping[SlotEvent, SlotState]]] = {
     _S.EMPTY: {_E.DOWNLOAD: _S.DOWNLOADING},
     _S.DOWNLOADING: {_E.FETCHED: _S.VERIFYING, _E.FAIL: _S.BAD, _E.CLEAR: _S.EMPTY},
-    _S.VERIFYING: {_E.VERIFIED: _S.READY, _E.FAIL: _S.BAD, _E.CLEAR: _S.EMPTY},
+    _S.VERIFYING: {
+        _E.VERIFIED: _S.READY,
+        _E.DAMAGED: _S.DOWNLOADING,
+        _E.FAIL: _S.BAD,
+        _E.CLEAR: _S.EMPTY,
+    },
     _S.READY: {
         _E.START_SHADOW: _S.SHADOW,
         _E.START_TRIAL: _S.TRIAL,
         _E.CONFIRM: _S.ACTIVE,  # a version that was good before needs no second trial
+        _E.DAMAGED: _S.DOWNLOADING,  # it was good before: its files are not, the version is
         _E.FAIL: _S.BAD,
         _E.CLEAR: _S.EMPTY,
     },
@@ -65,7 +72,7 @@ TRANSITIONS: Final[Mapping[SlotState, Mapping[SlotEvent, SlotState]]] = {
         _E.CLEAR: _S.EMPTY,
     },
     _S.TRIAL: {_E.CONFIRM: _S.ACTIVE, _E.RETIRE: _S.READY, _E.FAIL: _S.BAD},
-    _S.ACTIVE: {_E.RETIRE: _S.READY, _E.FAIL: _S.BAD},
+    _S.ACTIVE: {_E.RETIRE: _S.READY, _E.DAMAGED: _S.DOWNLOADING, _E.FAIL: _S.BAD},
     _S.BAD: {_E.CLEAR: _S.EMPTY},
 }
 
@@ -96,9 +103,12 @@ class Slot:
         digest: Of the package in it; empty while the slot is.
         rollout: Which rollout put it there; empty for none.
         detail: Why it is bad, for people.
+        good: Whether it was confirmed once: it may serve without a trial, and others fall back on
+            it. Lost when it fails or makes room.
+        restarts: How often the agent was started since the slot came into its state.
     """
 
-    __slots__ = ("_state", "detail", "digest", "name", "rollout", "version")
+    __slots__ = ("_state", "detail", "digest", "good", "name", "restarts", "rollout", "version")
 
     def __init__(self, name: str, state: SlotState = SlotState.EMPTY) -> None:
         self.name = name
@@ -107,6 +117,8 @@ class Slot:
         self.digest = ""
         self.rollout = ""
         self.detail = ""
+        self.good = False
+        self.restarts = 0
 
     @property
     def state(self) -> SlotState:
@@ -128,6 +140,13 @@ class Slot:
             self._state = TRANSITIONS[self._state][event]
         except KeyError:
             raise InvalidTransitionError(self.name, self._state, event) from None
-        if self._state is SlotState.EMPTY:
-            self.version = self.digest = self.rollout = self.detail = ""
+        self.restarts = 0
+        match self._state:
+            case SlotState.ACTIVE:
+                self.good = True
+            case SlotState.BAD:
+                self.good = False
+            case SlotState.EMPTY:
+                self.version = self.digest = self.rollout = self.detail = ""
+                self.good = False
         return self._state

@@ -1,0 +1,122 @@
+"""The journal: what a deployment must remember through a power cut."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from edge_agent.core.slots import Slot, SlotState
+from edge_contract.messages import Assignment, SlotReport, Target
+from edge_contract.reading import JsonObject, Reader
+
+__all__ = ["Journal"]
+
+
+@dataclass(slots=True)
+class Journal:
+    """The durable half of :class:`edge_agent.core.deployer.Deployer`.
+
+    Attributes:
+        slots: A and B.
+        wanted: What the cloud, or the operator by hand, asked for last.
+        packages_url: Where packages are fetched.
+        failed: Why a version is bad on this device, by digest, the oldest first.
+        trial_calls: Calls that the version on trial must answer.
+        trial_s: Seconds that it must serve.
+    """
+
+    slots: tuple[Slot, Slot] = field(default_factory=lambda: (Slot("A"), Slot("B")))
+    wanted: Assignment = field(default_factory=Assignment)
+    packages_url: str = ""
+    failed: dict[str, str] = field(default_factory=dict)
+    trial_calls: int = 0
+    trial_s: float = 0.0
+
+    @property
+    def serving(self) -> Slot | None:
+        """The slot whose predictions leave, if there is one."""
+        return next((slot for slot in self.slots if slot.serves), None)
+
+    def holding(self, digest: str) -> Slot | None:
+        """Return the slot with a package."""
+        return next((slot for slot in self.slots if digest and slot.digest == digest), None)
+
+    def other(self, slot: Slot) -> Slot:
+        """Return the slot beside ``slot``."""
+        a, b = self.slots
+        return b if slot is a else a
+
+    def wish(self, target: Target | None) -> Target | None:
+        """Return a target unless it is known to fail here."""
+        return None if target is None or target.digest in self.failed else target
+
+    def wants(self, digest: str) -> bool:
+        """Return whether a package is to serve or to run in the shadow."""
+        wishes = (self.wish(self.wanted.serve), self.wish(self.wanted.shadow))
+        return any(wish is not None and wish.digest == digest for wish in wishes)
+
+    def slot_reports(self) -> list[SlotReport]:
+        """Return what the cloud is told of both slots."""
+        return [
+            SlotReport(slot.name, slot.state.value, slot.version, slot.digest, slot.detail)
+            for slot in self.slots
+        ]
+
+    def failure_reports(self) -> list[SlotReport]:
+        """Return why wanted versions that are in no slot any more are not tried again."""
+        targets = [t for t in (self.wanted.serve, self.wanted.shadow) if t is not None]
+        return [
+            SlotReport("-", "bad", target.version, target.digest, self.failed[target.digest])
+            for target in dict.fromkeys(targets)
+            if target.digest in self.failed and self.holding(target.digest) is None
+        ]
+
+    def to_json(self) -> JsonObject:
+        """Return everything."""
+        return {
+            "slots": [
+                [
+                    slot.state.value,
+                    slot.version,
+                    slot.digest,
+                    slot.rollout,
+                    slot.detail,
+                    slot.good,
+                    slot.restarts,
+                ]
+                for slot in self.slots
+            ],
+            "wanted": [
+                None if target is None else target.to_body()
+                for target in (self.wanted.serve, self.wanted.shadow)
+            ],
+            "packages_url": self.packages_url,
+            "failed": dict(self.failed),
+            "trial": [self.trial_calls, self.trial_s],
+        }
+
+    @classmethod
+    def from_json(cls, reader: Reader) -> Self:
+        """Rebuild from :meth:`to_json`; raises the reader's error."""
+        slots = _slot("A", reader["slots"][0]), _slot("B", reader["slots"][1])
+        if all(slot.serves for slot in slots):
+            raise reader["slots"].refused("at most one slot that serves")
+        serve, shadow = reader["wanted"][0], reader["wanted"][1]
+        return cls(
+            slots=slots,
+            wanted=Assignment(
+                None if serve.is_null else Target.from_body(serve),
+                None if shadow.is_null else Target.from_body(shadow),
+            ),
+            packages_url=reader["packages_url"].text(),
+            failed={digest: text.text() for digest, text in reader["failed"].fields().items()},
+            trial_calls=reader["trial"][0].integer(low=0),
+            trial_s=reader["trial"][1].number(low=0.0),
+        )
+
+
+def _slot(name: str, item: Reader) -> Slot:
+    states = "|".join(state.value for state in SlotState)
+    slot = Slot(name, SlotState(item[0].text(pattern=states)))
+    slot.version, slot.digest = item[1].text(), item[2].text()
+    slot.rollout, slot.detail = item[3].text(), item[4].text()
+    slot.good, slot.restarts = item[5].flag(), item[6].integer(low=0)
+    return slot

@@ -1,0 +1,95 @@
+"""Package jobs: what is being fetched or loaded, and what is loaded. Gone after a restart."""
+
+from typing import Final
+
+from edge_agent.core.effects import Effect, FetchPackage, LoadPackage, UnloadPackage
+
+__all__ = ["PackageJobs"]
+
+_RETRY_S: Final = 5.0
+_MAX_RETRY_S: Final = 300.0
+
+
+class PackageJobs:
+    """Sees to it that nothing is started twice, and that what broke waits longer and longer.
+
+    Attributes:
+        loaded: Execution provider by digest of the packages that can answer calls.
+        retry_at_s: No download begins before; ``None`` if one may begin now.
+    """
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, str] = {}
+        self.retry_at_s: float | None = None
+        self._fetching: set[str] = set()
+        self._loading: set[str] = set()
+        self._failures = 0
+
+    @property
+    def running(self) -> frozenset[str]:
+        """Packages whose files are in use by a fetch or load."""
+        return frozenset(self._fetching | self._loading)
+
+    @property
+    def loading(self) -> frozenset[str]:
+        """Packages that are being loaded."""
+        return frozenset(self._loading)
+
+    def is_loading(self, digest: str) -> bool:
+        """Return whether a package is being loaded."""
+        return digest in self._loading
+
+    def fetch(self, digest: str, url: str) -> list[Effect]:
+        """Begin to fetch, unless that is under way or a broken download is waiting."""
+        if digest in self._fetching or self.retry_at_s is not None:
+            return []
+        self._fetching.add(digest)
+        return [FetchPackage(digest, url)]
+
+    def load(self, digest: str) -> list[Effect]:
+        """Begin to load, unless that is under way or done."""
+        if digest in self._loading or digest in self.loaded:
+            return []
+        self._loading.add(digest)
+        return [LoadPackage(digest)]
+
+    def unload(self, digest: str) -> list[Effect]:
+        """Forget a loaded package."""
+        del self.loaded[digest]
+        return [UnloadPackage(digest)]
+
+    def end_fetch(self, digest: str) -> bool:
+        """Note the end of a fetch; return whether one was under way."""
+        known = digest in self._fetching
+        self._fetching.discard(digest)
+        return known
+
+    def end_load(self, digest: str) -> bool:
+        """Note the end of a load; return whether one was under way."""
+        known = digest in self._loading
+        self._loading.discard(digest)
+        return known
+
+    def has_loaded(self, digest: str, provider: str) -> None:
+        """Note a package that can answer calls now."""
+        self.loaded[digest] = provider
+        self._failures = 0
+
+    def rest(self, now_s: float) -> float:
+        """Let no download begin for a while, longer each time; return for how many seconds."""
+        wait_s = min(_RETRY_S * 2.0 ** min(self._failures, 20), _MAX_RETRY_S)
+        self._failures += 1
+        self.retry_at_s = now_s + wait_s
+        return wait_s
+
+    def is_rested(self, now_s: float) -> bool:
+        """Return whether the rest ends now; it is over then."""
+        if self.retry_at_s is None or now_s < self.retry_at_s:
+            return False
+        self.retry_at_s = None
+        return True
+
+    def hurry(self) -> None:
+        """End the rest: something has changed."""
+        self.retry_at_s = None
+        self._failures = 0
