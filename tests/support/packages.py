@@ -1,0 +1,167 @@
+"""Real packages of small scikit-learn models, for tests that need a model which really predicts.
+
+Each is converted once per process. Ask for another ``version`` and the same model comes under
+another name and digest; ``altered`` puts other bytes in the place of one of its files.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+
+from converters.base import ConversionWarning
+from edge_contract.package import Package, digest_of
+from edgefleet.converting import convert
+
+__all__ = [
+    "Example",
+    "TableExample",
+    "altered",
+    "binary",
+    "digits",
+    "mixed",
+    "regression",
+    "reversed_digits",
+    "with_version",
+    "words",
+]
+
+
+class Example(NamedTuple):
+    """A package and what its author had.
+
+    Attributes:
+        package: What devices get.
+        rows: ``float32[rows, features]`` that the model was trained on.
+        labels: What the source model predicts for them.
+    """
+
+    package: Package
+    rows: NDArray[np.float32]
+    labels: NDArray[np.generic]
+
+
+class TableExample(NamedTuple):
+    """The same for a model of a table."""
+
+    package: Package
+    rows: pd.DataFrame
+    labels: NDArray[np.generic]
+
+
+@cache
+def digits(version: str = "1.0.0") -> Example:
+    """Handwritten digits by logistic regression: ``X`` is float32[batch, 64], classes 0 to 9."""
+    if version != "1.0.0":
+        return _as_version(digits(), version)
+    images, truths = load_digits(return_X_y=True)
+    return _converted(images[:600], truths[:600], name="digits")
+
+
+@cache
+def reversed_digits(version: str = "9.9.9") -> Example:
+    """A bad version of ``digits``: faithful to a model that learnt the wrong labels."""
+    images, truths = load_digits(return_X_y=True)
+    return _converted(images[:600], 9 - truths[:600], name="digits", version=version)
+
+
+@cache
+def binary() -> Example:
+    """``no`` or ``yes``, which is said from a probability of 0.2 on."""
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(400, 3)).astype(np.float32)
+    truths = np.where(rows[:, 0] + rng.normal(size=400) > 0.0, "yes", "no")
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.2, pos_label="yes")
+    model.fit(rows, truths)
+    package = _package(model, rows, truths, name="gate")
+    return Example(package, rows, model.predict(rows))
+
+
+@cache
+def regression() -> Example:
+    """``2 a - b + 3`` of two numbers."""
+    rows = np.random.default_rng(2).normal(size=(400, 2)).astype(np.float32)
+    model = LinearRegression().fit(rows, 2.0 * rows[:, 0] - rows[:, 1] + 3.0)
+    truths = model.predict(rows)
+    return Example(_package(model, rows, truths, name="sum"), rows, truths)
+
+
+@cache
+def words() -> Example:
+    """Three classes that have names."""
+    rows = np.random.default_rng(3).normal(size=(400, 4)).astype(np.float32)
+    truths = np.array(["ash", "oak", "elm"])[np.argmax(rows[:, :3], axis=1)]
+    model = LogisticRegression().fit(rows, truths)
+    package = _package(model, rows, truths, name="trees")
+    return Example(package, rows, model.predict(rows))
+
+
+@cache
+def mixed() -> TableExample:
+    """A DataFrame of numbers and a text: ``age``, ``income`` and ``city``."""
+    rng = np.random.default_rng(4)
+    table = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, 400).astype(float),
+            "income": rng.normal(40_000.0, 9_000.0, 400),
+            "city": rng.choice(["oslo", "bergen", "tromso"], 400, p=[0.6, 0.3, 0.1]),
+        }
+    )
+    truths = ((table["age"] > 50) ^ (table["city"] == "oslo")).astype(int).to_numpy()
+    encode = ColumnTransformer(
+        [
+            ("numbers", StandardScaler(), ["age", "income"]),
+            ("texts", OneHotEncoder(handle_unknown="ignore"), ["city"]),
+        ]
+    )
+    model = make_pipeline(encode, LogisticRegression()).fit(table, truths)
+    package = _package(model, table, truths, name="customers")
+    return TableExample(package, table, model.predict(table))
+
+
+def with_version(package: Package, version: str) -> Package:
+    """The same model under another version, and so another digest."""
+    manifest = replace(package.manifest, version=version)
+    return Package.verified(manifest.to_bytes(), package.files)
+
+
+def altered(package: Package, role: str, change: Callable[[bytes], bytes]) -> Package:
+    """A package whose author made one file wrong: its digests are right, its content is not."""
+    old = package.manifest.artifact(role)
+    data = change(package.files[old.path])
+    new = replace(old, digest=digest_of(data), size=len(data))
+    artifacts = tuple(new if it is old else it for it in package.manifest.artifacts)
+    manifest = replace(package.manifest, artifacts=artifacts)
+    return Package.verified(manifest.to_bytes(), {**package.files, old.path: data})
+
+
+def _converted(
+    rows: NDArray[np.float64], truths: NDArray[np.int64], *, name: str, version: str = "1.0.0"
+) -> Example:
+    numbers = rows.astype(np.float32)
+    model = make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=300)).fit(numbers, truths)
+    package = _package(model, numbers, truths, name=name, version=version)
+    return Example(package, numbers, model.predict(numbers))
+
+
+def _package(
+    model: object, rows: object, truths: object, *, name: str, version: str = "1.0.0"
+) -> Package:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConversionWarning)  # so few rows are enough for a test
+        return convert(model, rows, truths, name=name, version=version)
+
+
+def _as_version(example: Example, version: str) -> Example:
+    return example._replace(package=with_version(example.package, version))
