@@ -22,7 +22,7 @@ demo: $(INSTALLED) ## run the whole story in one terminal (ARGS=--once ends by i
 	$(BIN)/edgefleet demo $(ARGS)
 
 test: $(INSTALLED) $(BROWSER_INSTALLED) ## run all tests (ARGS="-k outbox" picks some)
-	.ci/system-packages mosquitto
+	.ci/system-packages mosquitto chromium
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(INSTALLED) ## lint, formatting, types and import rules

@@ -33,6 +33,7 @@ from edge_agent.config import (
     ring_folder,
 )
 from edge_agent.core.agent import AgentConfig, AgentCore
+from edge_agent.left_rings import claim_rings, sweep_rings
 from edge_agent.local_package import read_package
 from edge_agent.ports import LinkOptions
 from edge_agent.prediction import Prediction, parse_id
@@ -128,6 +129,8 @@ class Agent:
             ack_timeout_s=ack_timeout_s,
         )
         self._rings = made(ring_folder(self.state))
+        claim_rings(self._rings, self.state)
+        sweep_rings(self._rings)
         self._store = SqliteBatchStore(self.state / "agent.db")
         boot = self._store.next_boot(time.time())
         self._core = AgentCore(

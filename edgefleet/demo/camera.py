@@ -123,7 +123,9 @@ def film(
     while not orders.stop.wait(max(next_s - time.monotonic(), 0.0)):
         next_s = max(next_s + 1.0 / rate_hz, time.monotonic() - 1.0)
         if orders.paused:
-            counts.write_text(f"{agent.batches_saved()} {agent.rows_observed()}")
+            new = counts.with_suffix(".new")
+            new.write_text(f"{agent.batches_saved()} {agent.rows_observed()}")
+            new.replace(counts)  # the demo never reads half of it
             continue
         chosen = int(rng.integers(len(images)))
         dirty = orders.dirty

@@ -1,7 +1,7 @@
 """The demo's data and models: scikit-learn's handwritten digits, as cameras see them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
@@ -9,7 +9,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
-__all__ = ["DIRTY", "Digits", "dirty_lens", "load", "sensor_noise", "train", "train_broken"]
+    Scans: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+__all__ = [
+    "DIRTY",
+    "Digits",
+    "dirty_lens",
+    "field_like",
+    "load",
+    "sensor_noise",
+    "train",
+    "train_broken",
+]
 
 DIRTY: Final = 0.85
 """How dirty the demo's dirty lenses are, 0 to 1."""
@@ -31,9 +42,9 @@ class Digits:
         field: What the cameras see; no model has seen them.
     """
 
-    train: "tuple[NDArray[np.float32], NDArray[np.int64]]"
-    held_out: "tuple[NDArray[np.float32], NDArray[np.int64]]"
-    field: "tuple[NDArray[np.float32], NDArray[np.int64]]"
+    train: "Scans"
+    held_out: "Scans"
+    field: "Scans"
 
 
 def load() -> Digits:
@@ -85,6 +96,16 @@ def train(digits: Digits, *, augmented: bool) -> "Pipeline":
     if augmented:
         views += [sensor_noise(dirty_lens(images, level), rng) for level in (0.3, 0.6, 0.8, 1.0)]
     return _fitted(np.concatenate(views), np.tile(labels, len(views)))
+
+
+def field_like(digits: Digits, *, dirty_share: float) -> "Scans":
+    """Return the held-out scans with a share of them behind dirty lenses, as the field now is."""
+    rng = np.random.default_rng(_SEED)
+    images, labels = digits.held_out
+    soiled = rng.random(len(images)) < dirty_share
+    mixed = images.copy()
+    mixed[soiled] = sensor_noise(dirty_lens(images[soiled], DIRTY), rng)
+    return mixed, labels
 
 
 def train_broken(digits: Digits) -> "Pipeline":

@@ -140,12 +140,13 @@ def story_cameras(numbers: dict[str, object]) -> range:
 def _tell_package(console: Console, package: Package) -> None:
     """Show what the conversion proved."""
     table = Table(box=None, show_header=False, padding=(0, 2))
-    outputs = package.manifest.evidence.parity["outputs"]
+    parity = package.manifest.evidence.parity
+    outputs = parity["outputs"]
     for name, found in outputs.items() if isinstance(outputs, Mapping) else ():
         if isinstance(found, Mapping):
             table.add_row(
                 f"parity of {name}",
-                f"{found['unequal_rows']} of {found['of_rows']} rows differ",
+                f"{found['unequal_rows']} of {parity['rows']} rows differ",
                 f"largest difference {found['largest_absolute_difference']:.1e}",
             )
     quality = package.manifest.evidence.quality

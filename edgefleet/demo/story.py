@@ -24,7 +24,6 @@ from edgefleet.demo.cameras import Camera, Cameras
 from edgefleet.demo.tally import Tally
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
 __all__ = ["Facts", "RolloutFacts", "Story", "StoryError", "make_packages"]
@@ -71,22 +70,22 @@ class Facts:
 def make_packages(console: Console) -> tuple[dict[str, Package], digits.Digits]:
     """Train and convert the three versions; only their making shows which one is bad."""
     data = digits.load()
-    held, labels = data.held_out
-    broken_labels = np.random.default_rng(1).permutation(labels)
-    recipes: dict[str, tuple[Callable[[], Pipeline], NDArray[np.int64], str]] = {
-        "1.0.0": (lambda: digits.train(data, augmented=False), labels, "as scanned"),
-        "1.1.0": (lambda: digits.train(data, augmented=True), labels, "with dirty lenses added"),
-        "1.2.0": (lambda: digits.train_broken(data), broken_labels, "labels shuffled by mistake"),
+    images, labels = data.held_out
+    as_now = digits.field_like(data, dirty_share=_DIRTY_SHARE)
+    shuffled = (images, np.random.default_rng(1).permutation(labels))
+    recipes: dict[str, tuple[Callable[[], Pipeline], digits.Scans, str]] = {
+        "1.0.0": (lambda: digits.train(data, augmented=False), data.held_out, "as scanned"),
+        "1.1.0": (lambda: digits.train(data, augmented=True), as_now, "with dirty lenses added"),
+        "1.2.0": (lambda: digits.train_broken(data), shuffled, "with labels shuffled by mistake"),
     }
     packages: dict[str, Package] = {}
-    for version, (train, known, how) in recipes.items():
+    for version, (train, held_out, how) in recipes.items():
         with console.status(f"training {MODEL} {version} ({how})"):
             model = train()
         with console.status(f"converting {MODEL} {version}"):
             packages[version] = convert(
                 model,
-                held,
-                known,
+                *held_out,
                 name=MODEL,
                 version=version,
                 description=f"Handwritten digits, 8 x 8 pixels; trained {how}.",

@@ -42,6 +42,21 @@ def test_the_wheel_holds_every_module_of_the_repository_and_nothing_else(wheel: 
     assert not [name for name in names if "node_modules" in name]
 
 
+def test_the_wheel_holds_the_dashboard_s_templates_and_styles(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+
+    folder = ROOT / "cloud_sync" / "dashboard"
+    assets = {
+        path.relative_to(ROOT).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix in {".css", ".html", ".js", ".svg"}
+    }
+
+    assert assets
+    assert assets <= names
+
+
 def test_the_wheel_says_that_it_is_typed_and_under_which_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
