@@ -10,6 +10,7 @@ import zlib
 from typing import Final
 
 from edge_contract.errors import MessageError
+from edge_contract.json_text import parse_json
 from edge_contract.messages.base import MESSAGES, Message
 from edge_contract.reading import Reader
 
@@ -77,10 +78,6 @@ def _inflated(data: bytes) -> bytes:
 
 def _parsed(text: bytes) -> object:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         raise MessageError(f"message is not readable JSON: {error}") from error
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")

@@ -1,12 +1,12 @@
 """Golden vectors: inputs and expected outputs, run on a device before it trusts a model."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
 from edge_contract.errors import PackageError
+from edge_contract.json_text import parse_json
 from edge_contract.package.digests import canonical_json
 from edge_contract.package.interface import ELEMENT_TYPES
 from edge_contract.reading import JsonObject, JsonValue, Reader
@@ -82,8 +82,8 @@ class Golden:
             PackageError: It is no JSON, or a field is wrong.
         """
         try:
-            reader = Reader(json.loads(data), "golden", PackageError)
-        except (ValueError, RecursionError) as error:
+            reader = Reader(parse_json(data), "golden", PackageError)
+        except ValueError as error:
             raise PackageError(f"golden vectors are not readable JSON: {error}") from error
         return cls(
             inputs={k: GoldenTensor.from_json(v) for k, v in reader["inputs"].fields().items()},

@@ -4,12 +4,12 @@ The digest of the manifest is the digest of the package, because the manifest na
 by digest (as an OCI image manifest does).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from edge_contract.errors import PackageError
+from edge_contract.json_text import parse_json
 from edge_contract.names import NAME_PATTERN, VERSION_PATTERN
 from edge_contract.package.digests import DIGEST_PATTERN, canonical_json
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
@@ -256,8 +256,8 @@ def _parsed(data: bytes) -> Reader:
             f"manifest has {len(data)} bytes, more than the {MAX_MANIFEST_BYTES} allowed"
         )
     try:
-        reader = Reader(json.loads(data), "manifest", PackageError)
-    except (ValueError, RecursionError) as error:
+        reader = Reader(parse_json(data), "manifest", PackageError)
+    except ValueError as error:
         raise PackageError(f"manifest is not readable JSON: {error}") from error
     schema = reader["schema"].integer(low=1)
     if schema > SCHEMA:

@@ -5,11 +5,11 @@ live and reference statistics are compared without translation; its columns also
 must count (see :func:`profile_specs`).
 """
 
-import json
 from dataclasses import dataclass
 from typing import Final, Self
 
 from edge_contract.errors import MessageError, PackageError
+from edge_contract.json_text import parse_json
 from edge_contract.package.digests import canonical_json
 from edge_contract.package.interface import Task
 from edge_contract.package.manifest import Manifest
@@ -119,10 +119,10 @@ class Reference:
             PackageError: It is no JSON, or a part breaks its invariants.
         """
         try:
-            reader = Reader(json.loads(data), "reference", PackageError)
+            reader = Reader(parse_json(data), "reference", PackageError)
             spec = ProfileSpec.from_json(reader["columns"].items())
             profile = spec.decode(state_from_json(reader["state"]))
-        except (MessageError, ValueError, RecursionError) as error:
+        except (MessageError, ValueError) as error:
             raise PackageError(f"reference is not readable: {error}") from error
         return cls(
             rows=reader["rows"].integer(low=0),

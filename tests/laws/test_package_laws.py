@@ -251,7 +251,11 @@ FEATURE: dict[str, JsonValue] = json.loads(TINY.manifest_bytes)["features"][0]
         ({"features": [FEATURE, FEATURE]}, "lists a feature twice"),
         ({"features": [{**FEATURE, "input": 1}]}, r"features\[0\]\.input is 1, .* from 0 to 0"),
         ({"evidence": {"parity": {}}}, r"manifest\.evidence\.quality is missing"),
-        ({"lineage": {"seed": float("nan")}}, r"manifest\.lineage is .* finite numbers"),
+        (
+            {"lineage": {"deep": [[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}},
+            r"manifest\.lineage is .* levels deep",
+        ),
+        ({"lineage": {"seed": float("nan")}}, "NaN is no JSON number"),
     ],
 )
 def test_a_manifest_that_breaks_a_rule_is_refused(fields: dict[str, JsonValue], why: str) -> None:
