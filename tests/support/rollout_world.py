@@ -162,9 +162,9 @@ class World:
         self.now_s += STEP_S
         for device in self.devices.values():
             device.step(self.now_s)
-            if device.online and device.state == "trial" and device.crashes_on == device.digest:
-                device.fall_back(self.first_stable)
             self._count(device)
+            if device.online and device.state == "trial" and device.crashes_on == device.digest:
+                device.fall_back(self.first_stable)  # before it has reported that it serves it
         facts = {name: device.facts() for name, device in self.devices.items()}
         for name, device in self.devices.items():  # an unreachable one's last report stands
             if not device.online and name in self._facts:

@@ -70,7 +70,11 @@ TRANSITIONS: Final[Mapping[ExecutionState, Mapping[ExecutionEvent, ExecutionStat
     },
     _S.TIMED_OUT: {**_OUTCOMES, _E.PROGRESS: _S.IN_PROGRESS, _E.REQUEUE: _S.QUEUED},
     _S.FAILED: {_E.REQUEUE: _S.QUEUED, _E.SUPERSEDE: _S.SUPERSEDED},
-    _S.REJECTED: {_E.REQUEUE: _S.QUEUED, _E.SUPERSEDE: _S.SUPERSEDED},
+    _S.REJECTED: {
+        _E.FAIL: _S.FAILED,  # its report of the trial was lost, but not the rows it served
+        _E.REQUEUE: _S.QUEUED,
+        _E.SUPERSEDE: _S.SUPERSEDED,
+    },
     _S.CANCELLED: {_E.SUPERSEDE: _S.SUPERSEDED},
     _S.SUPERSEDED: {},
     _S.ROLLED_BACK: {_E.SUPERSEDE: _S.SUPERSEDED},

@@ -20,11 +20,17 @@ def still_away(record: RolloutRecord, devices: Mapping[str, DeviceFacts]) -> lis
     """
     if record.previous is None:
         return []
-    return [
+    away = [
         name
-        for name in sorted({*record.executions, *record.returning})
+        for name in record.executions
         if _reachable(devices, name) and not is_back(record, devices[name])
     ]
+    for name in sorted(record.returning):
+        if _reachable(devices, name):
+            report = devices[name].models.get(record.plan.model)
+            if report is None or report.serving != record.previous.digest:
+                away.append(name)
+    return away
 
 
 def finish_executions(

@@ -15,6 +15,9 @@ _EARLY: Final = frozenset({"safety", "delivery"})
 """Asked while devices are still being told; the others need what gathers afterwards."""
 
 
+_AWAITED_FIRST: Final = "delivery"
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What all gates that were asked think.
@@ -61,17 +64,18 @@ def judge(scene: Scene) -> Judgement:
     """Ask the stage's gates until one fails."""
     results: list[GateResult] = []
     waits_for: GateResult | None = None
-    for gate in _asked(scene):
+    early = scene.stage.state is StageState.DISPATCHING
+    for gate in _asked(scene, early=early):
         result = gate.judge(scene)
         results.append(result)
         if result.verdict is Verdict.FAIL:
             return Judgement(tuple(results), gate, None)
-        if result.verdict is not Verdict.PASS and gate.required and waits_for is None:
+        awaited = gate.name == _AWAITED_FIRST if early else gate.required
+        if result.verdict is not Verdict.PASS and awaited and waits_for is None:
             waits_for = result
     return Judgement(tuple(results), None, waits_for)
 
 
-def _asked(scene: Scene) -> Sequence[Gate]:
-    early = scene.stage.state is StageState.DISPATCHING
+def _asked(scene: Scene, *, early: bool) -> Sequence[Gate]:
     gates = (GATES[name] for name in scene.stage.stage.gates if not early or name in _EARLY)
     return [gate for gate in gates if gate.applies(scene)]

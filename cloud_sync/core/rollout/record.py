@@ -160,6 +160,7 @@ class RolloutRecord:
         executions: By device, every device that was ever in a stage.
         returning: Devices of a superseded rollout that wait to be in a stage of this one; they
             are wanted on ``previous``.
+        asked: In how many lives of the cloud its end was asked for.
         exposed: Devices that reported to serve the candidate, or whose rows say so.
         history: The last lines of what happened.
     """
@@ -179,6 +180,7 @@ class RolloutRecord:
     sentence: str = ""
     executions: dict[str, Execution] = field(default_factory=dict)
     returning: set[str] = field(default_factory=set)
+    asked: int = 0
     exposed: set[str] = field(default_factory=set)
     history: list[HistoryLine] = field(default_factory=list)
 
@@ -210,6 +212,7 @@ class RolloutRecord:
             "sentence": self.sentence,
             "executions": {name: one.to_json() for name, one in self.executions.items()},
             "returning": sorted(self.returning),
+            "asked": self.asked,
             "exposed": sorted(self.exposed),
             "history": [[line.at_unix_s, line.sentence, line.evidence] for line in self.history],
         }
@@ -248,6 +251,7 @@ class RolloutRecord:
                     for name, item in _by_name(reader["executions"]).items()
                 },
                 returning={item.text() for item in reader["returning"].items()},
+                asked=reader["asked"].integer(low=0),
                 exposed={item.text() for item in reader["exposed"].items()},
                 history=[
                     HistoryLine(

@@ -61,9 +61,8 @@ def take_reports(
         execution.ran = execution.ran or seen.serves or seen.state == "shadow"
         if execution.state is not before and execution.state in (_S.FAILED, _S.REJECTED):
             execution.detail = seen.slot.detail if seen.slot is not None else ""
-            verb = "took back" if execution.state is _S.FAILED else "refused"
             reason = execution.detail or "no reason given"
-            said.append(f"{name} {verb} {record.plan.model}@{record.plan.version}: {reason}")
+            said.append(f"{name} will not run {record.plan.model}@{record.plan.version}: {reason}")
     return said
 
 

@@ -51,6 +51,11 @@ _JUDGED: Final = frozenset(
 _LOOKS_PER_BAKE: Final = 60
 """Looking costs a read of the statistics; more often than this they have hardly changed."""
 
+_ACTIONS: Final = {e.value: e for e in (_R.PAUSE, _R.RESUME, _R.ABORT, _R.ROLL_BACK, _R.APPROVE)}
+"""What a person may do, by name."""
+
+_LIVES: Final = 10
+
 _ON_FAIL: Final[Mapping[OnFail, RolloutEvent]] = {
     OnFail.PAUSE: _R.PAUSE,
     OnFail.ABORT: _R.ABORT,
@@ -69,7 +74,7 @@ class Rollout:
         self.record = record
         # Not in the record on purpose: after a restart everything is asked for once more.
         self._told: dict[str, Assignment] = {}
-        self._told_stable = False
+        self._asked = False
         self._looked_unix_s = -math.inf
 
     @property
@@ -113,32 +118,18 @@ class Rollout:
         Raises:
             UsageError: There is no such action, or it is not possible now.
         """
-        match action:
-            case "pause":
-                self._move(_R.PAUSE, now_unix_s)
-                text = f"{by} paused it"
-            case "resume":
-                self._move(_R.RESUME, now_unix_s)
+        if action not in _ACTIONS:
+            known = ", ".join(_ACTIONS)
+            raise UsageError(f"action {action!r} on a rollout is unknown (known: {known})")
+        event, text = _ACTIONS[action], f"{by}: {action}"
+        if event is _R.APPROVE and can_overrule(self.record):
+            overrule_stage(self.record, now_unix_s)
+            event, text = _R.RESUME, f"{text} a stage although its gates could not tell"
+            self._move(event, now_unix_s)
+        else:
+            self._move(event, now_unix_s)
+            if event is _R.RESUME:
                 retry_stage(self.record, now_unix_s)
-                text = f"{by} resumed it"
-            case "abort":
-                self._move(_R.ABORT, now_unix_s)
-                text = f"{by} aborted it"
-            case "rollback":
-                self._move(_R.ROLL_BACK, now_unix_s)
-                text = f"{by} rolled it back"
-            case "approve" if can_overrule(self.record):
-                overrule_stage(self.record, now_unix_s)
-                self._move(_R.RESUME, now_unix_s)
-                text = f"{by} approved a stage although its gates could not tell"
-            case "approve":
-                self._move(_R.APPROVE, now_unix_s)
-                text = f"{by} approved it"
-            case _:
-                raise UsageError(
-                    f"action {action!r} on a rollout is unknown "
-                    "(known: pause, resume, abort, rollback, approve)"
-                )
         self._mark_end(now_unix_s)
         return [self._note(text, now_unix_s), *self._tell()]
 
@@ -179,13 +170,13 @@ class Rollout:
         self._looked_unix_s = now_unix_s
         found = judge(Scene(self.record, devices, source, now_unix_s))
         if found.failed is not None:
-            note_exposed(self.record, source)
+            note_exposed(self.record, source, now_unix_s)
             return [*effects, *self._fail(found, now_unix_s)]
         if not running:
             return effects
         effects += self._advance(found, now_unix_s)
         if stage.state is StageState.PASSED:
-            note_exposed(self.record, source)
+            note_exposed(self.record, source, now_unix_s)
             effects += self._go_on(now_unix_s, devices)
         return effects
 
@@ -225,7 +216,7 @@ class Rollout:
             enlist(record, devices, now_unix_s)
             return [self._note(sentences.begun(record), now_unix_s)]
         self._move(_R.FINALISE, now_unix_s)
-        return self._promote()
+        return []
 
     def _fail(self, found: Judgement, now_unix_s: float) -> list[RolloutEffect]:
         record = self.record
@@ -242,36 +233,45 @@ class Rollout:
 
     # Ending.
 
+    @property
+    def _promotes(self) -> bool:
+        """Whether what is asked for at the end is a new stable version, not the way back."""
+        finalising = self.record.state is RolloutState.FINALISING
+        return finalising and STRATEGIES[self.record.plan.strategy].promotes
+
     def _promote(self) -> list[RolloutEffect]:
-        if not STRATEGIES[self.record.plan.strategy].promotes:
+        if not self._promotes:
             return []
-        self._told_stable = True
         target = Target(self.record.candidate.version, self.record.candidate.digest)
         return [SetStable(self.record.rollout_id, self.record.plan.model, target)]
 
     def _end(
         self, now_unix_s: float, devices: Mapping[str, DeviceFacts], source: EvidenceSource
     ) -> list[RolloutEffect]:
-        """Finish as soon as what was wanted has come about, or the time for it is up."""
+        """Finish as soon as what was wanted has come about, or the time for it is up.
+
+        After a restart nobody knows whether the last life carried out what was asked for, so it is
+        asked for again, and the end waits for another tick; but not for ever, in case the cloud
+        does not live for two.
+        """
         record = self.record
-        promotes = STRATEGIES[record.plan.strategy].promotes
-        if record.state is RolloutState.FINALISING and promotes:
-            if not self._told_stable:  # after a restart: nobody knows whether it was carried out
-                return self._promote()
-            away: Sequence[str] = ()
-        else:
-            away = still_away(record, devices)
-            told = bool(self._told) or not (record.executions or record.returning)
-            late = now_unix_s - record.state_since_unix_s >= record.plan.max_wait_s
-            if not told or (away and not late):
-                return []
-        note_exposed(self.record, source)
+        effects: list[RolloutEffect] = []
+        if not self._asked:
+            self._asked = True
+            record.asked += 1
+            effects = self._promote()
+            if record.asked < _LIVES:
+                return effects
+        away: Sequence[str] = () if self._promotes else still_away(record, devices)
+        if away and now_unix_s - record.state_since_unix_s < record.plan.max_wait_s:
+            return effects
+        note_exposed(self.record, source, now_unix_s)
         finish_executions(record, devices, now_unix_s)
         self._move(_R.FINISH, now_unix_s)
         text = sentences.ended(record, devices=len(devices), away=away)
         note = self._note(text, now_unix_s, {"exposed": sorted(record.exposed)})
         self._mark_end(now_unix_s)
-        return [note]
+        return [*effects, note]
 
     # Small things.
 

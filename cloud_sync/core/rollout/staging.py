@@ -80,11 +80,15 @@ def overrule_stage(record: RolloutRecord, now_unix_s: float) -> None:
     record.stage.ended_unix_s = now_unix_s
 
 
-def note_exposed(record: RolloutRecord, source: EvidenceSource) -> None:
-    """Count as exposed whose report was lost but whose rows were not."""
+def note_exposed(record: RolloutRecord, source: EvidenceSource, now_unix_s: float) -> None:
+    """Count as exposed whose report was lost but whose rows were not; it did not just refuse."""
     if record.started_unix_s is None:
         return
     served = source.by_device(
         record.candidate.digest, Role.PRIMARY, since_unix_s=record.started_unix_s
     )
     record.exposed |= {name for name, seen in served.items() if seen.counters.rows}
+    for name, execution in record.executions.items():
+        if execution.state is ExecutionState.REJECTED and name in record.exposed:
+            execution.ran = True
+            execution.handle(_X.FAIL, now_unix_s=now_unix_s)

@@ -20,9 +20,10 @@ _CRASH_LOOP: Final = 2
 class Safety:
     """Fails when too many devices are unhealthy, or calls surely fail more than elsewhere.
 
-    The share of devices is a plain threshold: a stage may have two devices, and one of two that
-    cannot run the candidate is reason enough to stop. What the control's devices do as well, in a
-    power cut for example, does not count.
+    Devices fail the stage when they are too many of all in it, whatever the others will do: a stage
+    may have two devices, and one of two that cannot run the candidate is reason enough to stop. In
+    a large stage they fail it earlier, when they are surely too many of those that are through.
+    What the control's devices do as well, in a power cut for example, does not count.
     """
 
     name: ClassVar[str] = "safety"
@@ -54,7 +55,10 @@ class Safety:
             "calls": now.calls,
             "failures": now.failures,
         }
-        if executed and len(bad) / executed > scene.plan.unhealthy_share + usual:
+        allowed = scene.plan.unhealthy_share + usual
+        sure, _ = rate_bounds(len(bad), executed, alpha=scene.alpha(self.share) / 2)
+        of = len({*scene.reachable(), *bad})
+        if bad and (len(bad) > allowed * of or sure > allowed):
             text = f"{len(bad)} of {executed} devices are not well: {_listed(scene, bad)}"
             return GateResult(self.name, Verdict.FAIL, text, evidence)
         if not executed:
@@ -67,7 +71,7 @@ class Safety:
     ) -> GateResult:
         control = scene.control()
         usual = control.counters if control is not None else Counters()
-        level = scene.alpha(self.share) / 2
+        level = scene.alpha(self.share) / 4
         low, _ = rate_bounds(now.failures, now.calls + now.failures, alpha=level)
         allowed = scene.plan.failure_margin
         if usual.calls + usual.failures:
