@@ -30,7 +30,10 @@ RingMarks: TypeAlias = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class CollectWindows:
-    """Count all rows observed so far and give them to ``AgentCore.on_windows`` at once."""
+    """Count all rows observed so far and give them to ``AgentCore.on_windows`` at once.
+
+    What that returns is carried out before the effects that stand behind this one.
+    """
 
 
 @dataclass(frozen=True, slots=True)

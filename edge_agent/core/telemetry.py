@@ -140,8 +140,8 @@ class Telemetry:
         effects: list[Effect] = []
         if now_s >= self._clock.closes_at_s:
             self._clock.restart(now_s, at_unix_s)
-            effects.append(CollectWindows())
-        if self._retry_at_s is not None and now_s >= self._retry_at_s:
+            effects.append(CollectWindows())  # what was refused is saved together with it
+        elif self._retry_at_s is not None and now_s >= self._retry_at_s:
             self._retry_at_s = None
             effects += self.outbox.save_due()
         return [*effects, *self.outbox.on_timer(now_s)]

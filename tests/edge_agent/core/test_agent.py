@@ -301,6 +301,37 @@ def test_a_save_that_failed_is_tried_again_after_a_while() -> None:
     assert core.on_saved(save, 15.0) == [PublishBatch(save.batches[0])]
 
 
+def test_a_window_that_ends_when_a_save_is_due_again_is_saved_together_with_it() -> None:
+    """Two transactions of one step would be the other way round: the older marks would win."""
+    core = started()
+    end_s = core.wake_at_s
+    (refused,) = core.on_windows([entry(1.0)], {"ring": (1,)}, end_s - 5.0)
+    assert isinstance(refused, SaveBatches)
+    core.on_save_failed(refused, "disk full", end_s - 5.0)
+
+    due = core.on_timer(end_s, START_UNIX_S + end_s)
+    (save,) = core.on_windows([entry(2.0)], {"ring": (2,)}, end_s)
+
+    assert CollectWindows() in due
+    assert not any(isinstance(effect, SaveBatches) for effect in due)
+    assert isinstance(save, SaveBatches)
+    assert save.marks == {"ring": (2,)}
+    assert len(save.batches) == 2
+
+
+def test_a_save_is_tried_again_though_the_window_in_between_was_idle() -> None:
+    core = started()
+    end_s = core.wake_at_s
+    (refused,) = core.on_windows([entry(1.0)], {"ring": (1,)}, end_s - 5.0)
+    assert isinstance(refused, SaveBatches)
+    core.on_save_failed(refused, "disk full", end_s - 5.0)
+    core.on_timer(end_s, START_UNIX_S + end_s)
+    core.on_windows([], {}, end_s)
+
+    assert core.wake_at_s == end_s
+    assert core.on_timer(end_s, START_UNIX_S + end_s) == [refused]
+
+
 def test_a_statistic_that_no_message_can_hold_is_named_and_the_rest_kept() -> None:
     core = started()
     big = replace(entry(1.0), profile={3: bulky_state(90_000)})
