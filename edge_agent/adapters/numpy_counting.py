@@ -4,7 +4,8 @@ Gives what :func:`edge_contract.package.count_rows` gives, some thousand times f
 counts, and sums that differ in their last bits only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -106,27 +107,43 @@ class BlockCounter:
             return Profile(self._spec, self._counted(block))
 
     def _counted(self, block: Block) -> dict[int, Statistic]:
-        counted: dict[int, Statistic] = {}
-        if self._sketches:
-            sketches = self._sketch_columns.count(_taken(block, self._sketches))
-            for column, sketch in zip(self._sketches, sketches, strict=True):
-                if column.skips_nan:
-                    sketch.missing = 0
-                counted[column.number] = sketch
-        if self._moments:
-            taken = _taken(block, self._moments)
-            for column, values, moments in zip(
-                self._moments, taken, block_moments(taken), strict=True
-            ):
-                if column.skips_nan:
-                    moments.nonfinite -= int(np.count_nonzero(np.isnan(values)))
-                counted[column.number] = moments
+        counted = dict(
+            chain(
+                self._counted_sketches(block),
+                self._counted_moments(block),
+                self._counted_others(block),
+            )
+        )
+        return {number: counted[number] for number in sorted(counted)}
+
+    def _counted_sketches(self, block: Block) -> "Iterator[tuple[int, Statistic]]":
+        if not self._sketches:
+            return
+        sketches = self._sketch_columns.count(_taken(block, self._sketches))
+        for column, sketch in zip(self._sketches, sketches, strict=True):
+            if column.skips_nan:
+                sketch.missing = 0
+            if not column.skips_nan or sketch.count:
+                yield column.number, sketch
+
+    def _counted_moments(self, block: Block) -> "Iterator[tuple[int, Statistic]]":
+        if not self._moments:
+            return
+        taken = _taken(block, self._moments)
+        for column, values, moments in zip(self._moments, taken, block_moments(taken), strict=True):
+            if column.skips_nan:
+                moments.nonfinite -= int(np.count_nonzero(np.isnan(values)))
+            if moments.count:
+                yield column.number, moments
+
+    def _counted_others(self, block: Block) -> "Iterator[tuple[int, Statistic]]":
         for column in self._others:
             values = block[list(column.positions)]
             if column.skips_nan:
                 values = values[:, ~np.isnan(values[0])]
-            counted[column.number] = _count_column(self._spec.columns[column.number].spec, values)
-        return {index: counted[index] for index in sorted(counted) if counted[index].count}
+            if values.shape[1]:
+                spec = self._spec.columns[column.number].spec
+                yield column.number, _count_column(spec, values)
 
 
 def _taken(block: Block, columns: Sequence[_Column]) -> Block:

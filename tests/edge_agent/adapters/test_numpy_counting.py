@@ -1,9 +1,12 @@
 """The numpy kernel counts what the row-by-row reference counts, bit for bit."""
 
 import itertools
+import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge_agent.adapters.numpy_counting import BlockCounter, count_block
-from edge_contract.errors import UsageError
+from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import Layout, Source, count_rows
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats import (
@@ -32,6 +35,7 @@ from edge_contract.stats import (
     Statistic,
 )
 from edge_contract.stats.float32 import MAX_FLOAT32, float_of, rounded
+from edge_contract.stats.profile import state_to_json
 from tests.laws.streams import assert_close
 
 Rows = NDArray[np.float32]
@@ -147,6 +151,38 @@ def test_an_ordinary_block_is_counted_alike() -> None:
     rows[random.random(rows.shape) < 0.05] = np.nan
 
     assert_same_profile(FULL_SPEC, FULL_LAYOUT, rows)
+
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+
+
+def test_the_kernel_agrees_with_the_profile_that_all_languages_are_checked_against() -> None:
+    vector = json.loads((VECTORS / "profile.json").read_text("utf-8"))
+    spec = ProfileSpec.from_json(Reader(vector["columns"], "columns", PackageError).items())
+    sources = [Source(tuple(item["positions"]), item["skips_nan"]) for item in vector["sources"]]
+    rows = np.array(vector["rows"], np.uint32).view(np.float32)
+
+    profile = count_block(spec, Layout(vector["width"], tuple(sources)), rows)
+
+    assert_close(state_to_json(profile.to_state()), vector["state"])
+
+
+def test_the_kernel_agrees_with_the_codes_that_all_languages_are_checked_against() -> None:
+    for vector in json.loads((VECTORS / "sketches.json").read_text("utf-8")):
+        spec = SketchSpec(**vector["spec"])
+        rows = np.array(vector["bits"], np.uint32).view(np.float32)[:, None]
+        codes = Counter(vector["codes"])
+
+        counted = count_block(*packed([spec]), rows)[0]
+
+        assert counted == Sketch(
+            spec,
+            zero=codes.pop("zero"),
+            missing=codes.pop("missing"),
+            positive_infinity=codes.pop("positive_infinity"),
+            negative_infinity=codes.pop("negative_infinity"),
+            counts=dict(codes),
+        )
 
 
 def test_columns_may_lie_anywhere_in_the_row_and_share_their_numbers() -> None:
