@@ -15,6 +15,7 @@ from edge_contract.stats import SPECS, Spec, spec_from_json
 from tests.laws.streams import EVERY_SPEC, any_stream, assert_close, mild_stream, of
 
 every_spec = pytest.mark.parametrize("spec", EVERY_SPEC)
+a_few = settings(max_examples=40)  # for each of a dozen specs
 
 
 @pytest.mark.parametrize("kind", sorted(SPECS))
@@ -34,6 +35,7 @@ def test_a_spec_survives_the_package_it_stands_in(spec: Spec) -> None:
 
 
 @every_spec
+@a_few
 @given(data=st.data())
 def test_merging_with_an_idle_device_changes_nothing(spec: Spec, data: st.DataObject) -> None:
     busy, idle = of(spec, data.draw(any_stream(spec))), spec.empty()
@@ -50,6 +52,7 @@ def test_merging_two_idle_devices_gives_an_idle_one(spec: Spec) -> None:
 
 
 @every_spec
+@a_few
 @given(data=st.data())
 def test_merge_equals_one_device_seeing_both_streams(spec: Spec, data: st.DataObject) -> None:
     x, y = data.draw(mild_stream(spec)), data.draw(mild_stream(spec))
@@ -58,6 +61,7 @@ def test_merge_equals_one_device_seeing_both_streams(spec: Spec, data: st.DataOb
 
 
 @every_spec
+@a_few
 @given(data=st.data())
 def test_merge_order_does_not_matter(spec: Spec, data: st.DataObject) -> None:
     a, b, c = (of(spec, data.draw(mild_stream(spec, max_size=9))) for _ in range(3))
@@ -67,6 +71,7 @@ def test_merge_order_does_not_matter(spec: Spec, data: st.DataObject) -> None:
 
 
 @every_spec
+@a_few
 @given(data=st.data())
 def test_merging_changes_no_operand_and_shares_nothing_with_it(
     spec: Spec, data: st.DataObject
@@ -83,6 +88,7 @@ def test_merging_changes_no_operand_and_shares_nothing_with_it(
 
 
 @every_spec
+@a_few
 @given(data=st.data())
 def test_every_row_of_numbers_is_counted_once_and_none_is_refused(
     spec: Spec, data: st.DataObject
@@ -93,6 +99,7 @@ def test_every_row_of_numbers_is_counted_once_and_none_is_refused(
 
 
 @every_spec
+@a_few
 @given(data=st.data())
 def test_state_survives_the_wire_bit_for_bit(spec: Spec, data: st.DataObject) -> None:
     sent = of(spec, data.draw(any_stream(spec)))
@@ -106,6 +113,7 @@ def test_state_survives_the_wire_bit_for_bit(spec: Spec, data: st.DataObject) ->
 
 
 @every_spec
+@a_few
 @given(data=st.data())
 def test_a_merged_state_survives_the_wire_too(spec: Spec, data: st.DataObject) -> None:
     merged = of(spec, data.draw(any_stream(spec))).merged(of(spec, data.draw(any_stream(spec))))
@@ -152,7 +160,7 @@ NO_NUMBERS: list[JsonValue] = [math.nan, math.inf, -math.inf, None, "1", True, {
 
 
 @every_spec
-@settings(max_examples=30)
+@a_few
 @given(data=st.data())
 def test_a_state_with_something_else_in_place_of_a_number_is_refused(
     spec: Spec, data: st.DataObject
@@ -166,6 +174,7 @@ def test_a_state_with_something_else_in_place_of_a_number_is_refused(
 
 
 @every_spec
+@a_few
 @given(data=st.data(), number=st.sampled_from([-1, -(2**40), 0.5, -0.5, 2**53, 1.7e308, 0, 1, 7]))
 def test_a_state_with_another_number_is_refused_or_counts_something_possible(
     spec: Spec, data: st.DataObject, number: float
