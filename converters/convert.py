@@ -27,7 +27,7 @@ from edge_contract.package import (
     canonical_json,
     digest_of,
 )
-from edge_contract.reading import JsonObject
+from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["convert"]
 
@@ -82,6 +82,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
             "X is missing: give rows like those that devices will see; without them a conversion "
             "can neither be checked nor watched"
         )
+    given_lineage, given_baseline = _plain(lineage, "lineage"), _plain(baseline, "baseline")
     tell = progress or _tell_nobody
     tell("Reading the rows", 0.0)
     request = Request(model, as_rows(X), tuple(classes))
@@ -104,7 +105,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         classes=converted.classes,
         threshold=converted.threshold,
         framework=converted.framework,
-        lineage=_lineage(converted, lineage or {}),
+        lineage=_lineage(converted, given_lineage),
     )
     draft = with_categories(converted.features, draft, feeds)
     truth = truth_of(y, manifest=draft)
@@ -113,7 +114,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     tell("Choosing golden vectors", 0.9)
     golden = golden_vectors(draft, runtime, feeds, outputs)
     evidence = Evidence(
-        parity=parity, quality=quality(draft, outputs, truth), baseline=dict(baseline or {})
+        parity=parity, quality=quality(draft, outputs, truth), baseline=given_baseline
     )
     tell("Packing", 0.95)
     package = _packed(replace(draft, evidence=evidence), converted, reference, golden)
@@ -144,17 +145,21 @@ def _faithful(
 
 
 def _lineage(converted: Converted, given: JsonObject) -> JsonObject:
-    found = {
+    return {
         **git_state(Path.cwd()),
         "data_digest": digest_of_rows(converted.rows),
         "parameters": converted.parameters,
         **given,
     }
+
+
+def _plain(values: "Mapping[str, JsonValue] | None", what: str) -> JsonObject:
+    """Return what the caller gave for the manifest, if JSON can hold it."""
     try:
-        canonical_json(found)
+        canonical_json(dict(values or {}))
     except (TypeError, ValueError) as error:
-        raise UsageError(f"lineage must hold plain JSON values: {error}") from error
-    return found
+        raise UsageError(f"{what} must hold plain JSON values: {error}") from error
+    return dict(values or {})
 
 
 def _packed(draft: Manifest, converted: Converted, reference: Reference, golden: Golden) -> Package:

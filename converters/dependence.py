@@ -26,12 +26,12 @@ def variance_inflation(columns: NDArray[np.float32]) -> float:
 
     Per column the values are replaced by their mid-ranks, and the variance of the means of windows
     of neighbouring rows is divided by what random order would give. Of the columns the 0.9 quantile
-    counts, of several window lengths the largest tau that chance does not explain.
+    counts, of several window lengths the longest that gives more than chance explains.
 
     Args:
         columns: ``float32[rows, columns]``; NaN counts as the middle rank.
     """
-    ranks = [rank for rank in _mid_ranks(columns[:_MAX_ROWS]) if rank.std() > 0]
+    ranks = [rank for rank in _mid_ranks(columns[:_MAX_ROWS]) if len(rank) and rank.std() > 0]
     if not ranks:
         return 1.0
     table = np.stack(ranks, axis=1)
@@ -41,9 +41,9 @@ def variance_inflation(columns: NDArray[np.float32]) -> float:
         if windows < _MIN_WINDOWS:
             break
         tau = float(np.quantile(_ratios(table[: windows * length], length), _UPPER))
-        # a variance of k means is off by sqrt(2 / (k - 1)) of itself by chance
-        if tau > 1.0 + _SIGMAS * math.sqrt(2.0 / (windows - 1)):
-            largest = max(largest, tau)
+        chance = math.sqrt(2.0 / (windows - 1))  # by how much a variance of so few means is off
+        if tau > 1.0 + _SIGMAS * chance and tau > largest * (1.0 + chance):
+            largest = tau
     return largest
 
 

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
@@ -63,9 +63,7 @@ class SklearnModel:
         try:
             check_is_fitted(source)
         except NotFittedError as error:
-            raise UsageError(
-                f"{_name(source)} is not fitted: call fit before converting"
-            ) from error
+            raise UsageError(f"{_name(source)} is not fitted: fit it before converting") from error
         except TypeError as error:
             raise UsageError(f"{_name(source)} is no estimator: {error}") from error
         estimator, threshold = _without_threshold(source)
@@ -130,8 +128,6 @@ def _number_answers(source: object) -> tuple[Task, tuple[Answer, ...]]:
     methods = ["predict"] if hasattr(source, "predict") else ["transform"]
     if is_outlier_detector(source):
         methods.append("decision_function")
-    elif is_clusterer(source) and hasattr(source, "transform"):
-        methods.append("transform")
     if not hasattr(source, methods[0]):
         raise UsageError(f"{_name(source)} can neither predict nor transform")
     return Task.OTHER, tuple(Answer(method, OutputRole.OTHER) for method in methods)

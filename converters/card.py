@@ -1,0 +1,248 @@
+"""The model card: what a package holds, in sections of plain text that any output can show."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edge_contract.package import (
+    FEW_ROWS,
+    Feature,
+    Manifest,
+    Package,
+    Reference,
+    feature_subject,
+    short,
+)
+from edge_contract.reading import JsonObject, JsonValue
+from edge_contract.stats import Categories, Moments, Sketch
+
+__all__ = ["Section", "card_of", "features_as_json", "markdown_of"]
+
+_CATEGORIES_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table of a card."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def card_of(package: Package, *, max_features: int | None = None) -> list[Section]:
+    """Return the sections of a package's card; empty ones are left out.
+
+    Args:
+        package: The package.
+        max_features: How many features to list; ``None`` lists all.
+
+    Raises:
+        PackageError: Its reference is missing or wrong.
+    """
+    manifest, reference = package.manifest, package.reference()
+    sections = [
+        _pairs("Model", _identity(package)),
+        _interface(manifest),
+        _features(manifest, reference, max_features),
+        _pairs("Reference", _reference(reference)),
+        _parity(manifest),
+        _pairs("Quality", _flat(manifest.evidence.quality)),
+        _pairs("Robustness", _flat(manifest.evidence.robustness)),
+        _pairs("Baseline", _flat(manifest.evidence.baseline)),
+        _pairs("Lineage", _flat(manifest.lineage)),
+        _files(manifest),
+    ]
+    return [section for section in sections if section.rows]
+
+
+def markdown_of(package: Package) -> str:
+    """Return the card as a Markdown document."""
+    manifest = package.manifest
+    parts = [f"# {manifest.reference}"]
+    if manifest.description:
+        parts.append(manifest.description)
+    for section in card_of(package):
+        lines = [section.columns, tuple("---" for _ in section.columns), *section.rows]
+        table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
+        parts.append(f"## {section.title}\n\n{table}")
+    return "\n\n".join(parts) + "\n"
+
+
+def features_as_json(package: Package) -> list[JsonObject]:
+    """Return what the reference knows about every feature, for scripts."""
+    manifest, reference = package.manifest, package.reference()
+    return [
+        {
+            "name": feature.name,
+            "kind": "category" if feature.is_category else "number",
+            "missing": _missing_share(feature, reference),
+            **_range_as_json(feature, reference),
+        }
+        for feature in manifest.features
+    ]
+
+
+def _identity(package: Package) -> Iterator[tuple[str, str]]:
+    manifest = package.manifest
+    yield "name", manifest.name
+    yield "version", manifest.version
+    yield "digest", package.digest
+    yield "created", manifest.created
+    yield "task", manifest.task.value
+    if manifest.classes:
+        names = [str(name) for name in manifest.classes]
+        more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+        yield "classes", ", ".join(names[:12]) + more
+    if manifest.threshold is not None:
+        yield "decision threshold", f"{manifest.threshold:.6g} of class {manifest.classes[-1]}"
+    if manifest.description:
+        yield "description", manifest.description
+    if manifest.licence:
+        yield "licence", manifest.licence
+    yield "made with", ", ".join(f"{k} {v}" for k, v in manifest.framework.items())
+
+
+def _interface(manifest: Manifest) -> Section:
+    inputs = [("input", spec.name, str(spec), "") for spec in manifest.inputs]
+    outputs = [
+        ("output", output.tensor.name, str(output.tensor), output.role.value)
+        for output in manifest.outputs
+    ]
+    return Section("Interface", ("", "name", "type", "meaning"), (*inputs, *outputs))
+
+
+def _features(manifest: Manifest, reference: Reference, limit: int | None) -> Section:
+    rows = [
+        (
+            feature.name,
+            "category" if feature.is_category else "number",
+            _range(feature, reference),
+            _percentage(_missing_share(feature, reference)),
+        )
+        for feature in manifest.features[:limit]
+    ]
+    hidden = len(manifest.features) - len(rows)
+    if hidden:
+        rows.append((f"and {hidden} more", "", "", ""))
+    return Section("Features", ("name", "kind", "in the reference", "missing"), tuple(rows))
+
+
+def _reference(reference: Reference) -> Iterator[tuple[str, str]]:
+    few = f" (below {FEW_ROWS:,}: only larger changes raise alarms)"
+    yield "rows", f"{reference.rows:,}{few if reference.rows < FEW_ROWS else ''}"
+    yield "variance inflation", f"{reference.variance_inflation:.2f}"
+    yield "calibration", "yes" if reference.calibration else "none: no labels or no probabilities"
+
+
+def _parity(manifest: Manifest) -> Section:
+    parity = manifest.evidence.parity
+    outputs = parity.get("outputs")
+    rows = [
+        (
+            name,
+            _shown(_field(found, "compared_rows")),
+            _shown(_field(found, "unequal_rows")),
+            _shown(_field(found, "largest_difference")),
+            _shown(_field(found, "worst")),
+        )
+        for name, found in (outputs.items() if isinstance(outputs, Mapping) else ())
+    ]
+    title = "Parity with the source model"
+    if parity.get("accept_difference"):
+        title += f" (accepted knowingly: {_shown(parity['accept_difference'])})"
+    columns = ("output", "rows compared", "unequal", "largest difference", "in")
+    return Section(title, columns, tuple(rows))
+
+
+def _files(manifest: Manifest) -> Section:
+    rows = tuple(
+        (
+            artifact.path,
+            artifact.role,
+            f"{artifact.size:,} bytes",
+            short(artifact.digest),
+            ", ".join(f"{domain or 'ai.onnx'} {v}" for domain, v in artifact.opsets.items()),
+        )
+        for artifact in manifest.artifacts
+    )
+    return Section("Files", ("file", "role", "size", "digest", "operator sets"), rows)
+
+
+def _range(feature: Feature, reference: Reference) -> str:
+    subject = feature_subject(feature.name)
+    categories = reference.profile.find(subject, "categories")
+    if isinstance(categories, Categories):
+        shares = sorted(((n, k) for k, n in categories.counts.items()), reverse=True)
+        total = max(categories.count, 1)
+        shown = [
+            f"{feature.categories[k]} {_percentage(n / total)}"
+            for n, k in shares[:_CATEGORIES_SHOWN]
+        ]
+        if len(shares) > _CATEGORIES_SHOWN:
+            shown.append(f"{len(shares) - _CATEGORIES_SHOWN} more")
+        if categories.other:
+            shown.append(f"others {_percentage(categories.other / total)}")
+        return ", ".join(shown)
+    moments = reference.profile.find(subject, "moments")
+    if not isinstance(moments, Moments) or not moments.finite:
+        return ""
+    deviation = f", sd {moments.variance**0.5:.4g}" if moments.finite > 1 else ""
+    return f"{moments.low:.4g} to {moments.high:.4g}, mean {moments.mean:.4g}{deviation}"
+
+
+def _range_as_json(feature: Feature, reference: Reference) -> JsonObject:
+    moments = reference.profile.find(feature_subject(feature.name), "moments")
+    if not isinstance(moments, Moments):
+        return {"categories": len(feature.categories)}
+    return {"low": moments.low, "high": moments.high, "mean": moments.mean}
+
+
+def _missing_share(feature: Feature, reference: Reference) -> float:
+    subject = feature_subject(feature.name)
+    for kind in ("sketch", "categories"):
+        statistic = reference.profile.find(subject, kind)
+        if isinstance(statistic, Sketch | Categories):
+            return statistic.missing / max(statistic.count, 1)
+    return 0.0
+
+
+def _pairs(title: str, pairs: Iterator[tuple[str, str]]) -> Section:
+    return Section(title, ("", "value"), tuple(pairs))
+
+
+def _flat(values: JsonObject, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the values of nested objects under names with dots."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", _shown(value)
+
+
+def _field(value: JsonValue, name: str) -> JsonValue:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _shown(value: JsonValue) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}"
+        case str() | None:
+            return value or ""
+        case Sequence():
+            return ", ".join(map(_shown, value))
+        case _:
+            return str(value)
+
+
+def _percentage(fraction: float) -> str:
+    return f"{fraction:.1%}" if fraction else "0%"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

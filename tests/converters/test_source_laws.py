@@ -1,0 +1,117 @@
+"""Every registered source obeys the same laws; a new one only has to bring an example."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import converters.onnx_source
+import converters.sklearn_source  # noqa: F401
+from converters.base import SOURCES, Converted, Request, Source, register, source_for
+from converters.rows import row_count
+from converters.runtime import OnnxModel
+from edge_contract.errors import UsageError
+from tests.converters.helpers import flowers, quietly_converted
+
+
+def sklearn_example() -> Request:
+    rows, labels = flowers()
+    return Request(LogisticRegression(max_iter=500).fit(rows, labels), rows)
+
+
+def onnx_example() -> Request:
+    rows, labels = flowers()
+    model = LogisticRegression(max_iter=500).fit(rows.to_numpy(), labels)
+    return Request(quietly_converted(model, rows.to_numpy()).model(), rows.to_numpy())
+
+
+EXAMPLES: dict[str, Callable[[], Request]] = {
+    "scikit-learn": sklearn_example,
+    "ONNX": onnx_example,
+}
+
+every_source = pytest.mark.parametrize("name", sorted(SOURCES))
+
+
+def first_conversion(name: str) -> Converted:
+    return next(iter(SOURCES[name].conversions(EXAMPLES[name]())))
+
+
+def test_every_source_has_an_example() -> None:
+    assert set(EXAMPLES) == set(SOURCES)
+
+
+@every_source
+def test_a_source_accepts_its_own_models_and_no_other_source_does(name: str) -> None:
+    model = EXAMPLES[name]().model
+
+    accepting = [other for other, source in SOURCES.items() if source.accepts(model)]
+
+    assert accepting == [name]
+    assert source_for(model) is SOURCES[name]
+
+
+@every_source
+def test_a_conversion_describes_the_tensors_of_its_graph(name: str) -> None:
+    converted = first_conversion(name)
+
+    model = OnnxModel(converted.model, what="it")
+
+    assert converted.inputs == model.inputs
+    assert tuple(output.tensor for output in converted.outputs) == model.outputs
+    assert onnx.load_model_from_string(converted.model).graph.name
+
+
+@every_source
+def test_a_conversion_feeds_every_input_with_every_row(name: str) -> None:
+    converted = first_conversion(name)
+
+    feeds = converted.feeds(converted.rows)
+
+    assert list(feeds) == [spec.name for spec in converted.inputs]
+    assert {len(values) for values in feeds.values()} == {row_count(converted.rows)}
+    for feature in converted.features:
+        tensor = feeds[converted.inputs[feature.input_index].name]
+        assert feature.column < tensor[0].size
+
+
+@every_source
+def test_a_source_model_speaks_about_outputs_that_are_there(name: str) -> None:
+    converted = first_conversion(name)
+
+    said = converted.predict(converted.rows) if converted.predict else {}
+
+    assert set(said) <= {output.tensor.name for output in converted.outputs}
+    assert all(len(values) == row_count(converted.rows) for values in said.values())
+
+
+@every_source
+def test_the_same_model_gives_the_same_bytes(name: str) -> None:
+    request = EXAMPLES[name]()
+
+    models = [next(iter(SOURCES[name].conversions(request))).model for _ in range(2)]
+
+    assert models[0] == models[1]
+
+
+@every_source
+def test_a_source_refuses_rows_of_another_width(name: str) -> None:
+    request = EXAMPLES[name]()
+    narrow = Request(request.model, np.zeros((5, 3)))
+
+    with pytest.raises(UsageError):
+        list(SOURCES[name].conversions(narrow))
+
+
+def test_what_no_source_accepts_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"cannot convert builtins\.object: .*ONNX, scikit-learn"):
+        source_for(object())
+
+
+def test_two_sources_cannot_share_a_name() -> None:
+    taken: type[Source] = type(SOURCES["ONNX"])
+
+    with pytest.raises(UsageError, match="'ONNX' is already taken"):
+        register(taken)
