@@ -1,13 +1,13 @@
 """Whatever devices, traffic, people and crashes do: the rules of a rollout hold at every tick."""
 
 import json
+import math
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.core.rollout import Assign, Mode, RolloutPlan, RolloutSummary
-from cloud_sync.core.rollout.cohort import quota
 from cloud_sync.core.rollout.record import RolloutRecord
 from cloud_sync.core.rollout.transitions import InvalidTransitionError
 from tests.support.behaviours import BAD, FRAGILE, STURDY, Behaviour, package_of
@@ -23,7 +23,7 @@ SIZE = 8
 QUIET = st.sampled_from(["", "", "", "kill before", "kill after"])
 HAPPENINGS = st.sampled_from(
     [
-        *[""] * 12,
+        *[""] * 40,  # mostly things take their course
         "kill before",
         "kill after",
         "silence",
@@ -101,14 +101,16 @@ def wanted_on(world: World, version: str) -> int:
 
 
 def failed_gate(view: RolloutSummary) -> bool:
-    return any(stage.state == "failed" for stage in view.stages)
+    """Whether the last thing that gates said is that one failed."""
+    said = [e.evidence for e in view.events if "gates" in e.evidence]
+    return bool(said) and '"verdict": "fail"' in json.dumps(said[-1])
 
 
 def allowed(world: World) -> int:
     """How many devices the present stage may let serve the candidate."""
     record = RolloutRecord.from_json(world.controller.to_json("r1"))
     stage = record.stage.stage
-    return quota(stage.fraction, len(world.devices)) if stage.mode is Mode.SERVE else 0
+    return math.ceil(stage.fraction * len(world.devices)) if stage.mode is Mode.SERVE else 0
 
 
 @settings(max_examples=40)
@@ -116,7 +118,7 @@ def allowed(world: World) -> int:
     strategy=STRATEGIES,
     version=st.sampled_from(["1.1.0", "1.2.0"]),
     shadow=st.booleans(),
-    happenings=st.lists(HAPPENINGS, max_size=40),
+    happenings=st.lists(HAPPENINGS, min_size=20, max_size=40),
 )
 def test_it_never_exceeds_its_stage_nor_widens_after_a_failure(
     strategy: str, version: str, shadow: bool, happenings: list[str]
@@ -138,7 +140,9 @@ def test_it_never_exceeds_its_stage_nor_widens_after_a_failure(
 
 
 @settings(max_examples=25)
-@given(strategy=STRATEGIES, shadow=st.booleans(), happenings=st.lists(QUIET, max_size=40))
+@given(
+    strategy=STRATEGIES, shadow=st.booleans(), happenings=st.lists(QUIET, min_size=20, max_size=40)
+)
 def test_without_rows_no_stage_that_asks_for_rows_ever_passes(
     strategy: str, shadow: bool, happenings: list[str]
 ) -> None:
@@ -156,7 +160,7 @@ def test_without_rows_no_stage_that_asks_for_rows_ever_passes(
 @settings(max_examples=25)
 @given(
     strategy=STRATEGIES,
-    happenings=st.lists(HAPPENINGS, max_size=25),
+    happenings=st.lists(HAPPENINGS, min_size=10, max_size=30),
 )
 def test_in_every_state_that_comes_up_it_survives_json(
     strategy: str, happenings: list[str]
