@@ -47,7 +47,8 @@ def card_of(package: Package, *, max_features: int | None = None) -> list[Sectio
         _features(manifest, reference, max_features),
         _pairs("Reference", _reference(reference)),
         _parity(manifest),
-        _pairs("Quality", _flat(manifest.evidence.quality)),
+        _pairs("Quality", _flat(_without(manifest.evidence.quality, "per_class"))),
+        _per_class(manifest),
         _pairs("Robustness", _flat(manifest.evidence.robustness)),
         _pairs("Baseline", _flat(manifest.evidence.baseline)),
         _pairs("Lineage", _flat(manifest.lineage)),
@@ -155,6 +156,16 @@ def _parity(manifest: Manifest) -> Section:
     return Section(title, columns, tuple(rows))
 
 
+def _per_class(manifest: Manifest) -> Section:
+    found = manifest.evidence.quality.get("per_class")
+    metrics = ("precision", "recall", "f1", "rows")
+    rows = [
+        (name, *(_shown(_field(scores, metric)) for metric in metrics))
+        for name, scores in (found.items() if isinstance(found, Mapping) else ())
+    ]
+    return Section("Quality by class", ("class", *metrics), tuple(rows))
+
+
 def _files(manifest: Manifest) -> Section:
     rows = tuple(
         (
@@ -218,6 +229,10 @@ def _flat(values: JsonObject, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", _shown(value)
+
+
+def _without(values: JsonObject, name: str) -> JsonObject:
+    return {key: value for key, value in values.items() if key != name}
 
 
 def _field(value: JsonValue, name: str) -> JsonValue:

@@ -73,15 +73,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
             rows and labels do not fit it.
         PackageError: The conversion is not faithful, or the ONNX file is damaged.
     """
-    checked_name(name, "model")
-    Version.parse(version)
-    if not accept_difference >= 0:
-        raise UsageError(f"accept_difference must be at least 0, got {accept_difference}")
-    if X is None:
-        raise UsageError(
-            "X is missing: give rows like those that devices will see; without them a conversion "
-            "can neither be checked nor watched"
-        )
+    _require_usable(X, name=name, version=version, accept_difference=accept_difference)
     given_lineage, given_baseline = _plain(lineage, "lineage"), _plain(baseline, "baseline")
     tell = progress or _tell_nobody
     tell("Reading the rows", 0.0)
@@ -92,19 +84,10 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     tell("Predicting all rows", 0.4)
     feeds = converted.feeds(converted.rows)
     outputs = runtime.run(feeds)
-    draft = Manifest(
-        name=name,
-        version=version,
-        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    draft = replace(
+        _draft(converted, name=name, version=version),
         description=description,
         licence=licence,
-        task=converted.task,
-        inputs=converted.inputs,
-        outputs=converted.outputs,
-        features=(),
-        classes=converted.classes,
-        threshold=converted.threshold,
-        framework=converted.framework,
         lineage=_lineage(converted, given_lineage),
     )
     draft = with_categories(converted.features, draft, feeds)
@@ -120,6 +103,34 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     package = _packed(replace(draft, evidence=evidence), converted, reference, golden)
     tell("Done", 1.0)
     return package
+
+
+def _require_usable(rows: object, *, name: str, version: str, accept_difference: float) -> None:
+    checked_name(name, "model")
+    Version.parse(version)
+    if not accept_difference >= 0:
+        raise UsageError(f"accept_difference must be at least 0, got {accept_difference}")
+    if rows is None:
+        raise UsageError(
+            "X is missing: give rows like those that devices will see; without them a conversion "
+            "can neither be checked nor watched"
+        )
+
+
+def _draft(converted: Converted, *, name: str, version: str) -> Manifest:
+    """Return a manifest without what has to be computed from the rows."""
+    return Manifest(
+        name=name,
+        version=version,
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        task=converted.task,
+        inputs=converted.inputs,
+        outputs=converted.outputs,
+        features=(),
+        classes=converted.classes,
+        threshold=converted.threshold,
+        framework=converted.framework,
+    )
 
 
 def _faithful(

@@ -65,6 +65,12 @@ def roles_of(
             f"output {probabilities.name!r} has {said[probabilities.name].shape[1]} probabilities, "
             f"but there are {len(classes)} classes: {list(classes[:8])}"
         )
+    said_labels = set() if label is None else set(said[label.name].ravel().tolist())
+    if not said_labels <= set(classes):
+        raise UsageError(
+            f"the model predicts {sorted(said_labels - set(classes))[:3]}, which are not among the "
+            f"classes {list(classes[:8])}: give the labels that the model itself uses"
+        )
     roles = {OutputRole.LABEL: label, OutputRole.PROBABILITIES: probabilities}
     task = Task.BINARY if len(classes) == 2 else Task.MULTICLASS
     return Roles(_with_roles(specs, roles), task, classes)

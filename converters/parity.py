@@ -111,18 +111,15 @@ class _Gate:
             where: How to call each row.
             advice: What to do if they differ.
         """
+        refused: list[tuple[OutputSpec, Difference]] = []
         for output in self._converted.outputs:
-            name = output.tensor.name
             difference = self._difference(output, expected, found)
-            is_label = output.role is OutputRole.LABEL
-            allowed = self._accepted if is_label else max(self._accepted, RELATIVE_TOLERANCE)
-            if difference.size > allowed:
-                measure = "fraction of rows" if is_label else "relative difference"
-                worst = where[difference.worst]
-                raise PackageError(
-                    _refusal(name, difference, worst, measure=measure, advice=advice)
-                )
-            self._seen[name].append((difference, where[difference.worst]))
+            least = 0.0 if output.role is OutputRole.LABEL else RELATIVE_TOLERANCE
+            if difference.size > max(self._accepted, least):
+                refused.append((output, difference))
+            self._seen[output.tensor.name].append((difference, where[difference.worst]))
+        if refused:
+            raise PackageError(_refusal(refused, where, advice=advice))
 
     def compare_probe(self, probe: Probe) -> int:
         """Compare made-up rows; returns how many of them the source model accepts."""
@@ -218,12 +215,20 @@ def _advice_for(rows: Rows) -> str:
     )
 
 
-def _refusal(name: str, difference: Difference, where: str, *, measure: str, advice: str) -> str:
-    if math.isfinite(difference.size):
-        enough = f"{difference.size * 1.05:.1e}"
+def _refusal(
+    refused: Sequence[tuple[OutputSpec, Difference]], where: Sequence[str], *, advice: str
+) -> str:
+    """Return what to say about the first output, and what would let all of them pass."""
+    output, difference = refused[0]
+    is_label = output.role is OutputRole.LABEL
+    largest = max(other.size for _, other in refused)
+    if math.isfinite(largest):
+        enough = f"{largest * 1.05:.1e}"
         advice += f"; or accept the difference knowingly with accept_difference={enough}"
     return (
-        f"the conversion is not faithful: output {name!r} differs in {difference.unequal} of "
-        f"{difference.rows} rows; worst is {where}: found {difference.found}, expected "
-        f"{difference.expected} ({measure} {difference.size:.3g}); {advice}"
+        f"the conversion is not faithful: output {output.tensor.name!r} differs in "
+        f"{difference.unequal} of {difference.rows} rows; worst is {where[difference.worst]}: "
+        f"found {difference.found}, expected {difference.expected} "
+        f"({'fraction of rows' if is_label else 'relative difference'} {difference.size:.3g}); "
+        f"{advice}"
     )

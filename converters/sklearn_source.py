@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from converters.base import Converted, Request, register
+from edge_contract.errors import UsageError
 
 __all__ = ["SklearnSource"]
 
@@ -27,4 +28,9 @@ class SklearnSource:
         from converters.sklearn_model import SklearnModel
 
         model = SklearnModel.of(request.model)
+        if request.classes not in ((), model.classes):
+            raise UsageError(
+                f"classes {list(request.classes[:8])} are not those of the model, "
+                f"{list(model.classes[:8])}: leave them out, a fitted classifier knows its own"
+            )
         return conversions_of(model, model.aligned(request.rows))

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
     )(convert)
 
 
-def convert(
+def convert(  # noqa: PLR0917  one argument per option
     model: Annotated[
         Path, typer.Argument(help="The trained model: .onnx, .skops, or .joblib and .pkl.")
     ],
@@ -140,8 +140,7 @@ def _print_report(package: "Package", path: Path) -> None:
 
     for section in card_of(package):
         if section.title.startswith(("Parity", "Quality")):
-            rows = [row for row in section.rows if not row[0].startswith("per_class.")]
-            print_table(section.columns, rows, title=section.title)
+            print_table(section.columns, section.rows, title=section.title)
     print_line(f"{path} ({path.stat().st_size / 1e6:.2f} MB) {package.digest}")
     print_line(f"next: edgefleet inspect {path}, or edgefleet model push {path}")
 
@@ -169,7 +168,8 @@ def _warnings() -> Iterator[list[str]]:
     """Collect warnings, and print each of them once at the end, on standard error."""
     heard: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)  # what libraries tell each other stays out
         try:
             yield heard
         finally:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-REGISTRIES = ["edge_contract.messages", "edge_contract.stats"]
+REGISTRIES = ["converters", "edge_contract.messages", "edge_contract.stats"]
 """Packages that list what their files ``@register``; importing one must import all such files."""
 
 

@@ -33,6 +33,7 @@ class Identity(TypedDict):
 class Options(TypedDict, total=False):
     name: str
     version: str
+    description: str
     classes: tuple[str | int, ...]
     lineage: JsonObject
     baseline: dict[str, float | str]

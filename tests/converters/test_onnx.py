@@ -111,6 +111,15 @@ def test_other_probabilities_than_classes_are_refused() -> None:
         quietly_converted(softmax_model(), THREE_ROWS, classes=("red", "green"))
 
 
+def test_other_classes_than_the_labels_that_are_predicted_are_refused() -> None:
+    rows, labels = flowers()
+    model = LogisticRegression(max_iter=500).fit(rows, labels)
+    package = quietly_converted(model, rows)
+
+    with pytest.raises(UsageError, match=r"predicts \['setosa', .* give the labels that the model"):
+        quietly_converted(package.model(), rows, classes=("a", "b", "c"))
+
+
 def test_one_number_for_each_row_is_a_value() -> None:
     columns = {"a": np.arange(30.0), "b": np.ones(30)}
 

@@ -136,7 +136,10 @@ def test_a_full_disk_leaves_nothing_behind(
     assert names_in(tmp_path) == []
 
 
-def test_the_same_model_and_rows_give_the_same_package_but_for_its_date() -> None:
+def test_the_same_model_and_rows_give_the_same_package_but_for_its_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no commit can come between
     packages: list[Package] = []
     for _ in range(2):
         rows, labels = flowers()

@@ -191,6 +191,12 @@ def test_what_cannot_stand_in_a_manifest(more: Options, words: str) -> None:
     assert words in refusal(flower_model(), flowers()[0], **more)
 
 
+def test_other_classes_than_the_model_was_fitted_on() -> None:
+    message = refusal(flower_model(), flowers()[0], classes=("a", "b", "c"))
+
+    assert message.startswith("classes ['a', 'b', 'c'] are not those of the model, ['setosa', ")
+
+
 def test_a_file_that_is_no_onnx_model() -> None:
     with pytest.raises(UsageError, match=r"'model\.pkl' is no \.onnx file"):
         convert("model.pkl", [[1.0]], name="m", version="1.0.0")

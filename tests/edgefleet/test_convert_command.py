@@ -1,0 +1,202 @@
+"""``edgefleet convert`` and ``edgefleet inspect``, in this process."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from converters.package_files import load_package, save_unpacked
+from edge_contract.package import canonical_json
+from tests.converters.helpers import customer_model, customers, flowers, quietly_converted
+from tests.edgefleet.conftest import Outcome
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def flower_files(tmp_path: Path) -> tuple[str, str]:
+    """A model as a pickle, and a table with the column of labels."""
+    rows, labels = flowers()
+    order = np.random.default_rng(0).permutation(150)
+    rows, labels = rows.iloc[order], labels[order]
+    model, data = tmp_path / "flowers.pkl", tmp_path / "flowers.csv"
+    model.write_bytes(pickle.dumps(LogisticRegression(max_iter=500).fit(rows, labels)))
+    rows.assign(kind=labels).to_csv(data, index=False)
+    return str(model), str(data)
+
+
+def test_a_trusted_pickle_and_a_table_become_a_package(
+    run: Run, tmp_path: Path, flower_files: tuple[str, str]
+) -> None:
+    model, data = flower_files
+    out = tmp_path / "dist"
+
+    done = run(
+        *("convert", model, "--trust-pickle", "--data", data, "--target", "kind"),
+        *("--version", "1.0.0", "--out", str(out), "--licence", "Apache-2.0"),
+        *("--baseline", "f1=0.91", "--baseline-source", "two botanists"),
+    )
+
+    assert done.code == 0
+    assert "Parity with the source model" in done.out
+    assert "accuracy" in done.out
+    assert f"next: edgefleet inspect {out}/flowers-1.0.0.modelpkg" in done.out
+    assert done.err.splitlines() == [
+        "warning: the reference has 150 rows, below 5000: only larger changes of the inputs will "
+        "raise alarms; give more rows if there are any"
+    ]
+    package = load_package(out / "flowers-1.0.0.modelpkg")
+    assert package.manifest.reference == "flowers@1.0.0"
+    assert package.manifest.licence == "Apache-2.0"
+    assert package.manifest.classes == ("setosa", "versicolor", "virginica")
+    assert package.manifest.evidence.baseline == {"f1": 0.91, "source": "two botanists"}
+
+
+def test_an_onnx_file_and_arrays_become_a_package_for_a_script(run: Run, tmp_path: Path) -> None:
+    rows, labels = flowers()
+    first = quietly_converted(LogisticRegression(max_iter=500).fit(rows, labels), rows, labels)
+    model, data = tmp_path / "flowers.onnx", tmp_path / "rows.npz"
+    model.write_bytes(first.model())
+    np.savez(data, X=rows.to_numpy(), y=labels.astype("U"))
+
+    done = run(
+        *("convert", str(model), "--data", str(data), "--name", "iris", "--version", "2.1.0"),
+        *("--out", str(tmp_path / "iris.modelpkg"), "--json"),
+    )
+
+    assert done.code == 0
+    answer = json.loads(done.out)
+    assert answer["name"] == "iris"
+    assert answer["version"] == "2.1.0"
+    assert answer["path"] == str(tmp_path / "iris.modelpkg")
+    assert answer["digest"] == load_package(tmp_path / "iris.modelpkg").digest
+    assert answer["quality"]["accuracy"] == pytest.approx(0.973, abs=0.001)
+    assert answer["parity"]["rows"] == 150
+    assert [text.split(":")[0] for text in answer["warnings"]] == [
+        "the reference has 150 rows, below 5000",
+        "the rows are sorted by their labels, so how much neighbouring rows depend on each other "
+        "is unknown and taken as not at all",
+    ]
+
+
+def test_a_pickle_that_is_not_trusted_is_not_loaded(
+    run: Run, flower_files: tuple[str, str]
+) -> None:
+    model, data = flower_files
+
+    refused = run("convert", model, "--data", data, "--version", "1.0.0")
+
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: {model!r} is a pickle, and loading a pickle runs")
+    assert refused.err.count("\n") == 1
+
+
+def test_a_conversion_that_is_not_faithful_ends_with_1_and_writes_nothing(
+    run: Run, tmp_path: Path
+) -> None:
+    rows, labels = customers()
+    rows["city"] = rows["city"].mask(np.arange(len(rows)) % 5 == 0)
+    model, data, out = tmp_path / "m.pkl", tmp_path / "rows.csv", tmp_path / "dist"
+    model.write_bytes(pickle.dumps(customer_model().fit(rows, labels)))
+    rows.to_csv(data, index=False)
+    words = ("convert", str(model), "--trust-pickle", "--data", str(data), "--version", "1.0.0")
+
+    refused = run(*words, "--out", str(out))
+    written = out.exists()
+    enough = refused.err.strip().rpartition("accept_difference=")[2]
+    accepted = run(*words, "--out", str(out), "--accept-difference", enough, "--json")
+
+    assert refused.code == 1
+    assert refused.err.startswith("error: the conversion is not faithful: output 'label' differs")
+    assert not written
+    assert accepted.code == 0
+    assert json.loads(accepted.out)["parity"]["accept_difference"] == float(enough)
+    assert [path.name for path in out.iterdir()] == ["m-1.0.0.modelpkg"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--version", "1"), "version '1' is not a semantic version"),
+        (("--version", "1.0.0", "--name", "a b"), "model name 'a b' is not allowed"),
+        (("--version", "1.0.0", "--target", "colour"), "has no column 'colour'"),
+        (("--version", "1.0.0", "--baseline", "f1"), "baseline 'f1' is no METRIC=NUMBER"),
+        (("--version", "1.0.0"), "not known to it ['kind']"),
+    ],
+)
+def test_mistakes_of_the_caller_end_with_2(
+    run: Run, flower_files: tuple[str, str], more: tuple[str, ...], message: str
+) -> None:
+    model, data = flower_files
+
+    refused = run("convert", model, "--trust-pickle", "--data", data, *more)
+
+    assert refused.code == 2
+    assert message in refused.err
+    assert refused.out == ""
+
+
+def test_the_card_of_a_package_is_shown(run: Run, tmp_path: Path) -> None:
+    rows, labels = customers()
+    package = quietly_converted(customer_model().fit(rows, labels), rows, labels)
+    folder = save_unpacked(package, tmp_path / "customers")
+
+    shown = run("inspect", str(folder))
+
+    assert shown.code == 0
+    for words in (package.digest, "income (EUR)", "14.3%", "18 to 79, mean", "Rome", "binary"):
+        assert words in shown.out
+    assert "float32[batch, 1]" in shown.out
+    assert "model.onnx" in shown.out
+
+
+def test_the_card_is_written_as_markdown(run: Run, tmp_path: Path) -> None:
+    rows, labels = flowers()
+    model = LinearSVC().fit(rows, labels)
+    package = quietly_converted(model, rows, labels, description="Tells irises | apart.")
+    folder = save_unpacked(package, tmp_path / "flowers")
+
+    shown = run("inspect", str(folder), "--markdown")
+
+    assert shown.out.startswith("# m@1.0.0\n\nTells irises | apart.\n\n## Model\n\n|  | value |\n")
+    assert "| description | Tells irises \\| apart. |" in shown.out
+    assert "\n## Quality by class\n\n| class | precision | recall | f1 | rows |\n" in shown.out
+    assert "| calibration | none: no labels or no probabilities |" in shown.out
+
+
+def test_a_script_gets_manifest_and_reference(run: Run, tmp_path: Path) -> None:
+    rows, labels = customers()
+    package = quietly_converted(customer_model().fit(rows, labels), rows, labels)
+    folder = save_unpacked(package, tmp_path / "customers")
+
+    shown = run("inspect", str(folder), "--json")
+
+    answer = json.loads(shown.out)
+    assert answer["digest"] == package.digest
+    assert answer["manifest"] == json.loads(package.manifest_bytes)
+    assert answer["reference"]["rows"] == 300
+    features = {feature["name"]: feature for feature in answer["reference"]["features"]}
+    assert features["income (EUR)"]["missing"] == pytest.approx(43 / 300)
+    assert features["city"]["categories"] == 3
+    assert features["age"]["high"] == 79.0
+
+
+def test_a_package_that_cannot_be_read_is_refused(run: Run, tmp_path: Path) -> None:
+    rows, labels = flowers()
+    package = quietly_converted(LinearSVC().fit(rows, labels), rows, labels)
+    folder = save_unpacked(package, tmp_path / "flowers")
+    newer = {**json.loads(package.manifest_bytes), "schema": 2}
+    (folder / "manifest.json").write_bytes(canonical_json(newer))
+
+    newer_schema = run("inspect", str(folder))
+    nothing = run("inspect", str(tmp_path / "nothing"))
+
+    assert newer_schema.code == 1
+    assert "manifest has schema 2" in newer_schema.err
+    assert nothing.code == 2
+    assert "cannot read a package from" in nothing.err
