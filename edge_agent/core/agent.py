@@ -195,7 +195,7 @@ class AgentCore:
         self, entries: Sequence[WindowEntry], marks: RingMarks, now_s: float
     ) -> Sequence[Effect]:
         """Counted windows: the answer to :class:`CollectWindows`."""
-        return self._telemetry.on_windows(entries, marks)
+        return self._telemetry.on_windows(entries, marks, now_s)
 
     def on_saved(self, save: SaveBatches, now_s: float) -> Sequence[Effect]:
         """Batches are durable."""

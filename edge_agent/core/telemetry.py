@@ -116,10 +116,12 @@ class Telemetry:
             self._clock = self._clock_of(interval_s)
             self._clock.restart(now_s, at_unix_s)
 
-    def on_windows(self, entries: Sequence[WindowEntry], marks: RingMarks) -> list[Effect]:
+    def on_windows(
+        self, entries: Sequence[WindowEntry], marks: RingMarks, now_s: float
+    ) -> list[Effect]:
         """Counted windows: the answer to :class:`CollectWindows`."""
         if not entries:
-            return []
+            return [*self.outbox.save_due(), *self.outbox.on_timer(now_s)]
         cut = batches_of(entries, self._first._replace(seq=self._next_seq))
         self._next_seq += len(cut.batches)
         logs = [Log("warning", text) for text in cut.left_out]
@@ -136,12 +138,16 @@ class Telemetry:
         return self.outbox.on_saved(save, now_s)
 
     def on_timer(self, now_s: float, at_unix_s: float) -> list[Effect]:
-        """Time has passed; a window that is over is collected."""
-        effects: list[Effect] = []
+        """Time has passed; a window that is over is collected.
+
+        Then everything else waits for what was collected: that may merge or forget what would be
+        saved or sent in the same step.
+        """
         if now_s >= self._clock.closes_at_s:
             self._clock.restart(now_s, at_unix_s)
-            effects.append(CollectWindows())  # what was refused is saved together with it
-        elif self._retry_at_s is not None and now_s >= self._retry_at_s:
+            return [CollectWindows()]
+        effects: list[Effect] = []
+        if self._retry_at_s is not None and now_s >= self._retry_at_s:
             self._retry_at_s = None
             effects += self.outbox.save_due()
         return [*effects, *self.outbox.on_timer(now_s)]

@@ -25,6 +25,13 @@ MERGED_THEN_CUT = [
 ]
 
 
+DUE_WHEN_IT_IS_FORGOTTEN = [
+    *[(Fault.OBSERVE, 1), WINDOW] * 2,
+    (Fault.OBSERVE, 1),
+    (Fault.WAIT, 2),
+] * 2
+
+
 def lived(steps: list[tuple[Fault, int]], *, outbox_bytes: int = 1_000_000) -> World:
     world = World(outbox_bytes)
     for fault, n in steps:
@@ -49,6 +56,7 @@ def test_every_row_is_merged_exactly_once(steps: list[tuple[Fault, int]]) -> Non
 @given(steps=STEPS)
 @example(steps=REFUSED_THEN_SAVED)
 @example(steps=MERGED_THEN_CUT)
+@example(steps=DUE_WHEN_IT_IS_FORGOTTEN)
 def test_a_full_outbox_loses_no_row_in_silence_and_merges_none_twice(
     steps: list[tuple[Fault, int]],
 ) -> None:

@@ -209,12 +209,11 @@ class World:
                     raise AssertionError(f"unexpected {effect!r}")
 
     def _collect(self) -> None:
-        if self._taken == self.rows:
-            return
         values = [(_value(row), 0.0) for row in range(self._taken, self.rows)]
         window = window_of(values, start_unix_s=self._at_unix_s - 60.0, length_s=60.0)
+        marks = {"ring": (self.rows,)} if values else {}
         self._taken = self.rows
-        self._carry_out(self.core.on_windows([window], {"ring": (self.rows,)}, self.now_s))
+        self._carry_out(self.core.on_windows([window] if values else [], marks, self.now_s))
 
     def _save(self, save: SaveBatches) -> None:
         try:
@@ -331,8 +330,16 @@ class World:
             self._hear(topic, payload)
 
     def settle(self) -> None:
-        """From now on everything works; ends when nothing waits anywhere."""
+        """From now on everything works; ends when nothing waits anywhere.
+
+        The device is restarted once: what its disk would not forget comes again, and is known.
+        """
         self.disk.cut = None
+        self._drain()
+        self.suffer(Fault.POWER_CUT, 0)
+        self._drain()
+
+    def _drain(self) -> None:
         for fault in (Fault.DISK_OK, Fault.LISTENS, Fault.LINK_UP):
             self.suffer(fault, 0)
         for _ in range(200):

@@ -319,6 +319,21 @@ def test_a_window_that_ends_when_a_save_is_due_again_is_saved_together_with_it()
     assert len(save.batches) == 2
 
 
+def test_a_batch_that_is_due_again_when_a_window_ends_is_sent_right_after_it() -> None:
+    """Collecting the window may forget that very batch, when the outbox is full."""
+    core = AgentCore(CONFIG, 3, restored=[batch(0)])
+    core.on_start(0.0, START_UNIX_S)
+    end_s = core.wake_at_s
+    core.on_connected(end_s - 15.0)
+
+    first = core.on_timer(end_s, START_UNIX_S + end_s)
+    then = core.on_windows([], {}, end_s)
+
+    assert first[0] == CollectWindows()
+    assert PublishBatch(batch(0)) not in first
+    assert then == [PublishBatch(batch(0))]
+
+
 def test_a_save_is_tried_again_though_the_window_in_between_was_idle() -> None:
     core = started()
     end_s = core.wake_at_s
@@ -326,10 +341,8 @@ def test_a_save_is_tried_again_though_the_window_in_between_was_idle() -> None:
     assert isinstance(refused, SaveBatches)
     core.on_save_failed(refused, "disk full", end_s - 5.0)
     core.on_timer(end_s, START_UNIX_S + end_s)
-    core.on_windows([], {}, end_s)
 
-    assert core.wake_at_s == end_s
-    assert core.on_timer(end_s, START_UNIX_S + end_s) == [refused]
+    assert core.on_windows([], {}, end_s) == [refused]
 
 
 def test_a_statistic_that_no_message_can_hold_is_named_and_the_rest_kept() -> None:
