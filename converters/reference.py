@@ -25,6 +25,7 @@ from edge_contract.package import (
     OutputRole,
     Reference,
     Role,
+    Task,
     count_rows,
     feature_subject,
     layout_of,
@@ -132,7 +133,8 @@ def _profile_spec(manifest: Manifest, rows: NDArray[np.float32]) -> ProfileSpec:
         else:
             columns.append(Column(subject, sketch_for(rows[:, index])))
             columns.append(Column(subject, MomentsSpec()))
-    columns.extend(prediction_columns(manifest))
+    values = sketch_for(rows[:, -2]) if manifest.task is Task.REGRESSION else None
+    columns.extend(prediction_columns(manifest, values=values))
     columns.append(Column(LATENCY, SketchSpec()))
     return ProfileSpec(tuple(columns))
 

@@ -25,6 +25,7 @@ from edge_contract.errors import PackageError
 from edge_contract.package.interface import Task
 from edge_contract.package.manifest import Manifest
 from edge_contract.package.reference import LATENCY, PREDICTION, Role, feature_subject
+from edge_contract.stats.categories import CategoriesSpec
 from edge_contract.stats.profile import Profile, ProfileSpec
 
 __all__ = ["Layout", "Source", "count_rows", "layout_of"]
@@ -71,7 +72,10 @@ def layout_of(role: str, manifest: Manifest, spec: ProfileSpec) -> Layout:
                 f"package {manifest.reference} counts {column.subject!r} as {column.spec.kind!r}, "
                 "which its model does not give; convert it again"
             )
-        sources.append(Source(positions[-column.spec.arity :], column.subject == LATENCY))
+        # Of a prediction a class is counted by its index, a number by its score.
+        counts_class = column.spec.kind == CategoriesSpec.kind
+        chosen = positions[:1] if counts_class else positions[-column.spec.arity :]
+        sources.append(Source(chosen, column.subject == LATENCY))
     return Layout(width, tuple(sources))
 
 
@@ -89,7 +93,7 @@ def count_rows(spec: ProfileSpec, layout: Layout, rows: Iterable[Sequence[float]
 def _places(role: str, manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], int]:
     """Return the positions of each subject, and the width of the row.
 
-    A statistic of one number takes the last position: of a prediction that is the score.
+    Of a prediction these are its class and its score.
     """
     match role:
         case Role.PRIMARY:

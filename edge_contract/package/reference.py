@@ -11,10 +11,11 @@ from typing import Final, Self
 from edge_contract.errors import MessageError, PackageError
 from edge_contract.json_text import parse_json
 from edge_contract.package.digests import canonical_json
-from edge_contract.package.interface import Task
+from edge_contract.package.interface import OutputRole, Task
 from edge_contract.package.manifest import Manifest
 from edge_contract.reading import Reader
 from edge_contract.stats.agreement import AgreementSpec
+from edge_contract.stats.categories import CategoriesSpec
 from edge_contract.stats.labels import LabelsSpec
 from edge_contract.stats.moments import MomentsSpec
 from edge_contract.stats.probabilities import BINS, ProbabilitiesSpec
@@ -145,15 +146,24 @@ def profile_specs(manifest: Manifest, reference: Reference) -> dict[str, Profile
     }
 
 
-def prediction_columns(manifest: Manifest) -> tuple[Column, ...]:
-    """Return how a model's predictions are counted."""
+def prediction_columns(
+    manifest: Manifest, *, values: SketchSpec | None = None
+) -> tuple[Column, ...]:
+    """Return how a model's predictions are counted.
+
+    Args:
+        manifest: A classifier that gives no probabilities is counted by class alone.
+        values: Of a regression, the mapping of its predicted numbers.
+    """
     if manifest.task in (Task.BINARY, Task.MULTICLASS):
+        if manifest.output(OutputRole.PROBABILITIES) is None:
+            return (Column(PREDICTION, CategoriesSpec(len(manifest.classes))),)
         spec = ProbabilitiesSpec.for_classes(
             max(len(manifest.classes), 1), threshold=manifest.threshold
         )
         return (Column(PREDICTION, spec),)
     if manifest.task is Task.REGRESSION:
-        return (Column(PREDICTION, SketchSpec()), Column(PREDICTION, MomentsSpec()))
+        return (Column(PREDICTION, values or SketchSpec()), Column(PREDICTION, MomentsSpec()))
     return ()
 
 

@@ -170,14 +170,14 @@ def test_without_labels_there_is_no_calibration_and_no_quality() -> None:
     assert package.manifest.evidence.quality == {}
 
 
-def test_predictions_without_probabilities_are_counted_as_devices_count_them() -> None:
+def test_predictions_without_probabilities_are_counted_by_class() -> None:
     rows, labels = tumours()
 
     package = quietly_converted(LinearSVC().fit(rows, labels), rows, labels)
 
-    predictions = package.reference().profile.find("prediction", "probabilities")
-    assert isinstance(predictions, Probabilities)
-    assert predictions.invalid == 300
+    predictions = package.reference().profile.find("prediction", "categories")
+    assert isinstance(predictions, Categories)
+    assert sum(predictions.counts.values()) == predictions.count == 300
 
 
 def test_predicted_values_are_sketched() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,13 +36,14 @@ NAN = float("nan")
 
 
 def manifest(task: Task, *classes: str) -> Manifest:
+    role = OutputRole.VALUE if task is Task.REGRESSION else OutputRole.PROBABILITIES
     return Manifest(
         name="gate",
         version="1.0.0",
         created="2026-02-03T04:05:06Z",
         task=task,
         inputs=(TensorSpec("x", "float32", ("batch", 2)),),
-        outputs=(OutputSpec(TensorSpec("y", "float32", ("batch",)), OutputRole.VALUE),),
+        outputs=(OutputSpec(TensorSpec("y", "float32", ("batch",)), role),),
         features=(Feature("colour", 0, 0, is_category=True), Feature("size", 0, 1)),
         classes=classes,
     )
@@ -185,3 +187,14 @@ def test_a_calibration_without_labels_is_false() -> None:
     assert not Calibration()
     assert not Calibration(((0,) * BINS,), ((0,) * BINS,))
     assert Calibration(((0,) * 63 + (1,),), ((0,) * BINS,))
+
+
+def test_a_classifier_without_probabilities_is_counted_by_its_predicted_class() -> None:
+    label = OutputSpec(TensorSpec("label", "int64", ("batch",)), OutputRole.LABEL)
+    hard = replace(manifest(Task.MULTICLASS), outputs=(label,), classes=(4, 5, 6))
+    spec = ProfileSpec(prediction_columns(hard))
+
+    layout = layout_of(Role.SHADOW, hard, spec)
+
+    assert [column.spec for column in spec.columns] == [CategoriesSpec(3)]
+    assert layout.sources == (Source((0,)),)

@@ -7,7 +7,16 @@ import pytest
 from cloud_sync.core.analysis import NOTE, estimate
 from cloud_sync.core.analysis.estimate import calibration_error
 from cloud_sync.core.facts import PackageFacts
-from edge_contract.package import Calibration, Manifest, Reference, Task, prediction_columns
+from edge_contract.package import (
+    Calibration,
+    Manifest,
+    OutputRole,
+    OutputSpec,
+    Reference,
+    Task,
+    TensorSpec,
+    prediction_columns,
+)
 from edge_contract.stats import BINS, ProbabilitiesSpec, Profile, ProfileSpec
 from tests.support.behaviours import BAD, FRAGILE, package_of, window
 
@@ -19,7 +28,9 @@ def manifest_of(classes: int, threshold: float | None = None) -> Manifest:
         created="2026-02-03T04:05:06Z",
         task=Task.BINARY if classes == 2 else Task.MULTICLASS,
         inputs=(),
-        outputs=(),
+        outputs=(
+            OutputSpec(TensorSpec("p", "float32", ("batch", classes)), OutputRole.PROBABILITIES),
+        ),
         features=(),
         classes=tuple(range(classes)),
         threshold=threshold,
