@@ -199,7 +199,7 @@ class AgentCore:
 
     def on_saved(self, save: SaveBatches, now_s: float) -> Sequence[Effect]:
         """Batches are durable."""
-        return self._telemetry.on_saved(save, now_s)
+        return self.outbox.on_saved(save, now_s)
 
     def on_save_failed(self, save: SaveBatches, reason: str, now_s: float) -> Sequence[Effect]:
         """The store refused batches: they stay in memory and are tried again."""

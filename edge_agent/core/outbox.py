@@ -269,11 +269,10 @@ class Outbox:
                 entries = self._merge((*older.batch.entries, *newer.batch.entries))
                 joined = _joined(older, newer, entries=entries, lost_rows=lost_rows)
             except MessageError:  # together they are too large for one message
-                joined = None
-            if joined is not None and joined.size_bytes < older.size_bytes + newer.size_bytes:
-                self._replace(older, newer, joined)
-                return True
-            older.mergeable = False
+                older.mergeable = False
+                continue
+            self._replace(older, newer, joined)
+            return True
         return False
 
     def _forget_oldest(self) -> Effect:
@@ -293,6 +292,7 @@ class Outbox:
         except MessageError:  # the newer one has no room for the larger numbers
             forgotten = older.rows + newer.rows
             joined = _joined(older, newer, entries=(), lost_rows=forgotten)
+        joined.mergeable = newer.mergeable
         self._replace(older, newer, joined)
         return Log(
             "warning",

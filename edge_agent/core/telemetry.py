@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from edge_agent.core.effects import CollectWindows, Effect, Log, RingMarks, SaveBatches
+from edge_agent.core.effects import CollectWindows, Effect, Log, RingMarks
 from edge_agent.core.outbox import Outbox, OutboxConfig
 from edge_agent.core.windows import WindowClock, batches_of, merged_entries
 from edge_contract.errors import UsageError
@@ -131,11 +131,6 @@ class Telemetry:
         """The store refused batches: they stay in memory, unsent, and are tried again."""
         self._retry_at_s = now_s + _SAVE_RETRY_S
         return [Log("warning", f"{reason}; trying again in {_SAVE_RETRY_S:.0f} s")]
-
-    def on_saved(self, save: SaveBatches, now_s: float) -> list[Effect]:
-        """Batches are durable."""
-        self._retry_at_s = None
-        return self.outbox.on_saved(save, now_s)
 
     def on_timer(self, now_s: float, at_unix_s: float) -> list[Effect]:
         """Time has passed; a window that is over is collected.

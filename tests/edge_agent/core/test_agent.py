@@ -28,6 +28,7 @@ from edge_contract.messages import (
     Birth,
     BootAck,
     CollectorState,
+    Command,
     Death,
     DesiredState,
     Message,
@@ -221,18 +222,21 @@ def test_the_state_of_another_model_is_refused() -> None:
         AgentCore(config, 4, state=state)
 
 
+@pytest.mark.parametrize("earlier", [3, 5])
+def test_a_life_with_the_number_of_an_earlier_one_is_refused(earlier: int) -> None:
+    """Its batches would have the names of others, and the collector would take them for known."""
+    message = f"begins life 3, but its store holds batches of life {earlier}"
+
+    with pytest.raises(UsageError, match=message):
+        AgentCore(CONFIG, 3, restored=[batch(0, boot=1), batch(0, boot=earlier)])
+
+
 @pytest.mark.parametrize("field", ["generation", "clean", "model", "deployer"])
 def test_a_damaged_state_is_refused_with_its_place(field: str) -> None:
     state = {key: value for key, value in started().to_json().items() if key != field}
 
     with pytest.raises(PackageError, match=f"agent state.{field} is missing"):
         AgentCore(CONFIG, 4, state=state)
-
-
-def test_a_life_with_the_number_of_an_earlier_one_is_refused() -> None:
-    """Its batches would have the names of others, and the collector would take them for known."""
-    with pytest.raises(UsageError, match="begins life 3, but its store holds batches of life 5"):
-        AgentCore(CONFIG, 3, restored=[batch(0, boot=1), batch(0, boot=5)])
 
 
 # Telemetry.
@@ -252,6 +256,31 @@ def test_a_window_that_is_over_is_collected_and_the_state_reported() -> None:
     assert isinstance(told(due)[0], Report)
     assert again == []
     assert core.wake_at_s == pytest.approx(end_s + 60.0)
+
+
+def test_devices_close_their_windows_and_repeat_batches_at_different_times() -> None:
+    ends_s, repeats_s = set(), set()
+
+    for number in range(20):
+        core = AgentCore(config_of(device=f"cam-{number}"), 3, restored=[batch(0)])
+        core.on_start(0.0, START_UNIX_S)
+        ends_s.add(core.wake_at_s)
+        core.on_connected(0.0)
+        repeats_s.add(core.wake_at_s)
+
+    assert len(ends_s) == len(repeats_s) == 20
+    assert all(60.0 <= end_s <= 66.0 for end_s in ends_s)
+    assert all(10.0 <= repeat_s <= 15.0 for repeat_s in repeats_s)
+
+
+def test_any_patience_with_the_collector_is_allowed() -> None:
+    core = AgentCore(config_of(ack_timeout_s=2000.0, interval_s=86_400.0), 3, restored=[batch(0)])
+    core.on_start(0.0, START_UNIX_S)
+
+    core.on_connected(0.0)
+
+    assert core.outbox.wake_at_s is not None
+    assert 2000.0 <= core.outbox.wake_at_s <= 3000.0
 
 
 def test_windows_become_batches_that_are_saved_then_sent() -> None:
@@ -370,6 +399,7 @@ def test_windows_of_a_known_package_are_merged_when_the_outbox_is_full() -> None
 
     assert len(core.outbox) < 5
     assert isinstance(save, SaveBatches)
+    assert {len(one.entries) for one in save.batches} == {1}
     assert sum(one.span for one in save.batches) == 30
     assert sum(rows_of(one) for one in save.batches) == 30
     assert sum(one.lost_rows for one in save.batches) == 0
@@ -451,6 +481,15 @@ def test_the_cloud_sets_the_length_of_windows() -> None:
     assert core.wake_at_s <= 1.0 + 5.0 + 0.5
 
 
+def test_the_same_length_of_windows_again_does_not_move_their_end() -> None:
+    core = started()
+    end_s = core.wake_at_s
+
+    heard(core, core.topics.desired, wishing(interval_s=60.0), now_s=58.0)
+
+    assert core.wake_at_s == end_s
+
+
 @pytest.mark.parametrize("interval_s", [1e-9, 0.09, 86_401.0, 1e300])
 def test_a_length_of_windows_that_makes_no_sense_is_ignored_and_the_rest_done(
     interval_s: float,
@@ -494,13 +533,27 @@ def test_garbage_is_logged_and_changes_nothing(payload: bytes) -> None:
     assert core.to_json() == before
 
 
-def test_a_message_on_the_wrong_topic_is_logged_and_forgotten() -> None:
+@pytest.mark.parametrize(
+    "message", [Acks((BootAck(1, 1),)), CollectorState(listening=False), wishing(generation=9)]
+)
+def test_a_message_on_the_wrong_topic_is_logged_and_forgotten(message: Message) -> None:
+    core = AgentCore(CONFIG, 3, restored=[batch(0)])
+    core.on_start(0.0, START_UNIX_S)
+
+    effects = heard(core, core.topics.commands, message)
+
+    kind = type(message).__name__
+    assert effects == [Log("warning", f"ignored {kind} on 'ef1/f1/c/cam-7'")]
+    assert core.generation == 0
+    assert PublishBatch(batch(0)) in core.on_connected(2.0)
+
+
+def test_a_command_on_the_wrong_topic_is_logged_and_not_done() -> None:
     core = started()
 
-    effects = heard(core, core.topics.commands, wishing(digits=Assignment(V1)))
+    effects = heard(core, core.topics.acks, Command("c1", "ping", START_UNIX_S + 60.0))
 
-    assert effects == [Log("warning", "ignored DesiredState on 'ef1/f1/c/cam-7'")]
-    assert core.generation == 0
+    assert effects == [Log("warning", "ignored Command on 'ef1/f1/a/cam-7'")]
 
 
 def test_a_message_that_devices_do_not_hear_is_logged_and_forgotten() -> None:

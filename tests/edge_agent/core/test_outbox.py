@@ -2,6 +2,7 @@
 
 import bisect
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from edge_agent.core.effects import DeleteBatches, Effect, Log, PublishBatch, SaveBatches
 from edge_agent.core.outbox import Outbox, OutboxConfig
 from edge_contract.errors import MessageError, UsageError
-from edge_contract.messages import BatchId, BootAck, TelemetryBatch, encode
+from edge_contract.messages import BatchId, BootAck, TelemetryBatch, WindowEntry, encode
 from tests.support.agent_batches import SPEC, batch, bulky_batch, entry, merge, rows_of
 
 PATIENT = OutboxConfig(max_in_flight=2, ack_timeout_s=30.0)
@@ -164,22 +165,35 @@ def test_the_timer_is_never_in_the_past_after_it_was_obeyed() -> None:
         assert outbox.wake_at_s > wake_at_s
 
 
-def test_a_batch_that_is_never_acknowledged_does_not_hold_up_the_others() -> None:
-    outbox = outbox_of(*(batch(seq) for seq in range(6)))
-    delivered: set[int] = set()
-    waiting = outbox.on_connected(0.0)
+def test_batches_that_are_never_acknowledged_do_not_hold_up_the_others() -> None:
+    """The collector may not know the package of some batches yet."""
+    config = OutboxConfig(max_in_flight=2, ack_timeout_s=10.0, max_ack_timeout_s=20.0)
+    outbox = outbox_of(*(batch(seq) for seq in range(10)), config=config)
+    outbox.on_connected(0.0)
 
-    for second in range(0, 200, 10):  # the collector does not know the package of the first two
-        for seq in published(waiting):
-            if seq >= 2:
+    delivered = set()
+    for second in range(10, 200, 10):
+        for seq in published(outbox.on_timer(float(second))):
+            if seq >= 6:
                 delivered.add(seq)
-                waiting = outbox.on_ack([BootAck(1, 0, (seq,))], float(second))
-                break
-        else:
-            waiting = outbox.on_timer(second + 10.0)
+                outbox.on_ack([BootAck(1, 0, (seq,))], float(second))
 
-    assert delivered == {2, 3, 4, 5}
-    assert len(outbox) == 2
+    assert delivered == {6, 7, 8, 9}
+    assert len(outbox) == 6
+
+
+def test_a_batch_that_rests_long_keeps_its_place_in_flight_only_for_a_while() -> None:
+    outbox = outbox_of(batch(0), config=OutboxConfig(max_in_flight=1, ack_timeout_s=30.0))
+    outbox.on_connected(0.0)
+    outbox.on_timer(30.0)
+
+    blocked = add_saved(outbox, batch(1), now_s=40.0)
+    wake_at_s = outbox.wake_at_s
+
+    assert published(blocked) == []
+    assert wake_at_s == 60.0
+    assert published(outbox.on_timer(60.0)) == [1]
+    assert outbox.wake_at_s == 90.0
 
 
 def test_nothing_is_sent_while_the_link_is_down() -> None:
@@ -261,6 +275,19 @@ def test_a_save_that_is_asked_for_again_never_turns_marks_back() -> None:
     assert outbox.save_due() == []
 
 
+def test_an_answer_about_an_older_content_does_not_count_for_the_merged_one() -> None:
+    outbox = outbox_of(config=OutboxConfig(max_bytes=250))
+    outbox.on_connected(0.0)
+    outbox.add([batch(0, 1.0)], {})
+    older = saved(outbox.add([batch(1, 2.0)], {}))
+    newer = saved(outbox.add([batch(2, 3.0)], {}))
+
+    effects = outbox.on_saved(older, 1.0)
+
+    assert effects == []
+    assert published(outbox.on_saved(newer, 2.0)) == [1, 2]
+
+
 def test_a_batch_id_cannot_be_added_twice() -> None:
     outbox = outbox_of(batch(0))
 
@@ -297,6 +324,47 @@ def test_a_full_outbox_merges_its_two_oldest_windows() -> None:
     assert save.replaces == (BatchId("cam-7", 1, 0), BatchId("cam-7", 1, 1))
     assert save.marks == {"ring": (5,)}
     assert len(outbox) == 3
+
+
+def test_what_was_replaced_is_replaced_once() -> None:
+    outbox = outbox_of(config=OutboxConfig(max_bytes=330))
+    effects = add_saved(outbox, *(batch(seq, 1.0) for seq in range(8)))
+
+    gone = replaced(effects)
+
+    assert len(gone) == len(set(gone)) + 4, "a merged batch takes the name of one of the two"
+    assert gone[:4] == [batch(seq).batch_id for seq in (0, 1, 1, 2)]
+
+
+def test_two_windows_that_fit_into_no_message_together_are_tried_once() -> None:
+    tried = []
+
+    def counting(entries: Sequence[WindowEntry]) -> tuple[WindowEntry, ...]:
+        tried.append(len(entries))
+        return merge(entries)
+
+    outbox = Outbox(OutboxConfig(max_bytes=120_000), counting)
+    for seq in range(6):
+        outbox.add([bulky_batch(seq)], {})
+
+    assert len(tried) == 5
+
+
+def test_windows_on_both_sides_of_a_sent_one_are_not_merged() -> None:
+    outbox = outbox_of(config=OutboxConfig(max_bytes=360))
+    add_saved(outbox, batch(0, 1.0), batch(1, 2.0), batch(2, 3.0))
+    outbox.add([batch(3, 4.0)], {})  # 0 and 1 are merged, and the disk refuses that
+    sent = published(outbox.on_connected(1.0))
+    outbox.on_disconnected()
+
+    add_saved(outbox, batch(4, 5.0), batch(5, 6.0))
+
+    assert sent == [2]
+    assert sorted((one.batch_id.seq, one.span) for one in drained(outbox)) == [
+        (1, 2),
+        (2, 1),
+        (5, 3),
+    ]
 
 
 def test_a_full_outbox_goes_on_merging_and_loses_nothing() -> None:
@@ -427,6 +495,17 @@ def test_the_oldest_batch_goes_when_all_but_the_newest_may_have_been_sent() -> N
     sent = drained(outbox)
     assert [one.batch_id[1:] for one in sent] == [(1, 1), (2, 0)]
     assert [(one.span, one.lost_rows) for one in sent] == [(1, 0), (1, 10)]
+
+
+def test_lost_rows_add_up_over_everything_that_is_forgotten_and_merged() -> None:
+    restored = [bulky_batch(0), bulky_batch(1), bulky_batch(2)]
+    outbox = outbox_of(*restored, config=OutboxConfig(max_bytes=300))
+
+    add_saved(outbox, *(batch(seq, 1.0, boot=2) for seq in range(9)))
+
+    sent = drained(outbox)
+    assert sum(one.lost_rows for one in sent) == 30
+    assert sum(rows_of(one) for one in sent) == 39
 
 
 def test_windows_that_do_not_fit_their_package_are_kept_as_they_are() -> None:
