@@ -2,21 +2,16 @@
 
 import atexit
 import contextlib
-import json
 import os
 import shutil
 import tempfile
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
-
-import numpy as np
+from typing import Final, Self
 
 from edge_agent.adapters.folder_packages import FolderPackages
 from edge_agent.adapters.http_source import HttpSource
@@ -33,25 +28,24 @@ from edge_agent.config import (
     ring_folder,
 )
 from edge_agent.core.agent import AgentConfig, AgentCore
+from edge_agent.labels import Labels
 from edge_agent.left_rings import claim_rings, sweep_rings
-from edge_agent.local_package import read_package
+from edge_agent.local_package import package_at
 from edge_agent.ports import LinkOptions
-from edge_agent.prediction import Prediction, parse_id
+from edge_agent.prediction import Prediction
+from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
-from edge_agent.shell import Routing, Shell
-from edge_agent.truths import truth_rows
-from edge_contract.errors import UnavailableError, UsageError
-from edge_contract.messages import Report, encode
+from edge_agent.shell import Shell
+from edge_agent.status import StatusFile
+from edge_agent.switch import Routing
+from edge_contract.errors import EdgeError, UnavailableError, UsageError
+from edge_contract.messages import encode
 from edge_contract.messages.broker_url import parse_broker_url
 from edge_contract.names import checked_name
-from edge_contract.package import PACKAGE_SUFFIX, Package, Role
-
-if TYPE_CHECKING:
-    from edge_agent.servable import Served
+from edge_contract.package import Package
 
 __all__ = ["Agent"]
 
-_REMEMBERED_LABELS: Final = 100_000
 _DRAIN_S: Final = 3.0
 
 
@@ -102,7 +96,7 @@ class Agent:
         ack_timeout_s: float = 10.0,
         threads: int = 1,
     ) -> None:
-        package = _package_at(model)
+        package = model if isinstance(model, Package) else package_at(model)
         name = package.manifest.name if package is not None else checked_name(str(model), "model")
         if package is None and cloud is None and state is None:
             raise UsageError(
@@ -111,12 +105,8 @@ class Agent:
             )
         self.device = checked_name(device or default_device(), "device")
         self._ready_timeout_s = ready_timeout_s
-        self._labelled: OrderedDict[tuple[str, int], None] = OrderedDict()
-        self._labels_lock = threading.Lock()
-        self._shadow = ShadowRunner()
+        self._closing = threading.Lock()
         self._closed = False
-        self._temporary = state is None and cloud is None
-        self.state = self._state_folder(state, fleet)
         config = AgentConfig(
             fleet=fleet,
             device=self.device,
@@ -128,24 +118,20 @@ class Agent:
             outbox_bytes=outbox_bytes,
             ack_timeout_s=ack_timeout_s,
         )
-        self._rings = made(ring_folder(self.state))
-        claim_rings(self._rings, self.state)
-        sweep_rings(self._rings)
-        self._store = SqliteBatchStore(self.state / "agent.db")
-        boot = self._store.next_boot(time.time())
-        self._core = AgentCore(
-            config, boot, state=self._store.state(), restored=self._store.batches()
-        )
-        self._packages = FolderPackages(made(self.state / "packages"))
-        self._recorder = Recorder(self._rings, self._store.marks())
-        self._know_stored_packages()
-        self._shell = self._make_shell(cloud, username, password, threads)
-        if package is not None:
-            self._packages.add(package)
-            version, digest = package.manifest.version, package.digest
-            self._shell.start(lambda _now_s: self._core.adopt(version, digest))
-        else:
-            self._shell.start()
+        with contextlib.ExitStack() as undo:
+            self.state = self._state_folder(state, fleet, keep=cloud is not None, undo=undo)
+            self._open(config, undo)
+            self._shell = self._make_shell(cloud, username, password, threads)
+            self._collect_soon = self._shell.collect_soon
+            self._labels = Labels(self._recorder, wake=self._collect_soon)
+            self._shadow = ShadowRunner()
+            if package is not None:
+                self._packages.add(package)
+                adopted = package.manifest.version, package.digest
+                self._shell.start(lambda _now_s: self._core.adopt(*adopted))
+            else:
+                self._shell.start()
+            self._release = undo.pop_all()
         atexit.register(self.close)
 
     # Predicting.
@@ -160,18 +146,18 @@ class Agent:
             UsageError: The rows do not fit the model; the message names input, type and shape.
             UnavailableError: No model is here yet, or the model failed.
         """
-        routing = self._shell.routing or self._first_routing()
+        routing = self._shell.switch.routing or self._first_routing()
         servable = routing.serve
         try:
-            served = servable.serve(rows, wake=self._shell.collect_soon)
-        except UnavailableError:
+            served = servable.serve(rows, wake=self._collect_soon)
+        except EdgeError as error:
             if routing.fallback is None:
                 raise
-            servable = routing.fallback  # the version on trial failed: the one behind it answers
-            served = servable.serve(rows, wake=self._shell.collect_soon)
+            served = self._fall_back(servable, routing.fallback, rows, error)
+            servable = routing.fallback
         if routing.shadow is not None:
             self._shadow.offer(routing.shadow, served)
-        return _prediction(servable.manifest.reference, servable.digest, served)
+        return Prediction(served.decoded, model=servable.reference, digest=servable.digest)
 
     def label(self, prediction_id: str, truth: object) -> int:
         """Tell what came true; days later is fine.
@@ -188,28 +174,16 @@ class Agent:
             UsageError: The identifier is none, there are too few or many truths, a truth is no
                 class of the model, or the version is long gone.
         """
-        parsed = parse_id(prediction_id)
-        digest = self._recorder.package_digest(parsed.package)
-        rows = truth_rows(self._recorder.manifest(digest), parsed, truth)
-        keep = [self._is_new(digest, parsed.position + row) for row in range(len(rows))]
-        rows = rows[np.array(keep, bool)]
-        stream = self._recorder.stream(digest, Role.LABELS)
-        step = stream.ring.rows // 2
-        for first in range(0, len(rows), step):
-            part = rows[first : first + step]
-            if stream.ring.free < len(part):
-                self._shell.collect_soon()
-            fits = stream.wait_for_room(len(part))
-            if not fits or stream.append([part], len(part), time.time(), calls=0) is None:
-                stream.count(dropped=len(part))
-        return len(rows)
+        if self._closed:
+            raise self._is_closed()
+        return self._labels.add(prediction_id, truth)
 
     # Life.
 
     @property
     def version(self) -> str:
         """The version that serves now; empty while none does."""
-        routing = self._shell.routing
+        routing = self._shell.switch.routing
         return "" if routing is None else routing.serve.manifest.version
 
     def wait_ready(self, timeout_s: float | None = None) -> str:
@@ -240,17 +214,14 @@ class Agent:
 
         Idempotent. Predicting afterwards is an error.
         """
-        if self._closed:
-            return
-        self._closed = True
-        atexit.unregister(self.close)
-        self._shadow.close()
-        self._shell.close(drain_s=drain_s)
-        self._recorder.close()
-        self._store.close()
-        if self._temporary:
-            shutil.rmtree(self.state, ignore_errors=True)
-            shutil.rmtree(self._rings, ignore_errors=True)
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            atexit.unregister(self.close)
+            with self._release:
+                self._shadow.close()
+                self._shell.close(drain_s=drain_s)
 
     def __enter__(self) -> Self:
         """Return the agent."""
@@ -267,12 +238,45 @@ class Agent:
 
     # Inside.
 
-    def _state_folder(self, state: str | os.PathLike[str] | None, fleet: str) -> Path:
+    def _state_folder(
+        self,
+        state: str | os.PathLike[str] | None,
+        fleet: str,
+        *,
+        keep: bool,
+        undo: contextlib.ExitStack,
+    ) -> Path:
+        """Return the folder for what survives; one that goes with the agent if nobody needs it."""
         if state is not None:
             return made(Path(state))
-        if self._temporary:
-            return Path(tempfile.mkdtemp(prefix="edgefleet-agent-"))
-        return made(default_state_folder(fleet, self.device))
+        if keep:
+            return made(default_state_folder(fleet, self.device))
+        temporary = Path(tempfile.mkdtemp(prefix="edgefleet-agent-"))
+        undo.callback(shutil.rmtree, ring_folder(temporary), ignore_errors=True)
+        undo.callback(shutil.rmtree, temporary, ignore_errors=True)
+        return temporary
+
+    def _open(self, config: AgentConfig, undo: contextlib.ExitStack) -> None:
+        """Take up what an earlier life left; the store keeps other processes away from it."""
+        self._store = SqliteBatchStore(self.state / "agent.db")
+        undo.callback(self._store.close)
+        boot = self._store.next_boot(time.time())
+        self._core = AgentCore(
+            config, boot, state=self._store.state(), restored=self._store.batches()
+        )
+        rings = made(ring_folder(self.state))
+        claim_rings(rings, self.state)
+        sweep_rings(rings)
+        self._packages = FolderPackages(made(self.state / "packages"))
+        self._recorder = Recorder(
+            rings,
+            self._store.marks(),
+            owner=self._store.identity(),
+            spare=made(self.state / "rings"),
+        )
+        undo.callback(self._recorder.close)
+        self._status = StatusFile(self.state)
+        self._know_stored_packages()
 
     def _make_shell(
         self, cloud: str | None, username: str | None, password: str | None, threads: int
@@ -292,7 +296,7 @@ class Agent:
                     subscriptions=topics.subscriptions,
                 )
             )
-            source = HttpSource(parse_broker_url(cloud).host, self._packages.partial)
+            source = HttpSource(parse_broker_url(cloud).host, self._packages.downloads)
         return Shell(
             self._core,
             store=self._store,
@@ -301,65 +305,45 @@ class Agent:
             engine=OnnxRuntimeEngine(threads=threads),
             recorder=self._recorder,
             link=link,
-            on_report=self._write_status,
+            on_report=self._status.write,
         )
 
     def _know_stored_packages(self) -> None:
         """Take up rings that an earlier life left, whichever package they belong to."""
-        for digest in self._packages.digests():
+        digests = self._packages.digests()
+        for digest in digests:
             found = self._packages.description(digest)
             if found is not None:
                 self._recorder.knows(digest, *found)
                 self._core.knows(digest, *found)
+        self._recorder.forget_others(digests)
         self._store.forget_marks(self._recorder.stale_marks())
 
+    def _fall_back(
+        self, tried: Servable, fallback: Servable, rows: Rows, error: EdgeError
+    ) -> Served:
+        """Let the version behind the one on trial answer, which failed or refuses these rows."""
+        served = fallback.serve(rows, wake=self._collect_soon)
+        if isinstance(error, UsageError):  # the rows are right: the good version takes them
+            tried.count_failure()
+        return served
+
     def _first_routing(self, timeout_s: float | None = None) -> Routing:
-        if self._closed:
-            raise UsageError(f"agent {self.device!r} is closed: make a new one")
         shell = self._shell
         wait_s = self._ready_timeout_s if timeout_s is None else timeout_s
-        with shell.routed:
-            shell.routed.wait_for(lambda: shell.routing is not None, wait_s)
-        if shell.routing is None:
+        routing = None if self._closed else shell.switch.wait(wait_s)
+        if self._closed:
+            raise self._is_closed()
+        if routing is None:
             trouble = f" ({shell.trouble})" if shell.trouble else ""
             raise UnavailableError(
                 f"no version of model {self._core.config.model!r} is on device {self.device!r} "
                 f"after {wait_s:.0f} s{trouble}: check that the cloud is reachable and has one"
             )
-        return shell.routing
+        return routing
 
-    def _is_new(self, digest: str, position: int) -> bool:
-        with self._labels_lock:
-            if (digest, position) in self._labelled:
-                return False
-            self._labelled[digest, position] = None
-            while len(self._labelled) > _REMEMBERED_LABELS:
-                self._labelled.popitem(last=False)
-            return True
-
-    def _write_status(self, report: Report) -> None:
-        """Write ``status.json``, which ``edgefleet agent status`` reads."""
-        status = {"written_unix_s": time.time(), "pid": os.getpid(), **asdict(report)}
-        path = self.state / "status.json"
-        new = path.with_suffix(".new")
-        with contextlib.suppress(OSError):  # a full disk must not stop the agent
-            new.write_text(json.dumps(status))
-            new.replace(path)
-
-
-def _package_at(model: str | os.PathLike[str] | Package) -> Package | None:
-    """Return the package that is given or at a path; ``None`` if ``model`` is a name."""
-    if isinstance(model, Package):
-        return model
-    text = os.fspath(model)
-    looks_like_path = text.endswith(PACKAGE_SUFFIX) or os.sep in text or "/" in text
-    if not looks_like_path and not isinstance(model, os.PathLike) and not Path(text).is_dir():
-        return None
-    return read_package(Path(text))
-
-
-def _prediction(model: str, digest: str, served: "Served") -> Prediction:
-    return Prediction(served.decoded, model=model, digest=digest, position=served.position)
+    def _is_closed(self) -> UsageError:
+        return UsageError(f"agent {self.device!r} is closed: make a new one")
 
 
 def _version() -> str:

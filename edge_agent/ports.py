@@ -117,10 +117,14 @@ class Link(Protocol):
 class BatchStore(Protocol):
     """What must survive a crash: batches, ring marks, the journal and the number of the life.
 
-    One process at a time. Checked by ``tests/ports/test_batch_store.py`` for every adapter. Every
-    method raises ``UnavailableError`` when the disk is full or the file is out of reach; then
-    nothing has changed.
+    One process at a time, any of its threads. Checked by ``tests/ports/test_batch_store.py`` for
+    every adapter. Every method raises ``UnavailableError`` when the disk is full or the file is out
+    of reach; then nothing has changed.
     """
+
+    def identity(self) -> int:
+        """Return a number below 2**64 that no other store has, nor one made anew in its place."""
+        ...
 
     def next_boot(self, at_unix_s: float) -> int:
         """Return a number for a new life that is greater than any given before."""
@@ -172,26 +176,40 @@ class BatchStore(Protocol):
 
 
 class PackageStore(Protocol):
-    """Packages on this device, by digest."""
+    """Packages on this device, by digest.
 
-    def has(self, digest: str) -> bool:
-        """Return whether a whole package is here."""
-        ...
+    Checked by ``tests/ports/test_package_store.py`` for every adapter.
+    """
 
     def add(self, package: Package) -> None:
-        """Keep a package; it is there wholly or not at all. Adding it twice is no error."""
+        """Keep a package; it is there wholly or not at all. Adding it twice is no error.
+
+        Raises:
+            UnavailableError: The disk is full or cannot be written; nothing has changed.
+        """
         ...
 
     def load(self, digest: str) -> Package:
         """Return a package, verified anew; raises ``PackageError`` if it is damaged or missing."""
         ...
 
+    def intact_file(self, digest: str, path: str) -> bytes | None:
+        """Return a file of a package (its manifest too) if it is here and has its digest."""
+        ...
+
     def description(self, digest: str) -> tuple[Manifest, Reference] | None:
         """Return manifest and reference, also of a package whose model was pruned."""
         ...
 
+    def digests(self) -> list[str]:
+        """Return all packages of which something is here."""
+        ...
+
     def prune(self, keep: Collection[str]) -> None:
-        """Remove the models of all packages but these, and what is left of downloads."""
+        """Remove the models of all packages but these, and what is left of their downloads.
+
+        Descriptions of some that were kept until now stay, for labels that come late.
+        """
         ...
 
 
@@ -205,6 +223,10 @@ class PackageSource(Protocol):
             UnavailableError: The source is out of reach or the disk is full; try again later.
             PackageError: What came is not the package; trying again does not help.
         """
+        ...
+
+    def close(self) -> None:
+        """Let a :meth:`fetch` on another thread end soon, with ``UnavailableError``."""
         ...
 
 
@@ -236,7 +258,10 @@ class InferenceSession(Protocol):
 
 
 class InferenceEngine(Protocol):
-    """Makes sessions."""
+    """Makes sessions.
+
+    Checked by ``tests/ports/test_engine.py`` for every engine.
+    """
 
     def load(self, package: Package) -> InferenceSession:
         """Return a session of the package's model.

@@ -1,13 +1,16 @@
 """What ``predict`` returns, and the identifiers by which truths find their predictions.
 
-An identifier carries what a label needs to be counted: the package, and each row's predicted class
-and score. Nothing has to be kept on the device, so a truth may arrive days later, after restarts
-and updates, and an application may store identifiers where it likes.
+An identifier carries what a label needs to be counted: the package, a number that no other call
+has, and each row's predicted class and score. Nothing has to be kept on the device, so a truth may
+arrive days later, after restarts and updates, and an application may store identifiers where it
+likes. A checksum tells one that was cut off or mistyped; it keeps nobody from making one up.
 """
 
 import base64
 import binascii
+import secrets
 import struct
+import zlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Prediction", "PredictionId", "parse_id"]
 
 _PREFIX_CHARACTERS: Final = 12
-_HEAD: Final = struct.Struct("<QI")
+_NUMBER_BITS: Final = 56
+_HEAD: Final = struct.Struct("<IQI")
 
 
 class PredictionId(NamedTuple):
@@ -31,13 +35,13 @@ class PredictionId(NamedTuple):
 
     Attributes:
         package: First digits of the package's digest.
-        position: Of the call's first row in its ring, unlike in every other call.
+        number: Of the first row; the others follow. No two rows of a device have the same.
         classes: ``float32[rows]``: predicted classes by index.
         scores: ``float32[rows]``: their scores.
     """
 
     package: str
-    position: int
+    number: int
     classes: "NDArray[np.float32]"
     scores: "NDArray[np.float32]"
 
@@ -49,16 +53,16 @@ class Prediction:
         labels: Predicted classes as the author wrote them, one per row; ``None`` if the model
             predicts numbers.
         probabilities: ``float32[rows, classes]``; ``None`` where the model gives none.
-        values: ``float32[rows]``: predicted numbers; ``None`` if the model predicts classes.
+        values: ``float32[rows]``: predicted numbers, or ``float32[rows, numbers]`` if there are
+            several for each row; ``None`` if the model predicts classes.
         model: Which version answered: ``digits@1.0.0``.
         digest: Its package.
     """
 
-    __slots__ = ("__dict__", "_decoded", "_position", "digest", "model")
+    __slots__ = ("__dict__", "_decoded", "digest", "model")
 
-    def __init__(self, decoded: "Decoded", *, model: str, digest: str, position: int) -> None:
+    def __init__(self, decoded: "Decoded", *, model: str, digest: str) -> None:
         self._decoded = decoded
-        self._position = position
         self.model = model
         self.digest = digest
 
@@ -74,18 +78,18 @@ class Prediction:
 
     @property
     def values(self) -> "NDArray[np.float32] | None":
-        """``float32[rows]``: predicted numbers; ``None`` if the model predicts classes."""
+        """Predicted numbers; ``None`` if the model predicts classes."""
         return self._decoded.values
 
     @cached_property
     def id(self) -> str:
         """Identifier of the whole call: give it to ``label`` with one truth per row."""
-        return self._id(slice(None), self._position)
+        return self._id(slice(None), self._number)
 
     @cached_property
     def ids(self) -> list[str]:
         """Identifiers of the single rows."""
-        return [self._id(slice(row, row + 1), self._position + row) for row in range(len(self))]
+        return [self._id(slice(row, row + 1), self._number + row) for row in range(len(self))]
 
     def __len__(self) -> int:
         """How many rows were predicted."""
@@ -96,13 +100,18 @@ class Prediction:
         answer = self.labels if self.labels is not None else self.values
         return f"Prediction({answer!r}, model={self.model!r})"
 
-    def _id(self, rows: slice, position: int) -> str:
-        classes = self._decoded.classes[rows].astype("<f4")
-        scores = self._decoded.scores[rows].astype("<f4")
-        head = _HEAD.pack(position, len(scores))
-        packed = base64.urlsafe_b64encode(head + classes.tobytes() + scores.tobytes())
+    @cached_property
+    def _number(self) -> int:
+        """Drawn when it is asked for; chance keeps it apart from all others, reboots included."""
+        return secrets.randbits(_NUMBER_BITS)
+
+    def _id(self, rows: slice, number: int) -> str:
+        classes = self._decoded.classes[rows].astype("<f4").tobytes()
+        scores = self._decoded.scores[rows].astype("<f4").tobytes()
         prefix = self.digest.removeprefix("sha256:")[:_PREFIX_CHARACTERS]
-        return f"{prefix}.{packed.decode().rstrip('=')}"
+        body = classes + scores
+        head = _HEAD.pack(_checksum(prefix, number, body), number, len(body) // 8)
+        return f"{prefix}.{base64.urlsafe_b64encode(head + body).decode().rstrip('=')}"
 
 
 def parse_id(text: str) -> PredictionId:
@@ -111,18 +120,20 @@ def parse_id(text: str) -> PredictionId:
     Raises:
         UsageError: It is none that ``predict`` made.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"{text!r:.60} is no prediction id: give prediction.id, a text")
     prefix, _, packed = text.partition(".")
     try:
         data = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
-        position, rows = _HEAD.unpack_from(data)
-        numbers = np.frombuffer(data, "<f4", offset=_HEAD.size)
+        checksum, number, rows = _HEAD.unpack_from(data)
     except (binascii.Error, struct.error, ValueError) as error:
         raise UsageError(f"{text!r:.60} is no prediction id: {error}") from error
-    if len(prefix) != _PREFIX_CHARACTERS or len(numbers) != 2 * rows or not rows:
+    body = data[_HEAD.size :]
+    if len(body) != 8 * rows or not rows or checksum != _checksum(prefix, number, body):
         raise UsageError(f"{text!r:.60} is no prediction id: it is cut off or changed")
-    return PredictionId(
-        f"sha256:{prefix}",
-        position,
-        numbers[:rows].astype(np.float32),
-        numbers[rows:].astype(np.float32),
-    )
+    numbers = np.frombuffer(body, "<f4").astype(np.float32)
+    return PredictionId(f"sha256:{prefix}", number, numbers[:rows], numbers[rows:])
+
+
+def _checksum(prefix: str, number: int, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(f"{prefix}/{number}/".encode(errors="replace")))

@@ -9,11 +9,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
 from edge_agent.adapters.recorder import Recorder
+from edge_agent.adapters.ring import RingMark
 from edge_agent.core.agent import AgentCore
 from edge_agent.core.effects import (
     CollectWindows,
@@ -30,28 +29,21 @@ from edge_agent.core.effects import (
     SendEvent,
     UnloadPackage,
 )
+from edge_agent.package_worker import PackageWorker
 from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, PackageStore
 from edge_agent.servable import Servable
-from edge_contract.errors import EdgeError, PackageError, UnavailableError
+from edge_agent.switch import Routing, Switch
+from edge_contract.errors import EdgeError, UnavailableError
 from edge_contract.messages import Report, encode
-from edge_contract.package import Role
+from edge_contract.package import Reference, Role
 
-__all__ = ["Routing", "Shell"]
+__all__ = ["Shell"]
 
 _log = logging.getLogger("edgefleet.agent")
 
 _WATCH_S: Final = 0.25  # how often the calls of a version on trial are looked at
 
 Input: TypeAlias = Callable[[float], Sequence[Effect]]
-
-
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """Where calls go now."""
-
-    serve: Servable
-    shadow: Servable | None = None
-    fallback: Servable | None = None
 
 
 class Shell:
@@ -83,19 +75,25 @@ class Shell:
         self._core = core
         self._store = store
         self._packages = packages
-        self._source = source
-        self._engine = engine
         self._recorder = recorder
         self._link = link
         self._on_report = on_report
+        self._worker = PackageWorker(
+            packages=packages,
+            source=source,
+            engine=engine,
+            recorder=recorder,
+            salt=core.config.fleet,
+            news=self,
+        )
         self._loaded: dict[str, Servable] = {}
         self._inputs: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
-        self._jobs = ThreadPoolExecutor(1, thread_name_prefix="edgefleet-packages")
         self._thread = threading.Thread(target=self._run, name="edgefleet-agent", daemon=True)
         self._collecting = threading.Event()
-        self._watched = ("", 0, 0)
-        self.routing: Routing | None = None
-        self.routed = threading.Condition()
+        self._connected = threading.Event()
+        self._watched = RingMark()
+        self.switch = Switch()
+        """Where calls go."""
         self.trouble = ""
         """Why nothing serves, for people."""
 
@@ -103,11 +101,12 @@ class Shell:
 
     def start(self, first: Callable[[float], Sequence[Effect]] | None = None) -> None:
         """Begin the core's life, then hand it ``first``, and connect."""
-        self._carry_out(self._core.on_start(time.monotonic(), time.time()))
+        self._attempt(lambda now_s: self._core.on_start(now_s, time.time()))
         if first is not None:
-            self._carry_out(first(time.monotonic()))
+            self._attempt(first)
         self._tell_status()
         self._thread.start()
+        self._worker.start()
         if self._link is not None:
             self._link.start(self)
 
@@ -124,11 +123,13 @@ class Shell:
     def on_connected(self) -> None:
         """The link is up."""
         _log.info("connected to the broker")
+        self._connected.set()
         self.put(self._core.on_connected)
 
     def on_disconnected(self, reason: str) -> None:
         """The link is down."""
         _log.warning("disconnected: %s", reason)
+        self._connected.clear()
         self.put(lambda _now_s: self._core.on_disconnected())
 
     def on_message(self, topic: str, payload: bytes) -> None:
@@ -137,21 +138,50 @@ class Shell:
             lambda now_s: self._core.on_message(topic, payload, now_s=now_s, at_unix_s=time.time())
         )
 
+    def on_fetched(self, digest: str) -> None:
+        """A package is in the store."""
+        self.put(lambda now_s: self._core.on_fetched(digest, now_s))
+
+    def on_fetch_failed(self, digest: str, reason: str, *, permanent: bool) -> None:
+        """A package could not be fetched."""
+        self.put(
+            lambda now_s: self._core.on_fetch_failed(digest, reason, now_s, permanent=permanent)
+        )
+
+    def on_loaded(self, servable: Servable, reference: Reference) -> None:
+        """A package can predict."""
+
+        def loaded(now_s: float) -> Sequence[Effect]:
+            self._loaded[servable.digest] = servable
+            self._core.knows(servable.digest, servable.manifest, reference)
+            return self._core.on_loaded(servable.digest, servable.session.provider, now_s)
+
+        self.put(loaded)
+
+    def on_load_failed(self, digest: str, reason: str) -> None:
+        """A package cannot be used here."""
+        self.put(lambda now_s: self._core.on_load_failed(digest, reason, now_s))
+
     def waiting_batches(self) -> int:
         """Return how many batches no collector has acknowledged."""
         return len(self._core.outbox)
 
     def close(self, *, drain_s: float) -> None:
         """Save everything, give the collector ``drain_s`` to acknowledge it, leave in order."""
-        self._jobs.shutdown(wait=True, cancel_futures=True)
+        self.switch.close()
+        self._worker.close()
+        saved = threading.Event()
         self.put(lambda _now_s: self._core.on_close())
+        self.put(lambda _now_s: _done(saved))
+        saved.wait()
         deadline_s = time.monotonic() + drain_s
-        while self._link is not None and time.monotonic() < deadline_s:
-            if self._inputs.empty() and not self.waiting_batches():
+        while self._connected.is_set() and self.waiting_batches():
+            if time.monotonic() >= deadline_s:
                 break
             time.sleep(0.02)
         self._inputs.put(None)
         self._thread.join()
+        self._tell_status()
         if self._link is not None:
             self._link.close(farewell=(self._core.topics.events, encode(self._core.farewell)))
 
@@ -175,60 +205,70 @@ class Shell:
                 self._attempt(lambda now_s: self._core.on_timer(now_s, time.time()))
 
     def _attempt(self, given: Input) -> None:
-        """Carry out what an input asks for; an error is logged, and the agent goes on serving."""
+        """Hand the core an input and carry out what it asks for."""
         try:
-            self._carry_out(given(time.monotonic()))
+            effects = given(time.monotonic())
         except EdgeError as error:
             _log.warning("%s", error)
         except Exception:  # noqa: BLE001  whatever it is, the model must go on serving
-            _log.exception("a defect in the agent: this step is skipped, predictions go on")
+            _log.exception("a defect in the agent: this input is lost, predictions go on")
+        else:
+            self._carry_out(effects)
+
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
+        """Carry out effects in order; one that fails does not keep the others from it."""
+        for effect in effects:
+            try:
+                self._carry_out_one(effect)
+            except EdgeError as error:
+                _log.warning("%s", error)
+            except Exception:  # noqa: BLE001  whatever it is, the model must go on serving
+                _log.exception("a defect in the agent: this step is skipped, predictions go on")
 
     def _watch(self, now_s: float) -> Sequence[Effect]:
         """Tell the core how many calls the serving version has answered since the last time."""
-        routing = self.routing
+        routing, before = self.switch.routing, self._watched
         if routing is None:
             return []
         digest = routing.serve.digest
-        mark = self._recorder.mark_of(digest, Role.PRIMARY)
-        before = self._watched
-        self._watched = (digest, mark.calls, mark.failures)
-        if before[0] != digest:
+        mark = self._watched = self._recorder.mark_of(digest, Role.PRIMARY)
+        if mark == before:
             return []
-        return self._core.on_calls(digest, mark.calls - before[1], mark.failures - before[2], now_s)
+        return self._core.on_calls(
+            digest, mark.calls - before.calls, mark.failures - before.failures, now_s
+        )
 
-    def _carry_out(self, effects: Iterable[Effect]) -> None:  # noqa: C901, PLR0912  one case each
-        for effect in effects:
-            match effect:
-                case CollectWindows():
-                    self._collect()
-                case SaveBatches():
-                    self._save(effect)
-                case DeleteBatches(batch_ids):
-                    self._store.delete(batch_ids)
-                case PublishBatch(batch):
-                    self._publish(self._core.topics.telemetry, encode(batch))
-                case SendEvent(message):
-                    self._publish(self._core.topics.events, encode(message))
-                    if isinstance(message, Report):
-                        self._on_report(message)
-                case SaveState(state):
-                    self._store.save_state(state)
-                    self._tell_status()
-                case FetchPackage(digest, url):
-                    self._jobs.submit(self._fetch, digest, url)
-                case LoadPackage(digest):
-                    self._jobs.submit(self._load, digest)
-                case UnloadPackage(digest):
-                    self._loaded.pop(digest, None)
-                case Route():
-                    self._route(effect)
-                case DeletePackages(keep):
-                    self._packages.prune(keep)
-                case Log(level, text):
-                    _log.log(logging.WARNING if level == "warning" else logging.INFO, "%s", text)
-                    self.trouble = text if level == "warning" else self.trouble
-                case _:
-                    assert_never(effect)
+    def _carry_out_one(self, effect: Effect) -> None:  # noqa: C901, PLR0912  one case each
+        match effect:
+            case CollectWindows():
+                self._collect()
+            case SaveBatches():
+                self._save(effect)
+            case DeleteBatches(batch_ids):
+                self._store.delete(batch_ids)
+            case PublishBatch(batch):
+                self._publish(self._core.topics.telemetry, encode(batch))
+            case SendEvent(message):
+                self._publish(self._core.topics.events, encode(message))
+                if isinstance(message, Report):
+                    self._on_report(message)
+            case SaveState():
+                self._save_state(effect)
+            case FetchPackage(digest, url):
+                self._worker.fetch(digest, url)
+            case LoadPackage(digest):
+                self._worker.load(digest)
+            case UnloadPackage(digest):
+                self._loaded.pop(digest, None)
+            case Route():
+                self._route(effect)
+            case DeletePackages(keep):
+                self._delete_packages(keep)
+            case Log(level, text):
+                _log.log(logging.WARNING if level == "warning" else logging.INFO, "%s", text)
+                self.trouble = text if level == "warning" else self.trouble
+            case _:
+                assert_never(effect)
 
     def _collect(self) -> None:
         self._collecting.clear()
@@ -241,61 +281,43 @@ class Shell:
         except UnavailableError as error:
             # The core holds the batches in memory. Their rows may be overwritten meanwhile: were
             # they kept, a full disk would soon cost every new row instead.
-            self._recorder.release(save.marks, time.time())
+            self._recorder.release(save.marks)
             self._carry_out(self._core.on_save_failed(save, str(error), time.monotonic()))
             return
-        self._recorder.release(save.marks, time.time())
+        self._recorder.release(save.marks)
         self._carry_out(self._core.on_saved(save, time.monotonic()))
+
+    def _save_state(self, save: SaveState) -> None:
+        try:
+            self._store.save_state(save.state)
+        except UnavailableError as error:
+            self._carry_out(self._core.on_state_save_failed(str(error), time.monotonic()))
+        self._tell_status()
 
     def _publish(self, topic: str, payload: bytes) -> None:
         if self._link is not None:
             self._link.publish(topic, payload)
 
     def _route(self, route: Route) -> None:
-        shadow, fallback = self._loaded.get(route.shadow), self._loaded.get(route.fallback)
-        with self.routed:
-            self.routing = Routing(self._loaded[route.serve], shadow, fallback)
-            self.routed.notify_all()
+        serve, shadow = self._loaded.get(route.serve), self._loaded.get(route.shadow)
+        fallback = self._loaded.get(route.fallback)
+        before = self.switch.routing
+        if before is None or before.serve is not serve:
+            self._watched = self._recorder.mark_of(route.serve, Role.PRIMARY)
+        if shadow is not None and not shadow.begin_shadow():
+            _log.warning("%s cannot run in the shadow: no room for its ring", shadow.reference)
+            shadow = None
+        self.switch.turn(None if serve is None else Routing(serve, shadow, fallback))
+
+    def _delete_packages(self, keep: tuple[str, ...]) -> None:
+        self._packages.prune(keep)
+        self._collect()  # rings of packages that are gone for good are removed
+        self._recorder.forget_others(self._packages.digests())
 
     def _tell_status(self) -> None:
         self._on_report(self._core.report())
 
-    # The thread that fetches and loads packages.
 
-    def _fetch(self, digest: str, url: str) -> None:
-        try:
-            if self._source is None:
-                raise PackageError(f"package {digest} is not here and there is no cloud")
-            self._source.fetch(digest, url, self._packages)
-        except EdgeError as error:
-            reason, permanent = str(error), not isinstance(error, UnavailableError)
-            self.put(
-                lambda now_s: self._core.on_fetch_failed(digest, reason, now_s, permanent=permanent)
-            )
-        else:
-            self.put(lambda now_s: self._core.on_fetched(digest, now_s))
-
-    def _load(self, digest: str) -> None:
-        try:
-            package = self._packages.load(digest)
-            reference = package.reference()
-            self._recorder.knows(digest, package.manifest, reference)
-            servable = Servable(
-                package,
-                digest,
-                session=self._engine.load(package),
-                recorder=self._recorder,
-                salt=self._core.config.fleet,
-            )
-            servable.check_golden(package)
-        except EdgeError as error:
-            reason = str(error)
-            self.put(lambda now_s: self._core.on_load_failed(digest, reason, now_s))
-            return
-
-        def loaded(now_s: float) -> Sequence[Effect]:
-            self._core.knows(digest, package.manifest, reference)
-            self._loaded[digest] = servable
-            return self._core.on_loaded(digest, servable.session.provider, now_s)
-
-        self.put(loaded)
+def _done(event: threading.Event) -> Sequence[Effect]:
+    event.set()
+    return []

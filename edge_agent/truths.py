@@ -1,5 +1,6 @@
 """Turns truths, as callers write them, into rows of label statistics."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,30 +23,42 @@ def truth_rows(
     Raises:
         UsageError: The number of truths is not the number of rows, or one is no class or number.
     """
-    single = isinstance(truth, (str, bytes)) or np.ndim(truth) == 0  # type: ignore[arg-type]
-    truths: list[object] = [truth] if single else np.asarray(truth).ravel().tolist()
+    truths = _listed(truth)
     if len(truths) != len(prediction.classes):
         raise UsageError(
-            f"got {len(truths)} truths for a prediction of {len(prediction.classes)} rows"
+            f"got {len(truths)} truths for a prediction of {len(prediction.classes)} rows of "
+            f"{manifest.reference}: give one for each"
         )
     if manifest.task is Task.REGRESSION:
-        errors = prediction.scores - np.array([_number(value) for value in truths], np.float32)
-        return errors[:, None]
+        numbers = np.array([_number(value, manifest) for value in truths], np.float64)
+        return (prediction.scores - numbers).astype(np.float32)[:, None]
+    if manifest.task is Task.OTHER:
+        raise UsageError(f"{manifest.reference} predicts neither classes nor a number to label")
     known = {label: float(index) for index, label in enumerate(manifest.classes)}
     indices = np.array([_class(value, known, manifest) for value in truths], np.float32)
     return np.stack([prediction.classes, indices, prediction.scores], axis=1)
 
 
+def _listed(truth: object) -> list[object]:
+    if isinstance(truth, (list, tuple)):
+        return [value.item() if isinstance(value, np.generic) else value for value in truth]
+    if isinstance(truth, (str, bytes)) or not hasattr(truth, "__array__"):
+        return [truth]
+    return np.asarray(truth).ravel().tolist()  # an array, a Series, or a number of numpy
+
+
 def _class(truth: object, known: dict[str | int, float], manifest: Manifest) -> float:
-    plain = truth.item() if isinstance(truth, np.generic) else truth
-    found = known.get(plain) if isinstance(plain, (str, int)) else None
+    if isinstance(truth, float) and truth.is_integer():
+        truth = int(truth)  # tables turn whole numbers into these when one is missing
+    found = known.get(truth) if isinstance(truth, (str, int)) else None
     if found is None:
         shown = ", ".join(repr(label) for label in manifest.classes[:12])
-        raise UsageError(f"truth {plain!r} is no class of {manifest.reference} ({shown})")
+        more = f" and {len(manifest.classes) - 12} more" if len(manifest.classes) > 12 else ""
+        raise UsageError(f"truth {truth!r} is no class of {manifest.reference}: {shown}{more}")
     return found
 
 
-def _number(truth: object) -> float:
-    if not isinstance(truth, (int, float, np.number)):
-        raise UsageError(f"truth {truth!r} is no number")
-    return float(truth)
+def _number(truth: object, manifest: Manifest) -> float:
+    if isinstance(truth, (int, float)) and math.isfinite(truth):
+        return float(truth)
+    raise UsageError(f"truth {truth!r} of {manifest.reference} is no finite number")

@@ -4,13 +4,21 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from edge_contract.errors import PackageError, UnavailableError
-from edge_contract.package import MANIFEST_NAME, ArtifactRole, Manifest, Package, Reference
-from edge_contract.package.digests import digest_of, short
+from edge_contract.package import (
+    MANIFEST_NAME,
+    ArtifactRole,
+    Manifest,
+    Package,
+    Reference,
+    digest_of,
+    short,
+    verify_artifact,
+)
 
 __all__ = ["FolderPackages"]
 
@@ -31,91 +39,134 @@ class FolderPackages:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.partial = folder / "partial"
-        """Where downloads wait for their rest."""
-        try:
-            self.partial.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UnavailableError(
-                f"cannot make package folder {str(folder)!r}: {error.strerror}"
-            ) from error
+        self._partial = folder / "partial"
+        with self._errors("make the package folder"):
+            self._partial.mkdir(parents=True, exist_ok=True)
         for left in folder.glob("new-*"):  # a start that was cut off
             shutil.rmtree(left, ignore_errors=True)
-
-    def has(self, digest: str) -> bool:
-        """Return whether a whole package is here."""
-        found = self.description(digest)
-        return found is not None and all(
-            (self._place(digest) / artifact.path).is_file() for artifact in found[0].artifacts
-        )
 
     def add(self, package: Package) -> None:
         """Keep a package."""
         place = self._place(package.digest)
-        if self.has(package.digest):
+        contents = {MANIFEST_NAME: package.manifest_bytes, **package.files}
+        if self._holds(place, contents):
             return
-        try:
+        with self._errors(f"keep package {package.manifest.reference} in"):
             new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
-            for path, data in [(MANIFEST_NAME, package.manifest_bytes), *package.files.items()]:
-                _write_durably(new / path, data)
-            if place.exists():  # pruned or damaged
-                shutil.rmtree(place)
-            new.replace(place)
+            try:
+                for path, data in contents.items():
+                    _write_durably(new / path, data)
+                _sync_folder(new)
+                if place.exists():  # pruned or damaged
+                    shutil.rmtree(place)
+                new.replace(place)
+            except OSError:
+                shutil.rmtree(new, ignore_errors=True)
+                raise
             _sync_folder(self._folder)
-        except OSError as error:
-            raise UnavailableError(
-                f"cannot keep package {package.manifest.reference} in {str(self._folder)!r}: "
-                f"{error.strerror}"
-            ) from error
+        shutil.rmtree(self.downloads(package.digest), ignore_errors=True)
 
     def load(self, digest: str) -> Package:
         """Return a package, verified anew."""
         place = self._place(digest)
-        try:
-            manifest_bytes = (place / MANIFEST_NAME).read_bytes()
-            manifest = Manifest.from_bytes(manifest_bytes)
-            files = {a.path: (place / a.path).read_bytes() for a in manifest.artifacts}
-        except OSError as error:
-            raise PackageError(
-                f"package {short(digest)} is not whole in {str(self._folder)!r}: {error.strerror}"
-            ) from error
-        if digest_of(manifest_bytes) != digest:
-            raise PackageError(f"manifest of package {short(digest)} is damaged; fetch it again")
+        manifest_bytes, manifest = self._manifest(digest)
+        files: dict[str, bytes] = {}
+        for artifact in manifest.artifacts:
+            try:
+                files[artifact.path] = (place / artifact.path).read_bytes()
+            except OSError as error:
+                raise PackageError(
+                    f"package {manifest.reference} in {str(place)!r} lacks {artifact.path!r}: "
+                    f"{error.strerror}; fetch it again"
+                ) from error
         return Package.verified(manifest_bytes, files)
+
+    def intact_file(self, digest: str, path: str) -> bytes | None:
+        """Return a file of a package if it is here and undamaged."""
+        try:
+            manifest_bytes, manifest = self._manifest(digest)
+            if path == MANIFEST_NAME:
+                return manifest_bytes
+            artifact = next(it for it in manifest.artifacts if it.path == path)
+            data = (self._place(digest) / path).read_bytes()
+            verify_artifact(artifact, data, package=manifest.reference)
+        except (OSError, PackageError, StopIteration):
+            return None
+        return data
 
     def description(self, digest: str) -> tuple[Manifest, Reference] | None:
         """Return manifest and reference, also of a package whose model was pruned."""
-        place = self._place(digest)
         try:
-            manifest = Manifest.from_bytes((place / MANIFEST_NAME).read_bytes())
-            reference = place / manifest.artifact(ArtifactRole.REFERENCE).path
-            return manifest, Reference.from_bytes(reference.read_bytes())
-        except (OSError, PackageError):
+            _, manifest = self._manifest(digest)
+            data = self.intact_file(digest, manifest.artifact(ArtifactRole.REFERENCE).path)
+            return None if data is None else (manifest, Reference.from_bytes(data))
+        except PackageError:
             return None
 
     def digests(self) -> list[str]:
         """Return the packages that are here, those included whose model was pruned."""
-        return [p.name.replace("-", ":") for p in self._folder.glob("sha256-*") if p.is_dir()]
+        return [place.name.replace("-", ":") for place in self._places()]
 
     def prune(self, keep: Collection[str]) -> None:
-        """Remove the models of all packages but these; a few descriptions stay for late labels."""
+        """Remove the models of all packages but these; a few descriptions stay for late labels.
+
+        What cannot be removed now is removed the next time.
+        """
         kept = {self._place(digest) for digest in keep}
-        others = [p for p in self._folder.iterdir() if p.name.startswith("sha256-")]
-        others = sorted(set(others) - kept, key=lambda place: place.stat().st_mtime, reverse=True)
-        for index, place in enumerate(others):
-            if index >= _KEPT_DESCRIPTIONS:
-                shutil.rmtree(place, ignore_errors=True)
-                continue
+        others = [place for place in self._places() if place not in kept]
+        others.sort(key=lambda place: place.stat().st_mtime, reverse=True)
+        for place in others[_KEPT_DESCRIPTIONS:]:
+            shutil.rmtree(place, ignore_errors=True)
+        for place in others[:_KEPT_DESCRIPTIONS]:
             with contextlib.suppress(OSError, PackageError):
                 manifest = Manifest.from_bytes((place / MANIFEST_NAME).read_bytes())
                 for artifact in manifest.artifacts:
                     if artifact.role != ArtifactRole.REFERENCE:
                         (place / artifact.path).unlink(missing_ok=True)
-        for left in self.partial.iterdir():
-            left.unlink(missing_ok=True)
+        for left in self._partial.iterdir():
+            if self._folder / left.name not in kept:
+                shutil.rmtree(left, ignore_errors=True)
+
+    def downloads(self, digest: str) -> Path:
+        """Return the folder where the files of a package wait until all of them are here."""
+        return self._partial / self._place(digest).name
+
+    def _manifest(self, digest: str) -> tuple[bytes, Manifest]:
+        place = self._place(digest)
+        try:
+            data = (place / MANIFEST_NAME).read_bytes()
+        except OSError as error:
+            raise PackageError(
+                f"package {short(digest)} is not in {str(self._folder)!r}: {error.strerror}"
+            ) from error
+        if digest_of(data) != digest:
+            raise PackageError(
+                f"manifest of package {short(digest)} in {str(place)!r} is damaged; fetch it again"
+            )
+        return data, Manifest.from_bytes(data)
+
+    def _holds(self, place: Path, contents: dict[str, bytes]) -> bool:
+        """Return whether these very files are there."""
+        try:
+            return all((place / path).read_bytes() == data for path, data in contents.items())
+        except OSError:
+            return False
+
+    def _places(self) -> list[Path]:
+        return [place for place in self._folder.glob("sha256-*") if place.is_dir()]
 
     def _place(self, digest: str) -> Path:
         return self._folder / digest.replace(":", "-")
+
+    @contextlib.contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot {doing} {str(self._folder)!r}: {error.strerror}; check that its disk has "
+                "room and can be written"
+            ) from error
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -1,10 +1,18 @@
 """Turns what callers have (arrays, lists, columns, DataFrames) into the model's tensors."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from edge_agent.adapters.values import (
+    BadValueError,
+    RowError,
+    as_element_type,
+    dtype_of,
+    is_missing,
+)
+from edge_agent.adapters.wording import described, shortened
 from edge_contract.errors import UsageError
 from edge_contract.package import Manifest, TensorSpec
 from edge_contract.stats.text_hash import category_code
@@ -14,21 +22,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoded", "InputEncoder", "Rows"]
 
-_NUMPY: Final = {"bool": "bool_", "string": "object_"}
 
-
-@runtime_checkable
 class _Frame(Protocol):
     """A pandas or polars DataFrame, by shape."""
 
     @property
-    def columns(self) -> object: ...
+    def columns(self) -> Iterable[object]: ...
     def __getitem__(self, column: str, /) -> object: ...
     def __len__(self) -> int: ...
 
 
 Rows: TypeAlias = "NDArray[np.generic] | Sequence[object] | Mapping[str, object] | _Frame"
 """What ``predict`` takes: rows as an array or nested lists, one row, or columns by name."""
+
+_Array: TypeAlias = "NDArray[np.generic]"
 
 
 class Encoded(NamedTuple):
@@ -57,22 +64,23 @@ class InputEncoder:
         self._manifest = manifest
         self._salt = salt
         self._inputs = manifest.inputs
-        self._dtypes = [np.dtype(_NUMPY.get(t.element_type, t.element_type)) for t in self._inputs]
+        self._dtypes = [dtype_of(tensor.element_type) for tensor in self._inputs]
         self._codes = {
             index: {name: code for code, name in enumerate(feature.categories)}
             for index, feature in enumerate(manifest.features)
             if feature.is_category
         }
-        self._names = {(f.input_index, f.column): f.name for f in manifest.features}
-        single = len(self._inputs) == 1
+        self._features = {(f.input_index, f.column): f.name for f in manifest.features}
         columns = [feature.column for feature in manifest.features]
-        self._all_columns = (
+        single = len(self._inputs) == 1
+        self._is_table = (
             single
-            and not self._codes
-            and columns == list(range(len(columns)))
-            and _row_size(self._inputs[0]) == len(columns)
+            and self._dtypes[0] == np.float32
+            and len(self._inputs[0].shape) == 2
+            and columns == list(range(_row_size(self._inputs[0])))
         )
-        self._fast_shape = _fixed_shape(self._inputs[0]) if single else None
+        self._width = len(columns)
+        self._name = self._inputs[0].name if single else ""
 
     def encode(self, rows: Rows) -> Encoded:
         """Return the tensors of some rows; a single row may come without its outer list.
@@ -80,170 +88,208 @@ class InputEncoder:
         Raises:
             UsageError: A feature is missing or unknown, or a type or shape does not fit.
         """
-        if isinstance(rows, np.ndarray) and self._is_ready(rows):
-            tensors: list[NDArray[np.generic]] = [rows]
-        elif isinstance(rows, Mapping):
-            tensors = self._from_columns(rows, list(rows))
-        elif isinstance(rows, _Frame) and not isinstance(rows, np.ndarray):
-            names = [str(name) for name in _listed(rows.columns)]
-            tensors = self._from_columns(rows, names)
-        elif isinstance(rows, (list, tuple)) and rows and isinstance(rows[0], Mapping):
-            tensors = self._from_records(rows)
-        else:
-            tensors = self._from_rows(rows)
-        return self._encoded(tensors)
+        if isinstance(rows, np.ndarray):
+            if self._is_table and rows.dtype == np.float32 and rows.ndim == 2:
+                count, width = rows.shape
+                if width == self._width and count:
+                    return Encoded({self._name: rows}, rows, count)  # type: ignore[arg-type]
+            return self._encoded(self._from_rows(rows))
+        return self._encoded(self._tensors(rows))
 
-    def _is_ready(self, rows: "NDArray[np.generic]") -> bool:
-        return (
-            self._fast_shape is not None
-            and rows.dtype == self._dtypes[0]
-            and rows.ndim == len(self._fast_shape) + 1
-            and rows.shape[1:] == self._fast_shape
-            and rows.shape[0] > 0
-        )
+    def _tensors(self, rows: object) -> list[_Array]:
+        if isinstance(rows, Mapping):
+            return self._from_columns(rows)
+        names = _names(rows)
+        if names and all(isinstance(name, (int, np.integer)) for name in names):
+            return self._from_rows(np.asarray(rows))  # numbered, not named
+        if names is not None:
+            return self._from_columns({str(name): rows[name] for name in names})  # type: ignore[index]
+        if isinstance(rows, (list, tuple)) and rows and isinstance(rows[0], Mapping):
+            return self._from_records(rows)
+        return self._from_rows(rows)
 
-    def _encoded(self, tensors: "list[NDArray[np.generic]]") -> Encoded:
+    def _encoded(self, tensors: list[_Array]) -> Encoded:
         count = len(tensors[0])
-        if any(len(tensor) != count for tensor in tensors):
-            found = {i.name: len(t) for i, t in zip(self._inputs, tensors, strict=True)}
-            raise self._error(f"got inputs of different length: {found}")
+        lengths = {spec.name: len(t) for spec, t in zip(self._inputs, tensors, strict=True)}
+        if set(lengths.values()) != {count}:
+            raise self._error(f"got inputs of different length: {lengths}")
         if count == 0:
             raise self._error("got no rows")
         feeds = {spec.name: t for spec, t in zip(self._inputs, tensors, strict=True)}
-        if self._all_columns:
-            observed = tensors[0].reshape(count, -1).astype(np.float32, copy=False)
-        else:
-            observed = self._observed(tensors, count)
-        return Encoded(feeds, observed, count)
+        return Encoded(feeds, self._observed(tensors, count), count)
 
-    def _observed(self, tensors: "list[NDArray[np.generic]]", count: int) -> "NDArray[np.float32]":
-        observed = np.empty((count, len(self._manifest.features)), np.float32)
-        for index, feature in enumerate(self._manifest.features):
-            column = tensors[feature.input_index].reshape(count, -1)[:, feature.column]
-            codes = self._codes.get(index)
-            if codes is None:
-                observed[:, index] = column
-            else:
-                observed[:, index] = [self._code(value, codes) for value in column.tolist()]
+    def _observed(self, tensors: list[_Array], count: int) -> "NDArray[np.float32]":
+        if self._is_table:
+            return tensors[0].astype(np.float32, copy=False)
+        observed = np.empty((count, self._width), np.float32)
+        with np.errstate(over="ignore"):  # what is too large is counted as an infinity
+            for index, feature in enumerate(self._manifest.features):
+                column = tensors[feature.input_index].reshape(count, -1)[:, feature.column]
+                codes = self._codes.get(index)
+                observed[:, index] = column if codes is None else self._coded(column, codes)
         return observed
 
-    def _code(self, value: object, codes: Mapping[str, int]) -> float:
-        if value is None or value != value or value == "":  # noqa: PLR0124  NaN differs from itself
-            return float("nan")
-        return category_code(str(value), codes, salt=self._salt)
+    def _coded(self, column: _Array, codes: Mapping[str, int]) -> list[float]:
+        return [
+            float("nan")
+            if value == "" or is_missing(value)
+            else category_code(str(value), codes, salt=self._salt)
+            for value in column.tolist()
+        ]
 
-    def _from_rows(self, rows: object) -> "list[NDArray[np.generic]]":
-        if len(self._inputs) > 1:
-            return self._split_rows(rows)
-        return [self._tensor(rows, 0)]
+    # By place.
 
-    def _split_rows(self, rows: object) -> "list[NDArray[np.generic]]":
-        """Rows of one value per input, in the manifest's order."""
-        table = np.asarray(rows, dtype=object)
+    def _from_rows(self, rows: object) -> list[_Array]:
+        if len(self._inputs) == 1:
+            return [self._tensor(self._array(rows), 0)]
+        table = self._array(rows, dtype=np.dtype(np.object_))
         if table.ndim == 1:
             table = table[None, :]
-        if table.ndim != 2 or table.shape[1] != len(self._inputs):
-            names = ", ".join(spec.name for spec in self._inputs)
+        places = sorted(self._features)
+        if table.ndim != 2 or table.shape[1] != len(places):
+            names = shortened([self._features[place] for place in places])
             raise self._error(
-                f"takes {len(self._inputs)} inputs ({names}), got shape {table.shape}: "
-                "give rows of that many values, columns by name, or a DataFrame"
+                f"takes rows of {len(places)} features ({names}), got {described(table)}: give "
+                "rows of that many values, columns by name, or a DataFrame"
             )
-        return [self._tensor(table[:, i].reshape(-1, 1), i) for i in range(len(self._inputs))]
+        columns = {self._features[place]: table[:, i] for i, place in enumerate(places)}
+        return self._from_columns(columns)
 
-    def _from_records(
-        self, records: "Sequence[Mapping[str, object]]"
-    ) -> "list[NDArray[np.generic]]":
-        names = list(records[0])
-        for position, record in enumerate(records):
-            if record.keys() != records[0].keys():
-                raise self._error(
-                    f"row {position} has features {sorted(record)}, row 0 has {sorted(names)}"
-                )
-        return self._from_columns({n: [record[n] for record in records] for n in names}, names)
-
-    def _from_columns(
-        self, columns: "Mapping[str, object] | _Frame", names: Sequence[str]
-    ) -> "list[NDArray[np.generic]]":
-        if set(names) == {spec.name for spec in self._inputs}:
-            return [self._tensor(columns[s.name], i) for i, s in enumerate(self._inputs)]
-        wanted = [self._names[key] for key in sorted(self._names)]
-        missing = [name for name in wanted if name not in names]
-        if missing or not wanted:
-            raise self._error(
-                f"needs the features {_shortened(wanted)}, missing: {_shortened(missing)}"
-            )
-        lists = {name: np.atleast_1d(np.asarray(columns[name])) for name in wanted}
-        tensors: list[NDArray[np.generic]] = []
-        for index in range(len(self._inputs)):
-            places = sorted(key for key in self._names if key[0] == index)
-            parts = [lists[self._names[key]] for key in places]
-            tensors.append(self._tensor(np.stack(parts, axis=1), index))
-        return tensors
-
-    def _tensor(self, value: object, index: int) -> "NDArray[np.generic]":
-        """Return one input as its type and shape ask for."""
-        spec, dtype = self._inputs[index], self._dtypes[index]
+    def _array(self, rows: object, dtype: "np.dtype[np.generic] | None" = None) -> _Array:
+        if isinstance(rows, (list, tuple)) and rows and isinstance(rows[0], (list, tuple)):
+            for number, row in enumerate(rows):
+                length = len(row) if isinstance(row, (list, tuple)) else 1
+                if length != len(rows[0]):
+                    raise RowError(
+                        number, self._text(f"got {length} values, row 0 has {len(rows[0])}")
+                    )
         try:
-            array = np.asarray(value)
-            if dtype == np.object_:
-                array = _as_text(array)
-            elif array.dtype == np.object_ or array.dtype.kind in "biuf":
-                array = array.astype(dtype)
-            else:
-                raise self._mismatch(spec, array)
-        except (TypeError, ValueError) as error:
-            raise self._error(
-                f"cannot turn the values of {spec.name!r} into {spec}: {error}"
-            ) from error
-        if array.ndim == len(spec.shape) - 1:
-            by_column = _row_size(spec) == 1 and len(spec.shape) > 1
-            array = array.reshape(-1, 1) if by_column and array.ndim == 1 else array[None]
-        fits = array.ndim == len(spec.shape) and all(
-            isinstance(axis, str) or axis == length
-            for axis, length in zip(spec.shape[1:], array.shape[1:], strict=True)
-        )
-        if not fits:
-            raise self._mismatch(spec, array)
-        return np.ascontiguousarray(array)
+            return np.asarray(rows, dtype)
+        except ValueError as error:
+            raise self._error(f"rows are no array: {error}") from error
 
-    def _mismatch(self, spec: TensorSpec, found: "NDArray[np.generic]") -> UsageError:
-        shape = ", ".join(str(length) for length in found.shape)
-        return UsageError(
-            f"input {spec.name!r} of model {self._manifest.reference!r} is {spec}, "
-            f"got {found.dtype}[{shape}]"
+    # By name.
+
+    def _from_records(self, records: Sequence[object]) -> list[_Array]:
+        first = records[0]
+        for number, record in enumerate(records):
+            if not isinstance(record, Mapping) or record.keys() != first.keys():  # type: ignore[attr-defined]
+                found = sorted(record) if isinstance(record, Mapping) else type(record).__name__
+                text = f"got features {found}, row 0 has {sorted(first)}"  # type: ignore[call-overload]
+                raise RowError(number, self._text(text))
+        return self._from_columns(
+            {name: [record[name] for record in records] for name in first}  # type: ignore[index,attr-defined]
         )
+
+    def _from_columns(self, columns: Mapping[str, object]) -> list[_Array]:
+        wanted = [self._features[place] for place in sorted(self._features)]
+        missing = [name for name in wanted if name not in columns]
+        if missing or not wanted:
+            names = [spec.name for spec in self._inputs]
+            if all(name in columns for name in names):
+                return [
+                    self._tensor(self._array(columns[name]), index)
+                    for index, name in enumerate(names)
+                ]
+            raise self._error(
+                f"needs the features {shortened(wanted or names)}, "
+                f"missing: {shortened(missing or [n for n in names if n not in columns])}"
+            )
+        found = {name: self._column(name, columns[name]) for name in wanted}
+        lengths = {name: len(column) for name, column in found.items()}
+        if len(set(lengths.values())) > 1:
+            raise self._error(f"got columns of different length: {lengths}")
+        return [self._joined(found, index) for index in range(len(self._inputs))]
+
+    def _column(self, name: str, values: object) -> _Array:
+        column = np.atleast_1d(self._array(values))
+        if column.ndim == 2 and column.shape[1] == 1:
+            column = column[:, 0]
+        if column.ndim != 1:
+            raise self._error(f"feature {name!r} is one value a row, got {described(column)}")
+        return column
+
+    def _joined(self, columns: Mapping[str, _Array], index: int) -> _Array:
+        """Return one input, put together from the columns of its features."""
+        spec = self._inputs[index]
+        parts = [
+            self._converted(columns[name], index, only=column)
+            for (place, column), name in sorted(self._features.items())
+            if place == index
+        ]
+        if len(parts) != _row_size(spec):
+            raise self._error(
+                f"input {spec.name!r} is {spec}, which {len(parts)} features cannot fill: "
+                f"give it whole, as {{{spec.name!r}: array}}"
+            )
+        tensor = np.stack(parts, axis=1)
+        return np.ascontiguousarray(tensor.reshape(len(tensor), *spec.shape[1:]))
+
+    # Types and shapes.
+
+    def _tensor(self, array: _Array, index: int) -> _Array:
+        """Return one input as its type and shape ask for."""
+        spec = self._inputs[index]
+        axes = len(spec.shape)
+        shaped = array
+        if axes == 2 and _row_size(spec) == 1 and array.ndim < 2:
+            shaped = array.reshape(-1, 1)  # a column, not a row
+        elif array.ndim == axes - 1:
+            shaped = array[None]
+        fits = shaped.ndim == axes and all(
+            isinstance(axis, str) or axis == length
+            for axis, length in zip(spec.shape[1:], shaped.shape[1:], strict=True)
+        )
+        if not fits and array.size == 0:
+            raise self._error("got no rows")
+        if not fits:
+            raise UsageError(
+                f"input {spec.name!r} of model {self._manifest.reference!r} is {spec}, "
+                f"got {described(array)}{_advice(spec)}"
+            )
+        return np.ascontiguousarray(self._converted(shaped, index))
+
+    def _converted(self, array: _Array, index: int, *, only: int | None = None) -> _Array:
+        """Return values in an input's type; ``only`` is the column of its row that they are."""
+        try:
+            return as_element_type(array, self._dtypes[index])
+        except BadValueError as error:
+            spec = self._inputs[index]
+            width = 1 if only is not None else max(array.size // max(len(array), 1), 1)
+            row, column = divmod(error.place, width)
+            name = self._features.get((index, column if only is None else only))
+            what = f"input {spec.name!r}" if name is None else f"feature {name!r}"
+            raise RowError(
+                row,
+                f"{what} of model {self._manifest.reference!r} is {spec.element_type}, "
+                f"got {error.found}",
+            ) from error
+
+    def _text(self, text: str) -> str:
+        return f"model {self._manifest.reference!r} {text}"
 
     def _error(self, text: str) -> UsageError:
-        return UsageError(f"model {self._manifest.reference!r}: {text}")
+        return UsageError(self._text(text))
 
 
-def _fixed_shape(spec: TensorSpec) -> tuple[int, ...] | None:
-    axes = tuple(axis for axis in spec.shape[1:] if isinstance(axis, int))
-    return axes if len(axes) == len(spec.shape) - 1 else None
+def _names(rows: object) -> list[object] | None:
+    """Return the names in a DataFrame or in one of its rows; ``None`` for anything else."""
+    columns = getattr(rows, "columns", None)
+    if columns is not None:
+        return list(columns)
+    keys = getattr(rows, "keys", None)
+    return None if keys is None else list(keys())
 
 
 def _row_size(spec: TensorSpec) -> int:
+    """Return how many values are in a row; 0 if that varies."""
     size = 1
     for axis in spec.shape[1:]:
         size *= axis if isinstance(axis, int) else 0
     return size
 
 
-def _as_text(array: "NDArray[np.generic]") -> "NDArray[np.generic]":
-    """Return texts; a missing value is the empty text, as onnxruntime has no other."""
-    texts = [
-        "" if value is None or value != value else str(value)  # noqa: PLR0124  NaN
-        for value in array.ravel().tolist()
-    ]
-    result = np.empty(array.size, dtype=object)
-    result[:] = texts
-    return result.reshape(array.shape)
-
-
-def _listed(columns: object) -> list[object]:
-    return list(columns) if isinstance(columns, (list, tuple)) else np.asarray(columns).tolist()
-
-
-def _shortened(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:8])
-    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "none"
+def _advice(spec: TensorSpec) -> str:
+    if len(spec.shape) == 2 and isinstance(spec.shape[1], int):
+        return f": give {spec.shape[1]} values a row"
+    return ": transpose or reshape it first"

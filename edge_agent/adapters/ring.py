@@ -1,14 +1,21 @@
 """A ring of observed rows in a memory-mapped file: a process killed with -9 loses none.
 
-The file should lie on a memory file system where there is one (no wear, gone after a reboot). Its
-header holds how many rows and calls there ever were; positions never wrap, only places do. Rows
-between *released* and *committed* have not been saved in a batch yet. The kernel keeps the file's
-pages when the process dies, so the next start finds every row whose count was raised.
+The file should lie on a memory file system where there is one (no wear, gone after a reboot).
+Positions count all rows that there ever were; they never wrap, only places do. Rows between
+*released* and *committed* have not been saved in a batch yet.
+
+The counters stand twice in the header, and one number says which of the two counts: a new set is
+written beside the old one and then put into force by that number, in one store. The kernel keeps
+the file's pages when the process dies, so the next start finds every row that was committed, and
+rows, calls, failures and drops that belong together.
 """
 
+import math
 import mmap
 import os
 import secrets
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,125 +28,118 @@ if TYPE_CHECKING:
 
 __all__ = ["Ring", "RingMark"]
 
-_MAGIC: Final = 0x45444745464C5402  # the last byte is the version of the layout
+_MAGIC: Final = 0x45444745464C5403  # the last byte is the version of the layout
 _HEADER_BYTES: Final = 128
 _MAX_FILE_BYTES: Final = 4_000_000
 _MIN_ROWS: Final = 256
 _MAX_ROWS: Final = 8192
 
-_M, _NONCE, _WIDTH, _ROWS, _COMMITTED, _RELEASED, _CALLS, _FAILURES, _DROPPED = range(9)
-_OPENED: Final = 9
+# Places in the header, in words of 8 bytes; the counters stand at 8 to 11 and at 12 to 15.
+_M, _NONCE, _WIDTH, _ROWS, _OWNER, _TURN, _RELEASED, _OPENED = range(8)
+_COUNTERS: Final = (8, 12)
+_FOUR_WORDS: Final = struct.Struct("=4Q")
 
 
 class RingMark(NamedTuple):
     """Everything a ring ever counted, at one moment."""
 
-    rows: int
-    calls: int
-    failures: int
-    dropped: int
+    rows: int = 0
+    calls: int = 0
+    failures: int = 0
+    dropped: int = 0
+
+    def reaches(self, other: "RingMark") -> bool:
+        """Return whether this can be a later moment of the same ring."""
+        return all(now >= then for now, then in zip(self, other, strict=True))
 
 
 class Ring:
     """Rows of ``width`` float32 numbers.
 
-    One process at a time; within it, whoever appends holds the recorder's lock.
+    One process at a time; within it, one thread at a time changes it, and any may read
+    :attr:`mark`.
 
     Args:
-        path: The file; made anew if it is missing, damaged or of another width.
+        path: The file; made anew if it is missing, damaged, of another width or another owner.
         width: Numbers in a row, at least 1.
+        owner: Whose marks say how far the rows have been saved; below 2**64.
 
     Raises:
         UnavailableError: The file cannot be made.
     """
 
-    def __init__(self, path: Path, width: int) -> None:
+    def __init__(self, path: Path, width: int, *, owner: int = 0) -> None:
         self.path = path
         self.width = width
         self.rows = max(min(_MAX_FILE_BYTES // (4 * width), _MAX_ROWS), _MIN_ROWS)
-        size = _HEADER_BYTES + 4 * width * self.rows
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                if os.fstat(handle).st_size != size:
-                    os.ftruncate(handle, 0)
-                    os.ftruncate(handle, size)
-                self._map = mmap.mmap(handle, size)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise UnavailableError(
-                f"cannot make ring {str(path)!r} ({size} bytes): {error.strerror}"
-            ) from error
-        self._header: NDArray[np.uint64] = np.frombuffer(self._map, np.uint64, 16)
-        self._times: NDArray[np.float64] = np.frombuffer(self._map, np.float64, 16)
+        self._owner = owner
+        self._map = _mapped(path, _HEADER_BYTES + 4 * width * self.rows)
+        self._header = memoryview(self._map)[:_HEADER_BYTES].cast("Q")
+        self._times = memoryview(self._map)[:_HEADER_BYTES].cast("d")
         self._table: NDArray[np.float32] = np.frombuffer(
             self._map, np.float32, width * self.rows, _HEADER_BYTES
         ).reshape(self.rows, width)
-        header = self._header
-        if tuple(header[[_M, _WIDTH, _ROWS]]) != (_MAGIC, width, self.rows):
-            header[:] = 0
-            header[[_NONCE, _WIDTH, _ROWS]] = (secrets.randbits(63), width, self.rows)
-            header[_M] = _MAGIC
+        expected = {_M: _MAGIC, _WIDTH: width, _ROWS: self.rows, _OWNER: owner}
+        self.mark = RingMark()
+        """Everything counted so far."""
+        self.released = 0
+        """All rows below this position may be overwritten."""
+        if any(self._header[place] != word for place, word in expected.items()):
+            self.renew()
+        else:
+            self._recall()
 
     @property
     def ring_id(self) -> str:
         """Names this ring's counters in the store; a ring made anew has another one."""
-        return f"{int(self._header[_NONCE]):016x}"
-
-    @property
-    def mark(self) -> RingMark:
-        """Everything counted so far."""
-        header = self._header
-        return RingMark(
-            int(header[_COMMITTED]),
-            int(header[_CALLS]),
-            int(header[_FAILURES]),
-            int(header[_DROPPED]),
-        )
+        return f"{self._header[_NONCE]:016x}"
 
     @property
     def opened_unix_s(self) -> float:
-        """When the oldest row that is not released was observed; 0 if there is none."""
-        return float(self._times[_OPENED])
+        """When the oldest row that is not released was observed, as far as is known."""
+        return self._times[_OPENED]
 
     @property
     def free(self) -> int:
         """Rows that can be appended now."""
-        return self.rows - int(self._header[_COMMITTED] - self._header[_RELEASED])
+        return self.rows - self.mark.rows + self.released
 
-    def append(self, parts: "list[NDArray[np.float32]]", count: int, at_unix_s: float) -> int:
-        """Add rows and raise the count in one last step; return the first row's position.
+    def append(
+        self,
+        parts: "Sequence[NDArray[np.float32] | float]",
+        count: int,
+        at_unix_s: float,
+        *,
+        calls: int = 0,
+    ) -> None:
+        """Add rows and the calls that they came with, in one last step.
 
         Args:
-            parts: ``float32[count, n]`` each, side by side a row's ``width`` numbers.
+            parts: Side by side a row's ``width`` numbers: ``float32[count, n]``, or
+                ``float32[count]`` for one column, or a number that stands in the first row, with
+                NaN below.
             count: At most :attr:`free`.
             at_unix_s: Now.
+            calls: To be counted with them.
         """
-        header = self._header
-        first = int(header[_COMMITTED])
-        if first == int(header[_RELEASED]):
+        mark = self.mark
+        if mark.rows == self.released:
             self._times[_OPENED] = at_unix_s
-        place = first % self.rows
+        place = mark.rows % self.rows
         split = min(count, self.rows - place)
-        column = 0
-        for part in parts:
-            last = column + part.shape[1]
-            self._table[place : place + split, column:last] = part[:split]
-            if split < count:
-                self._table[: count - split, column:last] = part[split:count]
-            column = last
-        header[_COMMITTED] = first + count
-        return first
+        self._write(parts, place, 0, split)
+        if split < count:
+            self._write(parts, 0, split, count)
+        self._commit(RingMark(mark.rows + count, mark.calls + calls, mark.failures, mark.dropped))
 
     def count(self, *, calls: int = 0, failures: int = 0, dropped: int = 0) -> None:
-        """Raise the other counters."""
-        if calls:
-            self._header[_CALLS] += np.uint64(calls)
-        if failures:
-            self._header[_FAILURES] += np.uint64(failures)
-        if dropped:
-            self._header[_DROPPED] += np.uint64(dropped)
+        """Raise the other counters, in one step."""
+        mark = self.mark
+        self._commit(
+            RingMark(
+                mark.rows, mark.calls + calls, mark.failures + failures, mark.dropped + dropped
+            )
+        )
 
     def read(self, first: int, last: int) -> "list[NDArray[np.float32]]":
         """Return views of the rows from position ``first`` up to ``last``: one block or two.
@@ -153,12 +153,113 @@ class Ring:
             return [self._table[start:end]]
         return [self._table[start:], self._table[:end]]
 
-    def release(self, rows: int, at_unix_s: float) -> None:
-        """Give the place of all rows below position ``rows`` free: a batch holds them now."""
-        self._header[_RELEASED] = max(int(self._header[_RELEASED]), rows)
-        self._times[_OPENED] = at_unix_s
+    def release(self, rows: int, opened_unix_s: float) -> None:
+        """Give the place of all rows below position ``rows`` free: a batch holds them now.
+
+        Args:
+            rows: Not above the rows that there are. It may be lower than before, to take rows back
+                that were given free, if they have not been overwritten.
+            opened_unix_s: When the oldest row that is left was observed, at the earliest.
+        """
+        self.released = max(rows, self.mark.rows - self.rows)
+        self._header[_RELEASED] = self.released
+        self._times[_OPENED] = opened_unix_s
+
+    def renew(self) -> None:
+        """Begin anew under another identifier, with nothing in it."""
+        self._header[_M] = 0  # so that a start that is cut off here is not taken for a ring
+        for place in range(1, _HEADER_BYTES // 8):
+            self._header[place] = 0
+        for place, word in (
+            (_NONCE, secrets.randbits(64)),
+            (_WIDTH, self.width),
+            (_ROWS, self.rows),
+            (_OWNER, self._owner),
+            (_M, _MAGIC),
+        ):
+            self._header[place] = word
+        self._recall()
 
     def close(self) -> None:
         """Let go of the file, which stays."""
-        del self._header, self._times, self._table
+        del self._table
+        self._header.release()
+        self._times.release()
         self._map.close()
+
+    @staticmethod
+    def id_at(path: Path) -> str | None:
+        """Return the identifier of the ring in a file; ``None`` if there is none."""
+        try:
+            with path.open("rb") as file:
+                magic, nonce = struct.unpack("=QQ", file.read(16))
+        except (OSError, struct.error):
+            return None
+        return f"{nonce:016x}" if magic == _MAGIC else None
+
+    def _recall(self) -> None:
+        header = self._header
+        self._turn = header[_TURN]
+        begin = _COUNTERS[self._turn & 1]
+        self.mark = RingMark(*header[begin : begin + 4])
+        self.released = header[_RELEASED]
+        if not 0 <= self.free <= self.rows:  # no crash leaves that: the file was tampered with
+            self.renew()
+
+    def _commit(self, mark: RingMark) -> None:
+        turn = self._turn + 1
+        begin = _COUNTERS[turn & 1]
+        _FOUR_WORDS.pack_into(self._map, 8 * begin, *mark)
+        self._header[_TURN] = turn  # from here on they count
+        self._turn = turn
+        self.mark = mark
+
+    def _write(
+        self, parts: "Sequence[NDArray[np.float32] | float]", place: int, first: int, last: int
+    ) -> None:
+        """Put the rows from ``first`` up to ``last`` of a call at a place of the table."""
+        rows = self._table[place : place + last - first]
+        column = 0
+        for part in parts:
+            if isinstance(part, float):
+                rows[:, column] = math.nan
+                if first == 0:
+                    rows[0, column] = part
+                column += 1
+            elif part.ndim == 1:
+                rows[:, column] = part[first:last]
+                column += 1
+            else:
+                end = column + part.shape[1]
+                rows[:, column:end] = part[first:last]
+                column = end
+
+
+def _mapped(path: Path, size: int) -> mmap.mmap:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(handle).st_size != size:
+                _reserve(handle, path, size)
+            return mmap.mmap(handle, size)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot make ring {str(path)!r} ({size} bytes): {error.strerror}; "
+            "make room on its disk"
+        ) from error
+
+
+def _reserve(handle: int, path: Path, size: int) -> None:
+    """Make the file that long, with room on the disk: writing into a hole could end the process."""
+    try:
+        os.ftruncate(handle, 0)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(handle, 0, size)
+        else:
+            with os.fdopen(handle, "r+b", closefd=False) as file:
+                file.write(bytes(size))
+    except OSError:
+        path.unlink()
+        raise

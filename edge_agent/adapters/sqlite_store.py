@@ -3,11 +3,12 @@
 import json
 import secrets
 import sqlite3
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_contract.errors import MessageError, UnavailableError
+from edge_contract.errors import EdgeError, MessageError, UnavailableError, UsageError
 from edge_contract.messages import BatchId, TelemetryBatch, decode, encode
 from edge_contract.reading import JsonObject
 
@@ -24,38 +25,61 @@ CREATE TABLE IF NOT EXISTS journal (name TEXT PRIMARY KEY, value TEXT NOT NULL) 
 
 
 class SqliteBatchStore:
-    """A :class:`edge_agent.ports.BatchStore` in a file; used by one thread at a time.
+    """A :class:`edge_agent.ports.BatchStore` in a file.
+
+    Holds the file for itself, so that no two agents keep their state in one place; the lock ends
+    with the process, however that ends.
 
     Args:
         path: The file; made if missing, in a folder that exists.
+        wait_s: For another agent that is about to leave.
 
     Raises:
+        UsageError: Another agent uses the file.
         UnavailableError: The file cannot be opened.
+
+    Reading raises ``EdgeError`` if what is in the file is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait_s: float = 5.0) -> None:
         self._path = path
+        self._lock = threading.RLock()
         with self._errors("open"):
             self._db = sqlite3.connect(
-                path, isolation_level=None, timeout=5.0, check_same_thread=False
+                path, isolation_level=None, timeout=wait_s, check_same_thread=False
             )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # save() promises durability
-            self._db.executescript(_SCHEMA)
+        try:
+            with self._errors("open"):
+                self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")  # save() promises durability
+                self._db.executescript(_SCHEMA)
+            with self._transaction("open"):  # from here on the file is locked
+                self._db.execute(
+                    "INSERT OR IGNORE INTO journal VALUES ('identity', ?)",
+                    (str(secrets.randbits(64)),),
+                )
+        except EdgeError:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
+
+    def identity(self) -> int:
+        """Return a number that no other store has, below 2**64."""
+        return int(self._value("identity") or 0)
 
     def next_boot(self, at_unix_s: float) -> int:
         """Return a greater number than ever before, also than before the folder was wiped.
 
         It is the time in its upper 33 bits and chance in its lower 20, or one more than the last.
         """
+        by_clock = (int(at_unix_s) & 0x1FFFFFFFF) << 20 | secrets.randbits(20)
         with self._transaction("note a start in"):
-            row = self._db.execute("SELECT value FROM journal WHERE name = 'boot'").fetchone()
-            by_clock = (int(at_unix_s) & 0x1FFFFFFFF) << 20 | secrets.randbits(20)
-            boot = max(by_clock, int(row[0]) + 1) if row else by_clock
+            boot = max(by_clock, int(self._value("boot") or -1) + 1)
             self._db.execute("INSERT OR REPLACE INTO journal VALUES ('boot', ?)", (str(boot),))
         return boot
 
@@ -66,27 +90,25 @@ class SqliteBatchStore:
         replaces: Sequence[BatchId] = (),
     ) -> None:
         """Keep batches and marks and forget others, in one transaction."""
+        rows = [(batch.batch_id.boot, batch.batch_id.seq, encode(batch)) for batch in batches]
         with self._transaction("save to"):
-            self._delete(replaces)
-            self._db.executemany(
-                "INSERT OR REPLACE INTO batch VALUES (?, ?, ?)",
-                [(batch.batch_id.boot, batch.batch_id.seq, encode(batch)) for batch in batches],
-            )
-            self._db.executemany(
+            forgotten = self._delete(replaces)
+            new = self._many("INSERT OR IGNORE INTO batch VALUES (?, ?, ?)", rows)
+            if new < len(rows):  # saved before
+                self._many("INSERT OR REPLACE INTO batch VALUES (?, ?, ?)", rows)
+            self._many(
                 "INSERT OR REPLACE INTO mark VALUES (?, ?)",
                 [(ring, json.dumps(counters)) for ring, counters in marks.items()],
             )
             self._db.execute(
                 "INSERT INTO journal VALUES ('batches', ?1) "
                 "ON CONFLICT (name) DO UPDATE SET value = value + ?1",
-                (len(batches) - len(replaces),),
+                (new - forgotten,),
             )
 
     def batches_saved(self) -> int:
         """Return how many batches were ever saved, those less that others replaced."""
-        with self._errors("read"):
-            row = self._db.execute("SELECT value FROM journal WHERE name = 'batches'").fetchone()
-        return int(row[0]) if row else 0
+        return int(self._value("batches") or 0)
 
     def delete(self, batch_ids: Sequence[BatchId]) -> None:
         """Forget batches."""
@@ -97,19 +119,13 @@ class SqliteBatchStore:
         """Return all batches, oldest first."""
         with self._errors("read"):
             rows = self._db.execute("SELECT payload FROM batch ORDER BY boot, seq").fetchall()
-        batches: list[TelemetryBatch] = []
-        for (payload,) in rows:
-            message = decode(payload)
-            if not isinstance(message, TelemetryBatch):
-                raise MessageError(f"batch store {str(self._path)!r} holds {type(message)!r}")
-            batches.append(message)
-        return batches
+            return [_batch(payload) for (payload,) in rows]
 
     def marks(self) -> Mapping[str, tuple[int, ...]]:
         """Return all ring marks."""
         with self._errors("read"):
             rows = self._db.execute("SELECT ring, counters FROM mark").fetchall()
-        return {ring: tuple(json.loads(counters)) for ring, counters in rows}
+            return {ring: tuple(json.loads(counters)) for ring, counters in rows}
 
     def forget_marks(self, rings: Collection[str]) -> None:
         """Forget the marks of rings that are gone."""
@@ -125,16 +141,23 @@ class SqliteBatchStore:
 
     def state(self) -> "JsonObject | None":
         """Return the journal."""
+        text = self._value("state")
         with self._errors("read"):
-            row = self._db.execute("SELECT value FROM journal WHERE name = 'state'").fetchone()
-        state: JsonObject | None = json.loads(row[0]) if row else None
+            state: JsonObject | None = None if text is None else json.loads(text)
         return state
 
-    def _delete(self, batch_ids: Sequence[BatchId]) -> None:
-        self._db.executemany(
-            "DELETE FROM batch WHERE boot = ? AND seq = ?",
-            [(batch_id.boot, batch_id.seq) for batch_id in batch_ids],
-        )
+    def _value(self, name: str) -> str | None:
+        with self._errors("read"):
+            row = self._db.execute("SELECT value FROM journal WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _delete(self, batch_ids: Sequence[BatchId]) -> int:
+        keys = [(batch_id.boot, batch_id.seq) for batch_id in batch_ids]
+        return self._many("DELETE FROM batch WHERE boot = ? AND seq = ?", keys)
+
+    def _many(self, statement: str, rows: Sequence[tuple[str | int | bytes, ...]]) -> int:
+        """Carry out a statement for each row; return how many rows of the table it changed."""
+        return max(self._db.executemany(statement, rows).rowcount, 0) if rows else 0
 
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[None]:
@@ -150,10 +173,29 @@ class SqliteBatchStore:
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
+        """Keep other threads out, and say which file it is about."""
+        where = f"batch store {str(self._path)!r}"
         try:
-            yield
+            with self._lock:
+                yield
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                raise UsageError(
+                    f"cannot {doing} {where}: another agent runs in folder "
+                    f"{str(self._path.parent)!r}; stop it, or give this one a state folder of its "
+                    "own"
+                ) from error
             raise UnavailableError(
-                f"cannot {doing} batch store {str(self._path)!r}: {error}; "
-                "check that its disk has room and can be written"
+                f"cannot {doing} {where}: {error}; check that its disk has room and can be written"
             ) from error
+        except (MessageError, ValueError) as error:
+            raise EdgeError(
+                f"cannot {doing} {where}: it is damaged ({error}); move it away to start anew"
+            ) from error
+
+
+def _batch(payload: bytes) -> TelemetryBatch:
+    message = decode(payload)
+    if not isinstance(message, TelemetryBatch):
+        raise MessageError(f"it holds a {type(message).__name__} as a batch")
+    return message

@@ -1,0 +1,187 @@
+"""A stream: the rows of one package in one role, from the call that saw them to a window entry."""
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.adapters.numpy_counting import BlockCounter
+from edge_agent.adapters.ring import Ring, RingMark
+from edge_contract.messages import Counters, WindowEntry
+from edge_contract.stats import Profile, ProfileSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Stream"]
+
+_FULL_WAIT_S: Final = 2.0
+
+
+class Stream:
+    """The rows of one package in one role. Any thread may put rows in; one collects them.
+
+    Args:
+        digest: Of the package.
+        role: One of :class:`edge_contract.package.Role`.
+        spec: What is counted.
+        counter: Counts blocks of rows.
+        ring: Where rows wait.
+        taken: How far they are in batches already; not above what the ring has counted.
+    """
+
+    def __init__(
+        self,
+        digest: str,
+        role: str,
+        *,
+        spec: ProfileSpec,
+        counter: BlockCounter,
+        ring: Ring,
+        taken: RingMark,
+    ) -> None:
+        self.digest = digest
+        self.role = role
+        self.ring = ring
+        self._spec = spec
+        self._counter = counter
+        self._taken = taken
+        self._taken_unix_s = ring.opened_unix_s
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._stuck = False
+        self._open = True
+        # An earlier life may have given rows free whose batches were in its memory only. They are
+        # here again unless they were overwritten, and must not be from now on.
+        ring.release(taken.rows, ring.opened_unix_s)
+
+    def put(
+        self,
+        parts: "Sequence[NDArray[np.float32] | float]",
+        count: int,
+        at_unix_s: float,
+        *,
+        wake: Callable[[], None],
+        calls: int = 1,
+    ) -> None:
+        """Add the rows of ``calls`` calls, in one step if there is room for all of them.
+
+        Otherwise they are added in parts, after a wait for room if that was not in vain before.
+        What finds no room is counted as dropped: predictions matter more.
+
+        Args:
+            parts: See :meth:`Ring.append`.
+            count: How many rows.
+            at_unix_s: Now.
+            wake: Asks for rows to be collected soon, because the ring fills up.
+            calls: Are counted with the first rows.
+        """
+        ring = self.ring
+        with self._lock:
+            fits = self._open and ring.free >= count
+            if fits:
+                ring.append(parts, count, at_unix_s, calls=calls)
+            is_filling = 2 * ring.free < ring.rows
+        if is_filling:
+            wake()
+        if fits:
+            return
+        step = ring.rows // 2
+        for first in range(0, count, step):
+            wake()
+            some = [_rows(part, first, first + step) for part in parts]
+            self._put_later(some, min(step, count - first), at_unix_s, calls if first == 0 else 0)
+
+    def offer(
+        self, parts: "Sequence[NDArray[np.float32] | float]", count: int, at_unix_s: float
+    ) -> None:
+        """Add the rows of a call if there is room, and count them as dropped if there is none."""
+        with self._lock:
+            if self._open and self.ring.free >= count:
+                self.ring.append(parts, count, at_unix_s, calls=1)
+            elif self._open:
+                self.ring.count(dropped=count)
+
+    def count(self, *, calls: int = 0, failures: int = 0, dropped: int = 0) -> None:
+        """Count what has no row."""
+        with self._lock:
+            if self._open:
+                self.ring.count(calls=calls, failures=failures, dropped=dropped)
+
+    def collect(self, at_unix_s: float) -> tuple[WindowEntry, RingMark] | None:
+        """Return what was counted since the last time; ``None`` if that is nothing."""
+        ring, before = self.ring, self._taken
+        with self._lock:
+            mark, opened_unix_s = ring.mark, ring.opened_unix_s
+        if mark == before:
+            return None
+        first = max(before.rows, ring.released)
+        profile: Profile = self._spec.empty()
+        for block in ring.read(first, mark.rows):
+            profile = profile.merged(self._counter.count(block))
+        overwritten = first - before.rows
+        counters = Counters(
+            rows=mark.rows - first,
+            calls=mark.calls - before.calls,
+            failures=mark.failures - before.failures,
+            dropped=mark.dropped - before.dropped + overwritten,
+        )
+        is_known = 0.0 < opened_unix_s < at_unix_s
+        entry = WindowEntry(
+            package=self.digest,
+            role=self.role,
+            start_unix_s=opened_unix_s if is_known else at_unix_s,
+            end_unix_s=at_unix_s,
+            counters=counters,
+            profile=profile.to_state(),
+        )
+        self._taken, self._taken_unix_s = mark, at_unix_s
+        return entry, mark
+
+    def release(self, rows: int) -> None:
+        """Rows below this position are in a batch: their place is free."""
+        with self._lock:
+            if self._open:
+                self.ring.release(max(rows, self.ring.released), self._taken_unix_s)
+                self._stuck = False
+                self._room.notify_all()
+
+    def close(self) -> None:
+        """Let go of the ring; what is put in afterwards is not counted."""
+        with self._lock:
+            self._open = False
+            self._room.notify_all()
+            self.ring.close()
+
+    def _put_later(
+        self,
+        parts: "Sequence[NDArray[np.float32] | float]",
+        count: int,
+        at_unix_s: float,
+        calls: int,
+    ) -> None:
+        """Add rows as soon as they have room.
+
+        Where waiting was in vain once, it is not tried again until room was made: a disk that is
+        out of order must not hold up predictions.
+        """
+        ring = self.ring
+        with self._lock:
+            if self._open and not self._stuck:
+                has_room = self._room.wait_for(
+                    lambda: not self._open or ring.free >= count, _FULL_WAIT_S
+                )
+                self._stuck = not has_room
+            if self._open and ring.free >= count:
+                ring.append(parts, count, at_unix_s, calls=calls)
+            elif self._open:
+                ring.count(calls=calls, dropped=count)
+
+
+def _rows(
+    part: "NDArray[np.float32] | float", first: int, last: int
+) -> "NDArray[np.float32] | float":
+    if isinstance(part, float):
+        return part if first == 0 else math.nan
+    return part[first:last]

@@ -1,0 +1,132 @@
+"""Fetches and loads packages on a thread of its own, so that nothing else waits for them."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from edge_agent.adapters.recorder import Recorder
+from edge_agent.golden_check import check_golden
+from edge_agent.ports import InferenceEngine, PackageSource, PackageStore
+from edge_agent.servable import Servable
+from edge_contract.errors import EdgeError, UnavailableError
+from edge_contract.package import Reference
+
+__all__ = ["PackageNews", "PackageWorker"]
+
+_log = logging.getLogger("edgefleet.agent")
+
+_LEAVE_S: Final = 2.0
+
+
+class PackageNews(Protocol):
+    """Hears what came of the worker's jobs, on the worker's thread."""
+
+    def on_fetched(self, digest: str) -> None:
+        """A package is in the store."""
+        ...
+
+    def on_fetch_failed(self, digest: str, reason: str, *, permanent: bool) -> None:
+        """It is not, and trying again does not help if ``permanent``."""
+        ...
+
+    def on_loaded(self, servable: Servable, reference: Reference) -> None:
+        """A package is verified and can predict."""
+        ...
+
+    def on_load_failed(self, digest: str, reason: str) -> None:
+        """It cannot."""
+        ...
+
+
+class PackageWorker:
+    """One job at a time, in the order in which they were given.
+
+    Args:
+        packages: Packages on this device.
+        source: Where others come from; ``None`` without a cloud.
+        engine: Makes sessions.
+        recorder: Where the rows of loaded packages go.
+        salt: Of the fleet, for hashing unknown categories.
+        news: Is told of every job how it ended, unless the worker is closed before.
+    """
+
+    def __init__(
+        self,
+        *,
+        packages: PackageStore,
+        source: PackageSource | None,
+        engine: InferenceEngine,
+        recorder: Recorder,
+        salt: str,
+        news: PackageNews,
+    ) -> None:
+        self._packages = packages
+        self._source = source
+        self._engine = engine
+        self._recorder = recorder
+        self._salt = salt
+        self._news = news
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._leaving = False
+        # A daemon: a server that is silent must not hold up the end of the process.
+        self._thread = threading.Thread(target=self._run, name="edgefleet-packages", daemon=True)
+
+    def start(self) -> None:
+        """Begin with the jobs."""
+        self._thread.start()
+
+    def fetch(self, digest: str, url: str) -> None:
+        """Bring a package into the store soon."""
+        self._jobs.put(lambda: self._fetch(digest, url))
+
+    def load(self, digest: str) -> None:
+        """Make a package ready to predict soon."""
+        self._jobs.put(lambda: self._load(digest))
+
+    def close(self) -> None:
+        """Break off what is under way, and forget the rest; waits two seconds at most."""
+        self._leaving = True
+        if self._source is not None:
+            self._source.close()
+        self._jobs.put(None)
+        if self._thread.ident is not None:
+            self._thread.join(_LEAVE_S)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None and not self._leaving:
+            job()
+
+    def _fetch(self, digest: str, url: str) -> None:
+        try:
+            if self._source is not None:
+                self._source.fetch(digest, url, self._packages)
+            else:
+                self._packages.load(digest)  # there is no other place where it could come from
+        except EdgeError as error:
+            permanent = not isinstance(error, UnavailableError)
+            self._news.on_fetch_failed(digest, str(error), permanent=permanent)
+        except Exception as error:  # noqa: BLE001  the core relies on an answer
+            _log.exception("a defect while package %s was fetched", digest)
+            self._news.on_fetch_failed(digest, f"defect: {error!r}", permanent=False)
+        else:
+            self._news.on_fetched(digest)
+
+    def _load(self, digest: str) -> None:
+        try:
+            package = self._packages.load(digest)
+            reference = package.reference()
+            session = self._engine.load(package)
+            check_golden(package, session)
+            self._recorder.knows(digest, package.manifest, reference)
+            servable = Servable(
+                package, digest, session=session, recorder=self._recorder, salt=self._salt
+            )
+        except EdgeError as error:
+            self._news.on_load_failed(digest, str(error))
+        except Exception as error:  # noqa: BLE001  the core relies on an answer
+            _log.exception("a defect while package %s was loaded", digest)
+            self._news.on_load_failed(digest, f"defect: {error!r}")
+        else:
+            self._news.on_loaded(servable, reference)
