@@ -11,16 +11,17 @@ end. The factors come from
 * likelihood ratios of an atom (zero, not zero, missing, infinite, a category) being 1.5, 3 or 10
   times as frequent.
 
-**Tolerance.** The reference is a sample too, and a small one differs from what the model will see
-for good reasons. A mean may be off by :data:`TOLERANCE_SE` standard errors, plus the rare-event
-term that a standard error of few or no cases leaves out; the rate of an atom is taken to be the
-upper end of Wilson's interval of that width. The width is 4 standard errors of the *difference* of
-two samples of the reference's size, hence the root of 2: a second sample of that size, repeated
-for ever as the rows of a demonstration or of a test bench are, must not alarm either. (Of 80 random
-splits of scikit-learn's digits into two samples of 500 or 890 rows, drawing from one for ever would
-in the end have raised a false alarm against the other in up to 6 with 4 standard errors of the
-reference alone, in none with these.) In standard deviations of the feature's rank the tolerance is
-0.02 with 100,000 reference rows and a quarter with 500; converting a small one warns.
+**Tolerance.** The reference is a sample too, and differs from what the model will see for good
+reasons. A mean may be off by 4 standard errors, plus the rare-event term that a standard error of
+few or no cases leaves out; the rate of an atom is taken to be the upper end of Wilson's interval of
+that width. Below :data:`~edge_contract.package.reference.FEW_ROWS` rows they are standard errors of
+the *difference* of two samples of the reference's size, which are larger by the root of 2: there, a
+second sample of that size, repeated for ever as the rows of a demonstration or of a test bench
+are, must not alarm either. (Of 80 random splits of scikit-learn's digits into two samples of 500 or
+890 rows, drawing from one for ever would in the end have raised a false alarm against the other in
+up to 6 with 4 standard errors of the reference alone, in none with these.) In standard deviations
+of the feature's rank the tolerance is 0.013 with 100,000 reference rows and a quarter with 500;
+converting a small one warns.
 """
 
 import math
@@ -28,10 +29,10 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from cloud_sync.core.analysis.bins import View
+from edge_contract.package.reference import FEW_ROWS
 
-__all__ = ["TOLERANCE_SE", "Bet", "bets_of"]
+__all__ = ["Bet", "bets_of", "tolerance_se"]
 
-TOLERANCE_SE: Final = 4.0 * math.sqrt(2.0)
 STAKES: Final = (0.125, 0.25, 0.5, 1.0)
 RATIOS: Final = (1.5, 3.0, 10.0)
 _MOST_LOST: Final = 0.95
@@ -39,6 +40,11 @@ _MOST_LOST: Final = 0.95
 
 Bet = tuple[float, ...]
 """Logarithm of the factor by cell."""
+
+
+def tolerance_se(reference_rows: int) -> float:
+    """Return how many standard errors of the reference a mean may be off."""
+    return 4.0 * math.sqrt(2.0) if reference_rows < FEW_ROWS else 4.0
 
 
 def bets_of(view: View) -> tuple[Bet, ...]:
@@ -82,8 +88,8 @@ def _mean_bets(
     mean = sum(w * g for w, g in zip(weights, gains, strict=True)) / rows
     variance = sum(w * (g - mean) ** 2 for w, g in zip(weights, gains, strict=True)) / rows
     most = max(gain for gain, alive in zip(gains, live, strict=True) if alive)
-    rare = (most - mean) * TOLERANCE_SE**2 / (2 * rows)
-    ceiling = mean + TOLERANCE_SE * math.sqrt(variance / rows) + rare
+    z = tolerance_se(sum(reference))
+    ceiling = mean + z * math.sqrt(variance / rows) + (most - mean) * z * z / (2 * rows)
     if ceiling >= most:
         return []
     return [
@@ -111,8 +117,9 @@ def _rate_bets(reference: Sequence[int], atom: Collection[int]) -> list[Bet]:
 
 
 def _wilson_upper(cases: int, rows: int) -> float:
-    """Return the upper end of Wilson's interval, ``TOLERANCE_SE`` standard errors wide."""
-    z2 = TOLERANCE_SE**2
+    """Return the upper end of Wilson's interval, as wide as the tolerance."""
+    z = tolerance_se(rows)
+    z2 = z * z
     middle = cases + z2 / 2
-    width = TOLERANCE_SE * math.sqrt(cases * (rows - cases) / rows + z2 / 4)
+    width = z * math.sqrt(cases * (rows - cases) / rows + z2 / 4)
     return min((middle + width) / (rows + z2), 1.0)

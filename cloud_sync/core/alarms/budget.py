@@ -9,24 +9,26 @@ __all__ = ["MONTH_S", "AlarmBudget"]
 
 MONTH_S: Final = 30 * 86_400.0
 
+_ABRUPT: Final = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmBudget:
     """How many false alarms a month the fleet may raise, all model versions together.
 
     The arithmetic. Every watched model version gets the same part of the budget, and each of its
-    subjects (features, prediction) the same part of that. Half of a subject's part, ``b`` alarms a
-    month, goes to the e-detector, half to the test for abrupt change.
+    subjects (features, prediction) the same part of that, ``b`` alarms a month. Nine tenths of it
+    go to the e-detector, one tenth to the test for abrupt change.
 
     *E-detector.* Its statistic starts anew in every instant with a weight that is the time passed,
     in months (:mod:`cloud_sync.core.alarms.bets`). While nothing drifts its mean is at most the
-    months passed, so by optional stopping the mean time until it reaches ``1 / b`` is at least
-    ``1 / b`` months (Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for
-    sequential change detection", 2023, theorem 2.4), and alarms come ``b`` times a month at most.
+    months passed, so by optional stopping the mean time until it reaches ``1 / 0.9b`` is at least
+    ``1 / 0.9b`` months (Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for
+    sequential change detection", 2023), and alarms come ``0.9b`` times a month at most.
 
-    *Abrupt change.* Every test is made at the level ``b * months since the last test``: the
-    expected number of false ones in a month is the sum of the levels, which is ``b`` (Bonferroni;
-    no independence is needed).
+    *Abrupt change.* Every test is made at the level ``0.1b * months since the last test``: the
+    expected number of false ones in a month is the sum of the levels, which is ``0.1b``
+    (Bonferroni; no independence is needed).
 
     The expectations add up over subjects and versions to ``per_month``. How often and in how large
     portions statistics arrive does not matter. What the sum rests on: rows that depend on each
@@ -49,6 +51,10 @@ class AlarmBudget:
         if self.watched < 1:
             raise UsageError(f"at least one version must be watched, got {self.watched}")
 
-    def share(self, subjects: int) -> float:
-        """Return false alarms a month of one test of one of ``subjects`` subjects of a version."""
-        return self.per_month / (2 * self.watched * max(subjects, 1))
+    def gradual(self, subjects: int) -> float:
+        """Return the e-detector's false alarms a month on one of a version's subjects."""
+        return (1.0 - _ABRUPT) * self.per_month / (self.watched * max(subjects, 1))
+
+    def abrupt(self, subjects: int) -> float:
+        """Return the same of the test for abrupt change."""
+        return _ABRUPT * self.per_month / (self.watched * max(subjects, 1))

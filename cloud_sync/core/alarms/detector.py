@@ -112,7 +112,7 @@ class DriftDetector:
     @property
     def threshold(self) -> float:
         """What a subject's statistic has to reach."""
-        return 1.0 / self.budget.share(len(self._watches))
+        return 1.0 / self.budget.gradual(len(self._watches))
 
     def observe(self, increment: Profile, now_unix_s: float) -> Sequence[Finding]:
         """Take in counts of the primary role that were never taken in before.
@@ -129,7 +129,7 @@ class DriftDetector:
                 f"increment is not of {self.package.manifest.reference} in the primary role"
             )
         months = self._months_since_last(now_unix_s)
-        level = self.budget.share(len(self._watches)) * months
+        level = self.budget.abrupt(len(self._watches)) * months
         found: list[Finding] = []
         anything = False
         for subject, watch in self._watches.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import mul
 from typing import Final
 
-from cloud_sync.core.alarms.bets import TOLERANCE_SE, bets_of
+from cloud_sync.core.alarms.bets import bets_of, tolerance_se
 from cloud_sync.core.analysis.bins import views_of
 from cloud_sync.core.analysis.distances import ks, psi
 from edge_contract.reading import JsonObject, Reader
@@ -146,7 +146,7 @@ class Watch:
         if rows < _FEWEST_ROWS or not known or not level > 0:
             return 0.0
         tail = math.erfc(4.0 / math.sqrt(2.0))
-        tolerance = TOLERANCE_SE / 4.0 * math.sqrt(math.log(2 / tail) / (2 * known))
+        tolerance = tolerance_se(known) / 4.0 * math.sqrt(math.log(2 / tail) / (2 * known))
         bound = math.sqrt(self._inflation * math.log(2 / level) / (2 * rows))
         return max(ks(counts, reference) - tolerance, 0.0) / bound
 

@@ -48,9 +48,6 @@ _R, _S, _X = RolloutEvent, StageEvent, ExecutionEvent
 _JUDGED: Final = frozenset(
     {StageState.DISPATCHING, StageState.SOAKING, StageState.ANALYSING, StageState.INCONCLUSIVE}
 )
-_LOOKS_PER_BAKE: Final = 60
-"""Looking costs a read of the statistics; more often than this they have hardly changed."""
-
 _ACTIONS: Final = {e.value: e for e in (_R.PAUSE, _R.RESUME, _R.ABORT, _R.ROLL_BACK, _R.APPROVE)}
 """What a person may do, by name."""
 
@@ -122,15 +119,14 @@ class Rollout:
             known = ", ".join(_ACTIONS)
             raise UsageError(f"action {action!r} on a rollout is unknown (known: {known})")
         event, text = _ACTIONS[action], f"{by}: {action}"
-        if event is _R.APPROVE and can_overrule(self.record):
-            overrule_stage(self.record, now_unix_s)
+        overrules = event is _R.APPROVE and can_overrule(self.record)
+        if overrules:
             event, text = _R.RESUME, f"{text} a stage although its gates could not tell"
-            self._move(event, now_unix_s)
-        else:
-            self._move(event, now_unix_s)
-            if event is _R.RESUME:
-                retry_stage(self.record, now_unix_s)
-        self._mark_end(now_unix_s)
+        self._move(event, now_unix_s)
+        if overrules:
+            overrule_stage(self.record, now_unix_s)
+        elif event is _R.RESUME:
+            retry_stage(self.record, now_unix_s)
         return [self._note(text, now_unix_s), *self._tell()]
 
     def supersede(self, other: str, *, now_unix_s: float) -> list[RolloutEffect]:
@@ -164,8 +160,7 @@ class Rollout:
         if running:
             enlist(self.record, devices, now_unix_s)
         sweep(self.record, devices, now_unix_s)
-        look_s = stage.stage.bake_s / _LOOKS_PER_BAKE
-        if stage.state not in _JUDGED or now_unix_s - self._looked_unix_s < look_s:
+        if stage.state not in _JUDGED or not self._look_is_due(now_unix_s):
             return effects
         self._looked_unix_s = now_unix_s
         found = judge(Scene(self.record, devices, source, now_unix_s))
@@ -179,6 +174,12 @@ class Rollout:
             note_exposed(self.record, source, now_unix_s)
             effects += self._go_on(now_unix_s, devices)
         return effects
+
+    def _look_is_due(self, now_unix_s: float) -> bool:
+        """Looking costs a read of the statistics; too often, they have hardly changed."""
+        began = self.record.stage.began_unix_s or now_unix_s
+        often_s = max(self.record.stage.stage.bake_s / 60, (now_unix_s - began) / 20)
+        return now_unix_s - self._looked_unix_s >= often_s
 
     def _advance(self, found: Judgement, now_unix_s: float) -> list[RolloutEffect]:
         """Move the stage on as far as its clock and its gates allow."""

@@ -7,6 +7,7 @@ from cloud_sync.core.analysis.anytime import normal_factor, rate_bounds
 from cloud_sync.core.analysis.estimate import estimate
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
+from cloud_sync.core.rollout.gates.drift import prediction_drift
 from cloud_sync.core.rollout.scene import Scene
 from edge_contract.package.reference import PREDICTION
 from edge_contract.reading import JsonValue
@@ -20,8 +21,9 @@ class ShadowAgreement:
     """Asks for agreement only where the serving version is right, as far as that is estimated.
 
     A better candidate must disagree where the serving version is wrong. So the least agreement is
-    the plan's share *of the rows that the serving version is estimated to get right*: on devices
-    whose inputs have drifted away from it, that may be few.
+    the plan's share *of the rows that the serving version surely gets right*: its estimated
+    accuracy, less the share of its predictions that are not what they were on its reference. On
+    devices whose inputs have drifted away from it, that may be few; there the other gates decide.
 
     Of models that predict a number, the mean gap is asked to be within ``margin`` standard
     deviations of the reference's predictions.
@@ -53,7 +55,7 @@ class ShadowAgreement:
         return self._judge_classes(scene, found)
 
     def _judge_classes(self, scene: Scene, found: Agreement) -> GateResult:
-        serving = self._serving_accuracy(scene)
+        serving = self._surely_right(scene)
         needed = scene.plan.min_agreement * serving
         rows, agreed = found.count, found.agreed
         inflation = scene.candidate.reference.variance_inflation
@@ -66,7 +68,7 @@ class ShadowAgreement:
             "agreement_at_least": low,
             "agreement_at_most": high,
             "needed": needed,
-            "serving_accuracy_estimated": serving,
+            "serving_surely_right": serving,
             "score_gap_mean": found.gap.mean,
         }
         text = f"agrees on {agreed / rows:.1%} of {rows} rows, {needed:.1%} needed"
@@ -95,13 +97,14 @@ class ShadowAgreement:
             return GateResult(self.name, Verdict.PASS, text, evidence)
         return GateResult(self.name, Verdict.INCONCLUSIVE, f"{text}: not sure yet", evidence)
 
-    def _serving_accuracy(self, scene: Scene) -> float:
-        """Return the serving version's estimated accuracy on these rows; 1.0 if unknown."""
+    def _surely_right(self, scene: Scene) -> float:
+        """Return the share of these rows that the serving version surely gets right."""
         control = scene.control()
         if control is None or scene.previous is None:
             return 1.0
         found = estimate(scene.previous, control.profile)
-        return found.accuracy if found is not None and found.calibrated else 1.0
+        accuracy = found.accuracy if found is not None and found.calibrated else 1.0
+        return max(accuracy - prediction_drift(scene), 0.0)
 
 
 def _spread(scene: Scene) -> float:

@@ -3,7 +3,8 @@
 Two versions are each compared with their own reference, so a candidate may well predict otherwise
 than the version before it. What is judged is by how much more the candidate has drifted than the
 circumstances explain: than the control has, and, where the past is known, than the same devices
-had before plus what has changed for the control since.
+had before plus what has changed for the control since. Of the confidence only the lower side
+counts: an author who gave hard rows as reference must not be told off for live rows that are easy.
 
 The inputs of the stage's devices are looked at as well: if they have changed since before the
 rollout and the control's have not, nobody can tell whether the candidate or the world is to blame.
@@ -12,6 +13,7 @@ rollout and the control's have not, nobody can tell whether the candidate or the
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar, Final
 
 from cloud_sync.core.analysis.across import ks_between
@@ -27,7 +29,7 @@ from edge_contract.package.reference import PREDICTION, Role
 from edge_contract.reading import JsonValue
 from edge_contract.stats import Categories, Sketch, Statistic
 
-__all__ = ["DriftAgainstControl", "changed_inputs"]
+__all__ = ["DriftAgainstControl", "changed_inputs", "prediction_drift"]
 
 _USUAL_KS: Final = 0.87
 """Mean of the KS distance of n rows to their own distribution, times the root of n."""
@@ -137,6 +139,13 @@ def changed_inputs(scene: Scene, *, alpha: float) -> Sequence[str]:
     return [title for _, title in sorted(found, key=lambda item: (-item[0], item[1]))]
 
 
+def prediction_drift(scene: Scene) -> float:
+    """Return how far the control's predictions are from its reference, chance taken off."""
+    first = max(scene.stage.stage.min_rows, 1)
+    found = _drifts(scene.previous, scene.control(), alpha=scene.plan.alpha, first_rows=first)
+    return max((one.distance for one in found), default=0.0)
+
+
 def _usual(
     scene: Scene, control: Sequence[_Drift], *, alpha: float, first_rows: int
 ) -> tuple[list[float], list[float]]:
@@ -173,11 +182,18 @@ def _drifts(
         known, rows = max(reference.count, 1), live.count / inflation
         for view in views_of(reference):
             chance = _USUAL_KS * math.sqrt(1 / rows + 1 / known)
-            distance = ks(view.counts_of(live), view.reference)
+            counts = view.counts_of(live)
+            distance = (_loss if view.name == "confidence" else ks)(counts, view.reference)
             radius = ks_radius(rows, alpha=alpha, first_rows=first_rows / inflation)
             radius += math.sqrt(math.log(2 / alpha) / (2 * known))
             found.append(_Drift(max(distance - chance, 0.0), radius, live.count))
     return found
+
+
+def _loss(live: Sequence[int], reference: Sequence[int]) -> float:
+    """Return the largest share by which there are more live rows than expected below any cell."""
+    sums = zip(accumulate(live), accumulate(reference), strict=True)
+    return max(x / sum(live) - y / max(sum(reference), 1) for x, y in sums)
 
 
 def _prediction(package: PackageFacts) -> list[Statistic]:

@@ -176,8 +176,8 @@ def test_a_tighter_budget_asks_for_more_evidence() -> None:
     loose = DriftDetector(PACKAGE, AlarmBudget(per_month=100.0))
     tight = DriftDetector(PACKAGE, AlarmBudget(per_month=0.1, watched=5))
 
-    assert loose.threshold == pytest.approx(3 * 2 / 100.0)
-    assert tight.threshold == pytest.approx(3 * 2 * 5 / 0.1)
+    assert loose.threshold == pytest.approx(3 / 90.0)
+    assert tight.threshold == pytest.approx(3 * 5 / 0.09)
 
 
 def test_rows_that_repeat_each_other_slow_the_evidence() -> None:

@@ -39,8 +39,10 @@ def images(seed: int) -> tuple[list[list[float]], list[list[float]]]:
 def alarmed(reference: list[list[float]], live: list[list[float]], *, seed: int) -> set[int]:
     """Pixels that alarm while 100,000 images are drawn from ``live``, with replacement."""
     rng = random.Random(seed)
-    share = AlarmBudget(per_month=1.0).share(PIXELS + 1)
+    budget = AlarmBudget(per_month=1.0)
+    threshold = 1.0 / budget.gradual(PIXELS + 1)
     months = 60.0 / MONTH_S
+    level = budget.abrupt(PIXELS + 1) * months
     watches = [
         Watch(sketch_of(Counter(row[pixel] for row in reference)), inflation=1.0)
         for pixel in range(PIXELS)
@@ -53,9 +55,12 @@ def alarmed(reference: list[list[float]], live: list[list[float]], *, seed: int)
             for index, count in drawn.items():
                 values[live[index][pixel]] += count
             reading = watch.observe(
-                sketch_of(values), months=months, threshold=1 / share, level=share * months
+                sketch_of(values),
+                months=months,
+                threshold=threshold,
+                level=budget.abrupt(PIXELS + 1) * months,
             )
-            if reading.abrupt >= 1.0 or watch.statistic() >= -math.log(share):
+            if reading.abrupt >= 1.0 or watch.statistic() >= math.log(threshold):
                 found.add(pixel)
     return found
 
