@@ -21,7 +21,7 @@ class AlarmBudget:
     go to the e-detector, one tenth to the test for abrupt change.
 
     *E-detector.* Its statistic starts anew in every instant with a weight that is the time passed,
-    in months (:mod:`cloud_sync.core.alarms.bets`). While nothing drifts its mean is at most the
+    in months (:mod:`cloud_sync.core.alarms.watch`). While nothing drifts its mean is at most the
     months passed, so by optional stopping the mean time until it reaches ``1 / 0.9b`` is at least
     ``1 / 0.9b`` months (Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for
     sequential change detection", 2023), and alarms come ``0.9b`` times a month at most.

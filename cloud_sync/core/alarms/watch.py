@@ -1,4 +1,11 @@
-"""The watch over one subject: its bets, and its test for abrupt change."""
+"""The watch over one subject: its bets, and its test for abrupt change.
+
+Each bet holds ``M``, which a portion of rows takes to ``e * (M + months)``: ``e`` is the product of
+the bet's factors over the rows, ``months`` the time since the last portion. That is the detector of
+Shiryaev and Roberts with a restart in every instant instead of with every window, so that it does
+not matter how often rows come. The statistic is the mean of ``M`` over the bets; everything is kept
+as logarithms.
+"""
 
 import math
 from collections.abc import Sequence

@@ -139,9 +139,8 @@ class Rollout:
         for execution in self.record.executions.values():
             if execution.can(_X.SUPERSEDE):
                 execution.handle(_X.SUPERSEDE, now_unix_s=now_unix_s)
-        note = self._note(f"superseded by rollout {other}", now_unix_s)
-        self._mark_end(now_unix_s)
-        return [note]
+        self.record.ended_unix_s = now_unix_s
+        return [self._note(f"superseded by rollout {other}", now_unix_s)]
 
     # Running.
 
@@ -271,7 +270,7 @@ class Rollout:
         self._move(_R.FINISH, now_unix_s)
         text = sentences.ended(record, devices=len(devices), away=away)
         note = self._note(text, now_unix_s, {"exposed": sorted(record.exposed)})
-        self._mark_end(now_unix_s)
+        self.record.ended_unix_s = now_unix_s
         return [*effects, note]
 
     # Small things.
@@ -280,10 +279,6 @@ class Rollout:
         what = f"rollout {self.record.rollout_id!r}"
         self.record.state = moved(ROLLOUT_TRANSITIONS, self.record.state, event, what=what)
         self.record.state_since_unix_s = now_unix_s
-
-    def _mark_end(self, now_unix_s: float) -> None:
-        if self.ended:
-            self.record.ended_unix_s = now_unix_s
 
     def _note(
         self, sentence: str, now_unix_s: float, evidence: JsonObject | None = None

@@ -55,10 +55,7 @@ def alarmed(reference: list[list[float]], live: list[list[float]], *, seed: int)
             for index, count in drawn.items():
                 values[live[index][pixel]] += count
             reading = watch.observe(
-                sketch_of(values),
-                months=months,
-                threshold=threshold,
-                level=budget.abrupt(PIXELS + 1) * months,
+                sketch_of(values), months=months, threshold=threshold, level=level
             )
             if reading.abrupt >= 1.0 or watch.statistic() >= math.log(threshold):
                 found.add(pixel)
