@@ -3,6 +3,7 @@
 import json
 import logging
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -18,6 +19,7 @@ from rich.table import Table
 
 from cloud_sync.config import CloudConfig
 from cloud_sync.service import CloudService
+from edge_contract.errors import EdgeError
 from edge_contract.package import Package
 from edgefleet.client import Cloud
 from edgefleet.demo.cameras import Camera, Cameras
@@ -241,6 +243,10 @@ def _quiet(path: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # 600 scans are few for a reference, and known to be
             yield
+    except EdgeError:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        sys.stderr.write("\n".join(["the cloud's last words:", *lines[-20:], ""]))
+        raise
     finally:
         logger.removeHandler(handler)
         logger.propagate = True
