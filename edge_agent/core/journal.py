@@ -77,7 +77,6 @@ class Journal:
                     slot.state.value,
                     slot.version,
                     slot.digest,
-                    slot.rollout,
                     slot.detail,
                     slot.good,
                     slot.restarts,
@@ -116,7 +115,6 @@ class Journal:
 def _slot(name: str, item: Reader) -> Slot:
     states = "|".join(state.value for state in SlotState)
     slot = Slot(name, SlotState(item[0].text(pattern=states)))
-    slot.version, slot.digest = item[1].text(), item[2].text()
-    slot.rollout, slot.detail = item[3].text(), item[4].text()
-    slot.good, slot.restarts = item[5].flag(), item[6].integer(low=0)
+    slot.version, slot.digest, slot.detail = item[1].text(), item[2].text(), item[3].text()
+    slot.good, slot.restarts = item[4].flag(), item[5].integer(low=0)
     return slot

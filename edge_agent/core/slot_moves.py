@@ -105,7 +105,6 @@ class SlotMoves:
             return []
         if target.digest not in self._jobs.loaded:
             return self._jobs.load(target.digest)
-        slot.rollout = target.rollout
         slot.handle(SlotEvent.START_SHADOW)
         return [Log("info", f"{self._model} {slot.version} runs in the shadow")]
 
@@ -135,7 +134,6 @@ class SlotMoves:
         old = self._journal.serving
         if old is not None:
             old.handle(SlotEvent.RETIRE)
-        slot.rollout = target.rollout
         has_terms = target.trial_calls > 0 or target.trial_s > 0
         if slot.good or not has_terms or not self._journal.other(slot).good:
             return self.confirm(slot)  # good before, taken as good, or nothing to fall back on
@@ -162,4 +160,4 @@ def _fill(slot: Slot, target: Target) -> None:
     if slot.state is not SlotState.EMPTY:
         slot.handle(SlotEvent.CLEAR)
     slot.handle(SlotEvent.DOWNLOAD)
-    slot.version, slot.digest, slot.rollout = target.version, target.digest, target.rollout
+    slot.version, slot.digest = target.version, target.digest

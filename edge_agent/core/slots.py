@@ -101,21 +101,19 @@ class Slot:
         name: ``A`` or ``B``.
         version: Of the package in it; empty while the slot is.
         digest: Of the package in it; empty while the slot is.
-        rollout: Which rollout put it there; empty for none.
         detail: Why it is bad, for people.
         good: Whether it was confirmed once: it may serve without a trial, and others fall back on
             it. Lost when it fails or makes room.
         restarts: How often the agent was started since the slot came into its state.
     """
 
-    __slots__ = ("_state", "detail", "digest", "good", "name", "restarts", "rollout", "version")
+    __slots__ = ("_state", "detail", "digest", "good", "name", "restarts", "version")
 
     def __init__(self, name: str, state: SlotState = SlotState.EMPTY) -> None:
         self.name = name
         self._state = state
         self.version = ""
         self.digest = ""
-        self.rollout = ""
         self.detail = ""
         self.good = False
         self.restarts = 0
@@ -147,6 +145,6 @@ class Slot:
             case SlotState.BAD:
                 self.good = False
             case SlotState.EMPTY:
-                self.version = self.digest = self.rollout = self.detail = ""
+                self.version = self.digest = self.detail = ""
                 self.good = False
         return self._state

@@ -15,9 +15,9 @@ from edge_agent.core.effects import (
 )
 from edge_contract.errors import PackageError
 from edge_contract.messages import Assignment, Target
-from edge_contract.reading import Reader
+from edge_contract.reading import JsonObject, Reader
 
-__all__ = ["TRIAL", "V1", "V2", "V3", "Device", "on_trial"]
+__all__ = ["TRIAL", "V1", "V2", "V3", "Device", "on_trial", "restored"]
 
 TRIAL = (5, 60.0)
 """Calls and seconds that a version on trial must stand."""
@@ -164,11 +164,15 @@ class Device:
 
     def reboot(self) -> None:
         """Lose everything but the journal, written as JSON."""
-        document = json.loads(json.dumps(self.deployer.to_json()))
         self.now_s += 100.0
-        self.deployer = Deployer.from_json("digits", Reader(document, "journal", PackageError))
+        self.deployer = restored(json.loads(json.dumps(self.deployer.to_json())))
         self._begin_life()
         self.carry_out(self.deployer.on_start(self.now_s))
+
+
+def restored(journal: JsonObject) -> Deployer:
+    """What a start makes of a journal; raises ``PackageError`` if it is damaged."""
+    return Deployer.from_json("digits", Reader(journal, "journal", PackageError))
 
 
 def on_trial() -> Device:

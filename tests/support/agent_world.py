@@ -6,7 +6,6 @@ and nothing else; rows wait in a ring that outlives the process, as the memory-m
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from cloud_sync.core.collector import Collector
@@ -24,10 +23,11 @@ from edge_agent.core.effects import (
     SaveState,
     SendEvent,
 )
-from edge_contract.messages import BatchId, CollectorState, TelemetryBatch, decode, encode
+from edge_contract.messages import CollectorState, encode
 from edge_contract.package import Package
 from edge_contract.reading import JsonObject
 from edge_contract.stats import Sketch
+from tests.support.agent_disk import Disk, DiskFullError, PowerCutError
 from tests.support.telemetry import counting_package, facts_of, window_of
 
 __all__ = ["Fault", "World"]
@@ -62,48 +62,6 @@ class Fault(enum.Enum):
     CUT_BEFORE_SAVE = "the device restarts just before its next transaction"
     CUT_AFTER_SAVE = "the device restarts just after its next transaction"
     CLOSE = "the agent is stopped in order and started again"
-
-
-class _PowerCutError(Exception):
-    """The device has lost its power."""
-
-
-class _DiskFullError(Exception):
-    """The disk refused; a shell skips the rest of this step."""
-
-
-@dataclass
-class Disk:
-    """What survives."""
-
-    payloads: dict[BatchId, bytes] = field(default_factory=dict)
-    marks: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    state: JsonObject | None = None
-    is_full: bool = False
-    cut: Fault | None = None
-
-    def save(self, save: SaveBatches) -> None:
-        if self.is_full:
-            raise _DiskFullError
-        cut, self.cut = self.cut, None
-        if cut is Fault.CUT_BEFORE_SAVE:
-            raise _PowerCutError
-        for batch_id in save.replaces:
-            self.payloads.pop(batch_id, None)
-        self.payloads |= {batch.batch_id: encode(batch) for batch in save.batches}
-        self.marks |= save.marks
-        if cut is Fault.CUT_AFTER_SAVE:
-            raise _PowerCutError
-
-    def delete(self, batch_ids: Iterable[BatchId]) -> None:
-        if self.is_full:
-            raise _DiskFullError
-        for batch_id in batch_ids:
-            self.payloads.pop(batch_id, None)
-
-    def batches(self) -> list[TelemetryBatch]:
-        decoded = [decode(payload) for payload in self.payloads.values()]
-        return [message for message in decoded if isinstance(message, TelemetryBatch)]
 
 
 class Warehouse:
@@ -181,9 +139,10 @@ class World:
         """Carry out what an input asks for, as a shell does."""
         try:
             self._carry_out(effects)
-        except _DiskFullError:
+        except DiskFullError:
             self.logs.append("disk full")
-        except _PowerCutError:
+        except PowerCutError:
+            self.disk.cuts_before_save = self.disk.cuts_after_save = False
             self._start_device()
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
@@ -218,7 +177,7 @@ class World:
     def _save(self, save: SaveBatches) -> None:
         try:
             self.disk.save(save)
-        except _DiskFullError:
+        except DiskFullError:
             self._carry_out(self.core.on_save_failed(save, "disk full", self.now_s))
         else:
             self._carry_out(self.core.on_saved(save, self.now_s))
@@ -308,8 +267,10 @@ class World:
                 self._link_up()
             case Fault.DISK_FULL | Fault.DISK_OK:
                 self.disk.is_full = fault is Fault.DISK_FULL
-            case Fault.CUT_BEFORE_SAVE | Fault.CUT_AFTER_SAVE:
-                self.disk.cut = fault
+            case Fault.CUT_BEFORE_SAVE:
+                self.disk.cuts_before_save = True
+            case Fault.CUT_AFTER_SAVE:
+                self.disk.cuts_after_save = True
             case Fault.POWER_CUT:
                 self._start_device()
             case Fault.CLOSE:
@@ -334,7 +295,7 @@ class World:
 
         The device is restarted once: what its disk would not forget comes again, and is known.
         """
-        self.disk.cut = None
+        self.disk.cuts_before_save = self.disk.cuts_after_save = False
         self._drain()
         self.suffer(Fault.POWER_CUT, 0)
         self._drain()

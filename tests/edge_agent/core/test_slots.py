@@ -93,12 +93,12 @@ def test_nothing_but_a_new_download_leads_out_of_bad() -> None:
 
 def test_clearing_forgets_the_content() -> None:
     slot = Slot("A", SlotState.READY)
-    slot.version, slot.digest, slot.rollout, slot.detail = "1.0.0", "sha256:aa", "r1", "damaged"
+    slot.version, slot.digest, slot.detail = "1.0.0", "sha256:aa", "damaged"
     slot.good = True
 
     slot.handle(SlotEvent.CLEAR)
 
-    assert (slot.version, slot.digest, slot.rollout, slot.detail) == ("", "", "", "")
+    assert (slot.version, slot.digest, slot.detail) == ("", "", "")
     assert not slot.good
 
 
