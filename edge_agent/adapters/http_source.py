@@ -102,7 +102,7 @@ class HttpSource:
         is_rest = reply.status == http.client.PARTIAL_CONTENT
         written = had if is_rest else 0
         with reply, path.open("ab" if is_rest else "wb") as out:
-            while chunk := reply.read(_CHUNK_BYTES):
+            while chunk := reply.read1(_CHUNK_BYTES):  # what is there, so that leaving is quick
                 if self._leaving.is_set():
                     raise UnavailableError(f"{url} was not fetched: the agent leaves")
                 written += len(chunk)
