@@ -3,14 +3,17 @@
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cloud_sync.core.alarms import AlarmBudget, DriftDetector, alarm_of
+from cloud_sync.core.alarms import AlarmBudget, DriftDetector, Finding, alarm_of
 from cloud_sync.core.facts import EvidenceSource, PackageFacts
 from cloud_sync.core.increments import PackageRole
 from cloud_sync.core.records import AlarmRecord
 from cloud_sync.ports import AnalysisStore, PackageRepository
+from edge_contract.errors import EdgeError
+from edge_contract.package import Role, short
 
 __all__ = ["AlarmDesk", "Watched"]
 
@@ -58,13 +61,29 @@ class AlarmDesk:
         self._detectors: dict[str, DriftDetector] = {}
         self.watched: Mapping[str, Watched] = {}
 
+    def restore(self) -> None:
+        """Find out where detectors stood before a restart, so that no open alarm is hidden."""
+        for model in self._packages.models():
+            for version in self._packages.versions(model):
+                subject = PackageRole(version.digest, Role.PRIMARY)
+                state = self._store.detector(subject)
+                with _others_go_on(subject):
+                    package = None if state is None else self._packages.find(version.digest)
+                    if package is not None:
+                        budget = AlarmBudget(per_month=self._per_month)
+                        self._show(DriftDetector(package, budget, state))
+
     def tick(self, now_unix_s: float) -> int:
-        """Analyse everything that is new; return how many alarms were raised."""
+        """Analyse everything that is new; return how many alarms were raised.
+
+        What cannot be analysed now is tried again the next time.
+        """
         raised = 0
         for subject in self._store.pending_subjects():
-            package = self._packages.find(subject.package)
-            if package is not None:
-                raised += self._analyse(subject, package, now_unix_s)
+            with _others_go_on(subject):
+                package = self._packages.find(subject.package)
+                if package is not None:
+                    raised += self._analyse(subject, package, now_unix_s)
         return raised
 
     def _analyse(self, subject: PackageRole, package: PackageFacts, now_unix_s: float) -> int:
@@ -74,36 +93,45 @@ class AlarmDesk:
         detector = self._detector(subject, package)
         findings = detector.observe(pending.increment.profile, now_unix_s)
         alarms: list[AlarmRecord] = []
-        if findings:
-            since_unix_s = now_unix_s - self._look_back_s
-            alarm = alarm_of(
-                package, findings, self._source, since_unix_s=since_unix_s, now_unix_s=now_unix_s
+        try:
+            if findings:
+                alarms.append(self._alarm(package, findings, now_unix_s))
+            self._store.commit_analysis(
+                subject, pending.token, detector=detector.to_state(), alarms=alarms
             )
-            _log.warning("alarm: %s", alarm.sentence)
-            alarms.append(
-                AlarmRecord(
-                    f"{time.strftime('%Y%m%d', time.gmtime(now_unix_s))}-{secrets.token_hex(4)}",
-                    alarm.model,
-                    now_unix_s,
-                    {
-                        "version": alarm.version,
-                        "digest": alarm.digest,
-                        "kind": alarm.kind,
-                        "sentence": alarm.sentence,
-                        "features": list(alarm.features),
-                        "devices": list(alarm.devices),
-                        "evidence": alarm.evidence,
-                    },
-                )
-            )
-        self._store.commit_analysis(
-            subject, pending.token, detector=detector.to_state(), alarms=alarms
-        )
-        self.watched = {
-            **self.watched,
-            subject.package: Watched(dict(detector.evidence()), detector.drifted()),
-        }
+        except EdgeError:
+            del self._detectors[subject.package]  # it has seen what will be pending once more
+            raise
+        for alarm in alarms:
+            _log.warning("alarm: %s", alarm.document["sentence"])
+        self._show(detector)
         return len(alarms)
+
+    def _alarm(
+        self, package: PackageFacts, findings: Sequence[Finding], now_unix_s: float
+    ) -> AlarmRecord:
+        since_unix_s = now_unix_s - self._look_back_s
+        alarm = alarm_of(
+            package, findings, self._source, since_unix_s=since_unix_s, now_unix_s=now_unix_s
+        )
+        return AlarmRecord(
+            f"{time.strftime('%Y%m%d', time.gmtime(now_unix_s))}-{secrets.token_hex(4)}",
+            alarm.model,
+            now_unix_s,
+            {
+                "version": alarm.version,
+                "digest": alarm.digest,
+                "kind": alarm.kind,
+                "sentence": alarm.sentence,
+                "features": list(alarm.features),
+                "devices": list(alarm.devices),
+                "evidence": alarm.evidence,
+            },
+        )
+
+    def _show(self, detector: DriftDetector) -> None:
+        watched = Watched(dict(detector.evidence()), detector.drifted())
+        self.watched = {**self.watched, detector.package.digest: watched}
 
     def _detector(self, subject: PackageRole, package: PackageFacts) -> DriftDetector:
         """Return the detector of a package, restored at first use; all share the budget."""
@@ -115,3 +143,12 @@ class AlarmDesk:
             for detector in self._detectors.values():
                 detector.budget = budget
         return self._detectors[subject.package]
+
+
+@contextmanager
+def _others_go_on(subject: PackageRole) -> Iterator[None]:
+    """Log what goes wrong with one package; the others are watched all the same."""
+    try:
+        yield
+    except EdgeError as error:
+        _log.warning("cannot look for drift of package %s: %s", short(subject.package), error)

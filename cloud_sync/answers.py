@@ -162,16 +162,17 @@ class Answers:
         """Add a package to the registry."""
         package = Package.from_archive(archive)
         package.golden()  # a package without golden vectors would be refused by every device
-        known = package.manifest.name in self._packages.models()
         found = self._packages.put(package, at_unix_s=time.time())
         self._audit(by, "push", package.manifest.reference, {"digest": found.digest})
-        if not known:
-            target = Target(found.version, found.digest)
-            self._conductor.order(
-                lambda: self._conductor.carry_out(
-                    self._conductor.fleet.set_stable(found.model, target, time.time())
-                )
-            )
+
+        def want_stable() -> None:
+            """The first version of a model is what the fleet shall run; else nothing changes."""
+            stable = self._packages.stable(found.model)
+            target = Target(stable.version, stable.digest)
+            fleet = self._conductor.fleet
+            self._conductor.carry_out(fleet.set_stable(found.model, target, time.time()))
+
+        self._conductor.order(want_stable)
         return self.version(found.model, found.version)
 
     def blob_path(self, digest: str) -> Path:

@@ -18,26 +18,13 @@ from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.core.collector import Collector
 from cloud_sync.core.facts import DeviceFacts, EvidenceSource
 from cloud_sync.core.fleet import Fleet
-from cloud_sync.core.fleet_effects import (
-    FleetEffect,
-    PublishDesired,
-    SaveCommand,
-    SaveDevice,
-    SaveResult,
-    SendCommand,
-)
-from cloud_sync.core.intake import Refusal, read_event
-from cloud_sync.core.records import RolloutRecord
-from cloud_sync.core.rollout import (
-    Assign,
-    Happened,
-    RolloutController,
-    RolloutEffect,
-    RolloutSummary,
-    SetStable,
-)
+from cloud_sync.core.fleet_effects import FleetEffect
+from cloud_sync.core.intake import Refusal, RefusalKind, read_event
+from cloud_sync.core.rollout import RolloutController, RolloutEffect, RolloutSummary
 from cloud_sync.core.twin import DeviceTwin
+from cloud_sync.fleet_desk import FleetDesk
 from cloud_sync.ports import FleetLink, PackageRepository, Warehouse
+from cloud_sync.rollout_desk import RolloutDesk
 from edge_contract.errors import EdgeError, MessageError, UnavailableError
 from edge_contract.messages import CollectorState, FleetTopics, encode, parse_up_topic
 
@@ -120,9 +107,16 @@ class Conductor:
         self.rollouts = rollouts
         self._alarms = alarms
         self._warehouse = warehouse
-        self._packages = packages
-        self._evidence = evidence
         self._link = link
+        self._fleet_desk = FleetDesk(self._topics, warehouse, link)
+        self._rollout_desk = RolloutDesk(
+            rollouts,
+            fleet,
+            tell=self.carry_out,
+            store=warehouse,
+            packages=packages,
+            evidence=evidence,
+        )
         self._broker = broker
         self._flush_s = flush_s
         self._analysis_s = analysis_s
@@ -133,17 +127,17 @@ class Conductor:
         self._told_listening: bool | None = None
         self._leaving = False
         self._tell_again_s = 0.0
-        self._finished: set[str] = set(rollouts.ids()) - set(rollouts.active())
         self._refusal_logged_s = 0.0
         self._next_analysis_s = 0.0
-        self._changed = True
+        self._changed = False
         self.snapshot = Snapshot()
-        self.connected = threading.Event()
+        self._take_snapshot()  # whoever asks right after a restart must not find an empty fleet
 
     # For other threads.
 
-    def start(self) -> None:
-        """Begin to work and connect to the broker."""
+    def start(self, first: Callable[[], None]) -> None:
+        """Begin to work, with ``first`` before anything else, and connect to the broker."""
+        self._inputs.put(first)
         self._thread.start()
         self._link.start(self)
 
@@ -182,13 +176,11 @@ class Conductor:
     def on_connected(self) -> None:
         """The link is up."""
         _log.info("connected to the broker")
-        self.connected.set()
         self._inputs.put(self._connected_again)
 
     def on_disconnected(self, reason: str) -> None:
         """The link is down."""
         _log.warning("lost the broker: %s", reason)
-        self.connected.clear()
 
     def on_message(self, topic: str, payload: bytes) -> None:
         """A device said something."""
@@ -241,18 +233,20 @@ class Conductor:
         now_unix_s = time.time()
         try:
             channel, device = parse_up_topic(topic)[1:]
-            if channel == "e":
-                self._carry_out(self.fleet.on_event(read_event(topic, payload), now_unix_s))
-                self._changed = True
-                return
+            event = read_event(topic, payload) if channel == "e" else None
         except MessageError as error:
+            self.collector.refuse(RefusalKind.UNREADABLE)
             self._log_refusal(f"ignored a message on {topic!r}: {error}")
+            return
+        if event is not None:
+            self.carry_out(self.fleet.on_event(event, now_unix_s))
+            self._changed = True
             return
         outcome = self.collector.on_telemetry(topic, payload, now_unix_s)
         if isinstance(outcome, Refusal):
             self._log_refusal(f"refused telemetry of {outcome.device!r}: {outcome.reason}")
         else:
-            self._carry_out(self.fleet.on_heard(device, now_unix_s))
+            self.carry_out(self.fleet.on_heard(device, now_unix_s))
 
     def _log_refusal(self, text: str) -> None:
         now_s = time.monotonic()
@@ -266,7 +260,7 @@ class Conductor:
         if commit is not None:
             try:
                 self._warehouse.commit(commit)
-            except UnavailableError:
+            except BaseException:
                 self.collector.failed()
                 self._tell_state()
                 raise
@@ -276,93 +270,58 @@ class Conductor:
         self._tell_state()
 
     def _tick(self) -> None:
-        now_unix_s = time.time()
+        """Do what is due; what goes wrong with one thing is no reason to leave out the others."""
+        for part in (
+            self._look_after_broker,
+            self._look_after_fleet,
+            self._look_for_drift,
+            self._look_after_rollouts,
+            self._prune,
+        ):
+            self._attempt(part)
+
+    def _look_after_broker(self) -> None:
         if self._broker is not None and self._broker.pid is None:
             _log.warning("the broker ended; starting it again")
             self._broker.restart()
-        self._carry_out(self.fleet.on_tick(now_unix_s))
+
+    def _look_after_fleet(self) -> None:
+        self.carry_out(self.fleet.on_tick(time.time()))
         if time.monotonic() >= self._tell_again_s:  # a broker just started may lose retained ones
             self._tell_again_s = time.monotonic() + _TELL_AGAIN_S
             self._told_listening = None
             self._tell_state()
+
+    def _look_for_drift(self) -> None:
         if time.monotonic() >= self._next_analysis_s:
             self._next_analysis_s = time.monotonic() + self._analysis_s
-            if self._alarms.tick(now_unix_s):
+            if self._alarms.tick(time.time()):
                 self._changed = True
+
+    def _look_after_rollouts(self) -> None:
+        if self._rollout_desk.tick(time.time()):
+            self._changed = True
+
+    def _prune(self) -> None:
         if time.monotonic() >= self._next_prune_s:
             self._next_prune_s = time.monotonic() + _PRUNE_S
-            oldest_unix_s = now_unix_s - self._retention_s
+            oldest_unix_s = time.time() - self._retention_s
             self._warehouse.prune(
                 windows_before_unix_s=oldest_unix_s, device_windows_before_unix_s=oldest_unix_s
             )
-        if self.rollouts.active():
-            effects = self.rollouts.tick(now_unix_s, self.fleet.facts(), self._evidence)
-            self.carry_out_rollout(effects)
-            self._changed = True
-        self._clear_finished(now_unix_s)
 
-    def carry_out_rollout(self, effects: Sequence[RolloutEffect]) -> None:
-        """Save the rollouts as they stand, then do what they ask for."""
-        now_unix_s = time.time()
-        for rollout_id in dict.fromkeys([*self.rollouts.active(), *_ids(effects)]):
-            summary = self.rollouts.view(rollout_id)
-            self._warehouse.save_rollout(
-                RolloutRecord(
-                    rollout_id, summary.started_unix_s, self.rollouts.to_json(rollout_id)
-                ),
-                executions=summary.executions,
-            )
-        for effect in effects:
-            match effect:
-                case Assign(device=device, model=model, assignment=assignment):
-                    self._carry_out(
-                        self.fleet.set_assignment(
-                            device, model, assignment=assignment, now_unix_s=now_unix_s
-                        )
-                    )
-                case SetStable(model=model, target=target):
-                    self._packages.set_stable(model, target.version)
-                    self._carry_out(self.fleet.set_stable(model, target, now_unix_s))
-                case Happened(rollout_id=rollout_id, sentence=sentence):
-                    _log.info("rollout %s: %s", rollout_id, sentence)
-
-    def _clear_finished(self, now_unix_s: float) -> None:
-        """Devices of a rollout that is over run the stable version like all others."""
-        active = set(self.rollouts.active())
-        for rollout_id in set(self.rollouts.ids()) - active - self._finished:
-            model = self.rollouts.view(rollout_id).model
-            if not any(self.rollouts.view(other).model == model for other in active):
-                for twin in self.fleet.twins():
-                    if model in twin.assignments:
-                        self._carry_out(
-                            self.fleet.set_assignment(
-                                twin.name, model, assignment=None, now_unix_s=now_unix_s
-                            )
-                        )
-            self._finished.add(rollout_id)
+    # Only in work that was ordered.
 
     def carry_out(self, effects: Iterable[FleetEffect]) -> None:
-        """Do what the fleet asks for; only in work that was ordered."""
-        self._carry_out(effects)
-
-    def _carry_out(self, effects: Iterable[FleetEffect]) -> None:
-        """Save first, then send."""
-        effects = list(effects)
-        twins = {e.twin.name: e.twin for e in effects if isinstance(e, SaveDevice)}
-        commands = [e.record for e in effects if isinstance(e, SaveCommand)]
-        results = [(e.result, e.at_unix_s) for e in effects if isinstance(e, SaveResult)]
-        if twins or commands or results:
-            self._warehouse.save_fleet(twins=twins.values(), commands=commands, results=results)
+        """Do what the fleet asks for."""
+        if self._fleet_desk.carry_out(effects):
             self._changed = True
-        for effect in effects:
-            match effect:
-                case PublishDesired(device, state):
-                    topic = self._topics.device(device).desired
-                    self._link.publish(topic, encode(state), retain=True)
-                case SendCommand(device, command):
-                    self._link.publish(self._topics.device(device).commands, encode(command))
-                case SaveDevice() | SaveCommand() | SaveResult():
-                    pass  # saved above, together
+
+    def carry_out_rollout(self, effects: Sequence[RolloutEffect]) -> None:
+        """Do what rollouts ask for."""
+        self._rollout_desk.carry_out(effects)
+
+    # What devices and pages are told.
 
     def _connected_again(self) -> None:
         self._told_listening = None
@@ -386,7 +345,3 @@ class Conductor:
             rollouts={i: self.rollouts.view(i) for i in self.rollouts.ids()},
             revision=self.snapshot.revision + 1,
         )
-
-
-def _ids(effects: Iterable[RolloutEffect]) -> list[str]:
-    return [effect.rollout_id for effect in effects]

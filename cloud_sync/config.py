@@ -61,6 +61,13 @@ class CloudConfig:
 
     def __post_init__(self) -> None:
         checked_name(self.fleet, "fleet")
+        for name, port in {
+            "http": self.http_port,
+            "mqtt": self.mqtt_port,
+            "websocket": self.websocket_port or 0,
+        }.items():
+            if not 0 <= port <= 65_535:
+                raise UsageError(f"{name} port must be from 0 to 65535, got {port}")
         if not 0.5 <= self.interval_s <= 86_400:
             raise UsageError(f"interval must be from 0.5 to 86400 s, got {self.interval_s}")
         if not 0 < self.false_alarms_per_month <= 10_000:

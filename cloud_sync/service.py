@@ -140,6 +140,7 @@ class CloudService:
             per_month=config.false_alarms_per_month,
             look_back_s=max(10.0 * config.window_s, 2.0 * config.device_window_s),
         )
+        alarms.restore()
         conductor = self._make_conductor(warehouse, packages, evidence, alarms)
         self._conductor = conductor
         answers = Answers(
@@ -159,8 +160,7 @@ class CloudService:
         packages_url = config.packages_url or f":{self._server.port}/api/v1/blobs"
         now_unix_s = time.time()
         wishes = FleetWishes(_stable_targets(packages), packages_url, config.interval_s)
-        conductor.start()
-        conductor.order(lambda: conductor.carry_out(conductor.fleet.set_wishes(wishes, now_unix_s)))
+        conductor.start(lambda: conductor.carry_out(conductor.fleet.set_wishes(wishes, now_unix_s)))
 
     def _make_conductor(
         self,

@@ -104,6 +104,10 @@ class Collector:
             acknowledged = refused.kind is RefusalKind.INVALID
             return self._refused(Refusal(refused.kind, device, refused.reason, acknowledged))
 
+    def refuse(self, kind: RefusalKind) -> None:
+        """Count a message that was refused before it came here."""
+        self._gathering.refuse(kind)
+
     def take_commit(self) -> Commit | None:
         """Return what is to be written now, or ``None``; then say how it went.
 

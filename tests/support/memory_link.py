@@ -1,0 +1,26 @@
+"""A link to no broker: everything that is published is noted."""
+
+from dataclasses import dataclass, field
+
+from cloud_sync.ports import FleetLinkHandler
+
+__all__ = ["MemoryFleetLink"]
+
+
+@dataclass
+class MemoryFleetLink:
+    """Notes topic, payload and whether it is retained; the test tells the handler what comes."""
+
+    published: list[tuple[str, bytes, bool]] = field(default_factory=list)
+    handler: FleetLinkHandler | None = None
+
+    def start(self, handler: FleetLinkHandler) -> None:
+        self.handler = handler
+        handler.on_connected()
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        self.published.append((topic, payload, retain))
+        return True
+
+    def close(self) -> None:
+        self.handler = None
