@@ -15,6 +15,8 @@ __all__ = ["Safety"]
 _CRASH_LOOP: Final = 2
 """So many new lives since the stage began are a crash loop; one may be a person with a plug."""
 
+_NAMED: Final = 20
+
 
 @register
 class Safety:
@@ -47,8 +49,9 @@ class Safety:
         now = scene.now().counters
         evidence: dict[str, JsonValue] = {
             "executed": executed,
-            "unhealthy": sorted(unhealthy),
-            "crashing": sorted(crashing),
+            "unhealthy": len(unhealthy),
+            "crashing": len(crashing),
+            "devices": list(bad[:_NAMED]),
             "crashing_share_of_control": usual,
             "allowed_share": scene.plan.unhealthy_share,
             "rows": now.rows,
