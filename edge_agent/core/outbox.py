@@ -15,15 +15,12 @@ Together with the collector, which merges each number once, this gives exactly-o
 link that loses, repeats and reorders: the outbox gives "at least once", the name gives "at most
 once". Only a saved batch is sent: otherwise a crash after its merge would count its rows again.
 
-When the outbox grows past its bounds, batches that were never sent are merged into one, oldest
-first (windows get longer, nothing is lost). Only when that does not help statistics are forgotten,
-oldest first, and the next batch says how many rows they were of.
+It stays within its bounds as :mod:`edge_agent.core.kept_batches` says.
 """
 
 import heapq
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from edge_agent.core.effects import (
     DeleteBatches,
@@ -33,8 +30,9 @@ from edge_agent.core.effects import (
     RingMarks,
     SaveBatches,
 )
-from edge_contract.errors import MessageError, UsageError
-from edge_contract.messages import BatchId, BootAck, TelemetryBatch, WindowEntry, encode
+from edge_agent.core.kept_batches import KeptBatches, Merge
+from edge_contract.errors import UsageError
+from edge_contract.messages import BootAck, TelemetryBatch
 
 __all__ = ["Outbox", "OutboxConfig"]
 
@@ -75,52 +73,24 @@ class OutboxConfig:
         return min(doubled, self.max_ack_timeout_s) * (1.0 + self.jitter / 2)
 
 
-@dataclass(slots=True)
-class _Kept:
-    """One batch and what has happened to it."""
-
-    batch: TelemetryBatch
-    size_bytes: int
-    saved: bool = False
-    maybe_sent: bool = False
-    mergeable: bool = True  # with the next one; until that was tried in vain
-    sends: int = 0  # since the link came up
-    in_flight_until_s: float = 0.0  # takes one of the places in flight until then
-    rests_until_s: float = 0.0  # not sent again before
-
-    @property
-    def rows(self) -> int:
-        return self.batch.lost_rows + sum(entry.counters.rows for entry in self.batch.entries)
-
-    def hold_back(self) -> None:
-        """Begin anew: nobody is there who could acknowledge it."""
-        self.sends = 0
-        self.in_flight_until_s = self.rests_until_s = 0.0
-
-
 class Outbox:
     """Batches that the collector has not acknowledged yet, oldest first.
 
     Args:
         config: Limits, see :class:`OutboxConfig`.
-        merge: Merges the entries of two batches into as few as it can.
+        merge: Merges the entries of two batches into as few as it can, see :data:`Merge`.
         restored: Batches found in the durable store at start, in any order.
     """
 
     def __init__(
         self,
         config: OutboxConfig,
-        merge: Callable[[Sequence[WindowEntry]], tuple[WindowEntry, ...]],
+        merge: Merge,
         restored: Iterable[TelemetryBatch] = (),
     ) -> None:
         self._config = config
-        self._merge = merge
-        self._kept = {
-            batch.batch_id: _Kept(batch, len(encode(batch)), saved=True, maybe_sent=True)
-            for batch in sorted(restored, key=lambda batch: batch.batch_id)
-        }
+        self._kept = KeptBatches(merge, restored)
         self._unsaved_marks: dict[str, tuple[int, ...]] = {}
-        self._unsaved_replaces: dict[BatchId, None] = {}
         self._connected = False
         self._listening = True
         self._wake_at_s: float | None = None
@@ -131,7 +101,7 @@ class Outbox:
     @property
     def size_bytes(self) -> int:
         """Encoded size of all batches."""
-        return sum(kept.size_bytes for kept in self._kept.values())
+        return self._kept.size_bytes
 
     @property
     def wake_at_s(self) -> float | None:
@@ -147,13 +117,10 @@ class Outbox:
             UsageError: A batch was added before.
             MessageError: A batch is too large to be sent.
         """
-        new = {batch.batch_id: _Kept(batch, len(encode(batch))) for batch in batches}
-        for batch_id in new.keys() & self._kept.keys():
-            raise UsageError(f"batch {batch_id} is in the outbox; names never repeat")
-        self._kept |= new
+        self._kept.add(batches)
         self._unsaved_marks |= marks
-        logs = self._shrink() if new else []
-        return [*self.save_due(), *logs]
+        forgotten = self._kept.shrink(self._config.max_bytes) if batches else 0
+        return [*self.save_due(), *self._complaint(forgotten)]
 
     def save_due(self) -> list[Effect]:
         """Ask for everything that is not durable yet, in one transaction.
@@ -161,22 +128,17 @@ class Outbox:
         What the store refused before is always in it: if marks were saved without the batches that
         cover them, a crash would lose rows, and marks that came too late would count rows twice.
         """
-        unsaved = tuple(kept.batch for kept in self._kept.values() if not kept.saved)
-        if not unsaved and not self._unsaved_marks and not self._unsaved_replaces:
+        unsaved = tuple(kept.batch for kept in self._kept if not kept.saved)
+        if not unsaved and not self._unsaved_marks and not self._kept.replaced:
             return []
-        return [SaveBatches(unsaved, dict(self._unsaved_marks), tuple(self._unsaved_replaces))]
+        return [SaveBatches(unsaved, dict(self._unsaved_marks), tuple(self._kept.replaced))]
 
     def on_saved(self, save: SaveBatches, now_s: float) -> list[Effect]:
         """Batches are durable: they may be sent."""
-        for batch in save.batches:
-            kept = self._kept.get(batch.batch_id)
-            if kept is not None and kept.batch == batch:
-                kept.saved = True
+        self._kept.on_saved(save.batches, save.replaces)
         for ring, mark in save.marks.items():
             if self._unsaved_marks.get(ring) == mark:
                 del self._unsaved_marks[ring]
-        for batch_id in save.replaces:
-            self._unsaved_replaces.pop(batch_id, None)
         return self._send_due(now_s)
 
     def on_connected(self, now_s: float) -> list[Effect]:
@@ -198,11 +160,9 @@ class Outbox:
 
     def on_ack(self, acks: Sequence[BootAck], now_s: float) -> list[Effect]:
         """The collector has merged some batches. Acks repeat and come late; that is fine."""
-        done = tuple(
-            batch_id for batch_id in self._kept if any(ack.covers(batch_id) for ack in acks)
-        )
-        for batch_id in done:
-            del self._kept[batch_id]
+        names = [kept.batch.batch_id for kept in self._kept]
+        done = tuple(name for name in names if any(ack.covers(name) for ack in acks))
+        self._kept.remove(done)
         effects: list[Effect] = [DeleteBatches(done)] if done else []
         return [*effects, *self._send_due(now_s)]
 
@@ -221,7 +181,7 @@ class Outbox:
         self._wake_at_s = None
         if not (self._connected and self._listening):
             return []
-        kept = [kept for kept in self._kept.values() if kept.saved]
+        kept = [kept for kept in self._kept if kept.saved]
         in_flight = sum(one.in_flight_until_s > now_s for one in kept)
         due = [one for one in kept if one.rests_until_s <= now_s]
         free = max(self._config.max_in_flight - in_flight, 0)
@@ -239,89 +199,14 @@ class Outbox:
 
     def _hold_back(self) -> None:
         self._wake_at_s = None
-        for kept in self._kept.values():
+        for kept in self._kept:
             kept.hold_back()
 
-    # Staying within bounds.
-
-    def _shrink(self) -> list[Effect]:
-        """Bring the outbox below its bound: merge first, forget last."""
-        effects: list[Effect] = []
-        while self.size_bytes > self._config.max_bytes and len(self._kept) > 1:
-            if not self._coarsen():
-                effects.append(self._forget_oldest())
-        return effects
-
-    def _neighbours(self) -> Iterator[tuple[_Kept, _Kept]]:
-        """Yield batches that were never sent and have adjacent numbers, oldest first."""
-        fresh = [kept for kept in self._kept.values() if not kept.maybe_sent]
-        for older, newer in itertools.pairwise(fresh):
-            if _are_adjacent(older, newer):
-                yield older, newer
-
-    def _coarsen(self) -> bool:
-        """Merge the two oldest neighbours that fit into one message; return whether there were."""
-        for older, newer in self._neighbours():
-            if not older.mergeable:
-                continue
-            lost_rows = older.batch.lost_rows + newer.batch.lost_rows
-            try:
-                entries = self._merge((*older.batch.entries, *newer.batch.entries))
-                joined = _joined(older, newer, entries=entries, lost_rows=lost_rows)
-            except MessageError:  # together they are too large for one message
-                older.mergeable = False
-                continue
-            self._replace(older, newer, joined)
-            return True
-        return False
-
-    def _forget_oldest(self) -> Effect:
-        """Forget the statistics of one batch; the next one reports its rows as lost.
-
-        Those that were never sent go first: nobody can say whether the others have been merged.
-        """
-        pair = next(self._neighbours(), None)
-        if pair is None:
-            kept = list(self._kept.values())
-            pair = kept[0], kept[-1]
-        older, newer = pair
-        entries, forgotten = newer.batch.entries, older.rows
-        lost_rows = forgotten + newer.batch.lost_rows
-        try:
-            joined = _joined(older, newer, entries=entries, lost_rows=lost_rows)
-        except MessageError:  # the newer one has no room for the larger numbers
-            forgotten = older.rows + newer.rows
-            joined = _joined(older, newer, entries=(), lost_rows=forgotten)
-        joined.mergeable = newer.mergeable
-        self._replace(older, newer, joined)
-        return Log(
-            "warning",
+    def _complaint(self, forgotten: int) -> list[Effect]:
+        if not forgotten:
+            return []
+        text = (
             f"outbox is full ({self._config.max_bytes} bytes): forgot the statistics of "
-            f"{forgotten} rows; raise the outbox's size or bring the device online",
+            f"{forgotten} rows; raise the outbox's size or bring the device online"
         )
-
-    def _replace(self, older: _Kept, newer: _Kept, joined: _Kept) -> None:
-        """Put one batch in the place of two; it takes the number of the newer one."""
-        kept: Mapping[BatchId, _Kept] = self._kept
-        self._kept = {}
-        for batch_id, one in kept.items():
-            if one is newer:
-                self._kept[batch_id] = joined
-            elif one is not older:
-                self._kept[batch_id] = one
-        stored = [one.batch.batch_id for one in (older, newer) if one.saved]
-        self._unsaved_replaces |= dict.fromkeys(stored)
-
-
-def _joined(
-    older: _Kept, newer: _Kept, *, entries: tuple[WindowEntry, ...], lost_rows: int
-) -> _Kept:
-    """Return the newer batch standing for the older one too; raises ``MessageError``."""
-    span = newer.batch.span + (older.batch.span if _are_adjacent(older, newer) else 0)
-    batch = replace(newer.batch, entries=entries, span=span, lost_rows=lost_rows)
-    return _Kept(batch, len(encode(batch)))
-
-
-def _are_adjacent(older: _Kept, newer: _Kept) -> bool:
-    last = newer.batch.batch_id
-    return older.batch.batch_id == last._replace(seq=last.seq - newer.batch.span)
+        return [Log("warning", text)]

@@ -179,8 +179,10 @@ def test_rows_are_reported_as_lost_in_the_transaction_that_forgets_them() -> Non
 def test_every_row_is_merged_or_reported_as_lost_however_small_the_outbox() -> None:
     outbox = outbox_of(config=OutboxConfig(max_bytes=1))
 
-    add_saved(outbox, *(bulky_batch(seq, 33_000) for seq in range(8)))
+    effects = add_saved(outbox, *(bulky_batch(seq, 33_000) for seq in range(8)))
 
+    warnings = [effect.text for effect in effects if isinstance(effect, Log)]
+    assert ["of 10 rows;" in text for text in warnings] == [True] * 7
     sent = drained(outbox)
     assert [rows_of(one) for one in sent] == [80]
     assert [one.lost_rows for one in sent] == [70]

@@ -1,0 +1,182 @@
+"""Kept batches: what the outbox holds, and how it becomes less when there is too much.
+
+Batches that were never sent are merged, oldest first: windows get longer, nothing is lost. Only
+when that does not help statistics are forgotten, oldest first, and the next batch says how many
+rows they were of.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from edge_contract.errors import MessageError, UsageError
+from edge_contract.messages import BatchId, TelemetryBatch, WindowEntry, encode
+
+__all__ = ["Kept", "KeptBatches", "Merge"]
+
+Merge: TypeAlias = Callable[[Sequence[WindowEntry]], tuple[WindowEntry, ...]]
+"""Merges the entries of two batches into as few as it can; raises ``MessageError`` if it cannot."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """One batch and what has happened to it."""
+
+    batch: TelemetryBatch
+    size_bytes: int
+    saved: bool = False
+    maybe_sent: bool = False
+    mergeable: bool = True  # with the next one; until that was tried in vain
+    sends: int = 0  # since the link came up
+    in_flight_until_s: float = 0.0  # takes one of the places in flight until then
+    rests_until_s: float = 0.0  # not sent again before
+
+    @property
+    def rows(self) -> int:
+        """Rows that its statistics are of."""
+        return sum(entry.counters.rows for entry in self.batch.entries)
+
+    def hold_back(self) -> None:
+        """Begin anew: nobody is there who could acknowledge it."""
+        self.sends = 0
+        self.in_flight_until_s = self.rests_until_s = 0.0
+
+
+class KeptBatches:
+    """Batches by rising name.
+
+    Args:
+        merge: See :data:`Merge`.
+        restored: Batches found in the durable store at start, in any order.
+
+    Attributes:
+        replaced: Stored batches that others stand for since :meth:`on_saved`.
+    """
+
+    def __init__(self, merge: Merge, restored: Iterable[TelemetryBatch]) -> None:
+        self._merge = merge
+        self._kept = {
+            batch.batch_id: Kept(batch, len(encode(batch)), saved=True, maybe_sent=True)
+            for batch in sorted(restored, key=lambda batch: batch.batch_id)
+        }
+        self.replaced: dict[BatchId, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[Kept]:
+        """The oldest first."""
+        return iter(self._kept.values())
+
+    @property
+    def size_bytes(self) -> int:
+        """Encoded size of all batches."""
+        return sum(kept.size_bytes for kept in self)
+
+    def add(self, batches: Iterable[TelemetryBatch]) -> None:
+        """Keep new batches.
+
+        Raises:
+            UsageError: A batch was added before.
+            MessageError: A batch is too large to be sent.
+        """
+        new = {batch.batch_id: Kept(batch, len(encode(batch))) for batch in batches}
+        for batch_id in new.keys() & self._kept.keys():
+            raise UsageError(f"batch {batch_id} is in the outbox; names never repeat")
+        self._kept |= new
+
+    def on_saved(self, batches: Iterable[TelemetryBatch], replaced: Iterable[BatchId]) -> None:
+        """Note what is durable."""
+        for batch in batches:
+            kept = self._kept.get(batch.batch_id)
+            if kept is not None and kept.batch == batch:
+                kept.saved = True
+        for batch_id in replaced:
+            self.replaced.pop(batch_id, None)
+
+    def remove(self, batch_ids: Iterable[BatchId]) -> None:
+        """Forget batches."""
+        for batch_id in batch_ids:
+            del self._kept[batch_id]
+
+    def shrink(self, max_bytes: int) -> int:
+        """Bring the size below a bound, if more than one batch is left.
+
+        Call it when a batch was added that was never sent.
+
+        Returns:
+            How many rows had their statistics forgotten.
+        """
+        forgotten = 0
+        while self.size_bytes > max_bytes and len(self) > 1:
+            forgotten += 0 if self._coarsen() else self._forget_oldest()
+        return forgotten
+
+    def _neighbours(self) -> Iterator[tuple[Kept, Kept]]:
+        """Yield batches that were never sent and have adjacent numbers, oldest first."""
+        fresh = [kept for kept in self if not kept.maybe_sent]
+        for older, newer in itertools.pairwise(fresh):
+            if _are_adjacent(older, newer):
+                yield older, newer
+
+    def _coarsen(self) -> bool:
+        """Merge the two oldest neighbours that fit into one message; return whether there were."""
+        for older, newer in self._neighbours():
+            if not older.mergeable:
+                continue
+            lost_rows = older.batch.lost_rows + newer.batch.lost_rows
+            try:
+                entries = self._merge((*older.batch.entries, *newer.batch.entries))
+                joined = _joined(older, newer, entries=entries, lost_rows=lost_rows)
+            except MessageError:  # together they are too large for one message
+                older.mergeable = False
+                continue
+            self._replace(older, newer, joined)
+            return True
+        return False
+
+    def _forget_oldest(self) -> int:
+        """Forget the statistics of one batch; the next one reports its rows as lost.
+
+        Those that were never sent go first: nobody can say whether the others have been merged.
+        """
+        pair = next(self._neighbours(), None)
+        if pair is None:
+            kept = list(self)
+            pair = kept[0], kept[-1]
+        older, newer = pair
+        lost_rows = older.batch.lost_rows + newer.batch.lost_rows
+        entries, forgotten = newer.batch.entries, older.rows
+        try:
+            joined = _joined(older, newer, entries=entries, lost_rows=lost_rows + forgotten)
+        except MessageError:  # the newer one has no room for the larger numbers
+            forgotten += newer.rows
+            joined = _joined(older, newer, entries=(), lost_rows=lost_rows + forgotten)
+        joined.mergeable = newer.mergeable
+        self._replace(older, newer, joined)
+        return forgotten
+
+    def _replace(self, older: Kept, newer: Kept, joined: Kept) -> None:
+        """Put one batch in the place of two; it takes the number of the newer one."""
+        before = self._kept
+        self._kept = {}
+        for batch_id, one in before.items():
+            if one is newer:
+                self._kept[batch_id] = joined
+            elif one is not older:
+                self._kept[batch_id] = one
+        stored = [one.batch.batch_id for one in (older, newer) if one.saved]
+        self.replaced |= dict.fromkeys(stored)
+
+
+def _joined(older: Kept, newer: Kept, *, entries: tuple[WindowEntry, ...], lost_rows: int) -> Kept:
+    """Return the newer batch standing for the older one too; raises ``MessageError``."""
+    span = newer.batch.span + (older.batch.span if _are_adjacent(older, newer) else 0)
+    batch = replace(newer.batch, entries=entries, span=span, lost_rows=lost_rows)
+    return Kept(batch, len(encode(batch)))
+
+
+def _are_adjacent(older: Kept, newer: Kept) -> bool:
+    last = newer.batch.batch_id
+    return older.batch.batch_id == last._replace(seq=last.seq - newer.batch.span)
