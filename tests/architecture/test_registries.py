@@ -12,7 +12,13 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-REGISTRIES = ["converters", "edge_contract.messages", "edge_contract.stats"]
+REGISTRIES = [
+    "cloud_sync.core.rollout",
+    "cloud_sync.core.rollout.gates",
+    "converters",
+    "edge_contract.messages",
+    "edge_contract.stats",
+]
 """Packages that list what their files ``@register``; importing one must import all such files."""
 
 
