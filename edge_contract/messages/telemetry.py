@@ -35,8 +35,8 @@ class Counters(NamedTuple):
 
     Attributes:
         rows: Rows observed.
-        calls: Predictions served, of one or more rows.
-        failures: Calls that raised an error of the model or runtime.
+        calls: Predictions served, of one or more rows each.
+        failures: Calls on which the model or its runtime failed; they are not in ``calls``.
         dropped: Rows that were not observed because a bound was reached, or samples that the
             shadow was too slow for.
     """
