@@ -221,6 +221,7 @@ class Agent:
             atexit.unregister(self.close)
             with self._release:
                 self._shadow.close()
+                self._status.close()
                 self._shell.close(drain_s=drain_s)
 
     def __enter__(self) -> Self:

@@ -161,7 +161,7 @@ class InputEncoder:
                 length = len(row) if isinstance(row, (list, tuple)) else 1
                 if length != len(rows[0]):
                     raise RowError(
-                        number, self._text(f"got {length} values, row 0 has {len(rows[0])}")
+                        number, self._text(f"got {length} values, other rows have {len(rows[0])}")
                     )
         try:
             return np.asarray(rows, dtype)
@@ -175,7 +175,7 @@ class InputEncoder:
         for number, record in enumerate(records):
             if not isinstance(record, Mapping) or record.keys() != first.keys():  # type: ignore[attr-defined]
                 found = sorted(record) if isinstance(record, Mapping) else type(record).__name__
-                text = f"got features {found}, row 0 has {sorted(first)}"  # type: ignore[call-overload]
+                text = f"got features {found}, other rows have {sorted(first)}"  # type: ignore[call-overload]
                 raise RowError(number, self._text(text))
         return self._from_columns(
             {name: [record[name] for record in records] for name in first}  # type: ignore[index,attr-defined]

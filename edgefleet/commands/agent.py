@@ -1,17 +1,21 @@
 """``edgefleet agent``: run an agent, look at one, score a file."""
 
+import contextlib
 import json
+import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from edge_contract.errors import UsageError
+from edge_contract.errors import EdgeError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -63,34 +67,39 @@ def run(  # noqa: PLR0917  one argument per option
     """Run an agent until Ctrl-C.
 
     Rows piped to standard input, one JSON value a line (a list of numbers, or an object by feature
-    name), are answered with one JSON line each; at their end the agent leaves. Without a pipe the
-    agent stays, follows rollouts and can be looked at with [bold]edgefleet agent status[/bold].
+    name), are answered with one JSON line each, one that does not fit the model with its error; at
+    their end the agent leaves, with code 1 if there were errors. Without rows the agent stays,
+    follows rollouts and can be looked at with [bold]edgefleet agent status[/bold].
     """
     from edge_agent.agent import Agent
     from edgefleet.logs import log_to_stderr
 
     log_to_stderr()
-    with Agent(
-        model,
-        cloud=cloud,
-        device=device,
-        fleet=fleet,
-        state=state,
-        tags=_tags(tag or []),
-        interval_s=interval,
-        username=username,
-        password=password,
-    ) as agent:
-        console = Console(stderr=True)
-        console.print(f"agent [bold]{agent.device}[/bold] keeps its state in {agent.state}")
-        if sys.stdin is not None and not sys.stdin.isatty():
-            for number, line in enumerate(sys.stdin, 1):
-                if line.strip():
-                    typer.echo(json.dumps(_answer(agent, line, number)))
-            if cloud is None:
-                return
-        console.print("running; Ctrl-C ends it")
-        threading.Event().wait()
+    console = Console(stderr=True)
+    with (
+        _leaving_on_sigterm(),
+        Agent(
+            model,
+            cloud=cloud,
+            device=device,
+            fleet=fleet,
+            state=state,
+            tags=_tags(tag or []),
+            interval_s=interval,
+            username=username,
+            password=password,
+        ) as agent,
+    ):
+        where = escape(str(agent.state))
+        console.print(f"agent [bold]{agent.device}[/bold] keeps its state in {where}")
+        answered, failed = _answer_all(agent)
+        if not answered and cloud is not None:
+            console.print("running; Ctrl-C ends it")
+            threading.Event().wait()
+        elif not answered:
+            console.print("no rows came on standard input, and there is no cloud to follow")
+    if failed:
+        raise typer.Exit(1)
 
 
 @agent_app.command(epilog="Example: edgefleet agent status --state /var/lib/edgefleet --json")
@@ -103,40 +112,23 @@ def status(
 ) -> None:
     """Show what the agent of this device runs."""
     from edge_agent.config import default_device, default_state_folder
+    from edge_agent.status import STATUS_NAME
 
     folder = state or default_state_folder(fleet, device or default_device())
-    path = folder / "status.json"
     try:
-        text = path.read_text()
+        text = (folder / STATUS_NAME).read_text()
+        found = json.loads(text)
     except FileNotFoundError:
         raise UsageError(
             f"there is no agent in {str(folder)!r}: name its folder with --state, or start one "
             "with `edgefleet agent run`"
         ) from None
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"cannot read the status in {str(folder)!r}: {error}") from error
     if as_json:
         typer.echo(text)
-        return
-    found = json.loads(text)
-    age_s = time.time() - found["written_unix_s"]
-    console = Console()
-    console.print(
-        f"device [bold]{found['device']}[/bold], process {found['pid']}, "
-        f"generation {found['generation']}, {found['waiting_batches']} batches waiting, "
-        f"as of {age_s:.0f} s ago"
-    )
-    table = Table("model", "slot", "state", "version", "digest", "detail")
-    for name, model in found["models"].items():
-        for slot in model["slots"]:
-            mark = " (serves)" if slot["digest"] and slot["digest"] == model["serving"] else ""
-            table.add_row(
-                name,
-                slot["slot"],
-                slot["state"] + mark,
-                slot["version"],
-                slot["digest"][7:19],
-                slot["detail"],
-            )
-    console.print(table)
+    else:
+        _show(found)
 
 
 @agent_app.command(
@@ -166,15 +158,60 @@ def score(
     with Agent(model, cloud=cloud, device=device, fleet=fleet, state=state) as agent:
         agent.wait_ready()
         rows = score_file(agent, source, target, console=Console(stderr=True))
-    Console(stderr=True).print(f"predicted {rows} rows into {target}")
+    Console(stderr=True).print(f"predicted {rows} rows into {escape(str(target))}")
+
+
+def _show(found: dict[str, Any]) -> None:
+    """Print a status for a person."""
+    age_s = time.time() - found["written_unix_s"]
+    life = "has left" if found["closed"] else f"process {found['pid']}"
+    console = Console()
+    console.print(
+        f"device [bold]{found['device']}[/bold], {life}, "
+        f"generation {found['generation']}, {found['waiting_batches']} batches waiting, "
+        f"as of {age_s:.0f} s ago"
+    )
+    table = Table("model", "slot", "state", "version", "digest", "detail")
+    for name, model in found["models"].items():
+        for slot in model["slots"]:
+            mark = " (serves)" if slot["digest"] and slot["digest"] == model["serving"] else ""
+            table.add_row(
+                name,
+                slot["slot"],
+                slot["state"] + mark,
+                slot["version"],
+                slot["digest"][7:19],
+                escape(slot["detail"]),
+            )
+    console.print(table)
+
+
+def _answer_all(agent: "Agent") -> tuple[int, int]:
+    """Answer the rows on standard input; return how many there were and how many failed."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return 0, 0
+    answered = failed = 0
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        if not answered:
+            agent.wait_ready()
+        answer = _answer(agent, line, number)
+        typer.echo(json.dumps(answer))
+        answered += 1
+        failed += "error" in answer
+    return answered, failed
 
 
 def _answer(agent: "Agent", line: str, number: int) -> dict[str, object]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise UsageError(f"line {number} of standard input is no JSON: {error}") from error
-    prediction = agent.predict([row])
+        return {"line": number, "error": f"line {number} is no JSON: {error}"}
+    try:
+        prediction = agent.predict([row])
+    except EdgeError as error:
+        return {"line": number, "error": f"line {number}: {getattr(error, 'text', error)}"}
     answer: dict[str, object] = {"id": prediction.id, "model": prediction.model}
     if prediction.labels is not None:
         answer["label"] = prediction.labels.tolist()[0]
@@ -183,6 +220,26 @@ def _answer(agent: "Agent", line: str, number: int) -> dict[str, object]:
     if prediction.values is not None:
         answer["value"] = prediction.values.tolist()[0]
     return answer
+
+
+class _Leave(KeyboardInterrupt):
+    """Somebody asked the process to end, as a service manager does."""
+
+
+@contextlib.contextmanager
+def _leaving_on_sigterm() -> Iterator[None]:
+    """Let the block end in good order, and the process with it."""
+
+    def leave(_signal: int, _frame: object) -> None:
+        raise _Leave
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    except _Leave:
+        raise typer.Exit(0) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tags(pairs: list[str]) -> dict[str, str]:

@@ -282,15 +282,15 @@ class TestWhatDoesNotFit:
 
     def test_rows_that_differ_in_length(self) -> None:
         assert refused(table_encoder("a", "b"), [[1, 2], [3, 4], [5]]) == (
-            "row 2: model 'gate@1.4.0' got 1 values, row 0 has 2"
+            "row 2: model 'gate@1.4.0' got 1 values, other rows have 2"
         )
 
     def test_records_that_differ_in_their_features(self) -> None:
         assert refused(table_encoder("a", "b"), [{"a": 1, "b": 2}, {"a": 1}]) == (
-            "row 1: model 'gate@1.4.0' got features ['a'], row 0 has ['a', 'b']"
+            "row 1: model 'gate@1.4.0' got features ['a'], other rows have ['a', 'b']"
         )
         assert refused(table_encoder("a", "b"), [{"a": 1, "b": 2}, 7]) == (
-            "row 1: model 'gate@1.4.0' got features int, row 0 has ['a', 'b']"
+            "row 1: model 'gate@1.4.0' got features int, other rows have ['a', 'b']"
         )
 
     def test_columns_that_differ_in_length(self) -> None:

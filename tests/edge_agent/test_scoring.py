@@ -1,0 +1,315 @@
+import json
+import math
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from edge_agent.agent import Agent
+from edge_agent.scoring import score_file
+from edge_contract.errors import UnavailableError, UsageError
+from tests.edge_agent.conftest import MakeAgent
+from tests.support.disks import files_of_at_most
+from tests.support.packages import binary, digits, mixed, regression
+
+
+@pytest.fixture
+def quiet() -> Console:
+    return Console(quiet=True)
+
+
+@pytest.fixture
+def customers(make_agent: MakeAgent) -> Agent:
+    """Needs age and income as numbers, and city as text."""
+    return make_agent(mixed().package)
+
+
+def scored(agent: Agent, source: Path) -> list[dict[str, object]]:
+    target = source.with_name("out.jsonl")
+    rows = score_file(agent, source, target, console=Console(quiet=True))
+    answers = [json.loads(line) for line in target.read_text().splitlines()]
+    assert len(answers) == rows
+    return answers
+
+
+def refused(agent: Agent, source: Path) -> str:
+    """What the caller is told; nothing is left of the output."""
+    before = {path.name for path in source.parent.iterdir()}
+    with pytest.raises(UsageError) as error:
+        score_file(agent, source, source.with_name("out.jsonl"), console=Console(quiet=True))
+    assert {path.name for path in source.parent.iterdir()} == before
+    return str(error.value)
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+CSV = "city,age,income\noslo,30,41000.5\n\nbergen,,39000\n,61,\n"
+LINES = """
+{"city": "oslo", "age": 30, "income": 41000.5}
+{"city": "bergen", "age": null, "income": 39000}
+
+{"city": null, "age": 61, "income": null}
+"""
+
+
+def test_the_same_rows_as_csv_and_as_json_lines_get_the_same_answers(
+    customers: Agent, tmp_path: Path
+) -> None:
+    by_csv = scored(customers, written(tmp_path / "rows.csv", CSV))
+    by_lines = scored(customers, written(tmp_path / "rows.jsonl", LINES))
+
+    assert by_csv == by_lines
+    assert [set(answer) for answer in by_csv] == [{"label", "probabilities"}] * 3
+
+
+def test_answers_are_those_of_predict(make_agent: MakeAgent, tmp_path: Path) -> None:
+    example = digits()
+    np.savez(tmp_path / "rows.npz", X=example.rows[:5])
+
+    answers = scored(make_agent(example.package), tmp_path / "rows.npz")
+
+    assert [answer["label"] for answer in answers] == example.labels[:5].tolist()
+
+
+def test_numbers_in_a_csv_file_stay_texts_where_the_model_takes_texts(
+    customers: Agent, tmp_path: Path
+) -> None:
+    rows = written(tmp_path / "rows.csv", "city,age,income\n0123,30,1\n")
+    prediction = customers.predict({"city": "0123", "age": 30, "income": 1})
+    assert prediction.probabilities is not None
+    assert scored(customers, rows)[0]["probabilities"] == prediction.probabilities[0].tolist()
+
+
+def test_csv_answers_have_a_column_for_each_probability(
+    make_agent: MakeAgent, tmp_path: Path, quiet: Console
+) -> None:
+    np.savez(tmp_path / "rows.npz", binary().rows[:2])
+
+    score_file(
+        make_agent(binary().package), tmp_path / "rows.npz", tmp_path / "out.csv", console=quiet
+    )
+
+    header, first, _ = (tmp_path / "out.csv").read_text().splitlines()
+    assert header == "label,probability_0,probability_1"
+    label, no, yes = first.split(",")
+    assert label in ("no", "yes")
+    assert float(no) + float(yes) == pytest.approx(1.0)
+
+
+def test_predicted_numbers_are_values_and_one_that_is_not_finite_is_null(
+    make_agent: MakeAgent, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "rows.npz", np.array([[1.0, 1.0], [math.inf, 0.0]]))
+    first, second = scored(make_agent(regression().package), tmp_path / "rows.npz")
+    assert first["value"] == pytest.approx(4.0)
+    assert second == {"value": None}
+
+
+def test_a_file_without_rows_gives_an_empty_one(customers: Agent, tmp_path: Path) -> None:
+    assert scored(customers, written(tmp_path / "rows.csv", "city,age,income\n")) == []
+    assert scored(customers, written(tmp_path / "rows.jsonl", "\n")) == []
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_are_read_however_they_were_saved(
+    make_agent: MakeAgent, tmp_path: Path, save: Callable[..., None], order: str
+) -> None:
+    rows = np.asarray(np.resize(digits().rows, (4000, 64)), order=order)  # type: ignore[call-overload]
+    save(tmp_path / "rows.npz", X=rows)
+
+    answers = scored(make_agent(digits().package), tmp_path / "rows.npz")
+
+    labels = [answer["label"] for answer in answers]
+    assert labels == np.resize(digits().labels, 4000).tolist()
+
+
+def test_an_archive_may_hold_an_array_for_each_input(customers: Agent, tmp_path: Path) -> None:
+    table = mixed().rows.head(3)
+    np.savez(
+        tmp_path / "rows.npz",
+        age=table["age"].to_numpy(),
+        income=table["income"].to_numpy(),
+        city=table["city"].to_numpy().astype("U"),
+    )
+    answers = scored(customers, tmp_path / "rows.npz")
+    assert [answer["label"] for answer in answers] == mixed().labels[:3].tolist()
+
+
+class TestRowsThatDoNotFit:
+    def test_a_bad_value_is_named_with_its_row_of_the_file(
+        self, customers: Agent, tmp_path: Path
+    ) -> None:
+        good = "oslo,30,1\n"
+        text = f"city,age,income\n{good * 4000}oslo,old,1\n{good * 10}"
+        assert refused(customers, written(tmp_path / "rows.csv", text)) == (
+            "rows.csv, row 4001: feature 'age' of model 'customers@1.0.0' is float32, "
+            "got text 'old'"
+        )
+
+    def test_a_row_of_another_length(self, customers: Agent, tmp_path: Path) -> None:
+        text = "city,age,income\noslo,30,1\noslo,30\n"
+        assert refused(customers, written(tmp_path / "rows.csv", text)) == (
+            "rows.csv, row 2 has 2 values, its header 3"
+        )
+
+    def test_a_feature_that_is_missing_in_all_rows(self, customers: Agent, tmp_path: Path) -> None:
+        assert refused(customers, written(tmp_path / "rows.csv", "city,age\noslo,30\n")) == (
+            "rows.csv, from row 1 on: model 'customers@1.0.0' needs the features 'age', 'income', "
+            "'city', missing: 'income'"
+        )
+
+    def test_a_record_with_other_features(self, customers: Agent, tmp_path: Path) -> None:
+        lines = LINES + '{"city": "oslo", "age": 30}\n'
+        assert refused(customers, written(tmp_path / "rows.jsonl", lines)) == (
+            "rows.jsonl, row 4: model 'customers@1.0.0' got features ['age', 'city'], "
+            "other rows have ['age', 'city', 'income']"
+        )
+
+    def test_a_line_that_is_no_json(self, customers: Agent, tmp_path: Path) -> None:
+        said = refused(customers, written(tmp_path / "rows.jsonl", LINES + "{'city'"))
+        assert said.startswith("rows.jsonl, line 6 is no JSON: Expecting property name")
+
+    def test_a_column_named_twice(self, customers: Agent, tmp_path: Path) -> None:
+        assert refused(customers, written(tmp_path / "rows.csv", "age,age\n1,2\n")) == (
+            "rows.csv has several columns of the same name: ['age', 'age']"
+        )
+
+    def test_a_file_without_header(self, customers: Agent, tmp_path: Path) -> None:
+        assert refused(customers, written(tmp_path / "rows.csv", "")) == (
+            "rows.csv is empty: its first line must name the features"
+        )
+
+    def test_arrays_of_different_length(self, customers: Agent, tmp_path: Path) -> None:
+        np.savez(tmp_path / "rows.npz", age=np.zeros(3), city=np.zeros(2))
+        assert refused(customers, tmp_path / "rows.npz") == (
+            "rows.npz must hold arrays of one length, got {'age': 3, 'city': 2}"
+        )
+
+    def test_an_archive_of_objects(self, customers: Agent, tmp_path: Path) -> None:
+        np.savez(tmp_path / "rows.npz", np.array([{"age": 1}], object))
+        assert refused(customers, tmp_path / "rows.npz") == (
+            "rows.npz is damaged or no .npz: arr_0.npy has type object and shape (1,): save rows "
+            "of plain numbers or texts"
+        )
+
+
+class TestFilesThatCannotBeRead:
+    @pytest.mark.parametrize("name", ["rows.npz", "rows.csv"])
+    def test_a_file_of_something_else(self, customers: Agent, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).write_bytes(b"\xff\xfe\x00something else")
+        suffix = name[-4:]
+        assert refused(customers, tmp_path / name).startswith(f"{name} is damaged or no {suffix}: ")
+
+    @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+    def test_a_damaged_archive(
+        self, make_agent: MakeAgent, tmp_path: Path, save: Callable[..., None]
+    ) -> None:
+        path = tmp_path / "rows.npz"
+        save(path, digits().rows)
+        data = bytearray(path.read_bytes())
+        data[5000:6000] = bytes(1000)
+        path.write_bytes(data)
+        said = refused(make_agent(digits().package), path)
+        assert said.startswith("rows.npz is damaged or no .npz: ")
+
+    def test_an_array_that_is_cut_off(self, make_agent: MakeAgent, tmp_path: Path) -> None:
+        np.save(tmp_path / "whole.npy", digits().rows)
+        with zipfile.ZipFile(tmp_path / "rows.npz", "w") as archive:
+            archive.writestr("X.npy", (tmp_path / "whole.npy").read_bytes()[:-100])
+        (tmp_path / "whole.npy").unlink()
+        assert refused(make_agent(digits().package), tmp_path / "rows.npz") == (
+            "rows.npz is damaged or no .npz: the file is cut off"
+        )
+
+    def test_a_file_that_is_not_there(self, customers: Agent, tmp_path: Path) -> None:
+        assert refused(customers, tmp_path / "rows.csv").startswith("there is no file '")
+
+    def test_an_unknown_ending(self, customers: Agent, tmp_path: Path) -> None:
+        assert refused(customers, tmp_path / "rows.xlsx") == (
+            "cannot read 'rows.xlsx': known endings are .csv, .jsonl, .npz, .parquet"
+        )
+
+
+def test_an_unknown_ending_of_the_output_is_refused(
+    customers: Agent, tmp_path: Path, quiet: Console
+) -> None:
+    with pytest.raises(UsageError, match=r"cannot write 'out\.npz': name it \.csv or \.jsonl"):
+        score_file(customers, tmp_path / "rows.csv", tmp_path / "out.npz", console=quiet)
+
+
+def test_input_and_output_must_differ(customers: Agent, tmp_path: Path, quiet: Console) -> None:
+    rows = written(tmp_path / "rows.csv", CSV)
+    with pytest.raises(UsageError, match=r"'rows\.csv' is to be read and written"):
+        score_file(customers, rows, rows, console=quiet)
+    assert rows.read_text() == CSV
+
+
+def test_an_earlier_output_stays_until_the_new_one_is_complete(
+    customers: Agent, tmp_path: Path, quiet: Console
+) -> None:
+    target = written(tmp_path / "out.jsonl", "earlier\n")
+    bad = written(tmp_path / "bad.csv", f"{CSV}oslo,old,1\n")
+    with pytest.raises(UsageError):
+        score_file(customers, bad, target, console=quiet)
+    assert target.read_text() == "earlier\n"
+
+    good = written(tmp_path / "good.csv", CSV)
+    assert score_file(customers, good, target, console=quiet) == 3
+    assert len(target.read_text().splitlines()) == 3
+
+
+def test_a_full_disk_and_a_missing_folder_leave_nothing(
+    make_agent: MakeAgent, tmp_path: Path, quiet: Console
+) -> None:
+    agent = make_agent(digits().package)
+    agent.wait_ready()
+    np.savez(tmp_path / "rows.npz", digits().rows)
+    with (
+        files_of_at_most(4096),
+        pytest.raises(UnavailableError, match=r"cannot write '.*out\.csv': File too large"),
+    ):
+        score_file(agent, tmp_path / "rows.npz", tmp_path / "out.csv", console=quiet)
+    with pytest.raises(UnavailableError, match="No such file or directory"):
+        score_file(agent, tmp_path / "rows.npz", tmp_path / "no" / "out.csv", console=quiet)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.npz", "state"]
+
+
+def numbered_rows(rows: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
+
+
+@pytest.fixture
+def sums(make_agent: MakeAgent) -> Agent:
+    """Says ``2 a - b + 3``."""
+    return make_agent(regression().package)
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("csv", 50_000), ("npz", 200_000)])
+def test_a_large_file_is_scored_in_little_memory_and_every_row_is_observed(
+    sums: Agent, tmp_path: Path, quiet: Console, kind: str, rows: int
+) -> None:
+    table, source = numbered_rows(rows), tmp_path / f"rows.{kind}"
+    if kind == "npz":
+        np.savez(source, table)
+    else:
+        np.savetxt(source, table, fmt="%d", delimiter=",", header="x0,x1", comments="")
+    sums.wait_ready()
+    tracemalloc.start()
+
+    done = score_file(sums, source, tmp_path / "out.csv", console=quiet)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert done == sums.rows_observed() == rows
+    assert peak_bytes < 8_000_000
+    *_, last = (tmp_path / "out.csv").read_text().splitlines()
+    assert float(last) == pytest.approx(2 * (2 * rows - 2) - (2 * rows - 1) + 3)
