@@ -4,15 +4,19 @@ import hashlib
 import os
 import platform
 import re
+import stat
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from edge_contract.errors import UnavailableError
 from edge_contract.reading import JsonValue
 
 __all__ = ["default_device", "default_state_folder", "hardware_facts", "made", "ring_folder"]
+
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108  what lies there is private to this user
 
 
 def default_device() -> str:
@@ -39,14 +43,29 @@ def default_state_folder(fleet: str, device: str) -> Path:
 def ring_folder(state: Path) -> Path:
     """Return where rings lie: on a memory file system where there is one, else in the state folder.
 
-    The name is made from the state folder's, so that the next start finds them again.
+    The name is made from the state folder's, so that the next start finds them again, and from the
+    host's, because containers with folders of the same name may share the memory file system.
     """
-    memory = Path("/dev/shm")  # noqa: S108  the folder below it is private
-    if not (memory.is_dir() and os.access(memory, os.W_OK)):
-        return state / "rings"
-    name = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    return memory / f"edgefleet-{user}-{name}"
+    within = state / "rings"
+    if not (_MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and hasattr(os, "getuid")):
+        return within
+    host, name = _short_hash(platform.node(), 8), _short_hash(str(state.resolve()), 16)
+    folder = _MEMORY / f"edgefleet-{os.getuid()}-{host}-{name}"
+    return folder if _is_safe(folder) else within
+
+
+def _is_safe(folder: Path) -> bool:
+    """Return whether nobody else has made this folder, or could change what is in it."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return True
+    others_may_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not others_may_write
+
+
+def _short_hash(text: str, characters: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:characters]
 
 
 def made(folder: Path) -> Path:

@@ -16,7 +16,8 @@ _OWNER: Final = "state-folder"
 
 def claim_rings(rings: Path, state: Path) -> None:
     """Note beside the rings which state folder they belong to."""
-    (rings / _OWNER).write_text(str(state.resolve()))
+    with contextlib.suppress(OSError):  # without room for it the rings are merely never swept
+        (rings / _OWNER).write_text(str(state.resolve()))
 
 
 def sweep_rings(rings: Path) -> None:
