@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from converters.base import Converted, Request, Rows, Tensors
 from converters.graph import check_model, parse_model
@@ -13,6 +12,7 @@ from converters.onnx_feeds import features_of, feeds_for
 from converters.onnx_roles import roles_of
 from converters.rows import row_count, take
 from converters.runtime import OnnxModel
+from converters.silent_onnxruntime import onnxruntime
 from edge_contract.errors import UsageError
 
 __all__ = ["read_onnx"]

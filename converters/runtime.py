@@ -44,7 +44,7 @@ class OnnxModel:
     """
 
     def __init__(self, model: bytes, *, what: str) -> None:
-        import onnxruntime
+        from converters.silent_onnxruntime import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-import onnxruntime
-
+from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.package import Package
 
