@@ -11,8 +11,10 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import onnx
 import pandas as pd
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -21,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from converters.base import ConversionWarning
-from edge_contract.package import Package, digest_of
+from edge_contract.package import ArtifactRole, Package, digest_of
 from edgefleet.converting import convert
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "mixed",
     "regression",
     "reversed_digits",
+    "touchy_digits",
     "with_version",
     "words",
 ]
@@ -128,6 +131,35 @@ def mixed() -> TableExample:
     model = make_pipeline(encode, LogisticRegression()).fit(table, truths)
     package = _package(model, table, truths, name="customers")
     return TableExample(package, table, model.predict(table))
+
+
+@cache
+def touchy_digits(version: str = "1.1.0") -> Package:
+    """``digits``, but its runtime fails on rows that begin with 100 or more; golden ones do not."""
+    graph = onnx.load_from_string(digits().package.model())
+    for node in graph.graph.node:
+        node.input[:] = ["checked_X" if name == "X" else name for name in node.input]
+    first = [
+        helper.make_node("Slice", ["X", "zero", "one", "one"], ["corner"]),
+        helper.make_node("Div", ["corner", "hundred"], ["hundreds"]),
+        helper.make_node("Cast", ["hundreds"], ["place"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["nothing", "place"], ["offset"]),  # place 1 is outside
+        helper.make_node("Add", ["X", "offset"], ["checked_X"]),
+    ]
+    constants = {
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "hundred": np.array([100.0], np.float32),
+        "nothing": np.array([0.0], np.float32),
+    }
+    graph.graph.initializer.extend(
+        numpy_helper.from_array(array, name) for name, array in constants.items()
+    )
+    nodes = [*first, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    model = graph.SerializeToString()
+    return altered(digits(version).package, ArtifactRole.MODEL, lambda _: model)
 
 
 def with_version(package: Package, version: str) -> Package:

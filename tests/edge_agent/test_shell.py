@@ -1,0 +1,523 @@
+"""The shell with its real store, packages, engine and rings; broker and registry are in memory."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from edge_agent.adapters.folder_packages import FolderPackages
+from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
+from edge_agent.adapters.recorder import Recorder
+from edge_agent.adapters.sqlite_store import SqliteBatchStore
+from edge_agent.core.agent import AgentConfig, AgentCore
+from edge_agent.ports import InferenceEngine, InferenceSession, PackageStore
+from edge_agent.shell import Shell
+from edge_contract.errors import PackageError, UnavailableError
+from edge_contract.messages import (
+    Acks,
+    Assignment,
+    BatchId,
+    Birth,
+    BootAck,
+    Death,
+    DesiredState,
+    Report,
+    Target,
+    TelemetryBatch,
+)
+from edge_contract.package import ArtifactRole, Package
+from edge_contract.reading import JsonObject
+from tests.support.links import wait_until
+from tests.support.memory_device_link import MemoryDeviceLink
+from tests.support.packages import altered, digits, reversed_digits, touchy_digits
+
+LATER = digits("1.1.0").package
+
+
+class MoodyStore(SqliteBatchStore):
+    """A store whose disk is full while the test says so."""
+
+    full = False
+
+    def _check(self) -> None:
+        if self.full:
+            raise UnavailableError("cannot save to batch store: the disk is full")
+
+    def save(
+        self,
+        batches: Sequence[TelemetryBatch],
+        marks: Mapping[str, tuple[int, ...]],
+        replaces: Sequence[BatchId] = (),
+    ) -> None:
+        self._check()
+        super().save(batches, marks, replaces)
+
+    def delete(self, batch_ids: Sequence[BatchId]) -> None:
+        self._check()
+        super().delete(batch_ids)
+
+    def save_state(self, state: JsonObject) -> None:
+        self._check()
+        super().save_state(state)
+
+
+@dataclass
+class Shelf:
+    """A registry in memory; implements ``PackageSource``."""
+
+    packages: list[Package] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    trouble: list[Exception] = field(default_factory=list)
+
+    def fetch(self, digest: str, url: str, store: PackageStore) -> None:
+        self.fetched.append(digest)
+        if self.trouble:
+            raise self.trouble.pop()
+        for package in self.packages:
+            if package.digest == digest:
+                store.add(package)
+                return
+        raise PackageError(f"{digest} does not exist in the registry")
+
+    def close(self) -> None:
+        self.trouble.clear()
+
+
+class MoodyEngine:
+    """The real engine, after the troubles that the test has for it."""
+
+    def __init__(self) -> None:
+        self.trouble: list[Exception] = []
+        self._engine = OnnxRuntimeEngine()
+
+    def load(self, package: Package) -> InferenceSession:
+        if self.trouble:
+            raise self.trouble.pop()
+        return self._engine.load(package)
+
+
+class Device:
+    """One life of a device in a folder."""
+
+    def __init__(self, folder: Path, source: Shelf | None, engine: InferenceEngine) -> None:
+        self.source = source
+        self.store = MoodyStore(folder / "agent.db", wait_s=0.0)
+        self.packages = FolderPackages(folder / "packages")
+        self.rings = folder / "rings"
+        self.rings.mkdir(exist_ok=True)
+        self.recorder = Recorder(self.rings, self.store.marks(), owner=self.store.identity())
+        self.core = AgentCore(
+            AgentConfig(fleet="lab", device="cam-7", model="digits", interval_s=0.1),
+            self.store.next_boot(time.time()),
+            state=self.store.state(),
+            restored=self.store.batches(),
+        )
+        for digest in self.packages.digests():
+            known = self.packages.description(digest)
+            if known is not None:
+                self.recorder.knows(digest, *known)
+                self.core.knows(digest, *known)
+        self.link = MemoryDeviceLink()
+        self.reports: list[Report] = []
+        self.shell = Shell(
+            self.core,
+            store=self.store,
+            packages=self.packages,
+            source=source,
+            engine=engine,
+            recorder=self.recorder,
+            link=self.link,
+            on_report=self.reports.append,
+        )
+        self._closed = False
+
+    def start(self, package: Package | None = None) -> None:
+        """Begin, with a package put into the store by hand if one is given."""
+        if package is None:
+            self.shell.start()
+        else:
+            self.packages.add(package)
+            adopted = package.manifest.version, package.digest
+            self.shell.start(lambda _now_s: self.core.adopt(*adopted))
+
+    def wait_for_version(self, version: str) -> None:
+        wait_until(lambda: self.version == version)
+
+    @property
+    def version(self) -> str:
+        routing = self.shell.switch.routing
+        return "" if routing is None else routing.serve.manifest.version
+
+    def predict(self, calls: int = 1) -> None:
+        for _ in range(calls):
+            routing = self.shell.switch.routing
+            assert routing is not None
+            routing.serve.serve(digits().rows[:1], wake=self.shell.collect_soon)
+
+    def desire(self, generation: int, serve: Package, **terms: float) -> None:
+        target = Target(
+            serve.manifest.version,
+            serve.digest,
+            trial_calls=int(terms.get("trial_calls", 0)),
+            trial_s=terms.get("trial_s", 0.0),
+        )
+        state = DesiredState(generation, {"digits": Assignment(target)}, "http://127.0.0.1:1")
+        self.link.deliver(self.core.topics.desired, state)
+
+    def states(self) -> dict[str, str]:
+        """Version and state of both slots, as reported last."""
+        slots = self.reports[-1].models["digits"].slots
+        return {slot.version: slot.state for slot in slots if slot.digest}
+
+    def rows_in_batches(self) -> int:
+        return sum(entry.counters.rows for batch in self.store.batches() for entry in batch.entries)
+
+    def close(self, *, drain_s: float = 0.0) -> None:
+        if not self._closed:
+            self._closed = True
+            self.shell.close(drain_s=drain_s)
+            self.recorder.close()
+
+    def let_go(self) -> None:
+        self.close()
+        self.store.close()
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf([digits().package, LATER])
+
+
+@pytest.fixture
+def engine() -> MoodyEngine:
+    return MoodyEngine()
+
+
+@pytest.fixture
+def make(tmp_path: Path, shelf: Shelf, engine: MoodyEngine) -> Iterator[Callable[..., Device]]:
+    devices: list[Device] = []
+
+    def make_device(*, cloud: bool = True) -> Device:
+        device = Device(tmp_path, shelf if cloud else None, engine)
+        devices.append(device)
+        return device
+
+    yield make_device
+    for device in devices:
+        device.let_go()
+
+
+@pytest.fixture
+def device(make: Callable[..., Device]) -> Device:
+    return make()
+
+
+def test_rows_leave_in_batches_until_the_collector_has_them(device: Device) -> None:
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.link.connect()
+    device.predict(calls=5)
+
+    wait_until(lambda: bool(device.link.said(TelemetryBatch)))
+    (first, *_) = device.link.said(TelemetryBatch)
+    assert [entry.counters.rows for entry in first.entries] == [5]
+    assert device.shell.waiting_batches() == 1
+    ack = Acks((BootAck(first.batch_id.boot, floor=first.batch_id.seq + 1),))
+    device.link.deliver(device.core.topics.acks, ack)
+
+    wait_until(lambda: device.store.batches() == [])
+    assert device.link.said(Birth)[0].device == "cam-7"
+    assert device.link.said(Report)[-1].models["digits"].version == "1.0.0"
+
+
+def test_closing_saves_everything_and_says_farewell(device: Device) -> None:
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.predict(calls=3)
+
+    device.close()
+
+    assert device.rows_in_batches() == 3
+    assert device.shell.switch.routing is None
+    topic, message = device.link.farewell or ("", None)
+    assert topic == device.core.topics.events
+    assert isinstance(message, Death)
+    assert message.reason == "closed"
+    assert device.store.state() is not None
+
+
+def test_closing_does_not_wait_for_a_collector_that_cannot_be_reached(device: Device) -> None:
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.predict()
+    began_s = time.monotonic()
+    device.close(drain_s=30.0)
+    assert time.monotonic() - began_s < 5.0
+    assert device.shell.waiting_batches() == 1
+
+
+def test_closing_gives_the_collector_a_while(device: Device) -> None:
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.link.connect()
+    device.predict()
+    began_s = time.monotonic()
+    device.close(drain_s=0.2)
+    assert 0.2 <= time.monotonic() - began_s < 5.0
+    assert len(device.link.said(TelemetryBatch)) == 1
+
+
+def test_a_disk_that_is_full_for_a_while_costs_no_row_and_no_prediction(device: Device) -> None:
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.store.full = True
+    for _ in range(3):
+        device.predict(calls=10)
+        device.shell.collect_soon()
+        wait_until(lambda: device.shell.waiting_batches() > 0)
+    assert device.store.batches() == []
+
+    device.store.full = False
+    device.predict(calls=10)
+    device.close()
+
+    assert device.rows_in_batches() == 40
+    assert device.store.batches_saved() == len(device.store.batches())
+
+
+def test_a_journal_that_cannot_be_saved_keeps_no_version_from_serving(device: Device) -> None:
+    device.store.full = True
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    assert device.store.state() is None
+
+    device.store.full = False
+    device.close()
+    state = device.store.state()
+    assert state is not None
+    assert state["clean"] is True
+
+
+def test_a_batch_that_cannot_be_deleted_does_not_stop_the_others(device: Device) -> None:
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.link.connect()
+    device.predict()
+    wait_until(lambda: len(device.link.said(TelemetryBatch)) == 1)
+    device.store.full = True
+    ack = Acks((BootAck(device.core.boot, floor=1),))
+    device.link.deliver(device.core.topics.acks, ack)
+    wait_until(lambda: device.shell.waiting_batches() == 0)
+
+    device.store.full = False
+    device.predict()
+    wait_until(lambda: len(device.link.said(TelemetryBatch)) == 2)
+
+
+def test_a_wanted_version_is_fetched_and_serves(device: Device, shelf: Shelf) -> None:
+    device.start()
+    device.link.connect()
+    device.desire(1, digits().package)
+    device.wait_for_version("1.0.0")
+    device.desire(2, LATER)
+    device.wait_for_version("1.1.0")
+    assert shelf.fetched == [digits().package.digest, LATER.digest]
+
+
+def test_the_last_good_version_serves_after_a_restart_without_any_network(
+    make: Callable[..., Device], shelf: Shelf
+) -> None:
+    first = make()
+    first.start()
+    first.link.connect()
+    first.desire(1, digits().package)
+    first.wait_for_version("1.0.0")
+    first.let_go()
+    shelf.fetched.clear()
+
+    second = make()
+    second.start()
+    second.wait_for_version("1.0.0")
+
+    assert shelf.fetched == []
+    assert second.core.boot > first.core.boot
+
+
+def test_a_damaged_good_version_is_fetched_again(
+    make: Callable[..., Device], shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.core.package_jobs._RETRY_S", 0.1)
+    first = make()
+    first.start()
+    first.link.connect()
+    first.desire(1, digits().package)
+    first.wait_for_version("1.0.0")
+    first.let_go()
+    model = tmp_path / "packages" / digits().package.digest.replace(":", "-") / "model.onnx"
+    model.write_bytes(b"rust")
+
+    second = make()
+    second.start()
+    second.wait_for_version("1.0.0")
+
+    assert shelf.fetched == [digits().package.digest] * 2
+
+
+def test_without_a_cloud_a_package_that_is_damaged_is_told(
+    make: Callable[..., Device], tmp_path: Path
+) -> None:
+    first = make(cloud=False)
+    first.start(digits().package)
+    first.wait_for_version("1.0.0")
+    first.let_go()
+    folder = tmp_path / "packages" / digits().package.digest.replace(":", "-")
+    (folder / "model.onnx").write_bytes(b"rust")
+
+    second = make(cloud=False)
+    second.start()
+    wait_until(lambda: "model.onnx" in second.shell.trouble)
+    assert second.version == ""
+
+
+def test_a_version_whose_golden_vectors_are_wrong_never_serves(
+    device: Device, shelf: Shelf
+) -> None:
+    other_model = reversed_digits().package.model()
+    wrong = altered(LATER, ArtifactRole.MODEL, lambda _: other_model)
+    shelf.packages.append(wrong)
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.link.connect()
+
+    device.desire(1, wrong)
+
+    wait_until(lambda: device.states().get("1.1.0") == "bad")
+    assert device.version == "1.0.0"
+    assert "golden vectors" in device.shell.trouble
+
+
+@pytest.mark.parametrize("trouble", [UnavailableError("the line is cut"), KeyError("a defect")])
+def test_a_download_that_fails_is_tried_again(
+    device: Device, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    monkeypatch.setattr("edge_agent.core.package_jobs._RETRY_S", 0.05)
+    shelf.trouble = [trouble]
+    device.start()
+    device.link.connect()
+    device.desire(1, digits().package)
+    device.wait_for_version("1.0.0")
+    assert len(shelf.fetched) == 2
+
+
+def test_a_defect_while_loading_is_told_and_the_good_version_goes_on(
+    device: Device, engine: MoodyEngine
+) -> None:
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    engine.trouble = [IndexError("out of range")]
+    device.link.connect()
+
+    device.desire(1, LATER)
+
+    wait_until(lambda: device.states().get("1.1.0") == "bad")
+    assert "defect: IndexError('out of range')" in device.shell.trouble
+    device.predict()
+    assert device.version == "1.0.0"
+
+
+def on_trial(device: Device, package: Package, **terms: float) -> None:
+    """Serve digits 1.0.0 for good and then another version on trial."""
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.link.connect()
+    device.desire(1, package, **terms)
+    device.wait_for_version("1.1.0")
+
+
+def test_a_trial_ends_well_by_calls(device: Device) -> None:
+    on_trial(device, LATER, trial_calls=3)
+    routing = device.shell.switch.routing
+    assert routing is not None
+    assert routing.fallback is not None
+    assert routing.fallback.manifest.version == "1.0.0"
+
+    device.predict(calls=3)
+
+    wait_until(lambda: device.states()["1.1.0"] == "active")
+    assert device.version == "1.1.0"
+
+
+def test_the_very_first_failure_ends_a_trial(device: Device, shelf: Shelf) -> None:
+    touchy = touchy_digits("1.1.0")
+    shelf.packages.append(touchy)
+    on_trial(device, touchy, trial_calls=1000)
+    bad = digits().rows[:1].copy()
+    bad[0, 0] = 100.0
+    routing = device.shell.switch.routing
+    assert routing is not None
+
+    with pytest.raises(UnavailableError):
+        routing.serve.serve(bad, wake=device.shell.collect_soon)
+
+    device.wait_for_version("1.0.0")
+    assert device.states()["1.1.0"] == "bad"
+
+
+def test_when_no_version_is_left_calls_go_nowhere(device: Device, shelf: Shelf) -> None:
+    device.start()
+    device.link.connect()
+    shelf.packages = []
+    device.desire(1, digits().package)
+    wait_until(lambda: device.states().get("1.0.0") == "bad")
+    assert device.shell.switch.routing is None
+    assert "does not exist in the registry" in device.shell.trouble
+
+
+def test_a_pruned_version_s_ring_goes_when_its_description_does(
+    device: Device, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.adapters.folder_packages._KEPT_DESCRIPTIONS", 0)
+    third = digits("1.2.0").package
+    shelf.packages.append(third)
+    device.start(digits().package)
+    device.wait_for_version("1.0.0")
+    device.predict(calls=2)
+    device.link.connect()
+    for generation, package in enumerate((LATER, third), 1):
+        device.desire(generation, package)
+        device.wait_for_version(package.manifest.version)
+        device.predict(calls=2)
+
+    wait_until(lambda: digits().package.digest not in device.packages.digests())
+    rings = {path.name[:24] for path in device.rings.iterdir()}
+    assert rings == {LATER.digest[7:31], third.digest[7:31]}
+    device.close()
+    assert device.rows_in_batches() == 6
+
+
+class HeldShelf(Shelf):
+    """A registry that never answers."""
+
+    def fetch(self, digest: str, url: str, store: PackageStore) -> None:
+        self.fetched.append(digest)
+        time.sleep(5.0)
+        raise UnavailableError("too late")
+
+
+def test_closing_leaves_a_download_behind_that_does_not_end(
+    tmp_path: Path, engine: MoodyEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.package_worker._LEAVE_S", 0.1)
+    shelf = HeldShelf()
+    device = Device(tmp_path, shelf, engine)
+    device.start()
+    device.link.connect()
+    device.desire(1, digits().package)
+    wait_until(lambda: bool(shelf.fetched))
+
+    began_s = time.monotonic()
+    device.let_go()
+
+    assert time.monotonic() - began_s < 3.0
