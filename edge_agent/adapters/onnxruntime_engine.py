@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxRuntimeEngine"]
 
-_QUIET: Final = 3  # errors only: the agent tells the rest itself
+_QUIET: Final = 4  # fatal only: errors come as exceptions, and the agent tells of them
 
 
 class OnnxRuntimeEngine:
