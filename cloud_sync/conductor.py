@@ -318,8 +318,12 @@ class Conductor:
             self._changed = True
 
     def carry_out_rollout(self, effects: Sequence[RolloutEffect]) -> None:
-        """Do what rollouts ask for."""
+        """Do what an order asks for, and look at the rollouts at once.
+
+        Whoever gave the order sees it under way, and may give the next one.
+        """
         self._rollout_desk.carry_out(effects)
+        self._rollout_desk.tick(time.time())
 
     # What devices and pages are told.
 

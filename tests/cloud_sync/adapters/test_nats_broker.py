@@ -230,6 +230,7 @@ def test_an_orphan_on_the_same_folder_is_ended_at_the_next_start(
     orphan.start()  # without a claim: its owner is as good as dead
     pid = orphan.pid
     assert pid is not None
+    wait_until(lambda: is_running(pid))  # until then it is still on its way to being a broker
 
     broker.start()
 
