@@ -70,6 +70,8 @@ def fleet_addresses(
             for name in ("gate-1", "gate-2")
         ]
         threads = [threading.Thread(target=_predict, args=(agent, leave)) for agent in agents]
+        for agent in agents:
+            agent.wait_ready()
         for thread in threads:
             thread.start()
             stack.callback(thread.join)
