@@ -1,5 +1,6 @@
 """What pages need beside them: packages to try, a cloud, a fleet of two devices."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 import edgefleet
 from cloud_sync.config import CloudConfig
 from cloud_sync.service import CloudService
+from edge_agent.config import ring_folder
 
 INTERVAL_S = 1.0
 
@@ -22,6 +24,14 @@ class Addresses(NamedTuple):
 
     api: str
     broker: str
+
+
+@pytest.fixture(autouse=True)
+def no_rings_left(tmp_path: Path) -> Iterator[None]:
+    """Removes what agents of a page keep in memory beside their state folders."""
+    yield
+    for database in tmp_path.rglob("agent.db"):
+        shutil.rmtree(ring_folder(database.parent), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
