@@ -139,13 +139,13 @@ class Recorder:
         return [ring for ring in self._marks if ring not in alive]
 
     def close(self) -> None:
-        """Let go of all rings; their files stay for the next start."""
+        """Let go of all rings; their files stay for the next start.
+
+        A call that is still under way puts its rows into them all the same: that start counts them.
+        """
         with self._lock:
             self._open = False
-            streams = list(self._streams.values())
             self._streams.clear()
-        for stream in streams:
-            stream.close()
 
     def _all(self) -> list[Stream]:
         with self._lock:

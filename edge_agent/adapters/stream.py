@@ -148,7 +148,7 @@ class Stream:
                 self._room.notify_all()
 
     def close(self) -> None:
-        """Let go of the ring; what is put in afterwards is not counted."""
+        """Let go of the ring for good; what is put in afterwards is not counted."""
         with self._lock:
             self._open = False
             self._room.notify_all()

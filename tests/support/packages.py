@@ -162,9 +162,9 @@ def touchy_digits(version: str = "1.1.0") -> Package:
     return altered(digits(version).package, ArtifactRole.MODEL, lambda _: model)
 
 
-def with_version(package: Package, version: str) -> Package:
-    """The same model under another version, and so another digest."""
-    manifest = replace(package.manifest, version=version)
+def with_version(package: Package, version: str, *, name: str = "") -> Package:
+    """The same model under another version (and name), and so another digest."""
+    manifest = replace(package.manifest, version=version, name=name or package.manifest.name)
     return Package.verified(manifest.to_bytes(), package.files)
 
 

@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.adapters.recorder import Recorder, Stream
-from edge_agent.adapters.ring import Ring
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages import Counters, WindowEntry
 from edge_contract.package import LATENCY, Package, Role, profile_specs
@@ -381,24 +380,41 @@ def test_the_shadow_does_not_wait_for_room(recorder: Recorder, package: Package)
     assert entry.counters == Counters(rows=8192, calls=1, dropped=3)
 
 
-def test_rows_that_come_after_the_end_are_not_counted_and_no_error(
+def test_rows_of_calls_still_under_way_at_the_end_are_counted_by_the_next_life(
+    tmp_path: Path, package: Package
+) -> None:
+    first_life = recorder_of(tmp_path, package)
+    stream = primary(first_life, package)
+    observe(stream, 1.0)
+    first_life.close()
+    observe(stream, 3.0)
+
+    with pytest.raises(UsageError, match="closed"):
+        primary(first_life, package)
+    second_life = recorder_of(tmp_path, package)
+    (entry,), _ = second_life.collect(300.0)
+
+    assert entry.counters == Counters(rows=2, calls=2)
+    second_life.close()
+
+
+def test_rows_for_a_ring_that_was_removed_are_not_counted_and_no_error(
     tmp_path: Path, package: Package
 ) -> None:
     recorder = recorder_of(tmp_path, package)
     stream = primary(recorder, package)
     observe(stream, 1.0)
-    recorder.close()
+    recorder.forget_others([])
 
     observe(stream, 2.0)
+    observe(stream, *[2.0] * 10_000)
     stream.count(failures=1)
     stream.offer(row_parts(3.0), 1, 100.0)
     stream.release(1)
 
-    with pytest.raises(UsageError, match="closed"):
-        primary(recorder, package)
-    ring = Ring(stream.ring.path, stream.ring.width, owner=7)
-    assert ring.mark == (1, 1, 0, 0)
-    ring.close()
+    assert recorder.collect(300.0) == ([], {})
+    assert list(tmp_path.iterdir()) == []
+    recorder.close()
 
 
 def test_eight_threads_that_predict_while_rows_are_collected_are_all_counted_once(
