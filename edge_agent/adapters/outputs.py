@@ -1,7 +1,7 @@
 """Turns a model's outputs into predictions: labels, probabilities, values, and what is counted."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Decoded", "OutputDecoder"]
+
+
+_FLOAT: Final = np.dtype(np.float32)
+_WHOLE: Final = np.dtype(np.int64)
 
 
 class Decoded(NamedTuple):
@@ -77,8 +81,8 @@ class OutputDecoder:
         if self._probabilities is None:
             labels, indices = self._given(outputs)
             none = np.full(len(indices), np.nan, np.float32)
-            return Decoded(labels, None, None, indices.astype(np.float32), none)
-        probabilities = outputs[self._probabilities].astype(np.float32, copy=False)
+            return Decoded(labels, None, None, indices.astype(_FLOAT), none)
+        probabilities: NDArray[np.float32] = outputs[self._probabilities].astype(_FLOAT, copy=False)
         if probabilities.ndim != 2 or probabilities.shape[1] != self._count:
             raise UnavailableError(
                 f"the model gave probabilities of shape {list(probabilities.shape)} for "
@@ -98,7 +102,7 @@ class OutputDecoder:
         else:
             inside = np.clip(indices, 0, self._count - 1)
             scores = np.take_along_axis(probabilities, inside[:, None], axis=1)[:, 0]
-        return Decoded(labels, probabilities, None, indices.astype(np.float32), scores)
+        return Decoded(labels, probabilities, None, indices.astype(_FLOAT), scores)
 
     def _given(
         self, outputs: "Sequence[NDArray[np.generic]]"
@@ -110,7 +114,7 @@ class OutputDecoder:
         if labels.ndim != 1:
             labels = labels.reshape(-1)
         if self._labels_are_indices and labels.dtype.kind in "iu":
-            return labels, labels.astype(np.int64, copy=False)
+            return labels, labels.astype(_WHOLE, copy=False)
         known = self._index
         return labels, np.array([known.get(label, -1) for label in labels.tolist()], np.int64)
 

@@ -17,7 +17,7 @@ import secrets
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,9 @@ from edge_contract.errors import UnavailableError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Ring", "RingMark"]
+    Parts: TypeAlias = Sequence[NDArray[np.float32] | float]
+
+__all__ = ["Ring", "RingMark", "rows_of"]
 
 _MAGIC: Final = 0x45444745464C5403  # the last byte is the version of the layout
 _HEADER_BYTES: Final = 128
@@ -106,7 +108,7 @@ class Ring:
 
     def append(
         self,
-        parts: "Sequence[NDArray[np.float32] | float]",
+        parts: "Parts",
         count: int,
         at_unix_s: float,
         *,
@@ -122,24 +124,22 @@ class Ring:
             at_unix_s: Now.
             calls: To be counted with them.
         """
-        mark = self.mark
-        if mark.rows == self.released:
+        first, number_of_calls, failures, dropped = self.mark
+        if first == self.released:
             self._times[_OPENED] = at_unix_s
-        place = mark.rows % self.rows
-        split = min(count, self.rows - place)
-        self._write(parts, place, 0, split)
-        if split < count:
-            self._write(parts, 0, split, count)
-        self._commit(RingMark(mark.rows + count, mark.calls + calls, mark.failures, mark.dropped))
+        place = first % self.rows
+        split = self.rows - place
+        if count <= split:
+            self._write(parts, place, count)
+        else:
+            self._write(rows_of(parts, 0, split), place, split)
+            self._write(rows_of(parts, split, count), 0, count - split)
+        self._commit(RingMark(first + count, number_of_calls + calls, failures, dropped))
 
     def count(self, *, calls: int = 0, failures: int = 0, dropped: int = 0) -> None:
         """Raise the other counters, in one step."""
-        mark = self.mark
-        self._commit(
-            RingMark(
-                mark.rows, mark.calls + calls, mark.failures + failures, mark.dropped + dropped
-            )
-        )
+        rows, number_of_calls, failed, lost = self.mark
+        self._commit(RingMark(rows, number_of_calls + calls, failed + failures, lost + dropped))
 
     def read(self, first: int, last: int) -> "list[NDArray[np.float32]]":
         """Return views of the rows from position ``first`` up to ``last``: one block or two.
@@ -214,25 +214,30 @@ class Ring:
         self._turn = turn
         self.mark = mark
 
-    def _write(
-        self, parts: "Sequence[NDArray[np.float32] | float]", place: int, first: int, last: int
-    ) -> None:
-        """Put the rows from ``first`` up to ``last`` of a call at a place of the table."""
-        rows = self._table[place : place + last - first]
+    def _write(self, parts: "Parts", place: int, count: int) -> None:
+        rows = self._table[place : place + count]
         column = 0
         for part in parts:
             if isinstance(part, float):
-                rows[:, column] = math.nan
-                if first == 0:
-                    rows[0, column] = part
+                if count > 1:
+                    rows[1:, column] = math.nan
+                rows[0, column] = part
                 column += 1
             elif part.ndim == 1:
-                rows[:, column] = part[first:last]
+                rows[:, column] = part
                 column += 1
             else:
                 end = column + part.shape[1]
-                rows[:, column:end] = part[first:last]
+                rows[:, column:end] = part
                 column = end
+
+
+def rows_of(parts: "Parts", first: int, last: int) -> "Parts":
+    """Return the rows from ``first`` up to ``last`` of what is appended."""
+    return [
+        (part if first == 0 else math.nan) if isinstance(part, float) else part[first:last]
+        for part in parts
+    ]
 
 
 def _mapped(path: Path, size: int) -> mmap.mmap:

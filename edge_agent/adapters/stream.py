@@ -1,18 +1,16 @@
 """A stream: the rows of one package in one role, from the call that saw them to a window entry."""
 
-import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.adapters.numpy_counting import BlockCounter
-from edge_agent.adapters.ring import Ring, RingMark
+from edge_agent.adapters.ring import Ring, RingMark, rows_of
 from edge_contract.messages import Counters, WindowEntry
 from edge_contract.stats import Profile, ProfileSpec
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from edge_agent.adapters.ring import Parts
 
 __all__ = ["Stream"]
 
@@ -58,7 +56,7 @@ class Stream:
 
     def put(
         self,
-        parts: "Sequence[NDArray[np.float32] | float]",
+        parts: "Parts",
         count: int,
         at_unix_s: float,
         *,
@@ -79,23 +77,22 @@ class Stream:
         """
         ring = self.ring
         with self._lock:
-            fits = self._open and ring.free >= count
+            free = ring.free
+            fits = self._open and free >= count
             if fits:
                 ring.append(parts, count, at_unix_s, calls=calls)
-            is_filling = 2 * ring.free < ring.rows
-        if is_filling:
+        if 2 * (free - count) < ring.rows:
             wake()
         if fits:
             return
         step = ring.rows // 2
         for first in range(0, count, step):
             wake()
-            some = [_rows(part, first, first + step) for part in parts]
-            self._put_later(some, min(step, count - first), at_unix_s, calls if first == 0 else 0)
+            last = min(first + step, count)
+            some = rows_of(parts, first, last)
+            self._put_later(some, last - first, at_unix_s, calls if first == 0 else 0)
 
-    def offer(
-        self, parts: "Sequence[NDArray[np.float32] | float]", count: int, at_unix_s: float
-    ) -> None:
+    def offer(self, parts: "Parts", count: int, at_unix_s: float) -> None:
         """Add the rows of a call if there is room, and count them as dropped if there is none."""
         with self._lock:
             if self._open and self.ring.free >= count:
@@ -156,7 +153,7 @@ class Stream:
 
     def _put_later(
         self,
-        parts: "Sequence[NDArray[np.float32] | float]",
+        parts: "Parts",
         count: int,
         at_unix_s: float,
         calls: int,
@@ -177,11 +174,3 @@ class Stream:
                 ring.append(parts, count, at_unix_s, calls=calls)
             elif self._open:
                 ring.count(calls=calls, dropped=count)
-
-
-def _rows(
-    part: "NDArray[np.float32] | float", first: int, last: int
-) -> "NDArray[np.float32] | float":
-    if isinstance(part, float):
-        return part if first == 0 else math.nan
-    return part[first:last]
