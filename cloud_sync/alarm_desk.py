@@ -1,11 +1,17 @@
-"""The alarm desk: feeds new counts to the detectors and raises alarms."""
+"""The alarm desk: feeds new counts to the detectors and raises alarms.
+
+One cause moves many features, one after another, and at first no device stands out. So an alarm
+grows for a while: what else drifts in the same version joins it, and its devices are looked at
+anew. The operator gets one alarm and not ten.
+"""
 
 import logging
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from cloud_sync.core.alarms import AlarmBudget, DriftDetector, Finding, alarm_of
 from cloud_sync.core.facts import EvidenceSource, PackageFacts
@@ -16,6 +22,8 @@ from edge_contract.errors import EdgeError
 from edge_contract.package import Role, short
 
 __all__ = ["AlarmDesk", "Watched"]
+
+_BEFORE: Final = 5  # devices are looked at from a fifth of the grouping time before the alarm
 
 _log = logging.getLogger("edgefleet.cloud")
 
@@ -33,6 +41,20 @@ class Watched:
     drifted: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Growing:
+    """An alarm that others of its version may still join."""
+
+    alarm_id: str
+    raised_unix_s: float
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+
+    def joined_by(self, findings: Sequence[Finding]) -> "_Growing":
+        """Return the alarm with more findings; one of the same subject replaces the elder."""
+        more = {finding.subject: finding for finding in findings}
+        return replace(self, findings={**self.findings, **more})
+
+
 class AlarmDesk:
     """All drift detectors. Used by the conductor's thread; ``watched`` may be read by any.
 
@@ -41,7 +63,7 @@ class AlarmDesk:
         packages: The registry.
         source: Statistics by device, to name the ones that cause an alarm.
         per_month: False alarms allowed per month, for the whole fleet.
-        look_back_s: How far back devices are looked at when an alarm is raised.
+        grouping_s: How long an alarm grows after it was raised.
     """
 
     def __init__(
@@ -51,13 +73,14 @@ class AlarmDesk:
         source: EvidenceSource,
         *,
         per_month: float,
-        look_back_s: float,
+        grouping_s: float,
     ) -> None:
         self._store = store
         self._packages = packages
         self._source = source
         self._per_month = per_month
-        self._look_back_s = look_back_s
+        self._grouping_s = grouping_s
+        self._growing: dict[str, _Growing] = {}
         self._detectors: dict[str, DriftDetector] = {}
         self.watched: Mapping[str, Watched] = {}
 
@@ -92,32 +115,45 @@ class AlarmDesk:
             return 0
         detector = self._detector(subject, package)
         findings = detector.observe(pending.increment.profile, now_unix_s)
+        before = self._growing_alarm(package, now_unix_s)
+        growing = before.joined_by(findings)
         alarms: list[AlarmRecord] = []
         try:
-            if findings:
-                alarms.append(self._alarm(package, findings, now_unix_s))
+            if growing.findings:
+                alarms.append(self._record(package, growing))
             self._store.commit_analysis(
                 subject, pending.token, detector=detector.to_state(), alarms=alarms
             )
         except EdgeError:
             del self._detectors[subject.package]  # it has seen what will be pending once more
             raise
-        for alarm in alarms:
-            _log.warning("alarm: %s", alarm.document["sentence"])
+        if findings:
+            self._growing[package.digest] = growing
+            _log.warning("alarm: %s", alarms[0].document["sentence"])
         self._show(detector)
-        return len(alarms)
+        return int(bool(findings) and not before.findings)
 
-    def _alarm(
-        self, package: PackageFacts, findings: Sequence[Finding], now_unix_s: float
-    ) -> AlarmRecord:
-        since_unix_s = now_unix_s - self._look_back_s
+    def _growing_alarm(self, package: PackageFacts, now_unix_s: float) -> "_Growing":
+        """Return the version's alarm that still grows, or the beginning of a new one."""
+        growing = self._growing.get(package.digest)
+        if growing is not None and now_unix_s <= growing.raised_unix_s + self._grouping_s:
+            return growing
+        day = time.strftime("%Y%m%d", time.gmtime(now_unix_s))
+        return _Growing(f"{day}-{secrets.token_hex(4)}", now_unix_s)
+
+    def _record(self, package: PackageFacts, growing: "_Growing") -> AlarmRecord:
+        """Return the alarm as it stands; devices are judged by what they saw around it."""
         alarm = alarm_of(
-            package, findings, self._source, since_unix_s=since_unix_s, now_unix_s=now_unix_s
+            package,
+            list(growing.findings.values()),
+            self._source,
+            since_unix_s=growing.raised_unix_s - self._grouping_s / _BEFORE,
+            now_unix_s=growing.raised_unix_s,
         )
         return AlarmRecord(
-            f"{time.strftime('%Y%m%d', time.gmtime(now_unix_s))}-{secrets.token_hex(4)}",
+            growing.alarm_id,
             alarm.model,
-            now_unix_s,
+            growing.raised_unix_s,
             {
                 "version": alarm.version,
                 "digest": alarm.digest,

@@ -138,7 +138,7 @@ class CloudService:
             packages,
             evidence,
             per_month=config.false_alarms_per_month,
-            look_back_s=max(10.0 * config.window_s, 2.0 * config.device_window_s),
+            grouping_s=10.0 * max(config.window_s, config.device_window_s),
         )
         alarms.restore()
         conductor = self._make_conductor(warehouse, packages, evidence, alarms)

@@ -158,10 +158,6 @@ class Story:
         self.facts.drift_alarm_s = round(time.monotonic() - began_s, 1)
         self.facts.labels_when_alarmed = self._labels("1.0.0")
         self._console.print(f"  [bold yellow]alarm[/] {alarm.sentence}", highlight=False)
-        self._console.print(f"  [dim]features: {', '.join(alarm.features)}[/]", highlight=False)
-        self.facts.alarm_devices_right = bool(alarm.devices) and set(alarm.devices) <= {
-            camera.name for camera in soiled
-        }
         target = self.facts.clean_accuracy - 0.01
         self._watch_for(self._service.config.live_s, "the estimate follows")
         self._wait(
@@ -171,6 +167,13 @@ class Story:
         )
         self.facts.estimated_accuracy = _estimated(self._cloud.version(MODEL, "1.0.0"))
         self.facts.true_accuracy = self._true_accuracy(self._service.config.live_s)
+        grown = next(a for a in self._cloud.alarms() if a.alarm_id == alarm.alarm_id)
+        self._console.print(f"  [bold yellow]grown[/] {grown.sentence}", highlight=False)
+        self._console.print(f"  [dim]features: {', '.join(grown.features)}[/]", highlight=False)
+        self._console.print(f"  [dim]devices: {', '.join(grown.devices)}[/]", highlight=False)
+        self.facts.alarm_devices_right = bool(grown.devices) and set(grown.devices) <= {
+            camera.name for camera in soiled
+        }
         self._say(
             f"raised after {self.facts.drift_alarm_s} s; accuracy is estimated at "
             f"{self.facts.estimated_accuracy:.3f} (true {self.facts.true_accuracy:.3f}) "

@@ -11,10 +11,15 @@ from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
 from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.core.collector import Collector, CollectorConfig
 from cloud_sync.core.increments import PackageRole
-from edge_contract.package import Package, Role
+from cloud_sync.core.records import AlarmRecord
+from edge_agent.adapters.numpy_counting import count_block
+from edge_contract.errors import PackageError
+from edge_contract.messages import Counters, WindowEntry
+from edge_contract.package import Package, Role, layout_of
+from edge_contract.reading import Reader
 from tests.support.locks import locked
 from tests.support.packages import binary, with_version
-from tests.support.telemetry import batch_of, facts_of, payload_of, telemetry_topic, window_of
+from tests.support.telemetry import batch_of, facts_of, payload_of, telemetry_topic
 
 NOW = 1_800_000_000.0
 V1 = binary().package
@@ -38,16 +43,27 @@ def packages(tmp_path: Path) -> Iterator[FolderRegistry]:
 
 def desk_of(warehouse: SqliteWarehouse, packages: FolderRegistry) -> AlarmDesk:
     evidence = WarehouseEvidence(packages, warehouse)
-    return AlarmDesk(warehouse, packages, evidence, per_month=1.0, look_back_s=3600.0)
+    return AlarmDesk(warehouse, packages, evidence, per_month=1.0, grouping_s=3600.0)
 
 
 def see(
-    warehouse: SqliteWarehouse, package: Package, *, seq: int, shift: float = 0.0, rows: int = 500
+    warehouse: SqliteWarehouse,
+    package: Package,
+    *,
+    seq: int,
+    shift: float | tuple[float, ...] = 0.0,
+    rows: int = 500,
 ) -> None:
     """Merge rows that a device saw, shifted by so many standard deviations."""
     facts = facts_of(package)
-    table = np.random.default_rng(seq).normal(shift, 1.0, size=(rows, 3))
-    window = window_of(table.tolist(), start_unix_s=NOW, package=facts)
+    spec = facts.specs[Role.PRIMARY]
+    rng = np.random.default_rng(seq)
+    seen = np.empty((rows, 6), np.float32)
+    seen[:, :3] = rng.normal(shift, 1.0, size=(rows, 3))
+    seen[:, 3:] = (1.0, 0.9, 50.0)  # class, probability and latency
+    profile = count_block(spec, layout_of(Role.PRIMARY, facts.manifest, spec), seen)
+    counters = Counters(rows=rows, calls=rows)
+    window = WindowEntry(facts.digest, Role.PRIMARY, NOW, NOW + 10.0, counters, profile.to_state())
     collector = Collector(
         CollectorConfig(),
         packages={facts.digest: facts}.get,
@@ -106,3 +122,41 @@ def test_a_package_that_cannot_be_read_does_not_keep_others_from_being_watched(
         desk.tick(NOW + 60.0)
 
     assert warehouse.pending_subjects() == [SUBJECT]
+
+
+def test_what_drifts_after_an_alarm_joins_it_while_it_grows(
+    warehouse: SqliteWarehouse, packages: FolderRegistry
+) -> None:
+    desk = desk_of(warehouse, packages)
+    see(warehouse, V1, seq=0, shift=(3.0, 0.0, 0.0))
+    assert desk.tick(NOW + 60.0) == 1
+    (first,) = warehouse.alarms()
+
+    see(warehouse, V1, seq=1, shift=(3.0, 3.0, 0.0))
+    assert desk.tick(NOW + 120.0) == 0
+
+    (grown,) = warehouse.alarms()
+    assert (grown.alarm_id, grown.raised_unix_s) == (first.alarm_id, NOW + 60.0)
+    assert "feature:x1" not in features_of(first)
+    assert {"feature:x0", "feature:x1"} <= features_of(grown)
+
+
+def test_what_drifts_long_after_an_alarm_is_an_alarm_of_its_own(
+    warehouse: SqliteWarehouse, packages: FolderRegistry
+) -> None:
+    desk = desk_of(warehouse, packages)
+    see(warehouse, V1, seq=0, shift=(3.0, 0.0, 0.0))
+    desk.tick(NOW + 60.0)
+    see(warehouse, V1, seq=1, shift=(3.0, 3.0, 0.0))
+
+    assert desk.tick(NOW + 60.0 + 3601.0) == 1
+
+    newest, oldest = warehouse.alarms()
+    assert "feature:x1" in features_of(newest)
+    assert "feature:x0" in features_of(oldest)
+    assert "feature:x0" not in features_of(newest)
+
+
+def features_of(alarm: AlarmRecord) -> set[str]:
+    document = Reader(alarm.document, "alarm", PackageError)
+    return {item.text() for item in document["features"].items()}
