@@ -161,10 +161,13 @@ class Conductor:
             if not done.set_running_or_notify_cancel():
                 return
             try:
-                done.set_result(work())
+                result = work()
             except Exception as error:  # noqa: BLE001  whoever ordered it gets it
+                self._changed = True
                 done.set_exception(error)
-            self._changed = True
+            else:
+                self._attempt(self._take_snapshot)  # who looks at what came of it shall see it
+                done.set_result(result)
 
         self._inputs.put(attempt)
         try:

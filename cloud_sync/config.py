@@ -28,7 +28,8 @@ class CloudConfig:
         token: Asked of everybody who uses the API; empty asks nobody.
         open_to_network: Listen beyond this machine although there is no token.
         interval_s: Length of the devices' telemetry windows.
-        device_window_s: How finely single devices are kept; whole seconds.
+        device_window_s: How finely single devices are kept, in whole seconds; 0 for as finely as
+            all devices together.
         live_s: How far back pages look at live statistics.
         false_alarms_per_month: Budget for the whole fleet.
         flush_s: Longest time between a batch and its commit.
@@ -51,7 +52,7 @@ class CloudConfig:
     token: str = ""
     open_to_network: bool = False
     interval_s: float = 60.0
-    device_window_s: int = 60
+    device_window_s: int = 0
     live_s: float = 3600.0
     false_alarms_per_month: float = 1.0
     flush_s: float = 0.2
@@ -74,6 +75,8 @@ class CloudConfig:
             raise UsageError(
                 f"false alarms per month must be above 0, got {self.false_alarms_per_month}"
             )
+        if not self.device_window_s:
+            object.__setattr__(self, "device_window_s", self.window_s)
 
     @property
     def window_s(self) -> int:

@@ -90,7 +90,6 @@ def run(  # noqa: PLR0917  one argument per option
         token=token,
         open_to_network=open_to_network,
         interval_s=interval,
-        device_window_s=max(round(interval), 1),
         false_alarms_per_month=false_alarms,
         open_enrolment=open_enrolment,
     )

@@ -1,3 +1,4 @@
+import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -11,12 +12,27 @@ from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.core.fleet import Fleet, FleetConfig
 from cloud_sync.core.rollout import RolloutController
 from cloud_sync.core.twin import DeviceTwin
+from cloud_sync.ports import FleetLink
+from edge_contract.messages import Birth
 from tests.support.memory_link import MemoryFleetLink
 
 NOW = 1_800_000_000.0
 
 
-def conductor_in(folder: Path, stack: ExitStack) -> Conductor:
+class StuckLink(MemoryFleetLink):
+    """Publishes when it is free."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = threading.Event()
+        self.free.set()
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        assert self.free.wait(10.0)
+        return super().publish(topic, payload, retain=retain)
+
+
+def conductor_in(folder: Path, stack: ExitStack, link: FleetLink) -> Conductor:
     """One that has not begun to work."""
     warehouse = stack.enter_context(closing(SqliteWarehouse(folder)))
     packages = stack.enter_context(closing(FolderRegistry(folder)))
@@ -32,11 +48,11 @@ def conductor_in(folder: Path, stack: ExitStack) -> Conductor:
         ),
         fleet=fleet,
         rollouts=RolloutController(record.document for record in warehouse.rollouts()),
-        alarms=AlarmDesk(warehouse, packages, evidence, per_month=1.0, look_back_s=60.0),
+        alarms=AlarmDesk(warehouse, packages, evidence, per_month=1.0, grouping_s=60.0),
         warehouse=warehouse,
         packages=packages,
         evidence=evidence,
-        link=MemoryFleetLink(),
+        link=link,
         broker=None,
         flush_s=0.2,
         analysis_s=60.0,
@@ -49,6 +65,27 @@ def test_pages_show_the_fleet_from_the_first_moment_of_a_restarted_cloud(tmp_pat
         earlier.save_fleet(twins=[DeviceTwin("cam-7", DeviceStatus.ONLINE, boot=1)])
 
     with ExitStack() as stack:
-        conductor = conductor_in(tmp_path, stack)
+        conductor = conductor_in(tmp_path, stack, MemoryFleetLink())
+
+        assert conductor.snapshot.facts.keys() == {"cam-7"}
+
+
+def test_whoever_ordered_something_sees_it_at_once_however_much_else_there_is_to_do(
+    tmp_path: Path,
+) -> None:
+    link = StuckLink()
+    with ExitStack() as stack:
+        conductor = conductor_in(tmp_path, stack, link)
+        conductor.start(lambda: None)
+        stack.callback(conductor.stop)
+        stack.callback(link.free.set)
+
+        def be_born() -> None:
+            birth = Birth("cam-7", 1, NOW, clean=True, agent_version="1")
+            conductor.carry_out(conductor.fleet.on_event(birth, NOW))
+            link.free.clear()
+            conductor.on_connected()  # next, and it will take its time
+
+        conductor.order(be_born)
 
         assert conductor.snapshot.facts.keys() == {"cam-7"}

@@ -15,6 +15,7 @@ from tests.support.brokers import MosquittoBroker
 
 __all__ = ["Ledger", "System", "read_ledger", "rows_by_device"]
 
+_TALLY: Final = "SELECT coalesce(sum(value), 0) FROM tally WHERE name = '{}'"
 _ROWS: Final = "SELECT coalesce(sum(rows), 0) FROM {} WHERE role = 'primary'"
 
 
@@ -25,6 +26,7 @@ class Ledger(NamedTuple):
         rows: By windows of the fleet.
         device_rows: The same by devices.
         batches: Merged ones.
+        lost_rows: Rows that devices had to forget.
         refused: Messages.
     """
 
@@ -32,6 +34,7 @@ class Ledger(NamedTuple):
     device_rows: int
     batches: int
     refused: int
+    lost_rows: int = 0
 
 
 def read_ledger(data: Path) -> Ledger:
@@ -45,7 +48,8 @@ def read_ledger(data: Path) -> Ledger:
         return Ledger(
             rows=number(_ROWS.format("fleet_window")),
             device_rows=number(_ROWS.format("device_total")),
-            batches=number("SELECT coalesce(sum(value), 0) FROM tally WHERE name = 'batches'"),
+            batches=number(_TALLY.format("batches")),
+            lost_rows=number(_TALLY.format("lost_rows")),
             refused=number("SELECT coalesce(sum(count), 0) FROM refusal"),
         )
 

@@ -13,8 +13,8 @@ from tests.integration.processes import ROOT, Cameras, CloudProcess, cli, eventu
 from tests.integration.system import read_ledger, rows_by_device
 
 DEVICES = ["cam-1", "cam-2", "cam-3", "cam-4", "cam-5"]
-QUICK = ["--bake", "1", "--max-wait", "30", "--min-rows", "60", "--steps", "0.4,1"]
-SLOW = ["--bake", "60", "--max-wait", "120", "--min-rows", "60", "--steps", "0.4,1", "--no-shadow"]
+QUICK = ["--bake", "1", "--max-wait", "30", "--min-rows", "200", "--steps", "0.4,1"]
+SLOW = ["--bake", "60", "--max-wait", "120", "--min-rows", "200", "--steps", "0.4,1", "--no-shadow"]
 
 
 @pytest.fixture
@@ -28,10 +28,11 @@ def cloud(tmp_path: Path, packages: dict[str, Path]) -> Iterator[CloudProcess]:
 
 @pytest.fixture
 def fleet(cloud: CloudProcess, tmp_path: Path) -> Iterator[Cameras]:
-    """Five devices that serve 1.0.0."""
+    """Five devices that serve 1.0.0, and have done so for long enough to be compared with."""
     folder = tmp_path / "devices"
-    with Cameras(folder, DEVICES, broker=cloud.broker_url, rate_hz=40.0) as cameras:
+    with Cameras(folder, DEVICES, broker=cloud.broker_url, rate_hz=100.0) as cameras:
         eventually("all serve", lambda: serving(cloud) == dict.fromkeys(DEVICES, "1.0.0"))
+        eventually("rows arrive", lambda: cloud.client.summary().rows_merged >= 1500)
         yield cameras
 
 

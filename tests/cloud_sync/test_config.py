@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.config import CloudConfig
+from edge_contract.errors import UsageError
+
+DATA = Path("data")
+
+
+def test_single_devices_are_kept_as_finely_as_all_together_unless_told_otherwise() -> None:
+    assert CloudConfig(data=DATA, interval_s=10.4).device_window_s == 10
+    assert CloudConfig(data=DATA, interval_s=0.5).device_window_s == 1
+    assert CloudConfig(data=DATA, interval_s=10.0, device_window_s=2).device_window_s == 2
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_port_that_no_machine_has_is_refused(port: int) -> None:
+    says = rf"port must be from 0 to 65535, got {port}"
+    with pytest.raises(UsageError, match=says):
+        CloudConfig(data=DATA, http_port=port)
+    with pytest.raises(UsageError, match=says):
+        CloudConfig(data=DATA, mqtt_port=port)
+    with pytest.raises(UsageError, match=says):
+        CloudConfig(data=DATA, websocket_port=port)
+
+
+@pytest.mark.parametrize("interval_s", [0.4, 86_401.0, float("nan"), float("inf")])
+def test_an_interval_that_is_too_short_or_too_long_is_refused(interval_s: float) -> None:
+    with pytest.raises(UsageError, match=r"interval must be from 0\.5 to 86400 s"):
+        CloudConfig(data=DATA, interval_s=interval_s)
+
+
+def test_a_fleet_whose_name_cannot_stand_in_a_topic_is_refused() -> None:
+    with pytest.raises(UsageError, match="my fleet"):
+        CloudConfig(data=DATA, fleet="my fleet")
+
+
+@pytest.mark.parametrize("per_month", [0.0, -1.0, float("nan")])
+def test_a_budget_of_no_alarms_is_refused(per_month: float) -> None:
+    with pytest.raises(UsageError, match="false alarms per month must be above 0"):
+        CloudConfig(data=DATA, false_alarms_per_month=per_month)
