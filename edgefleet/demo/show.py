@@ -121,7 +121,7 @@ def _checks(story: Story, numbers: dict[str, object]) -> dict[str, bool]:
         == numbers["rows_counted_by_agents"],
         "every batch was merged once": numbers["batches_sent"] == numbers["batches_merged"],
         "no prediction failed": numbers["predictions_failed"] == 0,
-        "the drift alarm named only cameras with dirty lenses": facts.alarm_devices_right,
+        "the drift alarm named the cameras with dirty lenses": facts.alarm_devices_right,
         "the estimate fell before any label came": facts.labels_when_alarmed == 0
         and facts.estimated_accuracy < facts.clean_accuracy,
         "1.1.0 was promoted by shadow and canary": facts.rollouts[0].outcome == "succeeded",

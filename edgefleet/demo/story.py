@@ -171,9 +171,8 @@ class Story:
         self._console.print(f"  [bold yellow]grown[/] {grown.sentence}", highlight=False)
         self._console.print(f"  [dim]features: {', '.join(grown.features)}[/]", highlight=False)
         self._console.print(f"  [dim]devices: {', '.join(grown.devices)}[/]", highlight=False)
-        self.facts.alarm_devices_right = bool(grown.devices) and set(grown.devices) <= {
-            camera.name for camera in soiled
-        }
+        worst = set(grown.devices[: len(soiled)])
+        self.facts.alarm_devices_right = bool(worst) and worst <= {c.name for c in soiled}
         self._say(
             f"raised after {self.facts.drift_alarm_s} s; accuracy is estimated at "
             f"{self.facts.estimated_accuracy:.3f} (true {self.facts.true_accuracy:.3f}) "
