@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from cloud_sync.core.command_book import CommandBook
 from cloud_sync.core.facts import DeviceFacts, DeviceStatus
-from cloud_sync.core.fleet_effects import FleetEffect, PublishDesired, SaveDevice
+from cloud_sync.core.fleet_effects import FleetEffect, PublishDesired, SaveDevice, SendCommand
 from cloud_sync.core.records import CommandRecord
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.core.wishes import FleetWishes
@@ -18,6 +18,7 @@ from edge_contract.errors import UsageError
 from edge_contract.messages import (
     Assignment,
     Birth,
+    Command,
     CommandResult,
     Death,
     Report,
@@ -29,6 +30,7 @@ __all__ = ["Fleet", "FleetConfig", "FleetEvent"]
 FleetEvent: TypeAlias = Birth | Death | Report | CommandResult
 
 _UNKNOWN_INTERVAL_S: Final = 60.0
+_ASK_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +192,7 @@ class Fleet:
         self._heard_unix_s[report.device] = now_unix_s
         twin = _in_life(twin, report.boot)
         twin = replace(twin, status=DeviceStatus.ONLINE, report=report, last_seen_unix_s=now_unix_s)
-        return self._changed(twin, now_unix_s)
+        return [*self._changed(twin, now_unix_s), *_introduction(twin, now_unix_s)]
 
     # What the cloud wants.
 
@@ -283,6 +285,18 @@ class Fleet:
         else:
             return ()
         return (PublishDesired(twin.name, twin.desired),)
+
+
+def _introduction(twin: DeviceTwin, now_unix_s: float) -> list[FleetEffect]:
+    """Ask a device for its birth if that was missed: it came when the cloud was not there.
+
+    Nobody waits for the answer, so it is no command of the book; with the next report it is asked
+    again.
+    """
+    if twin.report is None or (twin.birth is not None and twin.birth.boot == twin.boot):
+        return []
+    command_id = f"introduce-{twin.report.boot}-{twin.report.number}"
+    return [SendCommand(twin.name, Command(command_id, "introduce", now_unix_s + _ASK_S))]
 
 
 def _in_life(twin: DeviceTwin, boot: int) -> DeviceTwin:

@@ -83,6 +83,7 @@ class AgentCore:
             config.device,
             {
                 "ping": lambda _arguments, _moment: Done("pong"),
+                "introduce": self._command_introduce,
                 "report": self._command_report,
                 "set-interval": self._command_interval,
                 "clear-bad": self._command_clear,
@@ -265,6 +266,9 @@ class AgentCore:
         wanted = desired.models.get(self.config.model, Assignment())
         effects = self.deployer.on_desired(wanted, desired.packages_url, moment.now_s)
         return [*logs, *self._saved(effects), self._send_report()]
+
+    def _command_introduce(self, arguments: Mapping[str, JsonValue], moment: Moment) -> Done:
+        return Done("introduced", [SendEvent(self._birth)])
 
     def _command_report(self, arguments: Mapping[str, JsonValue], moment: Moment) -> Done:
         return Done("reported", [CollectWindows(), self._send_report()])

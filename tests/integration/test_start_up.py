@@ -2,11 +2,13 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.integration.processes import Cameras, CloudProcess, Outcome, cli, eventually
+from tests.integration.processes import Cameras, CloudProcess, Outcome, cli, eventually, tail
+from tests.support.brokers import MosquittoBroker
 
 CLOUD = ["cloud", "run", "--http-port", "0", "--mqtt-port", "0"]
 
@@ -101,3 +103,21 @@ def test_an_agent_without_a_model_and_without_a_cloud() -> None:
     outcome = cli("agent", "run", "gate")
 
     assert_one_line(outcome, code=2, says=["there is no cloud to get it from"])
+
+
+def test_a_device_that_was_there_before_the_cloud_is_asked_who_it_is(
+    tmp_path: Path, packages: dict[str, Path]
+) -> None:
+    broker = MosquittoBroker(tmp_path / "mosquitto")
+    broker.start()
+    with ExitStack() as stack:
+        stack.callback(broker.stop)
+        model = str(packages["1.0.0"])
+        cameras = Cameras(tmp_path / "devices", ["cam-1"], broker=broker.url, model=model)
+        stack.enter_context(cameras)
+        eventually("it is connected", lambda: "connected" in tail(cameras.log))
+
+        cloud = stack.enter_context(CloudProcess(tmp_path, broker=broker.url))
+
+        eventually("it is there", cloud.client.devices)
+        eventually("its hardware is known", lambda: "cpus" in cloud.client.device("cam-1").facts)

@@ -4,13 +4,14 @@ import pytest
 
 from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.core.fleet import Fleet, FleetConfig
-from cloud_sync.core.fleet_effects import FleetEffect, PublishDesired, SaveDevice
+from cloud_sync.core.fleet_effects import FleetEffect, PublishDesired, SaveDevice, SendCommand
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.core.wishes import FleetWishes
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.messages import (
     Assignment,
     Birth,
+    Command,
     Death,
     DesiredState,
     ModelReport,
@@ -44,6 +45,10 @@ def published(effects: list[FleetEffect]) -> list[DesiredState]:
     return [effect.state for effect in effects if isinstance(effect, PublishDesired)]
 
 
+def asked(effects: list[FleetEffect]) -> list[Command]:
+    return [effect.command for effect in effects if isinstance(effect, SendCommand)]
+
+
 def status(fleet: Fleet) -> DeviceStatus:
     return fleet.twin("cam-7").status
 
@@ -62,6 +67,25 @@ def test_a_device_that_reports_a_model_is_given_its_stable_version() -> None:
     assert (facts.desired_generation, facts.reported_generation) == (1, 0)
     assert facts.tags == {"site": "oslo"}
     assert facts.last_seen_unix_s == 2.0
+
+
+@pytest.mark.parametrize("known_boot", [None, 1])
+def test_a_device_whose_birth_was_missed_is_asked_who_it_is_until_it_says_so(
+    known_boot: int | None,
+) -> None:
+    fleet = fleet_of()
+    if known_boot is not None:
+        fleet.on_event(birth(known_boot), now_unix_s=0.0)
+
+    first = fleet.on_event(report(boot=2, number=7), now_unix_s=1.0)
+    second = fleet.on_event(report(boot=2, number=8), now_unix_s=2.0)
+    fleet.on_event(birth(2), now_unix_s=3.0)
+    third = fleet.on_event(report(boot=2, number=9), now_unix_s=4.0)
+
+    assert asked(first) == [Command("introduce-2-7", "introduce", 61.0)]
+    assert asked(second) == [Command("introduce-2-8", "introduce", 62.0)]
+    assert asked(third) == []
+    assert fleet.facts()["cam-7"].tags == {"site": "oslo"}
 
 
 def test_nobody_elses_model_is_pushed_onto_a_device() -> None:

@@ -5,7 +5,15 @@ import pytest
 from edge_agent.core.agent import AgentConfig, AgentCore
 from edge_agent.core.effects import CollectWindows, Effect, FetchPackage, SaveState, SendEvent
 from edge_agent.core.wording import MOST_CHARACTERS
-from edge_contract.messages import Assignment, Command, CommandResult, DesiredState, Report, encode
+from edge_contract.messages import (
+    Assignment,
+    Birth,
+    Command,
+    CommandResult,
+    DesiredState,
+    Report,
+    encode,
+)
 from edge_contract.reading import JsonValue
 from tests.support.agent_slots import V1
 
@@ -54,6 +62,18 @@ def test_report_sends_statistics_and_state_now() -> None:
     assert collect == CollectWindows()
     assert isinstance(report, SendEvent)
     assert isinstance(report.message, Report)
+    assert answer(effects).ok
+
+
+def test_introduce_repeats_the_birth_for_a_cloud_that_was_not_there() -> None:
+    core = started()
+    born, *_ = core.on_connected(0.5)
+
+    again, _ = effects = commanded(core, "introduce")
+
+    assert isinstance(born, SendEvent)
+    assert isinstance(born.message, Birth)
+    assert again == born
     assert answer(effects).ok
 
 
@@ -113,7 +133,7 @@ def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
 
     assert not result.ok
     assert result.detail == (
-        "command 'reboot' is unknown (known: ping, report, set-interval, clear-bad)"
+        "command 'reboot' is unknown (known: ping, introduce, report, set-interval, clear-bad)"
     )
 
 
