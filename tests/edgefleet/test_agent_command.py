@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from edge_agent.adapters.sqlite_store import SqliteBatchStore
 from edge_agent.agent import Agent
 from edge_agent.config import ring_folder
 from edgefleet.__main__ import main
@@ -167,7 +169,9 @@ class TestRun:
 
         status = json.loads((state / "status.json").read_text())
         assert status["closed"] is True
-        assert status["waiting_batches"] == 1
+        with closing(SqliteBatchStore(state / "agent.db")) as store:
+            entries = [entry for batch in store.batches() for entry in batch.entries]
+        assert sum(entry.counters.rows for entry in entries) == 2
 
 
 class TestStatus:
