@@ -129,7 +129,7 @@ def test_a_device_that_never_saw_the_cloud_serves_its_package_and_loses_no_row(
         assert read_ledger(cloud.data).rows == rows
 
 
-def test_a_rollout_goes_on_after_the_cloud_was_killed_and_whoever_watches_it_sees_its_end(
+def test_a_rollout_goes_on_after_everything_was_killed_and_whoever_watches_it_sees_its_end(
     cloud: CloudProcess, fleet: Cameras
 ) -> None:
     words = [
@@ -148,6 +148,8 @@ def test_a_rollout_goes_on_after_the_cloud_was_killed_and_whoever_watches_it_see
         eventually("the canary runs", lambda: "1.1.0" in serving(cloud).values())
         rollout_id = cloud.client.rollout().rollout_id
         cloud.kill9()
+        fleet.kill9()
+        fleet.start()
         cloud.start()
 
         assert cloud.client.rollout().rollout_id == rollout_id
