@@ -3,40 +3,27 @@
 import atexit
 import contextlib
 import os
-import shutil
-import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from edge_agent.adapters.folder_packages import FolderPackages
 from edge_agent.adapters.http_source import HttpSource
 from edge_agent.adapters.inputs import Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.adapters.paho_link import PahoLink
-from edge_agent.adapters.recorder import Recorder
-from edge_agent.adapters.sqlite_store import SqliteBatchStore
-from edge_agent.config import (
-    default_device,
-    default_state_folder,
-    hardware_facts,
-    made,
-    ring_folder,
-)
-from edge_agent.core.agent import AgentConfig, AgentCore
+from edge_agent.assembly import Assembly
+from edge_agent.config import default_device, default_state_folder, hardware_facts
+from edge_agent.core.agent import AgentConfig
 from edge_agent.labels import Labels
-from edge_agent.left_rings import claim_rings, sweep_rings
 from edge_agent.local_package import package_at
 from edge_agent.ports import LinkOptions
 from edge_agent.prediction import Prediction
 from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
 from edge_agent.shell import Shell
-from edge_agent.status import StatusFile
 from edge_agent.switch import Routing
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
 from edge_contract.messages import encode
@@ -71,6 +58,7 @@ class Agent:
         password: For the broker.
         ready_timeout_s: How long ``predict`` waits for a first model.
         outbox_bytes: How much telemetry may wait while the cloud is out of reach.
+        ack_timeout_s: How long to wait for the cloud to confirm telemetry before it is sent again.
         threads: Threads for one call of the model.
 
     Raises:
@@ -118,20 +106,24 @@ class Agent:
             outbox_bytes=outbox_bytes,
             ack_timeout_s=ack_timeout_s,
         )
+        folder = None if state is None else Path(state)
+        if folder is None and cloud is not None:
+            folder = default_state_folder(fleet, self.device)
         with contextlib.ExitStack() as undo:
-            self.state = self._state_folder(state, fleet, keep=cloud is not None, undo=undo)
-            self._open(config, undo)
+            self._parts = Assembly(config, folder)
+            undo.callback(self._parts.close)
+            self.state = self._parts.folder
             self._shell = self._make_shell(cloud, username, password, threads)
             self._collect_soon = self._shell.collect_soon
-            self._labels = Labels(self._recorder, wake=self._collect_soon)
+            self._labels = Labels(self._parts.recorder, wake=self._collect_soon)
             self._shadow = ShadowRunner()
             if package is not None:
-                self._packages.add(package)
+                self._parts.packages.add(package)
                 adopted = package.manifest.version, package.digest
-                self._shell.start(lambda _now_s: self._core.adopt(*adopted))
+                self._shell.start(lambda _now_s: self._parts.core.adopt(*adopted))
             else:
                 self._shell.start()
-            self._release = undo.pop_all()
+            undo.pop_all()
         atexit.register(self.close)
 
     # Predicting.
@@ -199,11 +191,11 @@ class Agent:
 
         That is at the first start, or after the last reboot where rings lie in memory.
         """
-        return self._recorder.rows_observed()
+        return self._parts.recorder.rows_observed()
 
     def batches_saved(self) -> int:
         """Return how many batches of telemetry this device ever made."""
-        return self._store.batches_saved()
+        return self._parts.store.batches_saved()
 
     def waiting_batches(self) -> int:
         """Return how many batches of telemetry the cloud has not acknowledged yet."""
@@ -219,10 +211,12 @@ class Agent:
                 return
             self._closed = True
             atexit.unregister(self.close)
-            with self._release:
+            try:
                 self._shadow.close()
-                self._status.close()
+                self._parts.status.close()
                 self._shell.close(drain_s=drain_s)
+            finally:
+                self._parts.close()
 
     def __enter__(self) -> Self:
         """Return the agent."""
@@ -239,53 +233,14 @@ class Agent:
 
     # Inside.
 
-    def _state_folder(
-        self,
-        state: str | os.PathLike[str] | None,
-        fleet: str,
-        *,
-        keep: bool,
-        undo: contextlib.ExitStack,
-    ) -> Path:
-        """Return the folder for what survives; one that goes with the agent if nobody needs it."""
-        if state is not None:
-            return made(Path(state))
-        if keep:
-            return made(default_state_folder(fleet, self.device))
-        temporary = Path(tempfile.mkdtemp(prefix="edgefleet-agent-"))
-        undo.callback(shutil.rmtree, ring_folder(temporary), ignore_errors=True)
-        undo.callback(shutil.rmtree, temporary, ignore_errors=True)
-        return temporary
-
-    def _open(self, config: AgentConfig, undo: contextlib.ExitStack) -> None:
-        """Take up what an earlier life left; the store keeps other processes away from it."""
-        self._store = SqliteBatchStore(self.state / "agent.db")
-        undo.callback(self._store.close)
-        boot = self._store.next_boot(time.time())
-        self._core = AgentCore(
-            config, boot, state=self._store.state(), restored=self._store.batches()
-        )
-        rings = made(ring_folder(self.state))
-        claim_rings(rings, self.state)
-        sweep_rings(rings)
-        self._packages = FolderPackages(made(self.state / "packages"))
-        self._recorder = Recorder(
-            rings,
-            self._store.marks(),
-            owner=self._store.identity(),
-            spare=made(self.state / "rings"),
-        )
-        undo.callback(self._recorder.close)
-        self._status = StatusFile(self.state)
-        self._know_stored_packages()
-
     def _make_shell(
         self, cloud: str | None, username: str | None, password: str | None, threads: int
     ) -> Shell:
+        parts = self._parts
         link: PahoLink | None = None
         source: HttpSource | None = None
         if cloud is not None:
-            topics = self._core.topics
+            topics = parts.core.topics
             link = PahoLink(
                 LinkOptions(
                     url=cloud,
@@ -293,32 +248,21 @@ class Agent:
                     username=username,
                     password=password,
                     will_topic=topics.events,
-                    will_payload=encode(self._core.last_will),
+                    will_payload=encode(parts.core.last_will),
                     subscriptions=topics.subscriptions,
                 )
             )
-            source = HttpSource(parse_broker_url(cloud).host, self._packages.downloads)
+            source = HttpSource(parse_broker_url(cloud).host, parts.packages.downloads)
         return Shell(
-            self._core,
-            store=self._store,
-            packages=self._packages,
+            parts.core,
+            store=parts.store,
+            packages=parts.packages,
             source=source,
             engine=OnnxRuntimeEngine(threads=threads),
-            recorder=self._recorder,
+            recorder=parts.recorder,
             link=link,
-            on_report=self._status.write,
+            on_report=parts.status.write,
         )
-
-    def _know_stored_packages(self) -> None:
-        """Take up rings that an earlier life left, whichever package they belong to."""
-        digests = self._packages.digests()
-        for digest in digests:
-            found = self._packages.description(digest)
-            if found is not None:
-                self._recorder.knows(digest, *found)
-                self._core.knows(digest, *found)
-        self._recorder.forget_others(digests)
-        self._store.forget_marks(self._recorder.stale_marks())
 
     def _fall_back(
         self, tried: Servable, fallback: Servable, rows: Rows, error: EdgeError
@@ -337,8 +281,9 @@ class Agent:
             raise self._is_closed()
         if routing is None:
             trouble = f" ({shell.trouble})" if shell.trouble else ""
+            model = self._parts.core.config.model
             raise UnavailableError(
-                f"no version of model {self._core.config.model!r} is on device {self.device!r} "
+                f"no version of model {model!r} is on device {self.device!r} "
                 f"after {wait_s:.0f} s{trouble}: check that the cloud is reachable and has one"
             )
         return routing

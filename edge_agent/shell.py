@@ -5,11 +5,10 @@ the browser gets it too.
 """
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias, assert_never
+from typing import assert_never
 
 from edge_agent.adapters.recorder import Recorder
 from edge_agent.adapters.ring import RingMark
@@ -29,6 +28,7 @@ from edge_agent.core.effects import (
     SendEvent,
     UnloadPackage,
 )
+from edge_agent.core_loop import CoreLoop, Input
 from edge_agent.package_worker import PackageWorker
 from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, PackageStore
 from edge_agent.servable import Servable
@@ -40,10 +40,6 @@ from edge_contract.package import Reference, Role
 __all__ = ["Shell"]
 
 _log = logging.getLogger("edgefleet.agent")
-
-_WATCH_S: Final = 0.25  # how often the calls of a version on trial are looked at
-
-Input: TypeAlias = Callable[[float], Sequence[Effect]]
 
 
 class Shell:
@@ -87,8 +83,7 @@ class Shell:
             news=self,
         )
         self._loaded: dict[str, Servable] = {}
-        self._inputs: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="edgefleet-agent", daemon=True)
+        self._loop = CoreLoop(core, carry_out=self._carry_out, watch=self._watch)
         self._collecting = threading.Event()
         self._connected = threading.Event()
         self._watched = RingMark()
@@ -99,52 +94,48 @@ class Shell:
 
     # For other threads.
 
-    def start(self, first: Callable[[float], Sequence[Effect]] | None = None) -> None:
+    def start(self, first: Input | None = None) -> None:
         """Begin the core's life, then hand it ``first``, and connect."""
-        self._attempt(lambda now_s: self._core.on_start(now_s, time.time()))
+        self._loop.attempt(lambda now_s: self._core.on_start(now_s, time.time()))
         if first is not None:
-            self._attempt(first)
+            self._loop.attempt(first)
         self._tell_status()
-        self._thread.start()
+        self._loop.start()
         self._worker.start()
         if self._link is not None:
             self._link.start(self)
-
-    def put(self, given: Input) -> None:
-        """Hand the core an input; it gets the monotonic time."""
-        self._inputs.put(given)
 
     def collect_soon(self) -> None:
         """Ask for observed rows to be counted and saved now, because a ring fills up."""
         if not self._collecting.is_set():
             self._collecting.set()
-            self.put(lambda _now_s: [CollectWindows()])
+            self._loop.put(lambda _now_s: [CollectWindows()])
 
     def on_connected(self) -> None:
         """The link is up."""
         _log.info("connected to the broker")
         self._connected.set()
-        self.put(self._core.on_connected)
+        self._loop.put(self._core.on_connected)
 
     def on_disconnected(self, reason: str) -> None:
         """The link is down."""
         _log.warning("disconnected: %s", reason)
         self._connected.clear()
-        self.put(lambda _now_s: self._core.on_disconnected())
+        self._loop.put(lambda _now_s: self._core.on_disconnected())
 
     def on_message(self, topic: str, payload: bytes) -> None:
         """A message came."""
-        self.put(
+        self._loop.put(
             lambda now_s: self._core.on_message(topic, payload, now_s=now_s, at_unix_s=time.time())
         )
 
     def on_fetched(self, digest: str) -> None:
         """A package is in the store."""
-        self.put(lambda now_s: self._core.on_fetched(digest, now_s))
+        self._loop.put(lambda now_s: self._core.on_fetched(digest, now_s))
 
     def on_fetch_failed(self, digest: str, reason: str, *, permanent: bool) -> None:
         """A package could not be fetched."""
-        self.put(
+        self._loop.put(
             lambda now_s: self._core.on_fetch_failed(digest, reason, now_s, permanent=permanent)
         )
 
@@ -156,11 +147,11 @@ class Shell:
             self._core.knows(servable.digest, servable.manifest, reference)
             return self._core.on_loaded(servable.digest, servable.session.provider, now_s)
 
-        self.put(loaded)
+        self._loop.put(loaded)
 
     def on_load_failed(self, digest: str, reason: str) -> None:
         """A package cannot be used here."""
-        self.put(lambda now_s: self._core.on_load_failed(digest, reason, now_s))
+        self._loop.put(lambda now_s: self._core.on_load_failed(digest, reason, now_s))
 
     def waiting_batches(self) -> int:
         """Return how many batches no collector has acknowledged."""
@@ -170,50 +161,19 @@ class Shell:
         """Save everything, give the collector ``drain_s`` to acknowledge it, leave in order."""
         self.switch.close()
         self._worker.close()
-        saved = threading.Event()
-        self.put(lambda _now_s: self._core.on_close())
-        self.put(lambda _now_s: _done(saved))
-        saved.wait()
+        self._loop.put(lambda _now_s: self._core.on_close())
+        self._loop.drain()
         deadline_s = time.monotonic() + drain_s
         while self._connected.is_set() and self.waiting_batches():
             if time.monotonic() >= deadline_s:
                 break
             time.sleep(0.02)
-        self._inputs.put(None)
-        self._thread.join()
+        self._loop.close()
         self._tell_status()
         if self._link is not None:
             self._link.close(farewell=(self._core.topics.events, encode(self._core.farewell)))
 
     # The core's thread.
-
-    def _run(self) -> None:
-        while True:
-            now_s = time.monotonic()
-            wait_s = max(self._core.wake_at_s - now_s, 0.0)
-            if self._core.deployer.on_trial:
-                wait_s = min(wait_s, _WATCH_S)
-            try:
-                given = self._inputs.get(timeout=wait_s)
-                if given is None:
-                    return
-                self._attempt(given)
-            except queue.Empty:
-                pass
-            self._attempt(self._watch)
-            if time.monotonic() >= self._core.wake_at_s:
-                self._attempt(lambda now_s: self._core.on_timer(now_s, time.time()))
-
-    def _attempt(self, given: Input) -> None:
-        """Hand the core an input and carry out what it asks for."""
-        try:
-            effects = given(time.monotonic())
-        except EdgeError as error:
-            _log.warning("%s", error)
-        except Exception:  # noqa: BLE001  whatever it is, the model must go on serving
-            _log.exception("a defect in the agent: this input is lost, predictions go on")
-        else:
-            self._carry_out(effects)
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         """Carry out effects in order; one that fails does not keep the others from it."""
@@ -316,8 +276,3 @@ class Shell:
 
     def _tell_status(self) -> None:
         self._on_report(self._core.report())
-
-
-def _done(event: threading.Event) -> Sequence[Effect]:
-    event.set()
-    return []
