@@ -16,6 +16,7 @@ __all__ = ["CoreLoop", "Input"]
 _log = logging.getLogger("edgefleet.agent")
 
 _WATCH_S: Final = 0.25  # how often the calls of a version on trial are looked at
+_LONGEST_WAIT_S: Final = 3600.0  # queues refuse to wait for thousands of years
 _REST_S: Final = 0.5  # after a defect that the clock brings about again at once
 
 Input: TypeAlias = Callable[[float], Sequence[Effect]]
@@ -83,9 +84,8 @@ class CoreLoop:
     def _run(self) -> None:
         rest_s = 0.0
         while True:
-            wait_s = max(self._core.wake_at_s - time.monotonic(), rest_s)
-            if self._core.deployer.on_trial:
-                wait_s = min(wait_s, _WATCH_S)
+            longest_s = _WATCH_S if self._core.deployer.on_trial else _LONGEST_WAIT_S
+            wait_s = min(max(self._core.wake_at_s - time.monotonic(), rest_s), longest_s)
             try:
                 given = self._inputs.get(timeout=wait_s)
                 if given is None:
