@@ -146,7 +146,6 @@ def test_a_command_to_an_unknown_device_is_not_found(api: AppClient) -> None:
         (b'{"name": "ping", "arguments": {"x": "\\ud800"}}', 422),
         (b'{"name": "ping", "arguments": {"\\ud800": 1}}', 422),
         (b'{"name": "ping", "arguments": {"x": ' + b"[" * 20 + b"]" * 20 + b"}}", 422),
-        (b'{"name": "ping", "arguments": {"x": ' + b"[" * 9000 + b"]" * 9000 + b"}}", 400),
         (b'{"name": "ping", "arguments": {"x": ' + b"9" * 9000 + b"}}", 400),
     ],
 )
@@ -156,4 +155,13 @@ def test_a_body_that_is_wrong_is_refused_without_a_fault(
     refused = api.post("/commands", content=body, headers={"content-type": "application/json"})
 
     assert refused.status_code == status
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+def test_a_body_too_deep_for_the_parser_or_for_us_is_refused_alike(api: AppClient) -> None:
+    deep = b'{"name": "ping", "arguments": {"x": ' + b"[" * 9000 + b"]" * 9000 + b"}}"
+
+    refused = api.post("/commands", content=deep, headers={"content-type": "application/json"})
+
+    assert refused.status_code in (400, 422)  # how deep the parser goes depends on Python
     assert refused.headers["content-type"] == "application/problem+json"
