@@ -209,7 +209,7 @@ def test_members_that_share_their_bytes_are_refused_before_they_fill_the_memory(
     with zipfile.ZipFile(io.BytesIO(archive)) as read:
         assert sum(info.file_size for info in read.infolist()) > 20 * len(archive)
 
-    with pytest.raises(PackageError, match="its files have more than its|Overlapped entries"):
+    with pytest.raises(PackageError, match=r"its files have more than its|Overlapped entries"):
         Package.from_archive(archive)
 
 
