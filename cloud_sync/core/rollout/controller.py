@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from cloud_sync.core.facts import DeviceFacts, EvidenceSource, PackageFacts
-from cloud_sync.core.rollout.effects import RolloutEffect
+from cloud_sync.core.rollout.effects import Happened, RolloutEffect
 from cloud_sync.core.rollout.plan import RolloutPlan
 from cloud_sync.core.rollout.record import RolloutRecord, StageRecord
 from cloud_sync.core.rollout.rollout import Rollout
 from cloud_sync.core.rollout.views import RolloutSummary, summary_of
-from edge_contract.errors import UsageError
+from edge_contract.errors import EdgeError, UsageError
 from edge_contract.messages import Target
 from edge_contract.reading import JsonObject
 
@@ -34,6 +34,7 @@ class RolloutController:
         for state in states:
             record = RolloutRecord.from_json(state)
             self._rollouts[record.rollout_id] = Rollout(record)
+        self._troubles: dict[str, str] = {}
 
     # Inputs.
 
@@ -87,7 +88,7 @@ class RolloutController:
     def tick(
         self, now_unix_s: float, devices: Mapping[str, DeviceFacts], evidence: EvidenceSource
     ) -> Sequence[RolloutEffect]:
-        """Look at every rollout that is under way.
+        """Look at every rollout that is under way; one that cannot be judged now says why, once.
 
         Args:
             now_unix_s: Now.
@@ -95,8 +96,16 @@ class RolloutController:
             evidence: Where statistics come from.
         """
         effects: list[RolloutEffect] = []
-        for rollout in self._rollouts.values():
-            effects += rollout.tick(now_unix_s, devices, evidence)
+        for rollout_id, rollout in self._rollouts.items():
+            try:
+                effects += rollout.tick(now_unix_s, devices, evidence)
+            except EdgeError as error:  # its evidence is out of reach; the others go on
+                text = f"cannot be judged now: {error}"
+                if self._troubles.get(rollout_id) != text:
+                    effects.append(Happened(rollout_id, now_unix_s, text))
+                self._troubles[rollout_id] = text
+            else:
+                self._troubles.pop(rollout_id, None)
         return effects
 
     def steer(

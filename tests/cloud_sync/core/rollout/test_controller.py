@@ -90,6 +90,20 @@ def test_success_makes_the_candidate_the_stable_version_without_a_rollout_on_it(
     assert stable == [SetStable("r1", "gate", Target("1.1.0", NEW.digest))]
 
 
+def test_a_rollout_that_cannot_be_judged_now_says_so_once_and_holds_up_no_other() -> None:
+    world = fleet()
+    world.start(RolloutPlan(model="gate", version="1.1.0", shadow=False))
+    everywhere = RolloutPlan(model="other", version="2.0.0", strategy="all-at-once")
+    order(world.controller, "r2", plan=everywhere, candidate=OTHER, previous=None)
+
+    first, second = world.step(), world.step()
+
+    trouble = Happened("r2", 1002.0, f"cannot be judged now: no package {OTHER.digest}")
+    assert trouble in first
+    assert [effect.rollout_id for effect in first if isinstance(effect, Assign)] == ["r1"]
+    assert [effect for effect in second if effect.rollout_id == "r2"] == []
+
+
 def test_approval_is_waited_for() -> None:
     world = fleet()
     world.start(RolloutPlan(model="gate", version="1.1.0", approval=True))
