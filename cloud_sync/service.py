@@ -70,7 +70,8 @@ class CloudService:
 
         Raises:
             UsageError: A setting is wrong, or another process uses the data folder.
-            UnavailableError: A port is taken, the folder cannot be written, or no broker is there.
+            UnavailableError: A port is taken, the folder cannot be written, or the embedded broker
+                does not start. A broker of your own may come later.
         """
         try:
             self._start()
