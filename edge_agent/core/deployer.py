@@ -130,6 +130,7 @@ class Deployer:
         target = Target(version, digest)
         self._journal.failed.pop(digest, None)
         self._journal.wanted = Assignment(serve=target)
+        self._journal.adopted = digest
         self._moves.put(target)
         return self._moved()
 

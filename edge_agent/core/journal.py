@@ -29,11 +29,16 @@ class Journal:
     failed: dict[str, str] = field(default_factory=dict)
     trial_calls: int = 0
     trial_s: float = 0.0
+    adopted: str = ""  # not kept: whoever starts the agent hands the package in again
 
     @property
     def serving(self) -> Slot | None:
         """The slot whose predictions leave, if there is one."""
         return next((slot for slot in self.slots if slot.serves), None)
+
+    def may_serve(self, slot: Slot) -> bool:
+        """Return whether a verified slot may serve when nothing else does, wanted or not."""
+        return slot.good or (slot.digest != "" and slot.digest == self.adopted)
 
     def holding(self, digest: str) -> Slot | None:
         """Return the slot with a package."""

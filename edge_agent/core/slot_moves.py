@@ -68,7 +68,7 @@ class SlotMoves:
         """Do what the slots wait for; a good one serves if nothing else does."""
         effects: list[Effect] = []
         for slot in self._journal.slots:
-            keeps = slot.good or self._journal.wants(slot.digest)
+            keeps = self._journal.may_serve(slot) or self._journal.wants(slot.digest)
             match slot.state:
                 case SlotState.SHADOW if shadow is None or slot.digest != shadow.digest:
                     slot.handle(SlotEvent.STOP_SHADOW)
@@ -81,7 +81,7 @@ class SlotMoves:
                 case SlotState.VERIFYING:
                     effects += self._jobs.load(slot.digest)
                 case SlotState.READY | SlotState.SHADOW if (
-                    slot.good and self._journal.serving is None
+                    self._journal.may_serve(slot) and self._journal.serving is None
                 ):
                     is_loaded = slot.digest in self._jobs.loaded
                     effects += self.confirm(slot) if is_loaded else self._jobs.load(slot.digest)

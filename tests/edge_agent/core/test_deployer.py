@@ -165,6 +165,18 @@ def test_an_adopted_package_serves_without_network_and_without_trial() -> None:
     assert device.deployer.last_good == V1.digest
 
 
+def test_an_adopted_package_serves_although_the_cloud_wants_another_one_meanwhile() -> None:
+    device = Device()
+    device.carry_out(device.deployer.adopt("1.0.0", V1.digest))
+
+    device.want(V2)
+    device.not_fetched(V2)
+    device.loads(V1)
+
+    assert device.serves == "1.0.0"
+    assert device.route == Route(V1.digest)
+
+
 def test_an_adopted_package_that_cannot_run_says_why() -> None:
     device = Device()
 
