@@ -313,7 +313,7 @@ class Conductor:
                 windows_before_unix_s=oldest_unix_s, device_windows_before_unix_s=oldest_unix_s
             )
 
-    # Only in work that was ordered.
+    # What the cores ask for; other threads use these only in work that they order.
 
     def carry_out(self, effects: Iterable[FleetEffect]) -> None:
         """Do what the fleet asks for."""

@@ -57,7 +57,7 @@ class CloudConfig:
     false_alarms_per_month: float = 1.0
     flush_s: float = 0.2
     lease_s: float | None = None
-    open_enrolment: bool = True
+    open_enrolment: bool = False
     retention_days: float = 30.0
 
     def __post_init__(self) -> None:

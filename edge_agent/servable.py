@@ -65,13 +65,13 @@ class Servable:
     def serve(self, rows: Rows, *, wake: Callable[[], None]) -> Served:
         """Predict and observe.
 
-        Raises:
-            UsageError: The rows do not fit the model; nothing is counted.
-            UnavailableError: The model failed; the failure is counted.
-
         Args:
             rows: See :data:`Rows`.
             wake: Asks for rows to be collected soon, because the ring fills up.
+
+        Raises:
+            UsageError: The rows do not fit the model; nothing is counted.
+            UnavailableError: The model failed; the failure is counted.
         """
         encoded = self._encoder.encode(rows)
         began_s = time.perf_counter()

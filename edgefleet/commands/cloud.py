@@ -67,7 +67,7 @@ def run(  # noqa: PLR0917  one argument per option
     ] = False,
     open_enrolment: Annotated[
         bool, typer.Option(help="Merge telemetry of devices that never announced themselves.")
-    ] = True,
+    ] = False,
 ) -> None:
     """Run broker, collector, registry, rollouts, API and dashboard until Ctrl-C."""
     from cloud_sync.config import CloudConfig

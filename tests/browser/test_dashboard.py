@@ -99,7 +99,9 @@ def test_an_operator_steers_by_keyboard_and_is_asked_before_hard_steps(
     expect(page.locator("#confirm")).to_be_hidden()
     assert backend.rollout("latest").state == "paused"
 
+    expect(page.locator("#do-rollback")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("#confirm")).to_be_visible()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#rollout .badge").first).to_have_text("rolled back", timeout=TIMEOUT_MS)

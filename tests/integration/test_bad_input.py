@@ -21,8 +21,8 @@ from tests.integration.system import read_ledger
 
 @pytest.fixture
 def cloud(tmp_path: Path, packages: dict[str, Path]) -> Iterator[CloudProcess]:
-    """A cloud that believes only devices that announced themselves; its fleet runs 1.0.0."""
-    with CloudProcess(tmp_path, options=["--no-open-enrolment"]) as cloud:
+    """A cloud as it comes, whose fleet runs 1.0.0."""
+    with CloudProcess(tmp_path) as cloud:
         cloud.client.push(packages["1.0.0"])
         yield cloud
 
