@@ -15,6 +15,8 @@
   let waiting = false;
   let fetching = false;
   let wanted = false;
+  /** Answers the question that stands open. */
+  let settle = (_answer) => {};
 
   const parts = (root) => root.querySelectorAll("[data-live]");
 
@@ -117,14 +119,17 @@
     });
   }
 
+  /** Ask the button's question. A browser may tell of a closed dialog after it was opened again, so
+   * a question ends either when the dialog is closed indeed or when the next question takes its place. */
   function confirmed(button) {
     if (!button.dataset.question) return Promise.resolve(true);
+    settle(false);
     document.getElementById("confirm-question").textContent = button.dataset.question;
     document.getElementById("confirm-yes").textContent = button.textContent;
     dialog.returnValue = "no";
     dialog.showModal();
     return new Promise((resolve) => {
-      dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+      settle = resolve;
     });
   }
 
@@ -155,6 +160,9 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-action]");
     if (button) steer(button);
+  });
+  dialog.addEventListener("close", () => {
+    if (!dialog.open) settle(dialog.returnValue === "yes");
   });
   listen();
 })();
