@@ -1,6 +1,5 @@
 """Builds a package's reference: the statistics of the rows that the author gave."""
 
-import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.base import ConversionWarning, Tensors
+from converters.calibration import calibration_of
 from converters.dependence import variance_inflation
 from converters.mapping import sketch_for
 from converters.observed import feature_column, observed_rows
@@ -18,11 +18,9 @@ from converters.table import MISSING_TEXT
 from edge_contract.package import (
     FEW_ROWS,
     LATENCY,
-    Calibration,
     Feature,
     Layout,
     Manifest,
-    OutputRole,
     Reference,
     Role,
     Task,
@@ -32,11 +30,9 @@ from edge_contract.package import (
     prediction_columns,
 )
 from edge_contract.stats import (
-    BINS,
     CategoriesSpec,
     Column,
     MomentsSpec,
-    ProbabilitiesSpec,
     Profile,
     ProfileSpec,
     SketchSpec,
@@ -119,7 +115,7 @@ def build_reference(
     return Reference(
         rows=len(rows),
         profile=count(spec, layout, rows),
-        calibration=_calibration(manifest, rows, truths),
+        calibration=calibration_of(manifest, rows, truths),
         variance_inflation=_variance_inflation(rows[:, : len(manifest.features)], truths),
     )
 
@@ -150,29 +146,6 @@ def _categories(texts: NDArray[np.generic]) -> tuple[str, ...]:
         and len(str(text)) <= _MAX_CATEGORY_LENGTH
     ]
     return tuple(text for _, text in sorted(known)[:_MAX_CATEGORIES])
-
-
-def _calibration(
-    manifest: Manifest, rows: NDArray[np.float32], truths: NDArray[np.int64] | None
-) -> Calibration:
-    """Return how often predictions of each class and probability were right."""
-    specs = [column.spec for column in prediction_columns(manifest)]
-    if truths is None or manifest.output(OutputRole.PROBABILITIES) is None:
-        return Calibration()
-    if not specs or not isinstance(specs[0], ProbabilitiesSpec):
-        return Calibration()
-    classes = len(specs[0].lows)
-    total = [[0] * BINS for _ in range(classes)]
-    correct = [[0] * BINS for _ in range(classes)]
-    for predicted, score, truth in zip(
-        rows[:, -3].tolist(), rows[:, -2].tolist(), truths.tolist(), strict=True
-    ):
-        if not 0 <= predicted < classes or math.isnan(score):
-            continue
-        place = specs[0].bin_of(int(predicted), score)
-        total[int(predicted)][place] += 1
-        correct[int(predicted)][place] += int(predicted) == truth
-    return Calibration(tuple(tuple(bins) for bins in total), tuple(tuple(bins) for bins in correct))
 
 
 def _variance_inflation(columns: NDArray[np.float32], truths: NDArray[np.int64] | None) -> float:

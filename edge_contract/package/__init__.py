@@ -1,5 +1,6 @@
 """Model packages: manifest, files, reference and golden vectors."""
 
+from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json, digest_of, short
 from edge_contract.package.golden import Golden, GoldenTensor
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
@@ -16,7 +17,6 @@ from edge_contract.package.reference import (
     FEW_ROWS,
     LATENCY,
     PREDICTION,
-    Calibration,
     Reference,
     Role,
     feature_subject,

@@ -5,11 +5,12 @@ live and reference statistics are compared without translation; its columns also
 must count (see :func:`profile_specs`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from edge_contract.errors import MessageError, PackageError
 from edge_contract.json_text import parse_json
+from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json
 from edge_contract.package.interface import OutputRole, Task
 from edge_contract.package.manifest import Manifest
@@ -18,7 +19,7 @@ from edge_contract.stats.agreement import AgreementSpec
 from edge_contract.stats.categories import CategoriesSpec
 from edge_contract.stats.labels import LabelsSpec
 from edge_contract.stats.moments import MomentsSpec
-from edge_contract.stats.probabilities import BINS, ProbabilitiesSpec
+from edge_contract.stats.probabilities import ProbabilitiesSpec
 from edge_contract.stats.profile import (
     Column,
     Profile,
@@ -32,7 +33,6 @@ __all__ = [
     "FEW_ROWS",
     "LATENCY",
     "PREDICTION",
-    "Calibration",
     "Reference",
     "Role",
     "feature_subject",
@@ -64,23 +64,6 @@ def feature_subject(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """How often predictions with a given probability were right, on held-out rows.
-
-    Attributes:
-        rows: Per predicted class and bin of :class:`ProbabilitiesSpec`, labelled rows.
-        correct: Of those, the ones that were predicted right.
-    """
-
-    rows: tuple[tuple[int, ...], ...] = ()
-    correct: tuple[tuple[int, ...], ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether there were labels at all."""
-        return any(any(bins) for bins in self.rows)
-
-
-@dataclass(frozen=True, slots=True)
 class Reference:
     """Statistics of the rows that the author gave when converting.
 
@@ -94,7 +77,7 @@ class Reference:
 
     rows: int
     profile: Profile
-    calibration: Calibration = Calibration()
+    calibration: Calibration = field(default_factory=Calibration)
     variance_inflation: float = 1.0
 
     def to_bytes(self) -> bytes:
@@ -105,10 +88,7 @@ class Reference:
                 "variance_inflation": self.variance_inflation,
                 "columns": self.profile.spec.to_json(),
                 "state": state_to_json(self.profile.to_state()),
-                "calibration": {
-                    "rows": [list(bins) for bins in self.calibration.rows],
-                    "correct": [list(bins) for bins in self.calibration.correct],
-                },
+                "calibration": self.calibration.to_json(),
             }
         )
 
@@ -128,7 +108,7 @@ class Reference:
         return cls(
             rows=reader["rows"].integer(low=0),
             profile=profile,
-            calibration=_calibration(reader["calibration"]),
+            calibration=Calibration.from_json(reader["calibration"]),
             variance_inflation=reader["variance_inflation"].number(low=1.0, high=1e6),
         )
 
@@ -173,21 +153,3 @@ def _label_columns(manifest: Manifest) -> tuple[Column, ...]:
     if manifest.task is Task.REGRESSION:
         return (Column(_ERROR, SketchSpec()), Column(_ERROR, MomentsSpec()))
     return ()
-
-
-def _calibration(reader: Reader) -> Calibration:
-    rows, correct = _bin_table(reader["rows"]), _bin_table(reader["correct"])
-    if len(rows) != len(correct) or any(
-        right > labelled
-        for row, correct_row in zip(rows, correct, strict=False)
-        for labelled, right in zip(row, correct_row, strict=True)
-    ):
-        raise reader.refused("as many classes in both tables and no more correct rows than rows")
-    return Calibration(rows, correct)
-
-
-def _bin_table(reader: Reader) -> tuple[tuple[int, ...], ...]:
-    rows = tuple(tuple(item.integers(max_length=BINS)) for item in reader.items())
-    if any(len(bins) != BINS for bins in rows):
-        raise reader.refused(f"{BINS} counts per class")
-    return rows

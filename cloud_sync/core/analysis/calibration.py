@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from cloud_sync.core.analysis.isotonic import isotonic
-from edge_contract.package.reference import Calibration
+from edge_contract.package.calibration import Calibration
 from edge_contract.stats import BINS, ProbabilitiesSpec
 
 __all__ = ["Curves", "calibrated", "recalibrated"]
