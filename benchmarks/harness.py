@@ -27,7 +27,7 @@ class Figure:
 
     Attributes:
         name: What was measured.
-        value: The number.
+        value: The number; ``None`` if it could not be measured, and ``peer`` says why.
         unit: Its unit; ``x`` for a ratio.
         target: What the project aims at; ``None`` where nothing is promised.
         at_most: Whether the target is an upper bound; else it is a lower one.
@@ -35,7 +35,7 @@ class Figure:
     """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     target: float | None = None
     at_most: bool = True
@@ -43,8 +43,8 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether this run reached the target; ``None`` without one."""
-        if self.target is None:
+        """Whether this run reached the target; ``None`` without one or without a number."""
+        if self.target is None or self.value is None:
             return None
         return self.value <= self.target if self.at_most else self.value >= self.target
 
@@ -95,7 +95,8 @@ class Run:
                 else f"{'≤' if figure.at_most else '≥'} {figure.target:g}"
             )
             met = {True: "[green]yes", False: "[red]no", None: ""}[figure.met]
-            table.add_row(figure.name, f"{figure.value:.4g}", figure.unit, bound, met, figure.peer)
+            value = "-" if figure.value is None else f"{figure.value:.4g}"
+            table.add_row(figure.name, value, figure.unit, bound, met, figure.peer)
         console.print(table)
 
     def save(self, folder: Path = RESULTS) -> Path:
