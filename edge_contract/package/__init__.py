@@ -23,6 +23,7 @@ from edge_contract.package.reference import (
     prediction_columns,
     profile_specs,
 )
+from edge_contract.package.strata import Strata, StrataKind, StrataSpec, Stratum
 
 __all__ = [
     "FEW_ROWS",
@@ -45,6 +46,10 @@ __all__ = [
     "Reference",
     "Role",
     "Source",
+    "Strata",
+    "StrataKind",
+    "StrataSpec",
+    "Stratum",
     "Task",
     "TensorSpec",
     "canonical_json",

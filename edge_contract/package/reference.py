@@ -14,6 +14,7 @@ from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json
 from edge_contract.package.interface import OutputRole, Task
 from edge_contract.package.manifest import Manifest
+from edge_contract.package.strata import Strata
 from edge_contract.reading import Reader
 from edge_contract.stats.agreement import AgreementSpec
 from edge_contract.stats.categories import CategoriesSpec
@@ -73,12 +74,14 @@ class Reference:
         calibration: Empty if the author gave no labels or the task has no probabilities.
         variance_inflation: Tau: by how much windows of neighbouring rows vary more than
             independent rows would; 1 if rows came in random order. Alarms are slowed by it.
+        strata: The same rows by hour or day; ``None`` if the author did not ask for that.
     """
 
     rows: int
     profile: Profile
     calibration: Calibration = field(default_factory=Calibration)
     variance_inflation: float = 1.0
+    strata: Strata | None = None
 
     def to_bytes(self) -> bytes:
         """Return ``reference.json``."""
@@ -89,6 +92,7 @@ class Reference:
                 "columns": self.profile.spec.to_json(),
                 "state": state_to_json(self.profile.to_state()),
                 "calibration": self.calibration.to_json(),
+                "strata": None if self.strata is None else self.strata.to_json(),
             }
         )
 
@@ -103,13 +107,16 @@ class Reference:
             reader = Reader(parse_json(data), "reference", PackageError)
             spec = ProfileSpec.from_json(reader["columns"].items())
             profile = spec.decode(state_from_json(reader["state"]))
+            rows = reader["rows"].integer(low=0)
+            strata = _strata(reader["strata"], spec=spec, rows=rows)
         except (MessageError, ValueError) as error:
             raise PackageError(f"reference is not readable: {error}") from error
         return cls(
-            rows=reader["rows"].integer(low=0),
+            rows=rows,
             profile=profile,
             calibration=Calibration.from_json(reader["calibration"]),
             variance_inflation=reader["variance_inflation"].number(low=1.0, high=1e6),
+            strata=strata,
         )
 
 
@@ -145,6 +152,10 @@ def prediction_columns(
     if manifest.task is Task.REGRESSION:
         return (Column(PREDICTION, values or SketchSpec()), Column(PREDICTION, MomentsSpec()))
     return ()
+
+
+def _strata(reader: Reader, *, spec: ProfileSpec, rows: int) -> Strata | None:
+    return None if reader.is_null else Strata.from_json(reader, spec=spec, rows=rows)
 
 
 def _label_columns(manifest: Manifest) -> tuple[Column, ...]:
