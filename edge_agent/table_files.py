@@ -16,6 +16,7 @@ from edge_contract.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pyarrow import Array
 
 __all__ = ["Block", "read_blocks"]
 
@@ -192,11 +193,30 @@ class _NpyRows:
 
 def _parquet(source: Path) -> Iterator[Block]:
     try:
-        from pyarrow import parquet  # type: ignore[import-not-found]
+        from pyarrow import ArrowException, parquet
     except ModuleNotFoundError as error:
-        raise UsageError("reading Parquet needs pyarrow: pip install pyarrow") from error
-    file = parquet.ParquetFile(source)
-    total, read = max(file.metadata.num_rows, 1), 0
-    for batch in file.iter_batches(_BLOCK_ROWS):
-        read += batch.num_rows
-        yield Block(batch.to_pydict(), read / total)
+        raise UsageError(
+            "reading Parquet needs pyarrow: pip install 'edgefleet[parquet]'"
+        ) from error
+    try:
+        with parquet.ParquetFile(source) as file:
+            names = file.schema_arrow.names
+            if len(set(names)) < len(names):
+                raise UsageError(f"{source.name} has several columns of the same name: {names}")
+            total, read = max(file.metadata.num_rows, 1), 0
+            for batch in file.iter_batches(_BLOCK_ROWS):
+                read += batch.num_rows
+                columns = zip(names, batch.columns, strict=True)
+                yield Block({name: _arrow_column(column) for name, column in columns}, read / total)
+    except ArrowException as error:
+        raise ValueError(str(error)) from error
+
+
+def _arrow_column(column: "Array") -> object:
+    """Return numbers as an array, missing ones as NaN; texts, times and nested values as a list."""
+    from pyarrow import types
+
+    kind = column.type
+    if types.is_integer(kind) or types.is_floating(kind):
+        return column.to_numpy(zero_copy_only=False)
+    return column.to_pylist()

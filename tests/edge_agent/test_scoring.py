@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 from rich.console import Console
 
 from edge_agent.agent import Agent
@@ -67,6 +69,20 @@ def test_the_same_rows_as_csv_and_as_json_lines_get_the_same_answers(
 
     assert by_csv == by_lines
     assert [set(answer) for answer in by_csv] == [{"label", "probabilities"}] * 3
+
+
+def test_the_same_rows_as_parquet_get_the_same_answers(customers: Agent, tmp_path: Path) -> None:
+    by_csv = scored(customers, written(tmp_path / "rows.csv", CSV))
+    columns = {
+        "city": pyarrow.array(["oslo", "bergen", None]),
+        "age": pyarrow.array([30, None, 61], pyarrow.int16()),
+        "income": pyarrow.array([41000.5, 39000.0, None]),
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "rows.parquet", row_group_size=2)
+
+    by_parquet = scored(customers, tmp_path / "rows.parquet")
+
+    assert by_parquet == by_csv
 
 
 def test_answers_are_those_of_predict(make_agent: MakeAgent, tmp_path: Path) -> None:
@@ -227,6 +243,12 @@ class TestFilesThatCannotBeRead:
         (tmp_path / "whole.npy").unlink()
         assert refused(make_agent(digits().package), tmp_path / "rows.npz") == (
             "rows.npz is damaged or no .npz: the file is cut off"
+        )
+
+    def test_parquet_that_is_none(self, customers: Agent, tmp_path: Path) -> None:
+        (tmp_path / "rows.parquet").write_bytes(b"PAR1 and nothing more")
+        assert refused(customers, tmp_path / "rows.parquet").startswith(
+            "rows.parquet is damaged or no .parquet: "
         )
 
     def test_a_file_that_is_not_there(self, customers: Agent, tmp_path: Path) -> None:
