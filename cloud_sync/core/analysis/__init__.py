@@ -1,9 +1,14 @@
 """Turns merged statistics into distances, estimates, rankings and pictures. No decisions here."""
 
 from cloud_sync.core.analysis.bins import View, views_of
+from cloud_sync.core.analysis.columns import (
+    ClassShare,
+    ColumnView,
+    class_shares,
+    column_views,
+)
 from cloud_sync.core.analysis.distances import jensen_shannon, ks, psi, wasserstein
 from cloud_sync.core.analysis.estimate import NOTE, Estimate, estimate
-from cloud_sync.core.analysis.histogram import ColumnView, column_views
 from cloud_sync.core.analysis.quality import ClassQuality, Quality, quality
 from cloud_sync.core.analysis.ranking import DeviceShare, rank_devices, rank_features
 from cloud_sync.core.analysis.watched import title_of, watched_columns
@@ -11,11 +16,13 @@ from cloud_sync.core.analysis.watched import title_of, watched_columns
 __all__ = [
     "NOTE",
     "ClassQuality",
+    "ClassShare",
     "ColumnView",
     "DeviceShare",
     "Estimate",
     "Quality",
     "View",
+    "class_shares",
     "column_views",
     "estimate",
     "jensen_shannon",

@@ -1,98 +1,81 @@
-"""What a page shows of each column: distances, missing values, and two histograms side by side."""
+"""Histograms of a statistic and of its reference on the same bins, for people to look at."""
 
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cloud_sync.core.analysis.bins import views_of
-from cloud_sync.core.analysis.distances import ks, psi
-from cloud_sync.core.analysis.watched import watched_columns
-from cloud_sync.core.facts import PackageFacts
-from edge_contract.stats import (
-    BINS,
-    Categories,
-    Probabilities,
-    Profile,
-    Sketch,
-    Statistic,
-)
+from edge_contract.stats import BINS, Categories, Probabilities, Sketch, Statistic
 
-__all__ = ["DISPLAY_BINS", "ColumnView", "column_views"]
+__all__ = ["DISPLAY_BINS", "NEW", "OTHERS", "Histograms", "histograms"]
 
 DISPLAY_BINS: Final = 24
+
+NEW: Final = "(new)"
+"""What the bin of categories is called that the reference does not have."""
+
+OTHERS: Final = "(others)"
+"""What the bin of the reference's rare categories is called."""
+
+_NAMED: Final = 20
 
 Piece = tuple[float, float, int]
 """Lower end, upper end, count: rows that lie somewhere between the two."""
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnView:
-    """Drift of one feature or of the prediction, ready to be shown.
+class Histograms:
+    """Two histograms on the same bins.
 
     Attributes:
-        subject: ``feature:NAME`` or ``prediction``.
-        drifted: Whether an alarm on it stands.
-        evidence: The detector's statistic over its threshold.
-        ks: Largest gap of the cumulated shares, 0 to 1; of a prediction the larger one of its
-            confidence's and its class's.
-        psi: Population stability index, likewise.
-        missing_fraction: Share of live rows without a usable value.
-        reference_missing_fraction: The same of the reference.
-        edges: Of the histograms, rising; empty where nothing was seen.
-        reference_histogram: Shares of the reference between the edges, missing values aside.
-        live_histogram: The same of the live rows.
+        edges: Of the bins, rising; empty where nothing was seen.
+        reference: Shares of the reference between the edges, missing values aside.
+        live: The same of the live rows; empty while there are none.
+        labels: Names of the bins of categories, empty for numbers.
     """
 
-    subject: str
-    drifted: bool
-    evidence: float
-    ks: float
-    psi: float
-    missing_fraction: float
-    reference_missing_fraction: float
     edges: Sequence[float] = ()
-    reference_histogram: Sequence[float] = ()
-    live_histogram: Sequence[float] = ()
+    reference: Sequence[float] = ()
+    live: Sequence[float] = ()
+    labels: Sequence[str] = ()
 
 
-def column_views(
-    package: PackageFacts,
-    live: Profile,
-    *,
-    evidence: Mapping[str, float],
-    drifted: Collection[str] = (),
-) -> Sequence[ColumnView]:
-    """Return one view per watched column, in the package's order.
+def histograms(
+    reference: Statistic, live: Statistic, *, categories: Sequence[str] = ()
+) -> Histograms:
+    """Return the histograms of a column.
 
     Args:
-        package: The package.
-        live: What devices counted in the primary role.
-        evidence: By subject, as the drift detector gives it.
-        drifted: Subjects on which an alarm stands.
+        reference: Of the package.
+        live: Of the same column.
+        categories: Names of a categorical column's categories, most frequent first.
     """
-    profile = package.reference.profile
-    found: list[ColumnView] = []
-    for index, subject in watched_columns(profile.spec):
-        reference, seen = profile[index], live[index]
-        views = [(view.reference, view.counts_of(seen)) for view in views_of(reference)]
-        edges = _edges([*_pieces(reference), *_pieces(seen)], whole=_is_whole(reference))
-        found.append(
-            ColumnView(
-                subject=subject,
-                drifted=subject in drifted,
-                evidence=evidence.get(subject, 0.0),
-                ks=max((ks(counts, known) for known, counts in views), default=0.0),
-                psi=max((psi(counts, known) for known, counts in views), default=0.0),
-                missing_fraction=_missing(seen),
-                reference_missing_fraction=_missing(reference),
-                edges=edges,
-                reference_histogram=_shares(_pieces(reference), edges),
-                live_histogram=_shares(_pieces(seen), edges),
-            )
-        )
-    return found
+    if isinstance(reference, Categories) and isinstance(live, Categories):
+        return _of_categories(reference, live, categories)
+    edges = _edges([*_pieces(reference), *_pieces(live)], whole=_is_whole(reference))
+    return Histograms(edges, _shares(_pieces(reference), edges), _shares(_pieces(live), edges))
+
+
+def _of_categories(
+    reference: Categories, live: Categories, categories: Sequence[str]
+) -> Histograms:
+    """Give each frequent category a bin; behind them the rare ones and those not known before."""
+    size = reference.spec.size
+    named = size if size <= _NAMED + 1 else _NAMED
+    has_others, has_new = named < size, bool(reference.other or live.other)
+    labels = [categories[k] if k < len(categories) else str(k) for k in range(named)]
+    labels += [OTHERS] * has_others + [NEW] * has_new
+
+    def shares(statistic: Categories) -> list[float]:
+        seen = statistic.count - statistic.missing
+        counts = [statistic.counts.get(k, 0) for k in range(named)]
+        rare = sum(statistic.counts.values()) - sum(counts)
+        counts += [rare] * has_others + [statistic.other] * has_new
+        return [count / seen for count in counts] if seen else []
+
+    edges = [k - 0.5 for k in range(len(labels) + 1)]
+    return Histograms(edges, shares(reference), shares(live), labels)
 
 
 def _pieces(statistic: Statistic) -> list[Piece]:
@@ -105,9 +88,6 @@ def _pieces(statistic: Statistic) -> list[Piece]:
                 low, high = (value, value) if spec.integer else spec.edges_of(code)
                 pieces.append((low, high, count))
             return pieces
-        case Categories():
-            codes = {**statistic.counts, statistic.spec.size: statistic.other}
-            return [(float(code), float(code), count) for code, count in codes.items() if count]
         case Probabilities(spec=spec):
             half = [(1.0 - low) / BINS / 2 for low in spec.lows]
             return [
@@ -169,22 +149,5 @@ def _shares(pieces: Sequence[Piece], edges: Sequence[float]) -> list[float]:
     return bins
 
 
-def _missing(statistic: Statistic) -> float:
-    match statistic:
-        case Sketch() | Categories():
-            absent = statistic.missing
-        case Probabilities():
-            absent = statistic.invalid
-        case _:
-            absent = 0
-    return absent / statistic.count if statistic.count else 0.0
-
-
 def _is_whole(statistic: Statistic) -> bool:
-    match statistic:
-        case Sketch(spec=spec):
-            return spec.integer
-        case Categories():
-            return True
-        case _:
-            return False
+    return isinstance(statistic, Sketch) and statistic.spec.integer
