@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from cloud_sync.core.alarms.detector import Finding
+from cloud_sync.core.alarms.base import Finding
 from cloud_sync.core.analysis.ranking import DeviceShare, rank_devices
 from cloud_sync.core.analysis.watched import title_of
 from cloud_sync.core.facts import EvidenceSource, PackageFacts

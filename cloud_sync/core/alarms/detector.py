@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cloud_sync.core.alarms.base import Finding, SubjectReading
 from cloud_sync.core.alarms.budget import MONTH_S, AlarmBudget
 from cloud_sync.core.alarms.watch import Watch
 from cloud_sync.core.analysis.watched import watched_columns
@@ -32,41 +33,6 @@ _LONGEST_S: Final = 3600.0
 _CALM: Final = 0.01
 _CALM_S: Final = 3600.0
 _MOST_EVIDENCE: Final = 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One subject drifted.
-
-    Attributes:
-        subject: ``feature:NAME`` or ``prediction``.
-        test: ``e-detector`` for what added up over time, ``ks`` for an abrupt change.
-        evidence: The test's statistic over its threshold, 1 or more.
-        ks: Distance of what was seen lately to the reference.
-        psi: The same as population stability index.
-        rows: Rows that the two distances rest on.
-        reference_rows: Rows of the reference.
-    """
-
-    subject: str
-    test: str
-    evidence: float
-    ks: float
-    psi: float
-    rows: int
-    reference_rows: int
-
-    def to_json(self) -> JsonObject:
-        """Return the numbers as evidence."""
-        return {
-            "test": self.test,
-            "evidence": self.evidence,
-            "threshold": 1.0,
-            "ks": self.ks,
-            "psi": self.psi,
-            "rows": self.rows,
-            "reference_rows": self.reference_rows,
-        }
 
 
 @dataclass(slots=True)
@@ -109,12 +75,9 @@ class DriftDetector:
         if state is not None:
             self._restore(Reader(state, "drift detector", MessageError))
 
-    @property
-    def threshold(self) -> float:
-        """What a subject's statistic has to reach."""
-        return 1.0 / self.budget.gradual(len(self._watches))
-
-    def observe(self, increment: Profile, now_unix_s: float) -> Sequence[Finding]:
+    def observe(
+        self, increment: Profile, now_unix_s: float, *, stratum: str = ""
+    ) -> Sequence[Finding]:
         """Take in counts of the primary role that were never taken in before.
 
         Returns:
@@ -129,14 +92,14 @@ class DriftDetector:
                 f"increment is not of {self.package.manifest.reference} in the primary role"
             )
         months = self._months_since_last(now_unix_s)
+        granted = self.budget.gradual(len(self._watches)) * months
         level = self.budget.abrupt(len(self._watches)) * months
         found: list[Finding] = []
         anything = False
         for subject, watch in self._watches.items():
             reading = watch.observe(
                 increment[self._columns[subject]],
-                months=months,
-                threshold=self.threshold,
+                granted=granted,
                 level=level,
             )
             anything = anything or reading.rows > 0
@@ -150,6 +113,15 @@ class DriftDetector:
     def evidence(self) -> dict[str, float]:
         """Return the e-detector's statistic over its threshold by subject; 1 or more alarms."""
         return {subject: self._ratio(watch) for subject, watch in self._watches.items()}
+
+    def readings(self) -> dict[str, SubjectReading]:
+        """Return where each subject stands that has seen any rows."""
+        found: dict[str, SubjectReading] = {}
+        for subject, watch in self._watches.items():
+            distance, stability, rows = watch.distances()
+            if rows:
+                found[subject] = SubjectReading(self._ratio(watch), rows, distance, stability)
+        return found
 
     def drifted(self) -> frozenset[str]:
         """Return the subjects that were raised and not re-armed."""
@@ -187,8 +159,7 @@ class DriftDetector:
         return min(max(now_unix_s - self._last_unix_s, 0.0), _LONGEST_S) / MONTH_S
 
     def _ratio(self, watch: Watch) -> float:
-        over = watch.statistic() - math.log(self.threshold)
-        return math.exp(min(over, math.log(_MOST_EVIDENCE)))
+        return math.exp(min(watch.statistic(), math.log(_MOST_EVIDENCE)))
 
     def _judged(self, subject: str, abrupt: float, now_unix_s: float) -> Finding | None:
         """Return a new finding; note for standing ones whether they have calmed down."""

@@ -1,10 +1,12 @@
 """The watch over one subject: its bets, and its test for abrupt change.
 
-Each bet holds ``M``, which a portion of rows takes to ``e * (M + months)``: ``e`` is the product of
-the bet's factors over the rows, ``months`` the time since the last portion. That is the detector of
-Shiryaev and Roberts with a restart in every instant instead of with every window, so that it does
-not matter how often rows come. The statistic is the mean of ``M`` over the bets; everything is kept
-as logarithms.
+Each bet holds ``M``, which a portion of rows takes to ``e * (M + granted)``: ``e`` is the product
+of the bet's factors over the rows, ``granted`` the false alarms that the budget allows for the time
+since the last portion. That is the detector of Shiryaev and Roberts with a restart in every instant
+instead of with every window, so that it does not matter how often rows come, and with restarts
+weighted by the budget of their time instead of a threshold that depends on it, so that a budget may
+be divided anew at any time (:mod:`cloud_sync.core.alarms.budget`). The statistic is the mean of
+``M`` over the bets, and alarms at 1; everything is kept as logarithms.
 """
 
 import math
@@ -63,19 +65,19 @@ class Watch:
         self._log_m = [[_NOTHING] * len(bets) for bets in self._bets]
         self._lately = [[0] * len(view.reference) for view in self._views]
 
-    def observe(self, live: Statistic, *, months: float, threshold: float, level: float) -> Reading:
+    def observe(self, live: Statistic, *, granted: float, level: float) -> Reading:
         """Take in rows that were never taken in before.
 
         Args:
             live: Their counts.
-            months: Time since the last portion; what the detector starts anew with.
-            threshold: Of the statistic; bets are capped near it.
+            granted: False alarms allowed for the time since the last portion; what the detector
+                starts anew with.
             level: Probability of a false alarm that the test for abrupt change may use.
         """
         rows, abrupt = 0, 0.0
-        restart = math.log(months) if months > 0 else _NOTHING
+        restart = math.log(granted) if granted > 0 else _NOTHING
         bets = sum(map(len, self._bets))
-        cap = math.log(threshold * max(bets, 1)) + _CAP
+        cap = math.log(max(bets, 1)) + _CAP
         for index, view in enumerate(self._views):
             counts = view.counts_of(live)
             seen = sum(counts)
@@ -95,7 +97,7 @@ class Watch:
         return Reading(rows, abrupt)
 
     def statistic(self) -> float:
-        """Return the logarithm of the mean over the bets; its exponential meets the threshold."""
+        """Return the logarithm of the mean over the bets; 0 and more alarms."""
         stakes = [stake for view in self._log_m for stake in view]
         if not stakes:
             return _NOTHING

@@ -70,10 +70,10 @@ def test_the_test_for_abrupt_change_looks_at_one_portion_alone() -> None:
     watch = Watch(PACKAGE.reference.profile[0], inflation=1.0)
     clean, dirty = (portions(dirty=d, count=1, rows=400)[0][0] for d in (False, True))
 
-    quiet = watch.observe(clean, months=1e-5, threshold=6.0, level=1e-6)
-    loud = watch.observe(dirty, months=1e-5, threshold=6.0, level=1e-6)
+    quiet = watch.observe(clean, granted=1e-6, level=1e-6)
+    loud = watch.observe(dirty, granted=1e-6, level=1e-6)
     five = portions(dirty=True, count=1, rows=5)[0][0]
-    few = watch.observe(five, months=1e-5, threshold=6.0, level=1e-6)
+    few = watch.observe(five, granted=1e-6, level=1e-6)
 
     assert quiet.abrupt < 1.0 < loud.abrupt
     assert (few.abrupt, few.rows) == (0.0, 5)
@@ -176,8 +176,10 @@ def test_a_tighter_budget_asks_for_more_evidence() -> None:
     loose = DriftDetector(PACKAGE, AlarmBudget(per_month=100.0))
     tight = DriftDetector(PACKAGE, AlarmBudget(per_month=0.1, watched=5))
 
-    assert loose.threshold == pytest.approx(3 / 90.0)
-    assert tight.threshold == pytest.approx(3 * 5 / 0.09)
+    for detector in (loose, tight):
+        feed(detector, portions(dirty=False, count=1))
+
+    assert loose.evidence()["feature:x"] == pytest.approx(5000 * tight.evidence()["feature:x"])
 
 
 def test_rows_that_repeat_each_other_slow_the_evidence() -> None:

@@ -1,6 +1,5 @@
 """A small reference of real data: another sample of the same population must not alarm."""
 
-import math
 import random
 from collections import Counter
 
@@ -40,8 +39,8 @@ def alarmed(reference: list[list[float]], live: list[list[float]], *, seed: int)
     """Pixels that alarm while 100,000 images are drawn from ``live``, with replacement."""
     rng = random.Random(seed)
     budget = AlarmBudget(per_month=1.0)
-    threshold = 1.0 / budget.gradual(PIXELS + 1)
     months = 60.0 / MONTH_S
+    granted = budget.gradual(PIXELS + 1) * months
     level = budget.abrupt(PIXELS + 1) * months
     watches = [
         Watch(sketch_of(Counter(row[pixel] for row in reference)), inflation=1.0)
@@ -54,10 +53,8 @@ def alarmed(reference: list[list[float]], live: list[list[float]], *, seed: int)
             values: Counter[float] = Counter()
             for index, count in drawn.items():
                 values[live[index][pixel]] += count
-            reading = watch.observe(
-                sketch_of(values), months=months, threshold=threshold, level=level
-            )
-            if reading.abrupt >= 1.0 or watch.statistic() >= math.log(threshold):
+            reading = watch.observe(sketch_of(values), granted=granted, level=level)
+            if reading.abrupt >= 1.0 or watch.statistic() >= 0.0:
                 found.add(pixel)
     return found
 
