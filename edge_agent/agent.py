@@ -4,7 +4,7 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +60,10 @@ class Agent:
         outbox_bytes: How much telemetry may wait while the cloud is out of reach.
         ack_timeout_s: How long to wait for the cloud to confirm telemetry before it is sent again.
         threads: Threads for one call of the model.
+        providers: Where the model runs, by preference: ``cuda``, ``tensorrt``, ``openvino``,
+            ``coreml``, ``directml``, ``cpu``, or ``auto`` for whatever accelerator there is. The
+            processor serves in any case; why is told by status and reports.
+        device_memory_mb: What an accelerator may take for itself, in MiB.
 
     Raises:
         UsageError: An argument is wrong, or another process runs this device.
@@ -83,6 +87,8 @@ class Agent:
         outbox_bytes: int = 32_000_000,
         ack_timeout_s: float = 10.0,
         threads: int = 1,
+        providers: Sequence[str] = ("cpu",),
+        device_memory_mb: int | None = None,
     ) -> None:
         package = model if isinstance(model, Package) else package_at(model)
         name = package.manifest.name if package is not None else checked_name(str(model), "model")
@@ -92,6 +98,9 @@ class Agent:
                 "give the path of a .modelpkg, or cloud='mqtt://...'"
             )
         self.device = checked_name(device or default_device(), "device")
+        engine = OnnxRuntimeEngine(
+            threads=threads, providers=providers, device_memory_mb=device_memory_mb
+        )
         self._ready_timeout_s = ready_timeout_s
         self._closing = threading.Lock()
         self._closed = False
@@ -113,7 +122,7 @@ class Agent:
             self._parts = Assembly(config, folder)
             undo.callback(self._parts.close)
             self.state = self._parts.folder
-            self._shell = self._make_shell(cloud, username, password, threads)
+            self._shell = self._make_shell(cloud, username, password, engine)
             self._collect_soon = self._shell.collect_soon
             self._labels = Labels(self._parts.recorder, wake=self._collect_soon)
             self._shadow = ShadowRunner()
@@ -234,7 +243,11 @@ class Agent:
     # Inside.
 
     def _make_shell(
-        self, cloud: str | None, username: str | None, password: str | None, threads: int
+        self,
+        cloud: str | None,
+        username: str | None,
+        password: str | None,
+        engine: OnnxRuntimeEngine,
     ) -> Shell:
         parts = self._parts
         link: PahoLink | None = None
@@ -258,7 +271,7 @@ class Agent:
             store=parts.store,
             packages=parts.packages,
             source=source,
-            engine=OnnxRuntimeEngine(threads=threads),
+            engine=engine,
             recorder=parts.recorder,
             link=link,
             on_report=parts.status.write,

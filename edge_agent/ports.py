@@ -241,6 +241,11 @@ class InferenceSession(Protocol):
         """Execution provider that runs it, such as ``CPUExecutionProvider``."""
         ...
 
+    @property
+    def fallback(self) -> str:
+        """Why no provider that was preferred to this one is used; empty if there was none."""
+        ...
+
     def run(self, feeds: "Mapping[str, Tensor]") -> "Sequence[Tensor]":
         """Run the model once.
 

@@ -145,7 +145,13 @@ class Shell:
         def loaded(now_s: float) -> Sequence[Effect]:
             self._loaded[servable.digest] = servable
             self._core.knows(servable.digest, servable.manifest, reference)
-            return self._core.on_loaded(servable.digest, servable.session.provider, now_s)
+            session = servable.session
+            if session.fallback:
+                what = servable.reference
+                _log.warning("%s runs on %s: %s", what, session.provider, session.fallback)
+            return self._core.on_loaded(
+                servable.digest, session.provider, now_s, fallback=session.fallback
+            )
 
         self._loop.put(loaded)
 

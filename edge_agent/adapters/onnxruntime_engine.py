@@ -1,8 +1,10 @@
 """Runs models with onnxruntime."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.adapters.providers import CPU, Choice, choices_of, missing_reason
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.package import Package
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["OnnxRuntimeEngine"]
 
 _QUIET: Final = 4  # fatal only: errors come as exceptions, and the agent tells of them
+_NAMED: Final = 3
 
 
 class OnnxRuntimeEngine:
@@ -20,57 +23,99 @@ class OnnxRuntimeEngine:
 
     Args:
         threads: For one call; 1 suits small models and leaves the device to others.
-        providers: Execution providers by preference; those that are missing are skipped.
+        providers: Execution providers by preference (``cuda``, ``cpu``, ...; ``auto`` for whatever
+            accelerator there is). One that is missing, fails, or could run no operator of the
+            model is passed over; the processor comes last in any case.
+        device_memory_mb: What an accelerator may take for itself, in MiB.
+
+    Raises:
+        UsageError: A provider is unknown.
     """
 
     def __init__(
-        self, *, threads: int = 1, providers: Sequence[str] = ("CPUExecutionProvider",)
+        self,
+        *,
+        threads: int = 1,
+        providers: Sequence[str] = ("cpu",),
+        device_memory_mb: int | None = None,
     ) -> None:
-        available = onnxruntime.get_available_providers()
-        self._providers = [name for name in providers if name in available] or [
-            "CPUExecutionProvider"
-        ]
+        self._choices = choices_of(providers, device_memory_mb=device_memory_mb)
         self._options = onnxruntime.SessionOptions()
         self._options.log_severity_level = _QUIET
         self._options.intra_op_num_threads = threads
         self._options.inter_op_num_threads = 1
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        if self._choices[0].name != CPU and hasattr(onnxruntime, "preload_dlls"):
+            onnxruntime.preload_dlls()  # CUDA and cuDNN, where they were installed as packages
 
     def load(self, package: Package) -> "OnnxRuntimeSession":
         """Return a session of the package's model; see :class:`edge_agent.ports.InferenceEngine`.
 
         The model goes in as bytes, so that it cannot name other files of the device.
         """
-        try:
-            session = onnxruntime.InferenceSession(
-                package.model(), self._options, providers=self._providers
-            )
-        except Exception as error:  # onnxruntime's errors share no better base class
-            raise PackageError(
-                f"model of {package.manifest.reference} cannot run here: {_first_line(error)}"
-            ) from error
+        name = package.manifest.reference
+        session, passed_over = self._first_that_runs(package.model(), name)
         names = {tensor.name for tensor in session.get_inputs()}
         expected = {tensor.name for tensor in package.manifest.inputs}
         if names != expected:
             raise PackageError(
-                f"model of {package.manifest.reference} has inputs {sorted(names)}, "
+                f"model of {name} has inputs {sorted(names)}, "
                 f"its manifest says {sorted(expected)}; convert it again"
             )
         outputs = [output.tensor.name for output in package.manifest.outputs]
-        return OnnxRuntimeSession(session, outputs)
+        return OnnxRuntimeSession(session, outputs, fallback="; ".join(passed_over))
+
+    def _first_that_runs(
+        self, model: bytes, name: str
+    ) -> "tuple[onnxruntime.InferenceSession, list[str]]":
+        """Return a session on the first provider that takes the model, and why not on others."""
+        passed_over: list[str] = []
+        *accelerators, processor = self._choices
+        for choice in accelerators:
+            if choice.name not in onnxruntime.get_available_providers():
+                passed_over.append(missing_reason(choice.name))
+                continue
+            try:
+                session = self._session(model, choice)
+            except Exception as error:  # onnxruntime's errors share no better base class  # noqa: BLE001
+                passed_over.append(f"{choice.name}: {_first_line(error)}")
+                continue
+            reason = _not_used(session, choice.name)
+            if not reason:
+                return session, passed_over
+            passed_over.append(reason)
+        try:
+            return self._session(model, processor), passed_over
+        except Exception as error:  # onnxruntime's errors share no better base class
+            raise PackageError(f"model of {name} cannot run here: {_first_line(error)}") from error
+
+    def _session(self, model: bytes, choice: Choice) -> onnxruntime.InferenceSession:
+        providers = [(choice.name, choice.options)]
+        if choice.name != CPU:
+            providers.append((CPU, {}))  # for the operators that the accelerator does not have
+        return onnxruntime.InferenceSession(model, self._options, providers=providers)
 
 
 class OnnxRuntimeSession:
     """One onnxruntime session; any thread may run it."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, outputs: Sequence[str]) -> None:
+    def __init__(
+        self, session: onnxruntime.InferenceSession, outputs: Sequence[str], *, fallback: str = ""
+    ) -> None:
         self._session = session
         self._outputs = list(outputs)
+        self._fallback = fallback
 
     @property
     def provider(self) -> str:
         """The first execution provider that the session has taken."""
         return str(self._session.get_providers()[0])
+
+    @property
+    def fallback(self) -> str:
+        """Why no provider that was preferred to this one is used; empty if there was none."""
+        return self._fallback
 
     def run(self, feeds: "Mapping[str, Tensor]") -> "Sequence[Tensor]":
         """Run the model once; see :class:`edge_agent.ports.InferenceSession`."""
@@ -79,6 +124,21 @@ class OnnxRuntimeSession:
         except Exception as error:  # onnxruntime's errors share no better base class
             raise UnavailableError(f"the model failed: {_first_line(error)}") from error
         return outputs
+
+
+def _not_used(session: onnxruntime.InferenceSession, name: str) -> str:
+    """Return why a session that was made for a provider does not run on it; empty if it does."""
+    if name not in session.get_providers():
+        return missing_reason(name)
+    if not hasattr(session, "get_provider_graph_assignment_info"):  # before onnxruntime 1.24
+        return ""
+    elsewhere: Counter[str] = Counter()
+    for part in session.get_provider_graph_assignment_info():
+        if part.ep_name == name:
+            return ""
+        elsewhere.update(node.op_type for node in part.get_nodes())
+    operators = ", ".join(operator for operator, _ in elsewhere.most_common(_NAMED))
+    return f"{name} has none of the model's operators ({operators}): they run on the processor"
 
 
 def _first_line(error: Exception) -> str:

@@ -223,9 +223,18 @@ class AgentCore:
             self.deployer.on_fetch_failed(digest, reason, now_s, permanent=permanent)
         )
 
-    def on_loaded(self, digest: str, provider: str, now_s: float) -> Sequence[Effect]:
-        """A package is verified and its session is ready."""
-        return self._journaled(self.deployer.on_loaded(digest, provider, now_s))
+    def on_loaded(
+        self, digest: str, provider: str, now_s: float, *, fallback: str = ""
+    ) -> Sequence[Effect]:
+        """A package is verified and its session is ready.
+
+        Args:
+            digest: Of the package.
+            provider: Execution provider that runs it.
+            now_s: Now.
+            fallback: Why it is not one that was preferred; empty if it is.
+        """
+        return self._journaled(self.deployer.on_loaded(digest, provider, now_s, fallback=fallback))
 
     def on_load_failed(self, digest: str, reason: str, now_s: float) -> Sequence[Effect]:
         """A package cannot be used here."""

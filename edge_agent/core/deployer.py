@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from edge_agent.core.effects import DeletePackages, Effect, Log
 from edge_agent.core.journal import Journal
-from edge_agent.core.package_jobs import PackageJobs
+from edge_agent.core.package_jobs import PackageJobs, RunsOn
 from edge_agent.core.routing import NOWHERE, needed, route_of
 from edge_agent.core.slot_moves import SlotMoves
 from edge_agent.core.slots import Slot, SlotEvent, SlotState
@@ -99,10 +99,12 @@ class Deployer:
         """Return what the cloud is told; what answers calls now is the truth about serving."""
         digest = self._route.serve
         routed = self._journal.holding(digest)
+        runs_on = self._jobs.loaded.get(digest, RunsOn())
         return ModelReport(
             serving=digest,
             version="" if routed is None else routed.version,
-            provider=self._jobs.loaded.get(digest, ""),
+            provider=runs_on.provider,
+            fallback=fitting(runs_on.fallback),
             slots=(*self._journal.slot_reports(), *self._journal.failure_reports()),
         )
 
@@ -165,12 +167,14 @@ class Deployer:
             effects += self._fail(slot, reason) if permanent else self._rest(slot, reason, now_s)
         return [*effects, *self._advance(now_s)]
 
-    def on_loaded(self, digest: str, provider: str, now_s: float) -> list[Effect]:
-        """A package is verified and its session is ready."""
+    def on_loaded(
+        self, digest: str, provider: str, now_s: float, *, fallback: str = ""
+    ) -> list[Effect]:
+        """A package is verified and its session is ready; see :meth:`AgentCore.on_loaded`."""
         slot = self._journal.holding(digest)
         if not self._jobs.end_load(digest):
             return []
-        self._jobs.has_loaded(digest, provider)
+        self._jobs.has_loaded(digest, RunsOn(provider, fallback))
         if slot is not None and slot.state is SlotState.VERIFYING:
             slot.handle(SlotEvent.VERIFIED)
         return self._advance(now_s)

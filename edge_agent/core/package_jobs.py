@@ -1,25 +1,37 @@
 """Package jobs: what is being fetched or loaded, and what is loaded. Gone after a restart."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge_agent.core.effects import Effect, FetchPackage, LoadPackage, UnloadPackage
 
-__all__ = ["PackageJobs"]
+__all__ = ["PackageJobs", "RunsOn"]
 
 _RETRY_S: Final = 5.0
 _MAX_RETRY_S: Final = 300.0
+
+
+class RunsOn(NamedTuple):
+    """What a loaded package runs on.
+
+    Attributes:
+        provider: Its execution provider.
+        fallback: Why it is not one that was preferred; empty if it is.
+    """
+
+    provider: str = ""
+    fallback: str = ""
 
 
 class PackageJobs:
     """Sees to it that nothing is started twice, and that what broke waits longer and longer.
 
     Attributes:
-        loaded: Execution provider by digest of the packages that can answer calls.
+        loaded: What they run on, by digest of the packages that can answer calls.
         retry_at_s: No download begins before; ``None`` if one may begin now.
     """
 
     def __init__(self) -> None:
-        self.loaded: dict[str, str] = {}
+        self.loaded: dict[str, RunsOn] = {}
         self.retry_at_s: float | None = None
         self._fetching: set[str] = set()
         self._loading: set[str] = set()
@@ -70,9 +82,9 @@ class PackageJobs:
         self._loading.discard(digest)
         return known
 
-    def has_loaded(self, digest: str, provider: str) -> None:
+    def has_loaded(self, digest: str, runs_on: RunsOn) -> None:
         """Note a package that can answer calls now."""
-        self.loaded[digest] = provider
+        self.loaded[digest] = runs_on
         self._failures = 0
 
     def rest(self, now_s: float) -> float:

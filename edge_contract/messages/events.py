@@ -124,12 +124,14 @@ class ModelReport:
         version: Its version.
         provider: Execution provider that it runs on.
         slots: Both slots.
+        fallback: Why it does not run on a provider that was preferred; empty if it does.
     """
 
     serving: str
     version: str
     provider: str = ""
     slots: tuple[SlotReport, ...] = ()
+    fallback: str = ""
 
     def slot_of(self, digest: str) -> SlotReport | None:
         """Return the slot that holds a package, if one does."""
@@ -176,6 +178,7 @@ class Report:
                         [slot.slot, slot.state, slot.version, slot.digest, slot.detail]
                         for slot in model.slots
                     ],
+                    model.fallback,
                 ]
                 for name, model in sorted(self.models.items())
             ],
@@ -196,6 +199,7 @@ class Report:
                     version=item[2].text(max_length=80),
                     provider=item[3].text(max_length=80),
                     slots=tuple(_slot(slot) for slot in item[4].items(max_length=8)),
+                    fallback=item[5].text(max_length=2000),
                 )
                 for item in body[4].items(max_length=1000)
             },

@@ -35,6 +35,16 @@ _Device = Annotated[
     str | None,
     typer.Option(help="Name of this device; by default the host's.", envvar="EDGEFLEET_DEVICE"),
 ]
+_Provider = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Where the model runs: cuda, tensorrt, openvino, coreml, directml, cpu, or auto. "
+        "Repeatable, by preference; the processor serves where none of them can."
+    ),
+]
+_DeviceMemory = Annotated[
+    int | None, typer.Option(help="MiB that an accelerator may take for itself.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +73,8 @@ def run(  # noqa: PLR0917  one argument per option
     password: Annotated[
         str | None, typer.Option(help="For the broker.", envvar="EDGEFLEET_BROKER_PASSWORD")
     ] = None,
+    provider: _Provider = None,
+    device_memory_mb: _DeviceMemory = None,
 ) -> None:
     """Run an agent until Ctrl-C.
 
@@ -88,6 +100,8 @@ def run(  # noqa: PLR0917  one argument per option
             interval_s=interval,
             username=username,
             password=password,
+            providers=provider or ("cpu",),
+            device_memory_mb=device_memory_mb,
         ) as agent,
     ):
         where = escape(str(agent.state))
@@ -134,7 +148,7 @@ def status(
 @agent_app.command(
     epilog="Example: edgefleet agent score rows.csv answers.csv --model digits-1.0.0.modelpkg"
 )
-def score(
+def score(  # noqa: PLR0917  one argument per option
     source: Annotated[Path, typer.Argument(metavar="IN", help="CSV, JSON lines, .npz or Parquet.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="CSV or JSON lines.")],
     model: Annotated[
@@ -147,6 +161,8 @@ def score(
     device: _Device = None,
     fleet: _Fleet = "default",
     state: _State = None,
+    provider: _Provider = None,
+    device_memory_mb: _DeviceMemory = None,
 ) -> None:
     """Predict every row of a file.
 
@@ -155,7 +171,15 @@ def score(
     from edge_agent.agent import Agent
     from edge_agent.scoring import score_file
 
-    with Agent(model, cloud=cloud, device=device, fleet=fleet, state=state) as agent:
+    with Agent(
+        model,
+        cloud=cloud,
+        device=device,
+        fleet=fleet,
+        state=state,
+        providers=provider or ("cpu",),
+        device_memory_mb=device_memory_mb,
+    ) as agent:
         agent.wait_ready()
         rows = score_file(agent, source, target, console=Console(stderr=True))
     Console(stderr=True).print(f"predicted {rows} rows into {escape(str(target))}")
@@ -184,6 +208,10 @@ def _show(found: dict[str, Any]) -> None:
                 escape(slot["detail"]),
             )
     console.print(table)
+    for name, model in found["models"].items():
+        if model.get("provider"):
+            why = f": {escape(model['fallback'])}" if model.get("fallback") else ""
+            console.print(f"{name} runs on [bold]{model['provider']}[/bold]{why}")
 
 
 def _answer_all(agent: "Agent") -> tuple[int, int]:

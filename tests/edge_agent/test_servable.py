@@ -32,6 +32,10 @@ class HeldSession:
     def provider(self) -> str:
         return self._session.provider
 
+    @property
+    def fallback(self) -> str:
+        return self._session.fallback
+
     def run(self, feeds: Mapping[str, NDArray[np.generic]]) -> Sequence[NDArray[np.generic]]:
         self.runs += 1
         assert self.may_go.wait(10.0)

@@ -186,6 +186,17 @@ class TestStatus:
         assert "active (serves)" in outcome.out
         assert mixed().package.digest[7:19] in outcome.out
 
+    def test_a_person_sees_where_the_model_runs_and_why(
+        self, edgefleet: Command, state: Path
+    ) -> None:
+        with Agent(mixed().package, state=state, providers=("openvino",)) as agent:
+            agent.wait_ready()
+        outcome = edgefleet("status", "--state", str(state))
+
+        said = " ".join(outcome.out.split())
+        assert "customers runs on CPUExecutionProvider: onnxruntime" in said
+        assert "here has no OpenVINOExecutionProvider: install onnxruntime-openvino" in said
+
     def test_a_script_gets_json(self, edgefleet: Command, state: Path) -> None:
         with Agent(mixed().package, state=state, device="cam-7") as agent:
             agent.wait_ready()

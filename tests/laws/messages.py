@@ -99,6 +99,7 @@ MODEL_REPORT = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    fallback=plain_text,
 )
 
 STRATEGIES: dict[str, st.SearchStrategy[Message]] = {

@@ -1,6 +1,7 @@
 """Every inference engine keeps the promises of ``edge_agent.ports.InferenceEngine``."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.golden_check import check_golden
 from edge_agent.ports import InferenceEngine
-from edge_contract.errors import PackageError, UnavailableError
+from edge_contract.errors import PackageError, UnavailableError, UsageError
 from edge_contract.package import ArtifactRole, Golden, GoldenTensor, Manifest, Package, TensorSpec
 from tests.support.packages import (
     altered,
@@ -148,14 +149,32 @@ def test_a_model_with_other_inputs_than_its_manifest_says_is_refused(
         engine.load(with_manifest(package, manifest))
 
 
-@pytest.mark.parametrize(
-    "providers",
-    [("NoSuchExecutionProvider",), ("NoSuchExecutionProvider", "CPUExecutionProvider"), ()],
-)
-def test_without_the_wished_provider_the_processor_serves(providers: tuple[str, ...]) -> None:
-    session = OnnxRuntimeEngine(providers=providers).load(digits().package)
+def test_without_the_wished_provider_the_processor_serves_and_says_why() -> None:
+    session = OnnxRuntimeEngine(providers=("openvino", "cpu")).load(digits().package)
     assert session.provider == "CPUExecutionProvider"
+    assert re.fullmatch(
+        r"onnxruntime \S+ here has no OpenVINOExecutionProvider: install onnxruntime-openvino",
+        session.fallback,
+    )
     check_golden(digits().package, session)
+
+
+@pytest.mark.parametrize("providers", [(), ("cpu",), ("CPUExecutionProvider", "cuda"), ("auto",)])
+def test_where_the_processor_is_the_best_choice_nothing_was_passed_over(
+    providers: tuple[str, ...],
+) -> None:
+    session = OnnxRuntimeEngine(providers=providers).load(digits().package)
+    assert (session.provider, session.fallback) == ("CPUExecutionProvider", "")
+
+
+def test_an_unknown_provider_is_an_error_of_the_user() -> None:
+    with pytest.raises(UsageError, match=r"provider 'gpu' is unknown: choose from auto, cpu, cuda"):
+        OnnxRuntimeEngine(providers=("gpu",))
+
+
+def test_a_limit_of_no_memory_is_an_error_of_the_user() -> None:
+    with pytest.raises(UsageError, match=r"^device memory must be above 0 MiB, got 0$"):
+        OnnxRuntimeEngine(providers=("cuda",), device_memory_mb=0)
 
 
 class TestGoldenVectors:

@@ -98,6 +98,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
                     SlotReport("A", "active", "1.0.0", DIGEST),
                     SlotReport("B", "downloading", "1.1.0-rc.1", OTHER_DIGEST, "41 of 128 kB"),
                 ),
+                fallback="onnxruntime 1.32.0 here has no CUDAExecutionProvider",
             )
         },
         waiting_batches=5,

@@ -26,6 +26,16 @@ def test_the_first_version_is_fetched_verified_and_serves_without_a_trial() -> N
     )
 
 
+def test_why_a_version_does_not_run_where_it_was_wished_is_reported() -> None:
+    deployer = Deployer("digits")
+    deployer.on_desired(Assignment(V1), "http://packages", 0.0)
+    deployer.on_fetched(V1.digest, 1.0)
+
+    deployer.on_loaded(V1.digest, "CPU", 2.0, fallback="there is no CUDA here")
+
+    assert deployer.report().fallback == "there is no CUDA here"
+
+
 def test_nothing_is_reported_as_serving_before_calls_go_there() -> None:
     device = Device()
 
