@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.adapters.numpy_joint import count_joint, count_vectors
 from edge_agent.adapters.numpy_sketches import Block, SketchColumns, block_moments
 from edge_contract.errors import UsageError
 from edge_contract.package import Layout
@@ -21,6 +22,7 @@ from edge_contract.stats import (
     CalibrationBin,
     Categories,
     CategoriesSpec,
+    JointSpec,
     Labels,
     LabelsSpec,
     MomentsSpec,
@@ -31,6 +33,7 @@ from edge_contract.stats import (
     SketchSpec,
     Spec,
     Statistic,
+    VectorsSpec,
 )
 from edge_contract.stats.categories import KEPT_HASHES
 from edge_contract.stats.labels import CALIBRATION_BINS
@@ -166,6 +169,10 @@ def _count_column(spec: Spec, block: Block) -> Statistic:
             return _labels(spec, block.astype(np.float64))
         case AgreementSpec():
             return _agreement(spec, block.astype(np.float64))
+        case JointSpec():
+            return count_joint(spec, block)
+        case VectorsSpec():
+            return count_vectors(spec, block)
         case _:
             statistic = spec.empty()
             for row in block.T.tolist():

@@ -11,10 +11,12 @@ from edge_contract.package.manifest import (
     Evidence,
     Manifest,
 )
-from edge_contract.package.observation import Layout, Source, count_rows, layout_of
+from edge_contract.package.observation import Layout, Source, count_rows, embedding_size, layout_of
 from edge_contract.package.package import PACKAGE_SUFFIX, Package, verify_artifact
 from edge_contract.package.reference import (
+    EMBEDDING,
     FEW_ROWS,
+    JOINT,
     LATENCY,
     PREDICTION,
     Reference,
@@ -26,7 +28,9 @@ from edge_contract.package.reference import (
 from edge_contract.package.strata import Strata, StrataKind, StrataSpec, Stratum
 
 __all__ = [
+    "EMBEDDING",
     "FEW_ROWS",
+    "JOINT",
     "LATENCY",
     "MANIFEST_NAME",
     "PACKAGE_SUFFIX",
@@ -55,6 +59,7 @@ __all__ = [
     "canonical_json",
     "count_rows",
     "digest_of",
+    "embedding_size",
     "feature_subject",
     "layout_of",
     "prediction_columns",

@@ -33,6 +33,8 @@ class OutputRole(enum.Enum):
     """``float32[batch, classes]`` from 0 to 1."""
     VALUE = "value"
     """The predicted number: ``float32[batch]`` or ``float32[batch, 1]``."""
+    EMBEDDING = "embedding"
+    """A vector that stands for the row: ``float32[batch, components]``."""
     OTHER = "other"
 
 

@@ -7,7 +7,8 @@ numpy on devices, JavaScript in browsers) need to know nothing else.
 =========  ===========================================================================
 role       row
 =========  ===========================================================================
-primary    one number per feature, class, score, latency in us
+primary    one number per feature, one per component of the embedding if there is one, class,
+           score, latency in us
 shadow     class, score, latency in us, serving model's class, serving model's score
 labels     predicted class, true class, score; of a regression: predicted - true value
 =========  ===========================================================================
@@ -24,11 +25,19 @@ from dataclasses import dataclass
 from edge_contract.errors import PackageError
 from edge_contract.package.interface import Task
 from edge_contract.package.manifest import Manifest
-from edge_contract.package.reference import LATENCY, PREDICTION, Role, feature_subject
+from edge_contract.package.reference import (
+    EMBEDDING,
+    JOINT,
+    LATENCY,
+    PREDICTION,
+    Role,
+    feature_subject,
+)
 from edge_contract.stats.categories import CategoriesSpec
-from edge_contract.stats.profile import Profile, ProfileSpec
+from edge_contract.stats.joint import JointSpec
+from edge_contract.stats.profile import Column, Profile, ProfileSpec
 
-__all__ = ["Layout", "Source", "count_rows", "layout_of"]
+__all__ = ["Layout", "Source", "count_rows", "embedding_size", "layout_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +72,11 @@ def layout_of(role: str, manifest: Manifest, spec: ProfileSpec) -> Layout:
     Raises:
         PackageError: The spec counts a subject that the manifest does not have.
     """
-    places, width = _places(role, manifest)
+    places, width = _places(role, manifest, components=embedding_size(spec))
     sources: list[Source] = []
     for column in spec.columns:
-        positions = places.get(column.subject)
-        if positions is None or len(positions) < column.spec.arity:
+        positions = _positions(column, places)
+        if len(positions) < column.spec.arity:
             raise PackageError(
                 f"package {manifest.reference} counts {column.subject!r} as {column.spec.kind!r}, "
                 "which its model does not give; convert it again"
@@ -77,6 +86,11 @@ def layout_of(role: str, manifest: Manifest, spec: ProfileSpec) -> Layout:
         chosen = positions[:1] if counts_class else positions[-column.spec.arity :]
         sources.append(Source(chosen, column.subject == LATENCY))
     return Layout(width, tuple(sources))
+
+
+def embedding_size(spec: ProfileSpec) -> int:
+    """Return how many components of an embedding a row holds; 0 if none is counted."""
+    return sum(column.spec.arity for column in spec.columns if column.subject == EMBEDDING)
 
 
 def count_rows(spec: ProfileSpec, layout: Layout, rows: Iterable[Sequence[float]]) -> Profile:
@@ -90,7 +104,20 @@ def count_rows(spec: ProfileSpec, layout: Layout, rows: Iterable[Sequence[float]
     return profile
 
 
-def _places(role: str, manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], int]:
+def _positions(column: Column, places: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """Return where a column's subject stands in the row; nothing if it does not."""
+    match column.spec:
+        case JointSpec(features=features) if column.subject == JOINT:
+            return tuple(
+                position for name in features for position in places.get(feature_subject(name), ())
+            )
+        case _:
+            return places.get(column.subject, ())
+
+
+def _places(
+    role: str, manifest: Manifest, *, components: int
+) -> tuple[dict[str, tuple[int, ...]], int]:
     """Return the positions of each subject, and the width of the row.
 
     Of a prediction these are its class and its score.
@@ -102,8 +129,10 @@ def _places(role: str, manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], 
                 feature_subject(feature.name): (index,)
                 for index, feature in enumerate(manifest.features)
             }
-            places |= {PREDICTION: (size, size + 1), LATENCY: (size + 2,)}
-            return places, size + 3
+            end = size + components
+            places[EMBEDDING] = tuple(range(size, end))
+            places |= {PREDICTION: (end, end + 1), LATENCY: (end + 2,)}
+            return places, end + 3
         case Role.SHADOW:
             return {PREDICTION: (0, 1), LATENCY: (2,), "agreement": (3, 4, 0, 1)}, 5
         case _ if manifest.task is Task.REGRESSION:

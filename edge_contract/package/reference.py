@@ -31,7 +31,9 @@ from edge_contract.stats.profile import (
 from edge_contract.stats.sketch import SketchSpec
 
 __all__ = [
+    "EMBEDDING",
     "FEW_ROWS",
+    "JOINT",
     "LATENCY",
     "PREDICTION",
     "Reference",
@@ -45,6 +47,8 @@ FEW_ROWS: Final = 5_000
 
 PREDICTION: Final = "prediction"
 LATENCY: Final = "latency_us"
+JOINT: Final = "joint"
+EMBEDDING: Final = "embedding"
 _AGREEMENT: Final = "agreement"
 _LABELS: Final = "labels"
 _ERROR: Final = "error"

@@ -68,8 +68,10 @@ class Spec(Protocol):
     kind: ClassVar[str]
     """The name on the wire and in packages."""
 
-    arity: ClassVar[int]
-    """How many numbers make one observation."""
+    @property
+    def arity(self) -> int:
+        """How many numbers make one observation."""
+        ...
 
     def empty(self) -> Statistic:
         """Return a statistic that has seen nothing."""

@@ -21,6 +21,7 @@ from edge_contract.stats import CENTRED, SPECS, Column, ProfileSpec, SketchSpec
 from edge_contract.stats.categories import hash_of_code
 from edge_contract.stats.float32 import MAX_FLOAT32, bits_of, float_of, rounded
 from edge_contract.stats.profile import state_to_json
+from edge_contract.stats.quantised import factor_of, quantised
 from edge_contract.stats.text_hash import category_code, text_hash
 from tests.vectors.messages import SAMPLES
 
@@ -37,6 +38,15 @@ SKETCHES: Final = (
     SketchSpec(CENTRED, center=-MAX_FLOAT32, scale=rounded(9e29)),
     SketchSpec(CENTRED, center=MAX_FLOAT32, scale=rounded(1.1e-30)),
 )
+
+SCALES: Final = (
+    (0.0, 1.0),
+    (1000.0, 2.0),
+    (rounded(0.1), rounded(0.3)),
+    (-MAX_FLOAT32, rounded(9e29)),
+    (MAX_FLOAT32, rounded(1.1e-30)),
+)
+"""Centers and scales of standardised numbers."""
 
 ODD_BITS: Final = (
     0x00000000, 0x80000000,  # zeros
@@ -115,6 +125,30 @@ def code_of(spec: SketchSpec) -> Callable[[int], int | str]:
         return "positive_infinity" if counted.positive_infinity else "negative_infinity"
 
     return code
+
+
+def quantised_numbers() -> JsonValue:
+    """Standardised numbers as integers, those half-way between two included."""
+    random = noise(3)
+    bits = [
+        *ODD_BITS,
+        *(bits_of(rounded(number)) for number in ORDINARY),
+        *(bits_of(number / 32) for number in range(-100, 101)),
+        *(next(random) for _ in range(60)),
+        *(0x447A0000 + (next(random) & 0xFFF) for _ in range(20)),
+    ]
+    return [
+        {
+            "center": center,
+            "scale": scale,
+            "bits": bits,
+            "numbers": [
+                quantised(float_of(number), center=center, factor=factor_of(scale))
+                for number in bits
+            ],
+        }
+        for center, scale in SCALES
+    ]
 
 
 def hashes() -> JsonValue:
@@ -204,6 +238,7 @@ VECTORS: Final[dict[str, Callable[[], JsonValue]]] = {
     "hashes": hashes,
     "messages": messages,
     "profile": profile,
+    "quantised": quantised_numbers,
     "sketches": sketches,
 }
 """What each file holds, by its name without ``.json``."""
