@@ -4,43 +4,44 @@ import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
-from cloud_sync.alarm_desk import AlarmDesk, Watched
+from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.backend import (
     AlarmView,
     CommandView,
     DeviceView,
-    FeatureView,
     ModelView,
     NotFoundError,
     RolloutEventView,
     RolloutOrder,
     RolloutView,
     StageView,
+    StatisticsView,
     SummaryView,
     VersionView,
 )
 from cloud_sync.conductor import Conductor
 from cloud_sync.config import CloudConfig
-from cloud_sync.core.analysis import column_views, estimate, quality
 from cloud_sync.core.facts import DeviceStatus, EvidenceSource, PackageFacts
 from cloud_sync.core.records import AlarmRecord, AuditRecord, CommandRecord
 from cloud_sync.core.rollout import RolloutPlan, RolloutSummary
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.ports import PackageRepository, PackageVersion, Warehouse
+from cloud_sync.statistics import StatisticsDesk
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.messages import Command, Target
 from edge_contract.package import Package, Role
 from edge_contract.reading import JsonObject, JsonValue, Reader
-from edge_contract.stats import Labels
 
 __all__ = ["Answers"]
 
 _ACTIONS: Final = ("pause", "resume", "abort", "rollback", "approve")
 _ENDED: Final = ("succeeded", "aborted", "rolled_back", "superseded")
+_ALARMS_IN_REPORT: Final = 20
+_ALARMS_LOOKED_THROUGH: Final = 500
 
 
 class Answers:
@@ -71,6 +72,9 @@ class Answers:
         self._warehouse = warehouse
         self._packages = packages
         self._evidence = evidence
+        self._statistics = StatisticsDesk(
+            evidence, alarms, min_cohort=config.min_cohort, live_s=config.live_s
+        )
 
     def revision(self) -> int:
         """Return a number that rises whenever anything changes."""
@@ -130,13 +134,7 @@ class Answers:
         """Return one version with its drift, histograms and quality."""
         found = self._found(model, version)
         package = self._evidence.package(found.digest)
-        since_unix_s = time.time() - self._config.live_s
-        live = self._evidence.cohort(found.digest, since_unix_s=since_unix_s)
-        labelled = self._evidence.cohort(found.digest, Role.LABELS, since_unix_s=since_unix_s)
-        watched = self._alarms.watched.get(found.digest, Watched())
-        estimated = estimate(package, live.profile)
-        labels = labelled.profile.find("labels", "labels")
-        measured = quality(labels) if isinstance(labels, Labels) else None
+        seen = self._statistics.seen(package)
         return VersionView(
             name=model,
             version=version,
@@ -146,17 +144,25 @@ class Answers:
             size=sum(artifact.size for artifact in package.manifest.artifacts),
             stable=self._packages.stable(model).version == version,
             devices=self._serving(model, found.digest),
-            rows=live.counters.rows,
+            rows=seen.rows,
             manifest=_as_json(package),
-            features=[
-                FeatureView(**asdict(view))
-                for view in column_views(
-                    package, live.profile, evidence=watched.evidence, drifted=watched.drifted
-                )
-            ],
-            estimated={} if estimated is None else estimated.to_json(),
-            labelled={} if measured is None else measured.to_json(),
+            features=seen.features,
+            estimated=seen.estimated,
+            labelled=seen.labelled,
+            suppressed=seen.suppressed,
         )
+
+    def statistics(
+        self, model: str, version: str, *, segment: str = "", since_unix_s: float | None = None
+    ) -> StatisticsView:
+        """Return what a version saw, for a report."""
+        facts = self._conductor.snapshot.facts
+        view = self._statistics.view(
+            self._found(model, version), facts, segment=segment, since_unix_s=since_unix_s
+        )
+        alarms = self.alarms(model=model, limit=_ALARMS_LOOKED_THROUGH)
+        mine = [alarm for alarm in alarms if alarm.version == version]
+        return replace(view, alarms=mine[:_ALARMS_IN_REPORT])
 
     def push(self, archive: bytes, *, by: str) -> VersionView:
         """Add a package to the registry."""

@@ -9,21 +9,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from cloud_sync.statistics_view import (
+    AlarmView,
+    ClassView,
+    DeviceShareView,
+    EvidenceView,
+    FeatureView,
+    SegmentView,
+    StatisticsView,
+)
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = [
     "AlarmView",
+    "ClassView",
     "CloudBackend",
     "CommandView",
+    "DeviceShareView",
     "DeviceView",
+    "EvidenceView",
     "FeatureView",
     "ModelView",
     "NotFoundError",
     "RolloutEventView",
     "RolloutOrder",
     "RolloutView",
+    "SegmentView",
     "StageView",
+    "StatisticsView",
     "SummaryView",
     "VersionView",
 ]
@@ -78,31 +92,12 @@ class ModelView:
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureView:
-    """Drift of one feature or of the prediction: distances are shown, evidence decides.
-
-    ``evidence`` is the e-detector's statistic over its threshold: 1 or more is an alarm. The two
-    histograms share ``edges``; their entries are fractions.
-    """
-
-    subject: str
-    drifted: bool
-    evidence: float
-    ks: float
-    psi: float
-    missing_fraction: float
-    reference_missing_fraction: float
-    edges: Sequence[float] = ()
-    reference_histogram: Sequence[float] = ()
-    live_histogram: Sequence[float] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class VersionView:
     """A model version with what the fleet saw of it.
 
     ``estimated`` is the quality estimated without labels, ``labelled`` the one measured with them;
-    both by metric, empty where unknown.
+    both by metric, empty where unknown. If ``suppressed`` says why, features and qualities are
+    withheld.
     """
 
     name: str
@@ -118,21 +113,7 @@ class VersionView:
     features: Sequence[FeatureView] = ()
     estimated: JsonObject = field(default_factory=dict)
     labelled: JsonObject = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmView:
-    """Something drifted; ``devices`` are the ones that cause it, worst first."""
-
-    alarm_id: str
-    model: str
-    version: str
-    kind: str
-    raised_unix_s: float
-    sentence: str
-    features: Sequence[str]
-    devices: Sequence[str]
-    evidence: JsonObject
+    suppressed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +209,22 @@ class CloudBackend(Protocol):
 
     def version(self, model: str, version: str) -> VersionView:
         """Return one version with its drift, histograms and quality."""
+        ...
+
+    def statistics(
+        self, model: str, version: str, *, segment: str = "", since_unix_s: float | None = None
+    ) -> StatisticsView:
+        """Return what a version saw, for a report.
+
+        Args:
+            model: Name of the model.
+            version: Its version.
+            segment: Only devices with this tag, as ``site=oslo``; empty for all.
+            since_unix_s: From when on; ``None`` for as far back as pages look.
+
+        Raises:
+            UsageError: The segment is written otherwise, or no device is in it.
+        """
         ...
 
     def push(self, archive: bytes, *, by: str) -> VersionView:

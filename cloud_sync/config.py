@@ -36,6 +36,7 @@ class CloudConfig:
         lease_s: Silence after which a device counts as unreachable; ``None`` derives it.
         open_enrolment: Whether devices that never announced themselves are believed.
         retention_days: How long windows are kept.
+        min_cohort: Statistics of fewer devices than this are shown to nobody.
     """
 
     data: Path
@@ -59,6 +60,7 @@ class CloudConfig:
     lease_s: float | None = None
     open_enrolment: bool = False
     retention_days: float = 30.0
+    min_cohort: int = 1
 
     def __post_init__(self) -> None:
         checked_name(self.fleet, "fleet")
@@ -75,6 +77,8 @@ class CloudConfig:
             raise UsageError(
                 f"false alarms per month must be above 0, got {self.false_alarms_per_month}"
             )
+        if self.min_cohort < 1:
+            raise UsageError(f"min_cohort must be at least 1 device, got {self.min_cohort}")
         if not self.device_window_s:
             object.__setattr__(self, "device_window_s", self.window_s)
 

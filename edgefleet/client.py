@@ -12,6 +12,7 @@ from cloud_sync.backend import (
     DeviceView,
     ModelView,
     RolloutView,
+    StatisticsView,
     SummaryView,
     VersionView,
 )
@@ -149,6 +150,21 @@ class Cloud:
         """Return one version with its drift and quality."""
         path = f"models/{_segment(model)}/versions/{_segment(version)}"
         return view_from_json(VersionView, self._api.get(path))
+
+    def statistics(
+        self, model: str, version: str, *, segment: str = "", since_unix_s: float | None = None
+    ) -> StatisticsView:
+        """Return what a version saw against its reference, all that a report of it needs.
+
+        Args:
+            model: Its name.
+            version: Which one.
+            segment: Only devices with this tag, as ``site=oslo``; empty for all.
+            since_unix_s: From when on; ``None`` for as far back as the dashboard looks.
+        """
+        path = f"models/{_segment(model)}/versions/{_segment(version)}/statistics"
+        since = "" if since_unix_s is None else since_unix_s
+        return view_from_json(StatisticsView, self._api.get(path, segment=segment, since=since))
 
     def push(self, package: Package | Path | str) -> VersionView:
         """Add a package to the registry; pushing the same one again changes nothing.

@@ -69,7 +69,7 @@ class ApiConnection:
         """Close the connection."""
         self._http.close()
 
-    def get(self, path: str, **parameters: str | int) -> Reader:
+    def get(self, path: str, **parameters: str | float) -> Reader:
         """Return the answer to a question."""
         given = {name: value for name, value in parameters.items() if value != ""}
         return self._send(self._http.build_request("GET", path, params=given))

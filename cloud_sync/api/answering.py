@@ -23,6 +23,8 @@ __all__ = [
     "DeviceName",
     "Limit",
     "ModelName",
+    "SegmentText",
+    "SinceUnixS",
     "VersionText",
     "described",
     "described_list",
@@ -61,6 +63,8 @@ _VERSION_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{VERSIO
 DeviceName = Annotated[str, AfterValidator(_checked_device), _NAME_SCHEMA]
 ModelName = Annotated[str, AfterValidator(_checked_model), _NAME_SCHEMA]
 VersionText = Annotated[str, AfterValidator(_checked_version), _VERSION_SCHEMA]
+SegmentText = Annotated[str, Query(max_length=300, pattern=r"^$|^[^=\x00-\x1f]+=[^\x00-\x1f]+$")]
+SinceUnixS = Annotated[float, Query(ge=0, le=2**53, allow_inf_nan=False)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 

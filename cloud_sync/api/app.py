@@ -23,6 +23,7 @@ from cloud_sync.backend import (
     DeviceView,
     ModelView,
     RolloutView,
+    StatisticsView,
     SummaryView,
     VersionView,
 )
@@ -30,7 +31,16 @@ from cloud_sync.dashboard.routes import dashboard_routes
 
 __all__ = ["CloudApi", "create_app"]
 
-_VIEWS = (AlarmView, CommandView, DeviceView, ModelView, RolloutView, SummaryView, VersionView)
+_VIEWS = (
+    AlarmView,
+    CommandView,
+    DeviceView,
+    ModelView,
+    RolloutView,
+    StatisticsView,
+    SummaryView,
+    VersionView,
+)
 
 
 class CloudApi(FastAPI):

@@ -11,6 +11,8 @@ from cloud_sync.api.answering import (
     Author,
     Backend,
     ModelName,
+    SegmentText,
+    SinceUnixS,
     VersionText,
     described,
     described_list,
@@ -19,7 +21,7 @@ from cloud_sync.api.answering import (
     view_answer,
 )
 from cloud_sync.api.problems import ApiError
-from cloud_sync.backend import ModelView, NotFoundError, VersionView
+from cloud_sync.backend import ModelView, NotFoundError, StatisticsView, VersionView
 from edge_contract.package.digests import DIGEST_PATTERN
 
 __all__ = ["model_routes"]
@@ -54,6 +56,24 @@ def models(backend: Backend) -> Response:
 def version(backend: Backend, name: ModelName, version: VersionText) -> Response:
     """Return one version with its manifest, drift, histograms and quality."""
     return view_answer(backend.version(name, version))
+
+
+@model_routes.get(
+    "/models/{name}/versions/{version}/statistics", responses=described(StatisticsView)
+)
+def statistics(
+    backend: Backend,
+    name: ModelName,
+    version: VersionText,
+    segment: SegmentText = "",
+    since: SinceUnixS | None = None,
+) -> Response:
+    """Return what a version saw against its reference, all that a report of it needs.
+
+    ``segment`` is a tag of devices as ``site=oslo``, or ``hardware=aarch64``; ``since`` is in Unix
+    seconds, and by default as far back as the pages of the dashboard look.
+    """
+    return view_answer(backend.statistics(name, version, segment=segment, since_unix_s=since))
 
 
 @model_routes.post(

@@ -61,6 +61,9 @@ def run(  # noqa: PLR0917  one argument per option
     false_alarms: Annotated[
         float, typer.Option(help="False alarms per month that you accept, for the whole fleet.")
     ] = 1.0,
+    min_cohort: Annotated[
+        int, typer.Option(help="Show no statistics that rest on fewer devices than this.")
+    ] = 1,
     *,
     open_to_network: Annotated[
         bool, typer.Option(help="Listen beyond this machine although there is no token.")
@@ -92,6 +95,7 @@ def run(  # noqa: PLR0917  one argument per option
         interval_s=interval,
         false_alarms_per_month=false_alarms,
         open_enrolment=open_enrolment,
+        min_cohort=min_cohort,
     )
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

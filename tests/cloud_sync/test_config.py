@@ -40,3 +40,8 @@ def test_a_fleet_whose_name_cannot_stand_in_a_topic_is_refused() -> None:
 def test_a_budget_of_no_alarms_is_refused(per_month: float) -> None:
     with pytest.raises(UsageError, match="false alarms per month must be above 0"):
         CloudConfig(data=DATA, false_alarms_per_month=per_month)
+
+
+def test_a_cohort_of_nobody_is_refused() -> None:
+    with pytest.raises(UsageError, match="min_cohort must be at least 1 device, got 0"):
+        CloudConfig(data=DATA, min_cohort=0)

@@ -20,6 +20,7 @@ from cloud_sync.backend import (
     RolloutOrder,
     RolloutView,
     StageView,
+    StatisticsView,
     SummaryView,
     VersionView,
 )
@@ -50,6 +51,7 @@ class MemoryCloud:
         self._revision = 1
         self._devices: dict[str, DeviceView] = {}
         self._versions: dict[tuple[str, str], VersionView] = {}
+        self._statistics: dict[tuple[str, str, str], StatisticsView] = {}
         self._rollouts: dict[str, RolloutView] = {}
         self._alarms: list[AlarmView] = []
         self._commands: dict[str, CommandView] = {}
@@ -67,6 +69,12 @@ class MemoryCloud:
         """Replace what the fleet saw of a version."""
         with self._change():
             self._versions[version.name, version.version] = version
+
+    def put_statistics(self, statistics: StatisticsView) -> None:
+        """Say what a version, or a segment of it, saw."""
+        with self._change():
+            key = (statistics.name, statistics.version, statistics.segment)
+            self._statistics[key] = statistics
 
     def put_rollout(self, rollout: RolloutView) -> None:
         """Add a rollout or move it on."""
@@ -137,6 +145,35 @@ class MemoryCloud:
         if (model, version) not in self._versions:
             raise NotFoundError(f"no {model}@{version} in the registry")
         return self._versions[model, version]
+
+    def statistics(
+        self, model: str, version: str, *, segment: str = "", since_unix_s: float | None = None
+    ) -> StatisticsView:
+        """See ``CloudBackend``: what was put in by hand, else what the version's view holds."""
+        seen = self.version(model, version)
+        known = self._statistics.get((model, version, segment))
+        if known is None and segment:
+            raise UsageError(f"no device is in segment {segment!r}")
+        if known is None:
+            known = StatisticsView(
+                name=model,
+                version=version,
+                digest=seen.digest,
+                task=seen.task,
+                segment="",
+                since_unix_s=START_UNIX_S,
+                until_unix_s=START_UNIX_S + 3600.0,
+                rows=seen.rows,
+                devices=seen.devices,
+                reference_rows=5000,
+                variance_inflation=1.0,
+                suppressed=seen.suppressed,
+                features=seen.features,
+                estimated=seen.estimated,
+                labelled=seen.labelled,
+                alarms=[alarm for alarm in self._alarms if alarm.model == model],
+            )
+        return known if since_unix_s is None else replace(known, since_unix_s=since_unix_s)
 
     def push(self, archive: bytes, *, by: str) -> VersionView:
         """See ``CloudBackend``."""

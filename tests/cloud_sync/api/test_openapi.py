@@ -23,6 +23,7 @@ def test_the_document_is_openapi_3_1_and_lists_every_route(api: AppClient) -> No
         "GET /models",
         "POST /models",
         "GET /models/{name}/versions/{version}",
+        "GET /models/{name}/versions/{version}/statistics",
         "GET /blobs/{digest}",
         "GET /rollouts",
         "POST /rollouts",
