@@ -1,7 +1,7 @@
 """Imports every benchmark, so that ``BENCHMARKS`` lists it."""
 
-from benchmarks.drift import drift
+from benchmarks.conversion import conversion
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
 
-__all__ = ["drift", "inference", "ingest"]
+__all__ = ["conversion", "inference", "ingest"]
