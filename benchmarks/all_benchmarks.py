@@ -1,7 +1,8 @@
 """Imports every benchmark, so that ``BENCHMARKS`` lists it."""
 
 from benchmarks.conversion import conversion
+from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
 
-__all__ = ["conversion", "inference", "ingest"]
+__all__ = ["conversion", "gpu", "inference", "ingest"]
