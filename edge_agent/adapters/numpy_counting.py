@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.adapters.numpy_classes import count_class_probabilities
 from edge_agent.adapters.numpy_joint import count_joint, count_vectors
 from edge_agent.adapters.numpy_sketches import Block, SketchColumns, block_moments
 from edge_contract.errors import UsageError
@@ -22,6 +23,7 @@ from edge_contract.stats import (
     CalibrationBin,
     Categories,
     CategoriesSpec,
+    ClassProbabilitiesSpec,
     JointSpec,
     Labels,
     LabelsSpec,
@@ -169,6 +171,8 @@ def _count_column(spec: Spec, block: Block) -> Statistic:
             return _labels(spec, block.astype(np.float64))
         case AgreementSpec():
             return _agreement(spec, block.astype(np.float64))
+        case ClassProbabilitiesSpec():
+            return count_class_probabilities(spec, block.astype(np.float64))
         case JointSpec():
             return count_joint(spec, block)
         case VectorsSpec():

@@ -3,6 +3,12 @@
 from edge_contract.stats.agreement import Agreement, AgreementSpec
 from edge_contract.stats.base import SPECS, Spec, State, Statistic, register, spec_from_json
 from edge_contract.stats.categories import Categories, CategoriesSpec
+from edge_contract.stats.class_probabilities import (
+    MAX_CLASSES,
+    SHARES,
+    ClassProbabilities,
+    ClassProbabilitiesSpec,
+)
 from edge_contract.stats.joint import LARGEST_PRODUCT, Joint, JointSpec
 from edge_contract.stats.labels import CalibrationBin, Labels, LabelsSpec
 from edge_contract.stats.moments import Moments, MomentsSpec
@@ -18,7 +24,9 @@ __all__ = [
     "FLOAT_BITS",
     "LARGEST",
     "LARGEST_PRODUCT",
+    "MAX_CLASSES",
     "MAX_DIMENSION",
+    "SHARES",
     "SPECS",
     "STEPS",
     "Agreement",
@@ -26,6 +34,8 @@ __all__ = [
     "CalibrationBin",
     "Categories",
     "CategoriesSpec",
+    "ClassProbabilities",
+    "ClassProbabilitiesSpec",
     "Column",
     "Joint",
     "JointSpec",

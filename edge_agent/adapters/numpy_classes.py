@@ -1,0 +1,59 @@
+"""Expected confusion of whole blocks: :mod:`edge_contract.stats.class_probabilities` by numpy."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_contract.stats import BINS, SHARES, ClassProbabilities, ClassProbabilitiesSpec
+
+__all__ = ["count_class_probabilities"]
+
+
+def count_class_probabilities(
+    spec: ClassProbabilitiesSpec, block: NDArray[np.float64]
+) -> ClassProbabilities:
+    """Return the sums of ``float64[1 + classes, rows]``: predicted class, all probabilities."""
+    classes = len(spec.worths)
+    predicted, probabilities = block[0], block[1:]
+    is_class = (predicted == np.floor(predicted)) & (predicted >= 0) & (predicted < classes)
+    is_valid = is_class & ((probabilities >= 0) & (probabilities <= 1.0001)).all(axis=0)
+    if not is_valid.all():
+        predicted, probabilities = predicted[is_valid], probabilities[:, is_valid]
+    rows = len(predicted)
+    invalid = block.shape[1] - rows
+    if not rows:
+        found = spec.empty()
+        found.invalid = invalid
+        return found
+    index = predicted.astype(np.intp)
+    bins = np.minimum((np.sqrt(probabilities) * BINS).astype(np.intp), BINS - 1)
+    shares = _shares(spec, bins)
+    own = shares[index, np.arange(rows)].astype(np.float64)  # below 2 ** 53 for 1e11 rows
+    keys = np.arange(classes)[:, None] * BINS + bins
+    counts = np.bincount(keys[index != np.arange(classes)[:, None]], minlength=classes * BINS)
+    return ClassProbabilities(
+        spec,
+        invalid=invalid,
+        rows=rows,
+        right=np.bincount(index, own, minlength=classes).astype(np.int64).tolist(),
+        expected=shares.sum(axis=1).tolist(),
+        rivals=_sparse(counts.reshape(classes, BINS)),
+    )
+
+
+def _shares(spec: ClassProbabilitiesSpec, bins: NDArray[np.intp]) -> NDArray[np.int64]:
+    worths = np.take_along_axis(np.array(spec.worths, np.int64), bins, axis=1)
+    total = worths.sum(axis=0)
+    is_worthless = total == 0
+    if is_worthless.any():
+        total[is_worthless] = 1
+    shares: NDArray[np.int64] = (worths * SHARES + total // 2) // total
+    shares[:, is_worthless] = SHARES // len(worths)
+    return shares
+
+
+def _sparse(counts: NDArray[np.intp]) -> dict[int, dict[int, int]]:
+    return {
+        k: {int(place): int(row[place]) for place in np.flatnonzero(row)}
+        for k, row in enumerate(counts)
+        if row.any()
+    }
