@@ -8,16 +8,30 @@ must not happen is that a row is taken in twice; so the state is to be kept toge
 up to which counts were taken. (If *which* rows come late depends on their values, as when cameras
 with frozen lenses lose their link, the portion is a biased sample: that is a drift of what the
 cloud sees, and shows as one.)
+
+Where the reference has strata, each portion is of one stratum and is compared with the reference's
+rows of that stratum; the wealth of a subject goes on through all of them. A product of factors is
+an e-value whichever reference each factor was made from, so nothing is lost by that but what a
+small stratum's wide tolerance costs.
+
+A value that is stuck is looked for in the merged counts, not device by device: a device that is
+stuck adds its rows to one cell, whose share the spikes watch (:mod:`cloud_sync.core.alarms.bets`),
+so it is found under the same budget however many devices there are, and its rank among the devices
+names it. A device that is idle sends no rows and changes nothing; one that sends the same row for
+ever is what a stuck one is. What is constant on each device and differs from device to device, as
+a serial number or a place, is no news either: the reference holds the same mixture.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cloud_sync.core.alarms.base import Finding, SubjectReading
-from cloud_sync.core.alarms.budget import MONTH_S, AlarmBudget
-from cloud_sync.core.alarms.watch import Watch
+from cloud_sync.core.alarms.budget import AlarmBudget
+from cloud_sync.core.alarms.dependence import LiveDependence, PortionScore
+from cloud_sync.core.alarms.standing import Elapsed, Standings
+from cloud_sync.core.alarms.watch import Ground, Reading, Watch, ground_of
 from cloud_sync.core.analysis.watched import watched_columns
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.errors import MessageError, UsageError
@@ -26,20 +40,9 @@ from edge_contract.stats import Profile
 
 __all__ = ["DriftDetector", "Finding"]
 
-_FIRST_S: Final = 60.0
-_LONGEST_S: Final = 3600.0
-"""A longer silence counts as one hour, so that the first rows after it do not alarm by trifles."""
-
-_CALM: Final = 0.01
-_CALM_S: Final = 3600.0
 _MOST_EVIDENCE: Final = 1e6
-
-
-@dataclass(slots=True)
-class _Standing:
-    """An alarm that stands, and since when its subject has been calm again."""
-
-    calm_since_unix_s: float | None = None
+_KEPT_GROUNDS: Final = 8
+"""Strata whose bets are kept; others are made again when rows of theirs come."""
 
 
 class DriftDetector:
@@ -62,16 +65,16 @@ class DriftDetector:
     ) -> None:
         self.package = package
         self.budget = budget
-        self._last_unix_s: float | None = None
-        self._standing: dict[str, _Standing] = {}
-        self._columns: dict[str, int] = {}
-        self._watches: dict[str, Watch] = {}
+        self._elapsed = Elapsed()
+        self._standings = Standings()
+        self._dependence = LiveDependence()
         reference = package.reference
-        for index, subject in watched_columns(reference.profile.spec):
-            self._columns[subject] = index
-            self._watches[subject] = Watch(
-                reference.profile[index], inflation=reference.variance_inflation
-            )
+        columns = watched_columns(reference.profile.spec)
+        self._columns = {subject: index for index, subject in columns}
+        self._watches = {
+            subject: Watch(ground, inflation=reference.variance_inflation)
+            for subject, ground in _grounds(package, "").items()
+        }
         if state is not None:
             self._restore(Reader(state, "drift detector", MessageError))
 
@@ -79,6 +82,11 @@ class DriftDetector:
         self, increment: Profile, now_unix_s: float, *, stratum: str = ""
     ) -> Sequence[Finding]:
         """Take in counts of the primary role that were never taken in before.
+
+        Args:
+            increment: Of one stratum.
+            now_unix_s: Now.
+            stratum: Which; rows of one that the reference has no rows of change nothing.
 
         Returns:
             What drifted and had not been raised yet, the strongest evidence first.
@@ -91,23 +99,23 @@ class DriftDetector:
             raise UsageError(
                 f"increment is not of {self.package.manifest.reference} in the primary role"
             )
-        months = self._months_since_last(now_unix_s)
-        granted = self.budget.gradual(len(self._watches)) * months
-        level = self.budget.abrupt(len(self._watches)) * months
-        found: list[Finding] = []
-        anything = False
-        for subject, watch in self._watches.items():
-            reading = watch.observe(
-                increment[self._columns[subject]],
-                granted=granted,
-                level=level,
+        strata = self.package.reference.strata
+        if strata is not None and stratum and stratum not in strata.parts:
+            return []
+        readings = self._read(increment, now_unix_s, stratum=stratum)
+        if any(reading.rows for reading in readings.values()):
+            self._elapsed.note(now_unix_s)
+            self._measure_dependence(readings)
+        found = [
+            self._finding(subject, reading.abrupt)
+            for subject, reading in readings.items()
+            if self._standings.rises(
+                subject,
+                gradual=self._ratio(self._watches[subject]),
+                abrupt=reading.abrupt,
+                now_unix_s=now_unix_s,
             )
-            anything = anything or reading.rows > 0
-            finding = self._judged(subject, reading.abrupt, now_unix_s)
-            if finding is not None:
-                found.append(finding)
-        if anything:
-            self._last_unix_s = max(now_unix_s, self._last_unix_s or now_unix_s)
+        ]
         return sorted(found, key=lambda finding: (-finding.evidence, -finding.ks))
 
     def evidence(self) -> dict[str, float]:
@@ -123,70 +131,98 @@ class DriftDetector:
                 found[subject] = SubjectReading(self._ratio(watch), rows, distance, stability)
         return found
 
+    def inflation(self) -> dict[str, float]:
+        """Return the variance inflation that each subject is slowed by."""
+        return {subject: watch.inflation for subject, watch in self._watches.items()}
+
     def drifted(self) -> frozenset[str]:
         """Return the subjects that were raised and not re-armed."""
-        return frozenset(self._standing)
+        return self._standings.subjects
 
     def rearm(self) -> None:
         """Forget all evidence and all standing alarms: the operator has seen to it."""
-        self._standing.clear()
+        self._standings.clear()
         for watch in self._watches.values():
             watch.forget()
 
     def to_state(self) -> JsonObject:
         """Return everything but package and budget."""
         return {
-            "last_unix_s": self._last_unix_s,
-            "standing": {
-                subject: standing.calm_since_unix_s for subject, standing in self._standing.items()
-            },
+            "last_unix_s": self._elapsed.to_json(),
+            "standing": self._standings.to_json(),
             "watches": {subject: watch.to_state() for subject, watch in self._watches.items()},
+            "dependence": self._dependence.to_state(),
         }
 
     def _restore(self, state: Reader) -> None:
-        last = state["last_unix_s"]
-        self._last_unix_s = None if last.is_null else last.number()
-        for subject, calm in state["standing"].fields().items():
-            if subject in self._watches:
-                self._standing[subject] = _Standing(None if calm.is_null else calm.number())
+        self._elapsed.restore(state["last_unix_s"])
+        self._standings.restore(state["standing"], known=frozenset(self._watches))
         for subject, kept in state["watches"].fields().items():
             if subject in self._watches:
                 self._watches[subject].restore(kept)
+        self._dependence = LiveDependence.from_state(state["dependence"])
 
-    def _months_since_last(self, now_unix_s: float) -> float:
-        if self._last_unix_s is None:
-            return _FIRST_S / MONTH_S
-        return min(max(now_unix_s - self._last_unix_s, 0.0), _LONGEST_S) / MONTH_S
+    def _read(self, increment: Profile, now_unix_s: float, *, stratum: str) -> dict[str, Reading]:
+        months = self._elapsed.months(now_unix_s)
+        granted = self.budget.gradual(len(self._watches)) * months
+        level = self.budget.abrupt(len(self._watches)) * months
+        grounds = _grounds(self.package, stratum)
+        return {
+            subject: watch.observe(
+                increment[self._columns[subject]],
+                granted=granted,
+                level=level,
+                ground=grounds[subject],
+            )
+            for subject, watch in self._watches.items()
+        }
+
+    def _measure_dependence(self, readings: Mapping[str, Reading]) -> None:
+        """Slow subjects whose live rows depend on each other more than is known of the package.
+
+        Evidence that was gathered with a tau that was too small is worth nothing and dropped.
+        """
+        scores = {
+            subject: PortionScore(reading.scored, reading.score)
+            for subject, reading in readings.items()
+            if reading.scored
+        }
+        if not self._dependence.observe(scores):
+            return
+        for subject, watch in self._watches.items():
+            tau = self._dependence.inflation(subject)
+            if tau > watch.inflation:
+                watch.inflation = tau
+                watch.start_anew()
 
     def _ratio(self, watch: Watch) -> float:
         return math.exp(min(watch.statistic(), math.log(_MOST_EVIDENCE)))
 
-    def _judged(self, subject: str, abrupt: float, now_unix_s: float) -> Finding | None:
-        """Return a new finding; note for standing ones whether they have calmed down."""
+    def _finding(self, subject: str, abrupt: float) -> Finding:
         watch = self._watches[subject]
         ratio = self._ratio(watch)
-        standing = self._standing.get(subject)
-        if standing is not None:
-            self._note_calm(subject, standing, calm=ratio < _CALM and abrupt < 1.0, at=now_unix_s)
-            return None
-        if ratio < 1.0 and abrupt < 1.0:
-            return None
-        self._standing[subject] = _Standing()
+        test, text = watch.description() if ratio >= 1.0 else ("ks", "")
         distance, stability, rows = watch.distances()
         return Finding(
             subject=subject,
-            test="e-detector" if ratio >= 1.0 else "ks",
+            test=test,
             evidence=ratio if ratio >= 1.0 else abrupt,
             ks=distance,
             psi=stability,
             rows=rows,
             reference_rows=self.package.reference.rows,
+            text=text,
         )
 
-    def _note_calm(self, subject: str, standing: _Standing, *, calm: bool, at: float) -> None:
-        if not calm:
-            standing.calm_since_unix_s = None
-        elif standing.calm_since_unix_s is None:
-            standing.calm_since_unix_s = at
-        elif at - standing.calm_since_unix_s >= _CALM_S:
-            del self._standing[subject]
+
+@lru_cache(maxsize=_KEPT_GROUNDS)
+def _grounds(package: PackageFacts, stratum: str) -> Mapping[str, Ground]:
+    """Return what each subject is compared with; all detectors of a package share it."""
+    strata = package.reference.strata
+    profile = package.reference.profile
+    if strata is not None and stratum:
+        profile = strata.parts[stratum].profile
+    return {
+        subject: ground_of(profile[index])
+        for index, subject in watched_columns(package.reference.profile.spec)
+    }

@@ -1,12 +1,8 @@
 """The watch over one subject: its bets, and its test for abrupt change.
 
-Each bet holds ``M``, which a portion of rows takes to ``e * (M + granted)``: ``e`` is the product
-of the bet's factors over the rows, ``granted`` the false alarms that the budget allows for the time
-since the last portion. That is the detector of Shiryaev and Roberts with a restart in every instant
-instead of with every window, so that it does not matter how often rows come, and with restarts
-weighted by the budget of their time instead of a threshold that depends on it, so that a budget may
-be divided anew at any time (:mod:`cloud_sync.core.alarms.budget`). The statistic is the mean of
-``M`` over the bets, and alarms at 1; everything is kept as logarithms.
+The bets are those of a :class:`Ground`, the reference or one stratum of it; the wealth is one,
+whatever the ground. The statistic is what all bets hold together; it alarms at 1, because restarts
+are weighted by the budget that is granted for their time (:mod:`cloud_sync.core.alarms.budget`).
 """
 
 import math
@@ -15,22 +11,41 @@ from dataclasses import dataclass
 from operator import mul
 from typing import Final
 
-from cloud_sync.core.alarms.bets import bets_of, tolerance_se
-from cloud_sync.core.analysis.bins import views_of
+from cloud_sync.core.alarms.bets import Bets, bets_of, normal_scores, tolerance_se
+from cloud_sync.core.alarms.describe import describe
+from cloud_sync.core.alarms.wealth import NOTHING, Wealth, log_sum
+from cloud_sync.core.analysis.bins import View, views_of
 from cloud_sync.core.analysis.distances import ks, psi
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats import Statistic
 
-__all__ = ["Reading", "Watch"]
-
-_NOTHING: Final = -700.0
-"""Logarithm of a stake that is as good as none; JSON has no minus infinity."""
-
-_CAP: Final = math.log(10.0)
-"""How far above the threshold a bet may rise: it must be able to fall again when drift ends."""
+__all__ = ["Ground", "Reading", "Watch", "ground_of"]
 
 _FEWEST_ROWS: Final = 20
 _REMEMBERED_ROWS: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a subject is compared with.
+
+    Attributes:
+        views: The reference's, from one or two sides.
+        bets: On each view.
+        scores: Of the first view, normal scores by cell with mean 0 and variance 1 over the
+            reference; cells without an order have 0.
+    """
+
+    views: tuple[View, ...]
+    bets: tuple[Bets, ...]
+    scores: tuple[float, ...]
+
+
+def ground_of(reference: Statistic) -> Ground:
+    """Return the ground of a reference's statistic; making it takes about a millisecond."""
+    views = views_of(reference)
+    bets = tuple(bets_of(view, share=1.0 / len(views)) for view in views)
+    return Ground(views, bets, _standard_scores(views[0]) if views else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +56,36 @@ class Reading:
         rows: Rows in it.
         abrupt: KS distance beyond the tolerance, over the largest that chance explains; 1 or more
             is an alarm, 0 if it was too small to tell.
+        scored: Rows that have a normal score: present ones.
+        score: Mean of their scores.
     """
 
     rows: int = 0
     abrupt: float = 0.0
+    scored: int = 0
+    score: float = 0.0
 
 
 class Watch:
-    """The e-detector of one subject (Shiryaev-Roberts over its bets), and what it saw lately.
+    """The e-detector of one subject, and what it saw lately.
 
     Args:
-        reference: The subject's reference statistic.
-        inflation: Tau of the package: logarithms of factors are divided by it, which keeps their
-            mean at most 1 (Jensen) and allows for rows that repeat each other.
+        ground: What the subject is compared with at first.
+        inflation: Tau: logarithms of factors are divided by it, which keeps their mean at most 1
+            (Jensen) and allows for rows that repeat each other.
     """
 
-    __slots__ = ("_bets", "_inflation", "_lately", "_log_m", "_views")
+    __slots__ = ("_ground", "_lately", "_live", "_wealth", "inflation")
 
-    def __init__(self, reference: Statistic, *, inflation: float) -> None:
-        self._views = views_of(reference)
-        self._bets = [bets_of(view) for view in self._views]
-        self._inflation = inflation
-        self._log_m = [[_NOTHING] * len(bets) for bets in self._bets]
-        self._lately = [[0] * len(view.reference) for view in self._views]
+    def __init__(self, ground: Ground, *, inflation: float) -> None:
+        self._ground = ground
+        self.inflation = inflation
+        self._live: Statistic | None = None
+        self.forget()
 
-    def observe(self, live: Statistic, *, granted: float, level: float) -> Reading:
+    def observe(
+        self, live: Statistic, *, granted: float, level: float, ground: Ground | None = None
+    ) -> Reading:
         """Take in rows that were never taken in before.
 
         Args:
@@ -73,41 +93,54 @@ class Watch:
             granted: False alarms allowed for the time since the last portion; what the detector
                 starts anew with.
             level: Probability of a false alarm that the test for abrupt change may use.
+            ground: What these rows are compared with; by default, what the last ones were.
         """
+        if ground is not None and ground is not self._ground:
+            self._ground = ground
+            self._lately = [[0] * len(view.reference) for view in ground.views]
         rows, abrupt = 0, 0.0
-        restart = math.log(granted) if granted > 0 else _NOTHING
-        bets = sum(map(len, self._bets))
-        cap = math.log(max(bets, 1)) + _CAP
-        for index, view in enumerate(self._views):
+        scored, score = 0, 0.0
+        log_granted = math.log(granted) if granted > 0 else NOTHING
+        for index, (view, bets) in enumerate(
+            zip(self._ground.views, self._ground.bets, strict=True)
+        ):
             counts = view.counts_of(live)
             seen = sum(counts)
             rows = max(rows, seen)
             if not seen:
                 continue
-            cells = [k for k, count in enumerate(counts) if count]
-            amounts = [counts[k] for k in cells]
-            stakes = self._log_m[index]
-            for number, bet in enumerate(self._bets[index]):
-                gain = sum(map(mul, amounts, [bet[k] for k in cells])) / self._inflation
-                grown = gain + _log_add(stakes[number], restart)
-                stakes[number] = min(max(grown, _NOTHING), cap)
+            self._wealth[index].grow(
+                counts, bets, log_granted=log_granted, inflation=self.inflation
+            )
             self._remember(index, counts)
-            test = level / len(self._views)
+            test = level / len(self._ground.views)
             abrupt = max(abrupt, self._abrupt(counts, view.reference, level=test))
-        return Reading(rows, abrupt)
+            if not index:
+                scored = sum(counts[: view.ordered])
+                score = sum(map(mul, counts, self._ground.scores)) / max(scored, 1)
+        if rows:
+            self._live = live
+        return Reading(rows, abrupt, scored, score)
 
     def statistic(self) -> float:
-        """Return the logarithm of the mean over the bets; 0 and more alarms."""
-        stakes = [stake for view in self._log_m for stake in view]
-        if not stakes:
-            return _NOTHING
-        most = max(stakes)
-        total = sum(math.exp(stake - most) for stake in stakes)
-        return most + math.log(total / len(stakes))
+        """Return the logarithm of what all bets hold; 0 and more alarms."""
+        return log_sum(log for wealth in self._wealth for log in wealth.logs())
+
+    def description(self) -> tuple[str, str]:
+        """Return the name of the test that found most, and what it found, for people."""
+        best, found = NOTHING, ("e-detector", "")
+        for index, view in enumerate(self._ground.views):
+            held = self._wealth[index].by_purpose(self._ground.bets[index])
+            for (about, cells), log in held.items():
+                if log > best and self._live is not None:
+                    best = log
+                    counts = self._lately[index]
+                    found = describe(view, counts, about, cells, live=self._live)
+        return found
 
     def distances(self) -> tuple[float, float, int]:
         """Return KS, PSI and the number of rows of what was seen lately, for people."""
-        pairs = list(zip(self._lately, self._views, strict=True))
+        pairs = list(zip(self._lately, self._ground.views, strict=True))
         return (
             max((ks(cells, view.reference) for cells, view in pairs), default=0.0),
             max((psi(cells, view.reference) for cells, view in pairs), default=0.0),
@@ -116,28 +149,41 @@ class Watch:
 
     def forget(self) -> None:
         """Start as if nothing had been seen."""
-        self._log_m = [[_NOTHING] * len(bets) for bets in self._bets]
-        self._lately = [[0] * len(view.reference) for view in self._views]
+        self.start_anew()
+        self._lately = [[0] * len(view.reference) for view in self._ground.views]
+
+    def start_anew(self) -> None:
+        """Forget the evidence, but not what was seen lately."""
+        self._wealth = [
+            Wealth(tilts=len(bets.tilts), rates=len(bets.rates)) for bets in self._ground.bets
+        ]
 
     def to_state(self) -> JsonObject:
-        """Return the stakes and what was seen lately."""
+        """Return the wealth and what was seen lately."""
         return {
-            "log_m": [[round(stake, 6) for stake in view] for view in self._log_m],
+            "inflation": self.inflation,
+            "wealth": [wealth.to_state() for wealth in self._wealth],
             "lately": [list(cells) for cells in self._lately],
         }
 
     def restore(self, state: Reader) -> None:
         """Take over :meth:`to_state`.
 
-        A state of another shape, as an older release may have left one, is not taken over: the
-        watch begins anew, which can delay an alarm but not raise a false one.
+        A state of another shape, as an older release or another reference may have left one, is
+        not taken over: the watch begins anew, which can delay an alarm but not raise a false one.
         """
-        log_m = [[x.number() for x in view.items()] for view in state["log_m"].items()]
+        places = state["wealth"].items()
+        if len(places) != len(self._wealth):
+            return
+        wealth = [own.restored(kept) for own, kept in zip(self._wealth, places, strict=True)]
+        known = [each for each in wealth if each is not None]
+        if len(known) != len(self._wealth):
+            return
+        self._wealth = known
+        self.inflation = max(self.inflation, state["inflation"].number(low=1.0))
         lately = [view.integers() for view in state["lately"].items()]
-        if [len(view) for view in log_m] == [len(bets) for bets in self._bets] and [
-            len(cells) for cells in lately
-        ] == [len(view.reference) for view in self._views]:
-            self._log_m, self._lately = log_m, lately
+        if list(map(len, lately)) == list(map(len, self._lately)):
+            self._lately = lately
 
     def _remember(self, index: int, counts: Sequence[int]) -> None:
         cells = [a + b for a, b in zip(self._lately[index], counts, strict=True)]
@@ -156,10 +202,25 @@ class Watch:
             return 0.0
         tail = math.erfc(4.0 / math.sqrt(2.0))
         tolerance = tolerance_se(known) / 4.0 * math.sqrt(math.log(2 / tail) / (2 * known))
-        bound = math.sqrt(self._inflation * math.log(2 / level) / (2 * rows))
+        bound = math.sqrt(self.inflation * math.log(2 / level) / (2 * rows))
         return max(ks(counts, reference) - tolerance, 0.0) / bound
 
 
-def _log_add(a: float, b: float) -> float:
-    high, low = (a, b) if a > b else (b, a)
-    return high + math.log1p(math.exp(low - high))
+def _standard_scores(view: View) -> tuple[float, ...]:
+    live = [index < view.ordered for index in range(len(view.reference))]
+    scores = normal_scores(view.reference, live)
+    rows = sum(view.reference[: view.ordered])
+    if not rows:
+        return (0.0,) * len(scores)
+    mean = sum(map(mul, view.reference, scores)) / rows
+    variance = sum(
+        count * (score - mean) ** 2
+        for count, score in zip(view.reference[: view.ordered], scores, strict=False)
+    )
+    deviation = math.sqrt(variance / rows)
+    if not deviation > 0:
+        return (0.0,) * len(scores)
+    return tuple(
+        (score - mean) / deviation if alive else 0.0
+        for score, alive in zip(scores, live, strict=True)
+    )

@@ -1,17 +1,19 @@
 """Cells: a statistic's counts on at most 64 ordered cells that its reference decides.
 
 Every comparison of live and reference statistics is made on the same cells. Cells of a number hold
-about equal shares of the reference, so that each says as much as the next; zero, missing and the
-infinities are cells of their own. What the reference never held still has a cell to fall into.
+about equal shares of the reference, so that each says as much as the next; zero, missing, the
+infinities and what lies below or above everything in the reference are cells of their own. What
+the reference never held still has a cell to fall into.
 
 A statistic may be looked at from several sides: of a classifier's predictions one view is the
 confidence whatever the class, another the class whatever the confidence.
 """
 
 import bisect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge_contract.stats import (
     BINS,
@@ -21,12 +23,25 @@ from edge_contract.stats import (
     Statistic,
 )
 
-__all__ = ["MAX_CELLS", "View", "views_of"]
+__all__ = ["MAX_CELLS", "Atom", "View", "views_of"]
 
 MAX_CELLS: Final = 64
-_WATCHED_CATEGORIES: Final = 8
+_OWN_CELLS: Final = 10
+"""Cells of a number that hold no full share of the reference: 8 of a kind, the last of each side."""
 
 Counter = Callable[[Statistic], list[int]]
+
+
+class Atom(NamedTuple):
+    """Cells whose share of the rows means something by itself.
+
+    Attributes:
+        name: ``zero``, ``missing``, ``infinite``, ``out of range``, ``other``, ``invalid``.
+        cells: Their indices.
+    """
+
+    name: str
+    cells: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +52,16 @@ class View:
         name: ``value``, ``category``, ``confidence`` or ``class``.
         reference: The reference's counts by cell.
         ordered: The first so many cells have an order; the ones behind (missing) have none.
-        atoms: Sets of cells whose share is watched by itself: zero, missing, infinite, a category.
+        ranked: Whether that order is one of size, and not only of frequency.
+        atoms: The same ones for every reference of the same kind of statistic.
         zero: The cell of zero, if the view has one.
     """
 
     name: str
     reference: tuple[int, ...]
     ordered: int
-    atoms: tuple[tuple[int, ...], ...]
+    ranked: bool
+    atoms: tuple[Atom, ...]
     zero: int | None
     _count: Counter
 
@@ -67,19 +84,28 @@ def views_of(statistic: Statistic) -> tuple[View, ...]:
 
 
 def _sketch_view(reference: Sketch) -> View:
-    """Lay out -inf, buckets below zero, zero, buckets above, +inf; behind them missing."""
+    """Lay out, behind each other: -inf, buckets below zero, zero, buckets above, +inf; missing.
+
+    On either side of zero the first and the last cell are for what the reference's range does not
+    hold.
+    """
     split = reference.spec.code_of(0.0)
-    share = max(sum(reference.counts.values()) / (MAX_CELLS - 6), 1.0)
+    share = max(sum(reference.counts.values()) / (MAX_CELLS - _OWN_CELLS), 1.0)
     below = {code: count for code, count in reference.counts.items() if code < split}
     above = {code: count for code, count in reference.counts.items() if code >= split}
     ends_below, ends_above = _equal_shares(below, share), _equal_shares(above, share)
-    zero = 1 + len(ends_below) + 1
-    last = zero + 1 + len(ends_above) + 1
+    held = reference.counts.keys() | ({split} if reference.zero else set())
+    lowest, highest = min(held, default=-math.inf), max(held, default=math.inf)
+    zero = 2 + len(ends_below) + 2
+    last = zero + 2 + len(ends_above) + 2
 
     def cell_of(code: int) -> int:
-        if code < split:
-            return 1 + bisect.bisect_left(ends_below, code)
-        return zero + 1 + bisect.bisect_left(ends_above, code)
+        first, behind = (1, zero - 1) if code < split else (zero + 1, last - 1)
+        if code < lowest:
+            return first
+        if code > highest:
+            return behind
+        return first + 1 + bisect.bisect_left(ends_below if code < split else ends_above, code)
 
     known = {code: cell_of(code) for code in reference.counts}
 
@@ -94,8 +120,13 @@ def _sketch_view(reference: Sketch) -> View:
             cells[last + 1] = live.missing
         return cells
 
-    atoms = ((zero,), (last + 1,), (0, last))
-    return View("value", tuple(count(reference)), last + 1, atoms, zero, count)
+    atoms = (
+        Atom("zero", (zero,)),
+        Atom("missing", (last + 1,)),
+        Atom("infinite", (0, last)),
+        Atom("out of range", (1, zero - 1, zero + 1, last - 1)),
+    )
+    return View("value", tuple(count(reference)), last + 1, True, atoms, zero, count)
 
 
 def _category_view(reference: Categories) -> View:
@@ -111,8 +142,8 @@ def _category_view(reference: Categories) -> View:
             cells[size + 1] = live.missing
         return cells
 
-    atoms = ((size,), (size + 1,), *((index,) for index in range(min(size, _WATCHED_CATEGORIES))))
-    return View("category", tuple(count(reference)), size + 1, atoms, None, count)
+    atoms = (Atom("other", (size,)), Atom("missing", (size + 1,)))
+    return View("category", tuple(count(reference)), size + 1, False, atoms, None, count)
 
 
 def _confidence_view(reference: Probabilities) -> View:
@@ -131,7 +162,8 @@ def _confidence_view(reference: Probabilities) -> View:
             cells[last] = live.invalid
         return cells
 
-    return View("confidence", tuple(count(reference)), last, ((last,),), None, count)
+    atoms = (Atom("invalid", (last,)),)
+    return View("confidence", tuple(count(reference)), last, True, atoms, None, count)
 
 
 def _class_view(reference: Probabilities) -> View:
@@ -146,9 +178,8 @@ def _class_view(reference: Probabilities) -> View:
             cells[size] = live.invalid
         return cells
 
-    counts = tuple(count(reference))
-    frequent = sorted(range(size), key=lambda index: -counts[index])[:_WATCHED_CATEGORIES]
-    return View("class", counts, size, tuple((index,) for index in sorted(frequent)), None, count)
+    atoms = (Atom("invalid", (size,)),)
+    return View("class", tuple(count(reference)), size, False, atoms, None, count)
 
 
 def _pooled(statistic: Probabilities) -> dict[int, int]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cloud_sync.core.alarms import AlarmBudget, DriftDetector, Finding
-from cloud_sync.core.alarms.watch import Watch
+from cloud_sync.core.alarms.watch import Watch, ground_of
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.package import Reference
@@ -67,7 +67,7 @@ def test_an_abrupt_change_is_raised_in_the_first_portion() -> None:
 
 
 def test_the_test_for_abrupt_change_looks_at_one_portion_alone() -> None:
-    watch = Watch(PACKAGE.reference.profile[0], inflation=1.0)
+    watch = Watch(ground_of(PACKAGE.reference.profile[0]), inflation=1.0)
     clean, dirty = (portions(dirty=d, count=1, rows=400)[0][0] for d in (False, True))
 
     quiet = watch.observe(clean, granted=1e-6, level=1e-6)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from cloud_sync.core.alarms.budget import MONTH_S, AlarmBudget
-from cloud_sync.core.alarms.watch import Watch
+from cloud_sync.core.alarms.watch import Watch, ground_of
 from edge_contract.stats import Sketch, SketchSpec
 
 ROWS = 500
@@ -43,7 +43,7 @@ def alarmed(reference: list[list[float]], live: list[list[float]], *, seed: int)
     granted = budget.gradual(PIXELS + 1) * months
     level = budget.abrupt(PIXELS + 1) * months
     watches = [
-        Watch(sketch_of(Counter(row[pixel] for row in reference)), inflation=1.0)
+        Watch(ground_of(sketch_of(Counter(row[pixel] for row in reference))), inflation=1.0)
         for pixel in range(PIXELS)
     ]
     found: set[int] = set()

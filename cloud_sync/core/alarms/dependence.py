@@ -1,0 +1,239 @@
+"""Measures, from the first windows of a fleet, how much rows depend on each other.
+
+Tests for drift take rows for independent, and are slowed by tau, the variance inflation, where they
+are not. It is measured when a package is made; but if the reference's rows came shuffled, nothing
+of that was left to see. So it is measured once more on the first portions of live rows, and raised
+if they vary more than the package says; it is never lowered.
+
+**How.** Of each portion the mean normal score is taken, subject by subject, and half the mean
+square of its differences from one portion to the next is divided by what independent rows would
+give (von Neumann's ratio, 1941); the same for means of 4 and of 16 portions in a row, where the
+dependence lasts longer than one portion. Differences hardly see a level that changes once or
+slowly, so a drift that begins meanwhile is not mistaken for dependence. Each subject is judged by
+itself, all together by their mean, and what chance explains (4 standard errors) raises nothing.
+
+**Why the alarms stay valid, nearly.** Over many rows a bet's logarithm is close to normal, with
+variance v and mean -v/2 or less; if rows inflate its variance by tau, the mean of its exponential
+is at most 1 again after a division by tau. Dividing the logarithm by *more* than is needed is
+always valid (Jensen).
+
+**What it cannot do.** A dependence that lasts longer than 16 portions looks like a drift that comes
+and goes, and is one to the tests. Until the first 30 portions are there, alarms rest on the
+package's tau; a weak dependence takes some hundred. A drift that is switched on and off all the
+time in these first portions is taken for dependence. Merged counts are enough for it: devices that
+are independent of each other add their variances up, so the fleet's means are inflated as much as
+the devices' own.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Self
+
+from edge_contract.reading import JsonObject, Reader
+
+__all__ = ["LiveDependence", "PortionScore"]
+
+_LENGTHS: Final = (1, 4, 16)
+_PORTIONS: Final = 512
+"""After so many nothing is measured any more."""
+
+_CHECKED: Final = (30, 60, 120, 240, 480)
+"""Numbers of differences after which tau is judged."""
+
+_FEWEST_ROWS: Final = 20
+_SIGMAS: Final = 4.0
+_NOTABLE: Final = 1.1
+_DECIMALS: Final = 6
+
+
+class PortionScore(NamedTuple):
+    """Of one subject in one portion: the rows that have a score, and its mean."""
+
+    rows: int
+    score: float
+
+    def merged(self, other: Self) -> Self:
+        """Return the mean over the rows of both."""
+        rows = self.rows + other.rows
+        if not rows:
+            return self
+        score = (self.rows * self.score + other.rows * other.score) / rows
+        return type(self)(rows, score)
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Of squared differences, each over what independent rows would give on average."""
+
+    pairs: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def add(self, ratio: float) -> None:
+        self.pairs += 1
+        self.total += ratio
+        self.squares += ratio * ratio
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.pairs
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean; neighbouring differences have one portion in common."""
+        variance = max(self.squares / self.pairs - self.mean**2, 0.0)
+        return math.sqrt(1.5 * variance / self.pairs)
+
+
+@dataclass(slots=True)
+class _Level:
+    """Differences of means over some portions in a row."""
+
+    length: int
+    parts: int = 0
+    gathered: dict[str, PortionScore] = field(default_factory=dict)
+    before: dict[str, PortionScore] = field(default_factory=dict)
+    sums: dict[str, _Sums] = field(default_factory=dict)
+    pooled: _Sums = field(default_factory=_Sums)
+
+    def add(self, portion: Mapping[str, PortionScore]) -> bool:
+        """Take in a portion; return whether there is one more difference to look at."""
+        self.parts += 1
+        for subject, one in portion.items():
+            known = self.gathered.get(subject)
+            self.gathered[subject] = known.merged(one) if known else one
+        if self.parts < self.length:
+            return False
+        ratios: list[float] = []
+        for subject, now in self.gathered.items():
+            then = self.before.get(subject)
+            if then is not None and now.rows and then.rows:
+                ratio = (now.score - then.score) ** 2 / (1 / now.rows + 1 / then.rows)
+                self.sums.setdefault(subject, _Sums()).add(ratio)
+                ratios.append(ratio)
+        if ratios:
+            self.pooled.add(sum(ratios) / len(ratios))
+        self.before, self.gathered, self.parts = self.gathered, {}, 0
+        return bool(ratios)
+
+
+class LiveDependence:
+    """Tau by subject, as far as live rows have shown it; 1 until then."""
+
+    __slots__ = ("_gathered", "_levels", "_portions", "_taus")
+
+    def __init__(self) -> None:
+        self._levels = [_Level(length) for length in _LENGTHS]
+        self._gathered: dict[str, PortionScore] = {}
+        self._portions = 0
+        self._taus: dict[str, float] = {}
+
+    def observe(self, portion: Mapping[str, PortionScore]) -> bool:
+        """Take in a portion's scores; return whether any tau was raised.
+
+        Portions of less than 20 rows are put together.
+        """
+        if self._portions >= _PORTIONS:
+            return False
+        for subject, one in portion.items():
+            known = self._gathered.get(subject)
+            self._gathered[subject] = known.merged(one) if known else one
+        if max((one.rows for one in self._gathered.values()), default=0) < _FEWEST_ROWS:
+            return False
+        gathered, self._gathered = self._gathered, {}
+        self._portions += 1
+        raised = False
+        for level in self._levels:
+            if level.add(gathered) and level.pooled.pairs in _CHECKED:
+                raised = self._judge(level) or raised
+        if self._portions >= _PORTIONS:
+            self._levels = []
+        return raised
+
+    def inflation(self, subject: str) -> float:
+        """Return the tau of a subject."""
+        return self._taus.get(subject, 1.0)
+
+    def _judge(self, level: _Level) -> bool:
+        pooled = level.pooled
+        common = pooled.mean if pooled.mean > 1.0 + _SIGMAS * pooled.error else 1.0
+        raised = False
+        for subject, sums in level.sums.items():
+            own = sums.mean if sums.mean > _largest_by_chance(sums.pairs) else 1.0
+            found = max(own, common)
+            if found > _NOTABLE * self.inflation(subject):
+                self._taus[subject] = found
+                raised = True
+        return raised
+
+    def to_state(self) -> JsonObject:
+        """Return everything."""
+        return {
+            "portions": self._portions,
+            "taus": dict(self._taus),
+            "gathered": _scores_json(self._gathered),
+            "levels": [
+                {
+                    "parts": level.parts,
+                    "gathered": _scores_json(level.gathered),
+                    "before": _scores_json(level.before),
+                    "sums": {subject: _sums_json(sums) for subject, sums in level.sums.items()},
+                    "pooled": _sums_json(level.pooled),
+                }
+                for level in self._levels
+            ],
+        }
+
+    @classmethod
+    def from_state(cls, state: Reader) -> Self:
+        """Read :meth:`to_state`; raises the reader's error."""
+        found = cls()
+        found._portions = state["portions"].integer(low=0)
+        found._taus = {
+            subject: tau.number(low=1.0, high=1e6)
+            for subject, tau in state["taus"].fields().items()
+        }
+        found._gathered = _read_scores(state["gathered"])
+        found._levels = [
+            _Level(
+                length,
+                parts=kept["parts"].integer(low=0),
+                gathered=_read_scores(kept["gathered"]),
+                before=_read_scores(kept["before"]),
+                sums={subject: _read_sums(sums) for subject, sums in kept["sums"].fields().items()},
+                pooled=_read_sums(kept["pooled"]),
+            )
+            for length, kept in zip(_LENGTHS, state["levels"].items(), strict=False)
+        ]
+        return found
+
+
+def _largest_by_chance(pairs: int) -> float:
+    """Return which mean ratio independent rows exceed with the probability of 4 sigma.
+
+    The mean of that many squares of neighbouring differences varies like two thirds as many
+    independent squares; their quantile is that of Wilson and Hilferty.
+    """
+    ninth = 2.0 / (9.0 * (2.0 * pairs / 3.0))
+    root = 1.0 - ninth + _SIGMAS * math.sqrt(ninth)
+    return root**3
+
+
+def _scores_json(scores: Mapping[str, PortionScore]) -> JsonObject:
+    return {subject: [one.rows, round(one.score, _DECIMALS)] for subject, one in scores.items()}
+
+
+def _read_scores(reader: Reader) -> dict[str, PortionScore]:
+    return {
+        subject: PortionScore(pair[0].integer(low=0), pair[1].number())
+        for subject, pair in reader.fields().items()
+    }
+
+
+def _sums_json(sums: _Sums) -> list[float]:
+    return [sums.pairs, round(sums.total, _DECIMALS), round(sums.squares, _DECIMALS)]
+
+
+def _read_sums(reader: Reader) -> _Sums:
+    return _Sums(reader[0].integer(low=0), reader[1].number(low=0.0), reader[2].number(low=0.0))
