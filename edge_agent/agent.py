@@ -29,7 +29,7 @@ from edge_contract.errors import EdgeError, UnavailableError, UsageError
 from edge_contract.messages import encode
 from edge_contract.messages.broker_url import parse_broker_url
 from edge_contract.names import checked_name
-from edge_contract.package import Package
+from edge_contract.package import Manifest, Package
 
 __all__ = ["Agent"]
 
@@ -158,7 +158,13 @@ class Agent:
             servable = routing.fallback
         if routing.shadow is not None:
             self._shadow.offer(routing.shadow, served)
-        return Prediction(served.decoded, model=servable.reference, digest=servable.digest)
+        return Prediction(
+            served.decoded,
+            model=servable.reference,
+            digest=servable.digest,
+            names=servable.output_names,
+            tensors=served.outputs,
+        )
 
     def label(self, prediction_id: str, truth: object) -> int:
         """Tell what came true; days later is fine.
@@ -186,6 +192,12 @@ class Agent:
         """The version that serves now; empty while none does."""
         routing = self._shell.switch.routing
         return "" if routing is None else routing.serve.manifest.version
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What the version that serves now is, takes and gives; ``None`` while none does."""
+        routing = self._shell.switch.routing
+        return None if routing is None else routing.serve.manifest
 
     def wait_ready(self, timeout_s: float | None = None) -> str:
         """Wait until a model serves and return its version.

@@ -11,17 +11,19 @@ import binascii
 import secrets
 import struct
 import zlib
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from edge_contract.errors import UsageError
+from edge_contract.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.adapters.outputs import Decoded
+    from edge_agent.ports import Tensor
 
 __all__ = ["Prediction", "PredictionId", "parse_id"]
 
@@ -59,10 +61,20 @@ class Prediction:
         digest: Its package.
     """
 
-    __slots__ = ("__dict__", "_decoded", "digest", "model")
+    __slots__ = ("__dict__", "_decoded", "_names", "_tensors", "digest", "model")
 
-    def __init__(self, decoded: "Decoded", *, model: str, digest: str) -> None:
+    def __init__(
+        self,
+        decoded: "Decoded",
+        *,
+        model: str,
+        digest: str,
+        names: Sequence[str] = (),
+        tensors: "Sequence[Tensor]" = (),
+    ) -> None:
         self._decoded = decoded
+        self._names = names
+        self._tensors = tensors
         self.model = model
         self.digest = digest
 
@@ -80,6 +92,35 @@ class Prediction:
     def values(self) -> "NDArray[np.float32] | None":
         """Predicted numbers; ``None`` if the model predicts classes."""
         return self._decoded.values
+
+    @property
+    def outputs(self) -> "Mapping[str, Tensor]":
+        """Everything that the model gave, by output name, as it gave it."""
+        return dict(zip(self._names, self._tensors, strict=True))
+
+    def part(self, first: int, last: int) -> "Prediction":
+        """Return the rows from ``first`` to before ``last`` as a prediction with an id of its own.
+
+        For callers that predict the rows of several others in one call.
+
+        Raises:
+            UnavailableError: The model gave an output that has not one item for each row.
+        """
+        rows, decoded = slice(first, last), self._decoded
+        count = len(decoded.scores)
+        for name, tensor in zip(self._names, self._tensors, strict=True):
+            if tensor.ndim == 0 or len(tensor) != count:
+                raise UnavailableError(
+                    f"output {name!r} of {self.model} has shape {list(tensor.shape)} for {count} "
+                    "rows, which cannot be told apart: predict them one by one"
+                )
+        return Prediction(
+            decoded.part(rows),
+            model=self.model,
+            digest=self.digest,
+            names=self._names,
+            tensors=[tensor[rows] for tensor in self._tensors],
+        )
 
     @cached_property
     def id(self) -> str:

@@ -1,8 +1,8 @@
 """A loaded package: rows in, predictions out, everything observed."""
 
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_agent.adapters.inputs import Encoded, InputEncoder, Rows
 from edge_agent.adapters.outputs import Decoded, OutputDecoder
@@ -10,6 +10,9 @@ from edge_agent.adapters.recorder import Recorder, Stream
 from edge_agent.ports import InferenceSession
 from edge_contract.errors import UnavailableError
 from edge_contract.package import Package, Role
+
+if TYPE_CHECKING:
+    from edge_agent.ports import Tensor
 
 __all__ = ["Servable", "Served"]
 
@@ -19,10 +22,11 @@ class Served(NamedTuple):
 
     encoded: Encoded
     decoded: Decoded
+    outputs: "Sequence[Tensor]" = ()
 
     def copied(self) -> "Served":
         """Return the same in memory of its own: callers may change their rows and answers."""
-        encoded, decoded = self
+        encoded, decoded, _ = self
         return Served(
             encoded._replace(feeds={name: value.copy() for name, value in encoded.feeds.items()}),
             decoded._replace(classes=decoded.classes.copy(), scores=decoded.scores.copy()),
@@ -54,6 +58,7 @@ class Servable:
     ) -> None:
         self.manifest = package.manifest
         self.reference = package.manifest.reference
+        self.output_names = tuple(output.tensor.name for output in package.manifest.outputs)
         self.digest = digest
         self.session = session
         self._encoder = InputEncoder(package.manifest, salt=salt)
@@ -76,14 +81,15 @@ class Servable:
         encoded = self._encoder.encode(rows)
         began_s = time.perf_counter()
         try:
-            decoded = self._decoder.decode(self.session.run(encoded.feeds), encoded.rows)
+            outputs = self.session.run(encoded.feeds)
+            decoded = self._decoder.decode(outputs, encoded.rows)
         except UnavailableError:
             self.count_failure()
             raise
         latency_us = (time.perf_counter() - began_s) * 1e6
         parts = (encoded.observed, decoded.classes, decoded.scores, latency_us)
         self._primary.put(parts, encoded.rows, time.time(), wake=wake)
-        return Served(encoded, decoded)
+        return Served(encoded, decoded, outputs)
 
     def count_failure(self) -> None:
         """Count a call that this package should have answered and did not."""
