@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from converters.base import Converted, Progress, Request, source_for
+from converters.embedding import with_embedding
 from converters.golden import golden_vectors
 from converters.graph import opsets_of, parse_model
 from converters.lineage import git_state
@@ -14,6 +15,7 @@ from converters.quality import quality, require_label_for_each, truth_of
 from converters.reference import RowCounter, build_reference, count_plainly, with_categories
 from converters.rows import as_rows, digest_of_rows, row_count
 from converters.runtime import OnnxModel
+from converters.watching import Watching
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.names import Version, checked_name
 from edge_contract.package import (
@@ -45,6 +47,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     lineage: "JsonObject | None" = None,
     baseline: Mapping[str, float | str] | None = None,
     accept_difference: float = 0.0,
+    watching: Watching | None = None,
     count: RowCounter = count_plainly,
     progress: Progress | None = None,
 ) -> Package:
@@ -65,6 +68,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         lineage: Goes into the manifest beside commit, data digest and parameters.
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
         accept_difference: See :func:`converters.parity.check_parity`.
+        watching: What to watch beyond the features one by one.
         count: Counts the reference; a device's kernel is some thousand times faster.
         progress: Is told how far the conversion is.
 
@@ -90,10 +94,12 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         licence=licence,
         lineage=_lineage(converted, given_lineage),
     )
+    wanted = watching or Watching()
     draft = with_categories(converted.features, draft, feeds)
+    draft = with_embedding(draft, outputs, name=wanted.embedding)
     truth = truth_of(y, manifest=draft)
     tell("Counting the reference", 0.5)
-    reference = build_reference(draft, feeds, outputs, truths=truth.classes, count=count)
+    reference = build_reference(draft, feeds, outputs, truth=truth, count=count, watching=wanted)
     tell("Choosing golden vectors", 0.9)
     golden = golden_vectors(draft, runtime, feeds, outputs)
     evidence = Evidence(

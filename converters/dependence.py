@@ -6,7 +6,7 @@ otherwise, by a factor that is called variance inflation, tau; alarms are slowed
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,9 @@ _UPPER: Final = 0.9
 _SIGMAS: Final = 4.0
 
 
-def variance_inflation(columns: NDArray[np.float32]) -> float:
+def variance_inflation(
+    columns: NDArray[np.float32], groups: Iterable[NDArray[np.intp]] = ()
+) -> float:
     """Return tau of rows in the order in which they came: 1.0 if they came in random order.
 
     Per column the values are replaced by their mid-ranks, and the variance of the means of windows
@@ -30,8 +32,12 @@ def variance_inflation(columns: NDArray[np.float32]) -> float:
 
     Args:
         columns: ``float32[rows, columns]``; NaN counts as the middle rank.
+        groups: Rows that are only compared with each other, as those of one hour of the day: what
+            differs between groups is then no dependence. None for all rows together.
     """
-    ranks = [rank for rank in _mid_ranks(columns[:_MAX_ROWS]) if len(rank) and rank.std() > 0]
+    columns = columns[:_MAX_ROWS]
+    parts = [group[group < len(columns)] for group in groups]
+    ranks = [rank for rank in _mid_ranks(columns, parts) if len(rank) and rank.std() > 0]
     if not ranks:
         return 1.0
     table = np.stack(ranks, axis=1)
@@ -47,16 +53,29 @@ def variance_inflation(columns: NDArray[np.float32]) -> float:
     return largest
 
 
-def _mid_ranks(columns: NDArray[np.float32]) -> Iterator[NDArray[np.float64]]:
-    """Yield every column as ranks from 0 to 1; equal values share the middle of their ranks."""
+def _mid_ranks(
+    columns: NDArray[np.float32], groups: Sequence[NDArray[np.intp]]
+) -> Iterator[NDArray[np.float64]]:
+    """Yield every column as ranks from 0 to 1, in each group by itself."""
     for column in columns.T:
-        present = ~np.isnan(column)
-        _, places, counts = np.unique(column[present], return_inverse=True, return_counts=True)
+        if not groups:
+            yield _ranked(column)
+            continue
         ranks = np.full(len(column), 0.5)
-        if len(counts):
-            middle = (np.cumsum(counts) - counts / 2) / counts.sum()
-            ranks[present] = middle[places]
+        for group in groups:
+            ranks[group] = _ranked(column[group])
         yield ranks
+
+
+def _ranked(column: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return ranks from 0 to 1; equal values share the middle of their ranks."""
+    present = ~np.isnan(column)
+    _, places, counts = np.unique(column[present], return_inverse=True, return_counts=True)
+    ranks = np.full(len(column), 0.5)
+    if len(counts):
+        middle = (np.cumsum(counts) - counts / 2) / counts.sum()
+        ranks[present] = middle[places]
+    return ranks
 
 
 def _ratios(table: NDArray[np.float64], length: int) -> NDArray[np.float64]:

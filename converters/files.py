@@ -22,10 +22,11 @@ _DEFAULT_TARGET: Final = "y"
 
 
 class Sample(NamedTuple):
-    """Rows and, if there are any, their labels."""
+    """Rows and, if there are any, their labels and times."""
 
     rows: Rows
     labels: object
+    times: object = None
 
 
 def load_model(path: Path, *, trust_pickle: bool = False) -> object:
@@ -58,13 +59,14 @@ def load_model(path: Path, *, trust_pickle: bool = False) -> object:
     return _loaded(path, lambda: joblib.load(path))
 
 
-def load_sample(path: Path, *, target: str | None = None) -> Sample:
-    """Return rows and labels.
+def load_sample(path: Path, *, target: str | None = None, time_column: str | None = None) -> Sample:
+    """Return rows, labels and times.
 
     Args:
         path: ``.npz`` (an array ``X``, or one for each input of an ONNX model), ``.csv`` or
             ``.parquet``.
         target: Column or array with the labels; of an ``.npz`` it is ``y`` if there is one.
+        time_column: Column or array with the times; like the labels it is no feature.
 
     Raises:
         UsageError: The file cannot be read, is of another kind, or has no such column.
@@ -73,9 +75,9 @@ def load_sample(path: Path, *, target: str | None = None) -> Sample:
         raise UsageError(f"there is no data file {str(path)!r}")
     match path.suffix.lower():
         case ".npz":
-            return _load_arrays(path, target)
+            return _load_arrays(path, target, time_column)
         case ".csv" | ".parquet" as suffix:
-            return _load_table(path, target, reader=f"read_{suffix[1:]}")
+            return _load_table(path, target, time_column, reader=f"read_{suffix[1:]}")
         case _:
             raise UsageError(f"{str(path)!r} is of an unknown kind: expected .npz, .csv, .parquet")
 
@@ -91,7 +93,7 @@ def _load_skops(path: Path) -> object:
     return _loaded(path, lambda: skops.load(path, trusted=[]))
 
 
-def _load_arrays(path: Path, target: str | None) -> Sample:
+def _load_arrays(path: Path, target: str | None, time_column: str | None) -> Sample:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -100,27 +102,32 @@ def _load_arrays(path: Path, target: str | None) -> Sample:
             f"cannot read arrays from {str(path)!r}: {error}; save them with numpy.savez, texts as "
             "array.astype('U')"
         ) from error
+    for asked in (target, time_column):
+        if asked is not None and asked not in arrays:
+            raise UsageError(f"{str(path)!r} has no array {asked!r}: it has {', '.join(arrays)}")
+    times = None if time_column is None else arrays.pop(time_column)
     wanted = target or (_DEFAULT_TARGET if len(arrays) > 1 else None)
-    if target is not None and target not in arrays:
-        raise UsageError(f"{str(path)!r} has no array {target!r}: it has {', '.join(arrays)}")
     labels = None if wanted is None else arrays.pop(wanted, None)
     if not arrays:
         raise UsageError(f"{str(path)!r} has no array with rows")
-    return Sample(next(iter(arrays.values())) if len(arrays) == 1 else arrays, labels)
+    return Sample(next(iter(arrays.values())) if len(arrays) == 1 else arrays, labels, times)
 
 
-def _load_table(path: Path, target: str | None, *, reader: str) -> Sample:
+def _load_table(path: Path, target: str | None, time_column: str | None, *, reader: str) -> Sample:
     pandas = _module("pandas", "pandas")
     table = _loaded(path, lambda: getattr(pandas, reader)(path))
     if not is_frame(table):
         raise UsageError(f"{str(path)!r} holds no table")
-    if target is None:
-        return Sample(table, None)
-    if target not in table.columns:
-        raise UsageError(
-            f"{str(path)!r} has no column {target!r}: it has {', '.join(map(str, table.columns))}"
-        )
-    return Sample(table.drop(columns=target), table[target].to_numpy())
+    special = [column for column in (target, time_column) if column is not None]
+    for column in special:
+        if column not in table.columns:
+            known = ", ".join(map(str, table.columns))
+            raise UsageError(f"{str(path)!r} has no column {column!r}: it has {known}")
+    return Sample(
+        table.drop(columns=special),
+        None if target is None else table[target].to_numpy(),
+        None if time_column is None else table[time_column].to_numpy(),
+    )
 
 
 def _module(name: str, distribution: str) -> "ModuleType":

@@ -5,13 +5,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.standard import NORMAL_IQR
 from edge_contract.stats import CENTRED, FLOAT_BITS, SketchSpec
 from edge_contract.stats.sketch import CENTRED_BASE, CENTRED_BUCKETS, SHIFT
 
 __all__ = ["sketch_for"]
-
-_NORMAL_IQR: Final = 1.35
-"""Interquartile range of a normal distribution of standard deviation 1."""
 
 _SMALLEST_SCALE: Final = 1e-30
 _LARGEST_SCALE: Final = 1e30
@@ -45,7 +43,7 @@ def sketch_for(values: NDArray[np.float32]) -> SketchSpec:
 def _scale(values: NDArray[np.float64]) -> np.float32:
     """Return the interquartile range in standard deviations; the deviation itself if it is 0."""
     low, high = np.quantile(values, [0.25, 0.75])
-    width = (high - low) / _NORMAL_IQR
+    width = (high - low) / NORMAL_IQR
     return np.float32(width if width > 0 else values.std())
 
 

@@ -1,4 +1,4 @@
-"""The rows that a device would observe: one number per feature, class, score, no latency.
+"""The rows that a device would observe: features, embedding, class, score, no latency.
 
 The layout is that of :mod:`edge_contract.package.observation`; whatever a device does with missing
 texts, thresholds and unknown labels is done here too, so that reference and windows are alike.
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from converters.base import Tensors
 from converters.differences import class_indices
+from converters.embedding import embedded
 from converters.table import MISSING_TEXT
 from edge_contract.package import Feature, Manifest, OutputRole, Task
 from edge_contract.stats.text_hash import category_code
@@ -25,22 +26,35 @@ def observed_rows(manifest: Manifest, feeds: Tensors, outputs: Tensors) -> NDArr
         outputs: What came out of it.
 
     Returns:
-        ``float32[rows, features + 3]``.
+        ``float32[rows, features + components of the embedding + 3]``.
     """
     total = len(next(iter(feeds.values())))
-    rows = np.full((total, len(manifest.features) + 3), np.nan, dtype=np.float32)
+    vectors = embedded(manifest, outputs, total)
+    size = len(manifest.features)
+    rows = np.full((total, size + vectors.shape[1] + 3), np.nan, dtype=np.float32)
+    rows[:, size:-3] = vectors
     for index, feature in enumerate(manifest.features):
         column = feature_column(feature, feeds[manifest.inputs[feature.input_index].name])
         if not feature.is_category:
             with np.errstate(over="ignore"):
                 rows[:, index] = column
             continue
-        places = {text: code for code, text in enumerate(feature.categories)}
-        codes = {text: category_code(text, places) for text in set(column.tolist())}
-        codes[MISSING_TEXT] = np.nan
+        codes = _category_codes(feature, column.tolist())
         rows[:, index] = [codes[text] for text in column.tolist()]
     rows[:, -3], rows[:, -2] = predicted(manifest, outputs, total)
     return rows
+
+
+def _category_codes(feature: Feature, texts: list[str]) -> dict[str, float]:
+    """Return the code of every text of a column.
+
+    A text that is no category is told apart from others by a number, not by a hash of itself: the
+    package must not help anybody to guess it.
+    """
+    codes = {text: float(code) for code, text in enumerate(feature.categories)}
+    codes[MISSING_TEXT] = np.nan
+    others = (text for text in dict.fromkeys(texts) if text not in codes)
+    return codes | {text: category_code(str(number), {}) for number, text in enumerate(others)}
 
 
 def feature_column(feature: Feature, tensor: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -12,20 +12,31 @@ from numpy.typing import NDArray
 from converters.base import ConversionWarning, Tensors
 from converters.calibration import calibration_of
 from converters.dependence import variance_inflation
+from converters.embedding import vectors_for
+from converters.joint import joint_for
 from converters.mapping import sketch_for
 from converters.observed import feature_column, observed_rows
+from converters.quality import Truth
+from converters.strata import Places, strata_spec, stratum_places, unix_times
 from converters.table import MISSING_TEXT
+from converters.watching import Watching
 from edge_contract.package import (
+    EMBEDDING,
     FEW_ROWS,
+    JOINT,
     LATENCY,
     Feature,
     Layout,
     Manifest,
     Reference,
     Role,
+    Strata,
+    StrataSpec,
+    Stratum,
     Task,
     count_rows,
     feature_subject,
+    label_columns,
     layout_of,
     prediction_columns,
 )
@@ -50,6 +61,7 @@ _MAX_CATEGORIES: Final = 200
 _MAX_CATEGORY_LENGTH: Final = 100
 _MIN_CATEGORY_ROWS: Final = 3
 _ORDERED_ROWS: Final = 5.0
+_MAX_COMPONENTS: Final = 64
 
 
 def count_plainly(spec: ProfileSpec, layout: Layout, rows: NDArray[np.float32]) -> Profile:
@@ -66,7 +78,7 @@ def with_categories(features: Sequence[Feature], manifest: Manifest, feeds: Tens
     if len(features) > MAX_FEATURES:
         warnings.warn(
             f"the model takes {len(features)} values a row, more than {MAX_FEATURES}: they are not "
-            "watched one by one, only the predictions are",
+            "watched one by one, only the predictions are (and an embedding, if an output is one)",
             ConversionWarning,
             stacklevel=2,
         )
@@ -90,8 +102,9 @@ def build_reference(
     feeds: Tensors,
     outputs: Tensors,
     *,
-    truths: NDArray[np.int64] | None,
+    truth: Truth,
     count: RowCounter,
+    watching: Watching | None = None,
 ) -> Reference:
     """Return the reference of some rows.
 
@@ -99,10 +112,16 @@ def build_reference(
         manifest: With features, outputs, task, classes and threshold.
         feeds: The rows as the model takes them.
         outputs: What the model says about them.
-        truths: Of a classifier, the index of every row's true class; -1 if it is none.
+        truth: What came true for the rows, if the author knows.
         count: Counts the rows.
+        watching: What to watch beyond the features one by one.
+
+    Raises:
+        UsageError: ``watching`` asks for what cannot be done.
     """
+    wanted = watching or Watching()
     rows = observed_rows(manifest, feeds, outputs)
+    by_time = strata_spec(wanted.strata, wanted.time_zone)
     if len(rows) < FEW_ROWS:
         warnings.warn(
             f"the reference has {len(rows)} rows, below {FEW_ROWS}: only larger changes of the "
@@ -110,17 +129,65 @@ def build_reference(
             ConversionWarning,
             stacklevel=2,
         )
-    spec = _profile_spec(manifest, rows)
+    places: Places = {}
+    if by_time is not None:
+        times_unix_s = unix_times(wanted.times, rows=len(rows), spec=by_time)
+        places = stratum_places(by_time, times_unix_s)
+    spec = _profile_spec(manifest, rows, joint=wanted.joint)
     layout = layout_of(Role.PRIMARY, manifest, spec)
     return Reference(
         rows=len(rows),
         profile=count(spec, layout, rows),
-        calibration=calibration_of(manifest, rows, truths),
-        variance_inflation=_variance_inflation(rows[:, : len(manifest.features)], truths),
+        calibration=calibration_of(manifest, rows, truth.classes),
+        variance_inflation=_variance_inflation(_watched(manifest, rows), truth, places),
+        strata=None if by_time is None else _strata(by_time, places, spec, layout, rows, count),
+        labels=_labels(manifest, rows, truth, count),
     )
 
 
-def _profile_spec(manifest: Manifest, rows: NDArray[np.float32]) -> ProfileSpec:
+def _strata(
+    by_time: StrataSpec,
+    places: Places,
+    spec: ProfileSpec,
+    layout: Layout,
+    rows: NDArray[np.float32],
+    count: RowCounter,
+) -> Strata:
+    parts = {key: Stratum(len(p), count(spec, layout, rows[p])) for key, p in places.items()}
+    return Strata(by_time, parts)
+
+
+def _labels(
+    manifest: Manifest, rows: NDArray[np.float32], truth: Truth, count: RowCounter
+) -> Profile | None:
+    """Return what devices would count of these truths; ``None`` if there are none."""
+    given = truth_columns(rows, truth)
+    if given is None:
+        return None
+    errors = sketch_for(given[:, 0]) if truth.values is not None else None
+    spec = ProfileSpec(label_columns(manifest, errors=errors))
+    return count(spec, layout_of(Role.LABELS, manifest, spec), given)
+
+
+def truth_columns(rows: NDArray[np.float32], truth: Truth) -> NDArray[np.float32] | None:
+    """Return observed rows and their truths as rows of the labels' role; ``None`` for no truths."""
+    classes, scores = rows[:, -3], rows[:, -2]
+    if truth.values is not None:
+        errors: NDArray[np.float32] = (scores - truth.values).astype(np.float32)[:, None]
+        return errors
+    if truth.classes is None:
+        return None
+    known = truth.classes >= 0
+    return np.stack([classes, truth.classes.astype(np.float32), scores], axis=1)[known]
+
+
+def _watched(manifest: Manifest, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the columns that tell how much neighbouring rows depend on each other."""
+    size = len(manifest.features)
+    return rows[:, :size] if size else rows[:, : min(rows.shape[1] - 3, _MAX_COMPONENTS)]
+
+
+def _profile_spec(manifest: Manifest, rows: NDArray[np.float32], *, joint: int) -> ProfileSpec:
     columns: list[Column] = []
     for index, feature in enumerate(manifest.features):
         subject = feature_subject(feature.name)
@@ -129,6 +196,12 @@ def _profile_spec(manifest: Manifest, rows: NDArray[np.float32]) -> ProfileSpec:
         else:
             columns.append(Column(subject, sketch_for(rows[:, index])))
             columns.append(Column(subject, MomentsSpec()))
+    pairs = joint_for(manifest.features, rows, pairs=joint)
+    if pairs is not None:
+        columns.append(Column(JOINT, pairs))
+    vectors = rows[:, len(manifest.features) : -3]
+    if vectors.shape[1]:
+        columns.append(Column(EMBEDDING, vectors_for(vectors)))
     values = sketch_for(rows[:, -2]) if manifest.task is Task.REGRESSION else None
     columns.extend(prediction_columns(manifest, values=values))
     columns.append(Column(LATENCY, SketchSpec()))
@@ -148,9 +221,9 @@ def _categories(texts: NDArray[np.generic]) -> tuple[str, ...]:
     return tuple(text for _, text in sorted(known)[:_MAX_CATEGORIES])
 
 
-def _variance_inflation(columns: NDArray[np.float32], truths: NDArray[np.int64] | None) -> float:
+def _variance_inflation(columns: NDArray[np.float32], truth: Truth, places: Places) -> float:
     """Return tau, and say so if the rows depend on each other or are sorted."""
-    if truths is not None and _is_grouped(truths):
+    if truth.classes is not None and _is_grouped(truth.classes):
         warnings.warn(
             "the rows are sorted by their labels, so how much neighbouring rows depend on each "
             "other is unknown and taken as not at all: give the rows in the order of time",
@@ -158,7 +231,7 @@ def _variance_inflation(columns: NDArray[np.float32], truths: NDArray[np.int64] 
             stacklevel=3,
         )
         return 1.0
-    tau = variance_inflation(columns)
+    tau = variance_inflation(columns, places.values())
     if tau > _ORDERED_ROWS:
         warnings.warn(
             f"neighbouring rows resemble each other (variance inflation {tau:.1f}), so alarms will "

@@ -30,6 +30,11 @@ def convert(
     lineage: JsonObject | None = None,
     baseline: Mapping[str, float | str] | None = None,
     accept_difference: float = 0.0,
+    joint: int = 16,
+    embedding: str = "",
+    strata: str = "",
+    times: object = None,
+    time_zone: str = "UTC",
     out: str | PathLike[str] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Package:
@@ -49,6 +54,13 @@ def convert(
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
         accept_difference: Largest relative difference to accept between source and ONNX model;
             recorded in the package.
+        joint: At most so many pairs of numeric features are watched for moving together; 0 for
+            none.
+        embedding: Name of an output that stands for a row as a vector, to be watched as well.
+        strata: ``hour-of-day``, ``day-of-week`` or ``hour-of-week``: compare what devices see with
+            the rows of the same hour or day, so that a daily or weekly cycle is no drift.
+        times: With ``strata``, the time of every row: Unix seconds, ISO 8601 texts, or dates.
+        time_zone: With ``strata``, the IANA zone whose clocks count: ``Europe/Oslo``.
         out: File or folder to write the package to; ``None`` only returns it.
         progress: Is told each step, and how far it all is from 0 to 1.
 
@@ -62,6 +74,7 @@ def convert(
     require_own_package("converters")
     from converters.convert import convert as convert_model
     from converters.package_files import save_package
+    from converters.watching import Watching
 
     package = convert_model(
         model,
@@ -75,6 +88,9 @@ def convert(
         lineage=lineage,
         baseline=baseline,
         accept_difference=accept_difference,
+        watching=Watching(
+            joint=joint, embedding=embedding, strata=strata, times=times, time_zone=time_zone
+        ),
         count=fast_count,
         progress=progress,
     )

@@ -22,6 +22,7 @@ from edge_contract.package.reference import (
     Reference,
     Role,
     feature_subject,
+    label_columns,
     prediction_columns,
     profile_specs,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "digest_of",
     "embedding_size",
     "feature_subject",
+    "label_columns",
     "layout_of",
     "prediction_columns",
     "profile_specs",

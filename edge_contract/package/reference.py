@@ -15,7 +15,7 @@ from edge_contract.package.digests import canonical_json
 from edge_contract.package.interface import OutputRole, Task
 from edge_contract.package.manifest import Manifest
 from edge_contract.package.strata import Strata
-from edge_contract.reading import Reader
+from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats.agreement import AgreementSpec
 from edge_contract.stats.categories import CategoriesSpec
 from edge_contract.stats.labels import LabelsSpec
@@ -39,6 +39,7 @@ __all__ = [
     "Reference",
     "Role",
     "feature_subject",
+    "label_columns",
     "profile_specs",
 ]
 
@@ -79,6 +80,8 @@ class Reference:
         variance_inflation: Tau: by how much windows of neighbouring rows vary more than
             independent rows would; 1 if rows came in random order. Alarms are slowed by it.
         strata: The same rows by hour or day; ``None`` if the author did not ask for that.
+        labels: What devices would count of the truths that the author knew, as in the labels'
+            role; its spec says how they count. ``None`` if no truths were given.
     """
 
     rows: int
@@ -86,6 +89,7 @@ class Reference:
     calibration: Calibration = field(default_factory=Calibration)
     variance_inflation: float = 1.0
     strata: Strata | None = None
+    labels: Profile | None = None
 
     def to_bytes(self) -> bytes:
         """Return ``reference.json``."""
@@ -93,10 +97,10 @@ class Reference:
             {
                 "rows": self.rows,
                 "variance_inflation": self.variance_inflation,
-                "columns": self.profile.spec.to_json(),
-                "state": state_to_json(self.profile.to_state()),
+                **_profile_json(self.profile),
                 "calibration": self.calibration.to_json(),
                 "strata": None if self.strata is None else self.strata.to_json(),
+                "labels": None if self.labels is None else _profile_json(self.labels),
             }
         )
 
@@ -109,10 +113,10 @@ class Reference:
         """
         try:
             reader = Reader(parse_json(data), "reference", PackageError)
-            spec = ProfileSpec.from_json(reader["columns"].items())
-            profile = spec.decode(state_from_json(reader["state"]))
+            profile = _profile(reader)
             rows = reader["rows"].integer(low=0)
-            strata = _strata(reader["strata"], spec=spec, rows=rows)
+            strata = _strata(reader["strata"], spec=profile.spec, rows=rows)
+            labels = None if reader["labels"].is_null else _profile(reader["labels"])
         except (MessageError, ValueError) as error:
             raise PackageError(f"reference is not readable: {error}") from error
         return cls(
@@ -121,6 +125,7 @@ class Reference:
             calibration=Calibration.from_json(reader["calibration"]),
             variance_inflation=reader["variance_inflation"].number(low=1.0, high=1e6),
             strata=strata,
+            labels=labels,
         )
 
 
@@ -130,10 +135,11 @@ def profile_specs(manifest: Manifest, reference: Reference) -> dict[str, Profile
     prediction = tuple(column for column in primary.columns if column.subject == PREDICTION)
     latency = tuple(column for column in primary.columns if column.subject == LATENCY)
     agreement = Column(_AGREEMENT, AgreementSpec(len(manifest.classes)))
+    labels = reference.labels
     return {
         Role.PRIMARY: primary,
         Role.SHADOW: ProfileSpec((*prediction, *latency, agreement)),
-        Role.LABELS: ProfileSpec(_label_columns(manifest)),
+        Role.LABELS: (ProfileSpec(label_columns(manifest)) if labels is None else labels.spec),
     }
 
 
@@ -158,13 +164,28 @@ def prediction_columns(
     return ()
 
 
+def _profile_json(profile: Profile) -> JsonObject:
+    return {"columns": profile.spec.to_json(), "state": state_to_json(profile.to_state())}
+
+
+def _profile(reader: Reader) -> Profile:
+    spec = ProfileSpec.from_json(reader["columns"].items())
+    return spec.decode(state_from_json(reader["state"]))
+
+
 def _strata(reader: Reader, *, spec: ProfileSpec, rows: int) -> Strata | None:
     return None if reader.is_null else Strata.from_json(reader, spec=spec, rows=rows)
 
 
-def _label_columns(manifest: Manifest) -> tuple[Column, ...]:
+def label_columns(manifest: Manifest, *, errors: SketchSpec | None = None) -> tuple[Column, ...]:
+    """Return how truths are counted that arrive for predictions.
+
+    Args:
+        manifest: Of the model.
+        errors: Of a regression, the mapping of its errors.
+    """
     if manifest.task in (Task.BINARY, Task.MULTICLASS):
         return (Column(_LABELS, LabelsSpec(max(len(manifest.classes), 1))),)
     if manifest.task is Task.REGRESSION:
-        return (Column(_ERROR, SketchSpec()), Column(_ERROR, MomentsSpec()))
+        return (Column(_ERROR, errors or SketchSpec()), Column(_ERROR, MomentsSpec()))
     return ()

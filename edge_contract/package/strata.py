@@ -66,7 +66,7 @@ class StrataSpec:
             UnavailableError: This machine has no time zone database.
         """
         try:
-            local = datetime.fromtimestamp(at_unix_s, _zone(self.time_zone))
+            local = datetime.fromtimestamp(at_unix_s, self.zone())
         except (OverflowError, OSError, ValueError) as error:
             raise UsageError(f"{at_unix_s!r} is no time in Unix seconds: {error}") from error
         match self.kind:
@@ -76,6 +76,10 @@ class StrataSpec:
                 return _DAYS[local.weekday()]
             case StrataKind.HOUR_OF_WEEK:
                 return f"{_DAYS[local.weekday()]}-{_HOURS[local.hour]}"
+
+    def zone(self) -> tzinfo:
+        """Return the time zone; raises as :meth:`key` does."""
+        return _zone(self.time_zone)
 
     def to_json(self) -> JsonObject:
         """Return both fields by name."""

@@ -74,6 +74,31 @@ def convert(  # noqa: PLR0917  one argument per option
             "labels, to accept knowingly; it is written into the package."
         ),
     ] = 0.0,
+    time_column: Annotated[
+        str, typer.Option(help="Column or array with the times of the rows; it is no feature.")
+    ] = "",
+    strata: Annotated[
+        str,
+        typer.Option(
+            metavar="hour-of-day|day-of-week|hour-of-week",
+            help="Compare what devices see with the rows of the same hour or day, so that a daily "
+            "or weekly cycle is no drift. Needs --time-column.",
+        ),
+    ] = "",
+    time_zone: Annotated[
+        str, typer.Option(help="Whose clocks count for --strata, such as Europe/Oslo.")
+    ] = "UTC",
+    joint: Annotated[
+        int,
+        typer.Option(
+            help="At most so many pairs of numeric features are watched for moving together; "
+            "0 for none."
+        ),
+    ] = 16,
+    embedding: Annotated[
+        str,
+        typer.Option(help="Output that stands for a row as a vector, to be watched as well."),
+    ] = "",
     trust_pickle: Annotated[
         bool,
         typer.Option(
@@ -99,7 +124,7 @@ def convert(  # noqa: PLR0917  one argument per option
 
     with _warnings() as heard, _progress() as tell:
         loaded = load_model(model, trust_pickle=trust_pickle)
-        sample = load_sample(data, target=target or None)
+        sample = load_sample(data, target=target or None, time_column=time_column or None)
         package = convert_model(
             loaded,
             sample.rows,
@@ -111,6 +136,11 @@ def convert(  # noqa: PLR0917  one argument per option
             classes=_classes(label or ()),
             baseline=_baseline(baseline or (), baseline_source),
             accept_difference=accept_difference,
+            joint=joint,
+            embedding=embedding,
+            strata=strata,
+            times=sample.times,
+            time_zone=time_zone,
             progress=tell,
         )
     path = save_package(package, out)

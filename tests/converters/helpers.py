@@ -18,6 +18,7 @@ from converters.base import ConversionWarning
 from converters.convert import convert
 from converters.reference import RowCounter
 from converters.runtime import OnnxModel
+from converters.watching import Watching
 from edge_contract.package import Package
 from edge_contract.reading import JsonObject
 
@@ -39,6 +40,7 @@ class Options(TypedDict, total=False):
     baseline: dict[str, float | str]
     accept_difference: float
     count: RowCounter
+    watching: Watching
     progress: Callable[[str, float], None]
 
 

@@ -43,6 +43,16 @@ def test_more_dependence_gives_more() -> None:
     assert found[0] > 1.2
 
 
+def test_a_daily_cycle_is_no_dependence_among_the_rows_of_one_hour() -> None:
+    hours = np.arange(24 * 300) // 20 % 24
+    cycle = (10.0 * np.sin(hours / 24 * 2 * np.pi)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=(len(hours), 3)).astype(np.float32)
+    of_one_hour = [np.flatnonzero(hours == hour) for hour in range(24)]
+
+    assert variance_inflation(noise + cycle[:, None]) > 10.0
+    assert variance_inflation(noise + cycle[:, None], of_one_hour) == 1.0
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -55,7 +55,7 @@ def test_one_array_and_its_labels(tmp_path: Path) -> None:
     path = tmp_path / "held_out.npz"
     np.savez(path, X=np.ones((2, 3)), y=np.array([0, 1]))
 
-    rows, labels = load_sample(path)
+    rows, labels, _ = load_sample(path)
 
     assert isinstance(rows, np.ndarray)
     assert rows.shape == (2, 3)
@@ -66,7 +66,7 @@ def test_an_array_for_each_input(tmp_path: Path) -> None:
     path = tmp_path / "sample.npz"
     np.savez(path, a=np.ones(2), b=np.zeros(2), truth=np.array(["x", "y"]))
 
-    rows, labels = load_sample(path, target="truth")
+    rows, labels, _ = load_sample(path, target="truth")
 
     assert isinstance(rows, dict)
     assert sorted(rows) == ["a", "b"]
@@ -78,7 +78,7 @@ def test_a_table_and_its_column_of_labels(tmp_path: Path) -> None:
     rows, labels = flowers()
     rows.assign(kind=labels).to_csv(path, index=False)
 
-    found, truths = load_sample(path, target="kind")
+    found, truths, _ = load_sample(path, target="kind")
 
     assert isinstance(found, pd.DataFrame)
     assert found.to_numpy().tolist() == rows.to_numpy().tolist()

@@ -14,16 +14,18 @@ from sklearn.svm import LinearSVC
 from converters.base import ConversionWarning
 from converters.convert import convert
 from converters.reference import count_plainly
-from edge_contract.package import Layout, Role, count_rows, layout_of
+from edge_contract.package import Layout, Role, count_rows, layout_of, profile_specs
 from edge_contract.stats import (
     CENTRED,
     Categories,
+    Labels,
     Moments,
     Probabilities,
     Profile,
     ProfileSpec,
     Sketch,
 )
+from edge_contract.stats.text_hash import text_hash
 from tests.converters.helpers import (
     customer_model,
     customers,
@@ -68,9 +70,10 @@ def test_the_profile_is_what_counting_row_by_row_gives() -> None:
     expected = count_rows(spec, layout_of(Role.PRIMARY, package.manifest, spec), observed)
     assert reference.rows == 150
     assert reference.profile.to_state() == expected.to_state()
-    assert [(column.subject, column.spec.kind) for column in spec.columns[-4:]] == [
+    assert [(column.subject, column.spec.kind) for column in spec.columns[-5:]] == [
         ("feature:petal width (cm)", "sketch"),
         ("feature:petal width (cm)", "moments"),
+        ("joint", "joint"),
         ("prediction", "probabilities"),
         ("latency_us", "sketch"),
     ]
@@ -89,7 +92,7 @@ def test_another_kernel_may_count_the_same_rows() -> None:
     first = quietly_converted(model, rows, labels, count=count)
     second = quietly_converted(model, rows, labels)
 
-    assert seen == [(150, 4 + 3)]
+    assert seen == [(150, 4 + 3), (150, 3)]  # features and prediction, then the truths
     assert first.files == second.files
 
 
@@ -142,6 +145,8 @@ def test_texts_of_one_person_only_do_not_get_into_the_package() -> None:
     found = texts.reference().profile.find("feature:x0", "categories")
     assert isinstance(found, Categories)
     assert (found.other, found.counts) == (40, {0: 60})
+    assert round(found.distinct_others) in range(36, 45)
+    assert not {text_hash(f"person{i}@example.com") for i in range(40)} & set(found.hashes)
 
 
 def test_calibration_counts_right_predictions_by_class_and_probability() -> None:
@@ -189,6 +194,39 @@ def test_predicted_values_are_sketched() -> None:
     assert isinstance(predictions, Moments)
     assert predictions.finite == 442
     assert predictions.mean == pytest.approx(152.13, abs=0.01)
+
+
+def test_errors_of_a_regression_are_counted_as_those_of_the_reference_ask_for() -> None:
+    rows, values = diabetes()
+    model = LinearRegression().fit(rows, values)
+
+    package = quietly_converted(model, rows, values + 1000.0)
+
+    labels = package.reference().labels
+    assert labels is not None
+    errors, moments = labels.find("error", "sketch"), labels.find("error", "moments")
+    assert isinstance(errors, Sketch)
+    assert isinstance(moments, Moments)
+    assert errors.spec.mapping == CENTRED
+    assert errors.spec.center == pytest.approx(-1000.0, abs=20.0)
+    assert moments.mean == pytest.approx(-1000.0, abs=0.01)
+    assert profile_specs(package.manifest, package.reference())[Role.LABELS] == labels.spec
+
+
+def test_truths_of_a_classifier_are_counted_but_for_those_of_unknown_classes() -> None:
+    rows, labels = shuffled_flowers()
+    model = LogisticRegression(max_iter=500).fit(rows, labels)
+    known = labels.astype("U20")
+    known[:10] = "orchid"
+
+    counted = quietly_converted(model, rows, known).reference().labels
+
+    assert counted is not None
+    found = counted.find("labels", "labels")
+    assert isinstance(found, Labels)
+    assert (found.count, found.unknown) == (140, 0)
+    assert found.correct == int((model.predict(rows) == known).sum())
+    assert quietly_converted(model, rows).reference().labels is None
 
 
 def test_few_rows_are_warned_about() -> None:

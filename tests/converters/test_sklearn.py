@@ -215,7 +215,7 @@ def test_a_regression_of_several_values_has_no_known_meaning() -> None:
     package = quietly_converted(model, rows)
 
     assert package.manifest.task is Task.OTHER
-    assert outputs_of(package) == [("other", "float32[batch, 2]")]
+    assert outputs_of(package) == [("embedding", "float32[batch, 2]")]
 
 
 @pytest.mark.parametrize("model", [PCA(2), StandardScaler(), KMeans(3, random_state=0)])
@@ -225,7 +225,10 @@ def test_transformers_and_clusters_are_compared_too(model: PCA) -> None:
     package = quietly_converted(model.fit(rows), rows)
 
     assert package.manifest.task is Task.OTHER
-    assert all(output.role is OutputRole.OTHER for output in package.manifest.outputs)
+    assert {output.role for output in package.manifest.outputs} <= {
+        OutputRole.OTHER,
+        OutputRole.EMBEDDING,
+    }
     assert package.reference().rows == 150
 
 
