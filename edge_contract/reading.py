@@ -124,7 +124,8 @@ class Reader:
         if (
             not isinstance(value, list)
             or len(value) > max_length
-            or not all(type(item) is int and low <= item <= _MAX_INTEGER for item in value)
+            or set(map(type, value)) - {int}
+            or (value and not low <= min(value) <= max(value) <= _MAX_INTEGER)
         ):
             raise self.refused(
                 f"a list of at most {max_length} whole numbers from {low} to {_MAX_INTEGER}"

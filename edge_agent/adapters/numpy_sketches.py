@@ -125,7 +125,7 @@ def _moments(
     low: NDArray[np.floating],
     high: NDArray[np.floating],
 ) -> list[Moments]:
-    columns = (finite, rows - finite, mean, m2, low, high)
+    columns = (finite, rows - finite, mean, m2, low.astype(np.float32), high.astype(np.float32))
     return [Moments(*values) for values in zip(*(c.tolist() for c in columns), strict=True)]
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Self
 
 from edge_contract.messages.base import register
+from edge_contract.messages.packing import packed, unpacked
 from edge_contract.names import NAME_PATTERN
 from edge_contract.package.digests import DIGEST_PATTERN
 from edge_contract.package.reference import Role
 from edge_contract.reading import JsonValue, Reader
-from edge_contract.stats.profile import state_from_json, state_to_json
 
 __all__ = ["BatchId", "Counters", "TelemetryBatch", "WindowEntry"]
 
@@ -100,6 +100,7 @@ class TelemetryBatch:
 
     def to_body(self) -> list[JsonValue]:
         """Return the fields by position."""
+        profiles = packed(entry.profile for entry in self.entries)
         return [
             *self.batch_id,
             self.span,
@@ -111,25 +112,29 @@ class TelemetryBatch:
                     entry.start_unix_s,
                     entry.end_unix_s,
                     list(entry.counters),
-                    state_to_json(entry.profile),
+                    states,
                 ]
-                for entry in self.entries
+                for entry, states in zip(self.entries, profiles.states, strict=True)
             ],
+            profiles.firsts,
+            profiles.others,
         ]
 
     @classmethod
     def from_body(cls, body: Reader) -> Self:
         """Read the fields; the states inside profiles are checked when they are merged."""
         seq = body[2].integer(low=0)
+        entries = body[5].items(max_length=10_000)
+        profiles = unpacked([entry[5] for entry in entries], body[6], body[7])
         return cls(
             BatchId(body[0].text(pattern=NAME_PATTERN), body[1].integer(low=0), seq),
             span=body[3].integer(low=1, high=seq + 1),
             lost_rows=body[4].integer(low=0),
-            entries=tuple(_entry(item) for item in body[5].items(max_length=10_000)),
+            entries=tuple(map(_entry, entries, profiles)),
         )
 
 
-def _entry(item: Reader) -> WindowEntry:
+def _entry(item: Reader, profile: Mapping[int, JsonValue]) -> WindowEntry:
     start_unix_s = item[2].number(low=0.0, high=_MAX_AGE_UNIX_S)
     return WindowEntry(
         package=item[0].text(pattern=DIGEST_PATTERN),
@@ -137,5 +142,5 @@ def _entry(item: Reader) -> WindowEntry:
         start_unix_s=start_unix_s,
         end_unix_s=item[3].number(low=start_unix_s, high=_MAX_AGE_UNIX_S),
         counters=Counters(*(item[4][index].integer(low=0) for index in range(4))),
-        profile=state_from_json(item[5]),
+        profile=profile,
     )

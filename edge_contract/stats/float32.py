@@ -9,9 +9,11 @@ import math
 import struct
 from typing import Final
 
-__all__ = ["MAX_FLOAT32", "bits_of", "float_of", "rounded"]
+__all__ = ["MAX_DECIMAL", "MAX_FLOAT32", "bits_of", "decimal_of", "float_of", "rounded"]
 
 MAX_FLOAT32: Final = 3.4028234663852886e38
+MAX_DECIMAL: Final = 3.4028235e38
+"""What :func:`decimal_of` gives for the largest single-precision number."""
 
 _FLOAT: Final = struct.Struct("<f")
 _UINT: Final = struct.Struct("<I")
@@ -24,6 +26,18 @@ def rounded(value: float) -> float:
     except OverflowError:
         return math.copysign(math.inf, value)
     return number
+
+
+def decimal_of(value: float) -> float:
+    """Return a decimal of few digits that :func:`rounded` turns into ``value`` again.
+
+    Of a number that is not single-precision, return the number itself.
+    """
+    for digits in (7, 8, 9):
+        number = float(f"{value:.{digits}g}")
+        if rounded(number) == value:
+            return number
+    return value
 
 
 def bits_of(value: float) -> int:

@@ -7,11 +7,13 @@ from typing import ClassVar, Final, Self
 
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats.base import State, register, state_reader
-from edge_contract.stats.float32 import MAX_FLOAT32
+from edge_contract.stats.float32 import MAX_DECIMAL, MAX_FLOAT32, decimal_of, rounded
 
 __all__ = ["Moments", "MomentsSpec"]
 
 _MAX_FLOAT64: Final = 1.7976931348623157e308  # a peer's lie must not become infinite when merged
+_ALL_DIGITS: Final = 17  # of a double
+_MAX_WHOLE: Final = 1e15
 
 
 @register
@@ -34,8 +36,8 @@ class MomentsSpec:
             finite=reader[0].integer(low=0),
             mean=reader[2].number(low=-MAX_FLOAT32, high=MAX_FLOAT32),
             m2=reader[3].number(low=0.0),
-            low=reader[4].number(low=-MAX_FLOAT32, high=MAX_FLOAT32),
-            high=reader[5].number(low=-MAX_FLOAT32, high=MAX_FLOAT32),
+            low=rounded(reader[4].number(low=-MAX_DECIMAL, high=MAX_DECIMAL)),
+            high=rounded(reader[5].number(low=-MAX_DECIMAL, high=MAX_DECIMAL)),
         )
         if moments.low > moments.high:
             raise reader.refused("a lowest value that is not above the highest")
@@ -70,8 +72,8 @@ class Moments:
         nonfinite: NaNs, infinities and values too large for a float32; in none of the rest.
         mean: Mean of the finite ones, in the unit of the observed value; 0.0 while there are none.
         m2: Sum of squared deviations from the mean, in that unit squared; never negative.
-        low: Smallest finite value; 0.0 while there are none.
-        high: Largest finite value; 0.0 while there are none.
+        low: Smallest finite value, as a float32; 0.0 while there are none.
+        high: Largest finite value, as a float32; 0.0 while there are none.
 
     Merging is exact for the counts and the range; ``mean`` and ``m2`` may differ in their last bits
     with the order of merging, so never compare them with ``==``.
@@ -101,8 +103,9 @@ class Moments:
         if not abs(value) <= MAX_FLOAT32:
             self.nonfinite += 1
             return
-        self.low = min(self.low, value) if self.finite else value
-        self.high = max(self.high, value) if self.finite else value
+        single = rounded(value)
+        self.low = min(self.low, single) if self.finite else single
+        self.high = max(self.high, single) if self.finite else single
         self.finite += 1
         delta = value - self.mean
         self.mean += delta / self.finite
@@ -129,5 +132,33 @@ class Moments:
         )
 
     def to_state(self) -> State:
-        """Return ``[finite, nonfinite, mean, m2, low, high]``."""
-        return [self.finite, self.nonfinite, self.mean, self.m2, self.low, self.high]
+        """Return ``[finite, nonfinite, mean, m2, low, high]``, in as few digits as they deserve.
+
+        ``m2`` has 7 significant digits, the mean is right to a millionth of the standard deviation,
+        and the range is exact. What is rounded once stays as it is when it is rounded again.
+        """
+        m2 = _with_digits(self.m2, 7)
+        deviation = math.sqrt(m2 / self.finite) if self.finite else 0.0
+        mean = self.mean
+        if mean and deviation:
+            mean = _with_digits(mean, _exponent(mean) - _exponent(deviation) + 7)
+            mean = min(max(mean, -MAX_FLOAT32), MAX_FLOAT32)
+        numbers = (mean, m2, decimal_of(self.low), decimal_of(self.high))
+        return [self.finite, self.nonfinite, *map(_whole_if_possible, numbers)]
+
+
+def _with_digits(number: float, digits: int) -> float:
+    """Return the number rounded to so many significant digits; 0.0 for none."""
+    if digits < 1:
+        return 0.0
+    return float(f"{number:.{digits - 1}e}") if digits < _ALL_DIGITS else number
+
+
+def _exponent(number: float) -> int:
+    """Return the power of ten of the first digit of a number that is not 0."""
+    return math.floor(math.log10(abs(number)))
+
+
+def _whole_if_possible(number: float) -> int | float:
+    """Return whole numbers as such: JSON writes them shorter."""
+    return int(number) if number.is_integer() and abs(number) < _MAX_WHOLE else number

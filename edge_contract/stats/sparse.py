@@ -1,6 +1,7 @@
 """Sparse counts: whole-number keys to positive counts, and their compact wire form."""
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 from edge_contract.reading import Reader
 from edge_contract.stats.base import State
@@ -38,13 +39,9 @@ def read_sparse(reader: Reader, *, low: int, high: int) -> dict[int, int]:
     size = high - low + 1
     gaps = reader[0].integers(low=low, max_length=size)
     counts = reader[1].integers(low=1, max_length=size)
-    if len(gaps) != len(counts) or any(gap < 1 for gap in gaps[1:]):
+    if len(gaps) != len(counts) or min(gaps[1:], default=1) < 1:
         raise reader.refused("rising keys and one count for each")
-    result: dict[int, int] = {}
-    key = 0
-    for gap, count in zip(gaps, counts, strict=True):
-        key += gap
-        result[key] = count
-    if gaps and not low <= key <= high:
+    keys = list(accumulate(gaps))
+    if keys and not low <= keys[-1] <= high:
         raise reader.refused(f"keys from {low} to {high}")
-    return result
+    return dict(zip(keys, counts, strict=True))

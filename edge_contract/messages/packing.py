@@ -1,0 +1,213 @@
+"""Statistics as telemetry carries them: lists of whole numbers as text, apart from the rest.
+
+A window is mostly small counts. As JSON they would share their bytes with commas and with the
+digits of sums; as text, one character each and all in one place, they compress to little more than
+what they hold.
+
+A whole number from 1 up is written as itself less 1, one from 0 down as its amount, each with an
+alphabet of its own: a last character, which stands for the most, after any number of others that
+stand for the rest, least first. The lists that begin their list (the gaps of sparse counts) are
+written into one text, the others (the counts) into another, in the order in which they stand, each
+followed by ``~``. ``null`` marks their places.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeGuard
+
+from edge_contract.errors import MessageError
+from edge_contract.reading import JsonValue, Reader
+
+if TYPE_CHECKING:
+    from edge_contract.stats import State
+
+__all__ = ["PackedStates", "packed", "unpacked"]
+
+_Columns: TypeAlias = "Mapping[int, JsonValue | State]"
+
+_LARGEST: Final = 2**53 - 1  # that JavaScript reads exactly
+_MAX_COLUMN: Final = 1_000_000
+_MAX_OTHERS: Final = 17
+"""Characters before the last one that the largest number needs."""
+
+# All of ASCII that JSON writes as it is, but for the "~" behind a list.
+_ALPHABET: Final = "".join(chr(code) for code in range(32, 126) if chr(code) not in '"\\')
+_END: Final = "~"
+
+
+class _Digits(NamedTuple):
+    """How the numbers of one sign are written: ``last`` and ``others`` are the characters."""
+
+    last: str
+    others: str
+
+    def written(self, number: int) -> str:
+        text = ""
+        while number >= len(self.last):
+            number, rest = divmod(number, len(self.others))
+            text += self.others[rest]
+        return text + self.last[number]
+
+    def read(self, text: str) -> int:
+        number = self.last.index(text[-1])
+        for character in reversed(text[:-1]):
+            number = number * len(self.others) + self.others.index(character)
+        return number
+
+
+_POSITIVE: Final = _Digits(_ALPHABET[:48], _ALPHABET[48:64])
+_OTHER: Final = _Digits(_ALPHABET[64:84], _ALPHABET[84:])
+
+_SHORT: Final = bytes(
+    _ALPHABET.find(chr(code)) + 1 if chr(code) in _POSITIVE.last else 0 for code in range(256)
+)
+"""Of each character the number that it is by itself, if that is above 0."""
+
+_NUMBERS: Final = re.compile(
+    "|".join(
+        f"[{re.escape(digits.others)}]{{0,{_MAX_OTHERS}}}[{re.escape(digits.last)}]"
+        for digits in (_POSITIVE, _OTHER)
+    )
+)
+
+
+class PackedStates(NamedTuple):
+    """What :func:`packed` gives.
+
+    Attributes:
+        states: Of each profile the first column and the gaps to the next ones, and the states of
+            these columns, with ``null`` in place of lists of whole numbers.
+        firsts: Those that begin the list they stand in.
+        others: All other ones.
+    """
+
+    states: "list[list[JsonValue | State]]"
+    firsts: str
+    others: str
+
+
+def packed(profiles: Iterable[_Columns]) -> PackedStates:
+    """Return the states of profiles, ready to be written as JSON.
+
+    Raises:
+        MessageError: There is ``None`` in a state.
+    """
+    firsts: list[str] = []
+    others: list[str] = []
+
+    def without_lists(state: "JsonValue | State", texts: list[str]) -> "JsonValue | State":
+        if state is None:
+            raise MessageError("a state cannot hold null")
+        if not isinstance(state, (list, tuple)):
+            return state
+        if _is_whole(state):
+            texts.append("".join(map(_written, state)))
+            return None
+        return [
+            without_lists(item, others if place else firsts) for place, item in enumerate(state)
+        ]
+
+    states: list[list[JsonValue | State]] = []
+    for profile in profiles:
+        columns = sorted(profile)
+        gaps = [column - before for before, column in pairwise([0, *columns])]
+        states.append([gaps, [without_lists(profile[column], others) for column in columns]])
+    return PackedStates(states, _joined(firsts), _joined(others))
+
+
+def unpacked(
+    profiles: Sequence[Reader], firsts: Reader, others: Reader
+) -> list[dict[int, JsonValue]]:
+    """Return the states of :func:`packed` by column, without looking further into them.
+
+    Raises:
+        The readers' error: they are written in another way, or columns do not rise.
+    """
+    first, other = _lists(firsts), _lists(others)
+
+    def with_lists(state: JsonValue, lists: Iterator[list[int]]) -> JsonValue:
+        if state is None:
+            return next(lists)
+        if not isinstance(state, list):
+            return state
+        return [
+            item
+            if item is not None and type(item) is not list
+            else with_lists(item, other if place else first)
+            for place, item in enumerate(state)
+        ]
+
+    found: list[dict[int, JsonValue]] = []
+    try:
+        for profile in profiles:
+            columns = _columns(profile[0])
+            states = profile[1].json_list()
+            if len(columns) != len(states):
+                raise profile.refused("as many states as columns")
+            found.append(
+                {
+                    column: with_lists(state, other)
+                    for column, state in zip(columns, states, strict=True)
+                }
+            )
+    except StopIteration:
+        raise firsts.refused("a list for every null in a state") from None
+    if next(first, None) is not None or next(other, None) is not None:
+        raise firsts.refused("a null in a state for every list")
+    return found
+
+
+def _is_whole(state: "Sequence[JsonValue | State]") -> "TypeGuard[Sequence[int]]":
+    """Return whether this is a list of whole numbers, and not empty."""
+    return set(map(type, state)) == {int} and all(
+        isinstance(item, int) and -_LARGEST <= item <= _LARGEST for item in state
+    )
+
+
+@lru_cache(4096)
+def _written(number: int) -> str:
+    return _POSITIVE.written(number - 1) if number > 0 else _OTHER.written(-number)
+
+
+def _joined(texts: list[str]) -> str:
+    return "".join(text + _END for text in texts)
+
+
+def _columns(reader: Reader) -> list[int]:
+    gaps = reader.integers(low=0, max_length=_MAX_COLUMN)
+    columns = list(accumulate(gaps))
+    if 0 in gaps[1:] or (columns and columns[-1] > _MAX_COLUMN):
+        raise reader.refused(f"the first column and gaps to the next ones, up to {_MAX_COLUMN}")
+    return columns
+
+
+def _lists(reader: Reader) -> Iterator[list[int]]:
+    """Read lists one after the other, each when it is asked for."""
+    *texts, rest = reader.text(max_length=1_000_000).split(_END)
+    if rest:
+        raise reader.refused(f"lists that each end with {_END!r}")
+    for text in texts:
+        # Most numbers are one character, and those behind the last one that is not are read at
+        # once. The last character of a long number is one of theirs too.
+        start = len(text.rstrip(_POSITIVE.last))
+        if start and text[start - 1] in _POSITIVE.others:
+            start += 1
+        short = list(text[start:].encode().translate(_SHORT))
+        yield _long_list(text[:start], reader) + short if start else short
+
+
+def _long_list(text: str, reader: Reader) -> list[int]:
+    written = _NUMBERS.findall(text)
+    if len("".join(written)) != len(text):
+        raise reader.refused("whole numbers as text")
+    numbers = list(map(_read, written))
+    if numbers and not -_LARGEST <= min(numbers) <= max(numbers) <= _LARGEST:
+        raise reader.refused(f"whole numbers of at most {_LARGEST}")
+    return numbers
+
+
+@lru_cache(4096)  # the same few hundred come again and again
+def _read(text: str) -> int:
+    return _POSITIVE.read(text) + 1 if text[-1] in _POSITIVE.last else -_OTHER.read(text)

@@ -1,0 +1,109 @@
+"""Lists of whole numbers travel as text, and come back as they were."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_contract.errors import MessageError
+from edge_contract.messages.packing import packed, unpacked
+from edge_contract.reading import JsonValue, Reader
+
+WHOLE = st.integers(-(2**53) + 1, 2**53 - 1)
+SMALL = st.integers(-3, 60)
+LEAF = WHOLE | SMALL | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.text()
+STATE: st.SearchStrategy[JsonValue] = st.recursive(
+    LEAF | st.lists(SMALL, max_size=9), lambda inner: st.lists(inner, max_size=4), max_leaves=9
+)
+PROFILE = st.dictionaries(st.integers(0, 1_000_000), STATE, max_size=4)
+
+
+def over_the_wire(profiles: list[dict[int, JsonValue]]) -> list[dict[int, JsonValue]]:
+    wire = json.loads(json.dumps(packed(profiles)))
+    return read(wire)
+
+
+def read(wire: JsonValue) -> list[dict[int, JsonValue]]:
+    reader = Reader(wire, "batch", MessageError)
+    return unpacked(reader[0].items(), reader[1], reader[2])
+
+
+@given(profiles=st.lists(PROFILE, max_size=3))
+def test_states_survive_bit_for_bit(profiles: list[dict[int, JsonValue]]) -> None:
+    assert json.dumps(over_the_wire(profiles)) == json.dumps(
+        [dict(sorted(p.items())) for p in profiles]
+    )
+
+
+def test_counts_are_one_character_each_and_lie_apart_from_gaps() -> None:
+    profile: dict[int, JsonValue] = {
+        3: [0, 600, 0, 0, [[-2, 1, 1, 5], [1, 2, 48, 49]]],
+        7: [600, 0, 0.5, 12.5, -1.5, 7.25],
+    }
+
+    states, firsts, others = packed([profile])
+
+    assert states == [[[3, 4], [[0, 600, 0, 0, [None, None]], [600, 0, 0.5, 12.5, -1.5, 7.25]]]]
+    assert firsts == "d  %~"
+    assert others == " !PQ$~"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1, " "),
+        (2, "!"),
+        (48, "P"),
+        (49, "Q$"),
+        (50, "R$"),
+        (2**53 - 1, "`aaaaaaaaaaa@"),
+        (0, "b"),
+        (-1, "c"),
+        (-19, "u"),
+        (-20, "zd"),
+        (-(2**53) + 1, "}}}}}}}}}}}}}}}}}e"),
+    ],
+)
+def test_a_whole_number_is_written_like_this(number: int, text: str) -> None:
+    assert packed([{0: [number]}]).others == f"{text}~"
+    assert read([[[[0], [None]]], "", f"{text}~"]) == [{0: [number]}]
+
+
+@pytest.mark.parametrize(
+    ("states", "firsts", "others", "why"),
+    [
+        ([[[0], [None]]], "", "", "a list for every null"),
+        ([[[0], [[None, 1.5]]]], "", " ~", "a list for every null"),
+        ([[[0], [[1, 1.5]]]], " ~", "", "a null in a state for every list"),
+        ([[[0], [None]]], "", " ~ ~", "a null in a state for every list"),
+        ([[[0], [None]]], "", " ", "end with '~'"),
+        ([[[0], [None]]], "", 'a"~', "whole numbers as text"),
+        ([[[0], [None]]], "", "R~", "whole numbers as text"),
+        ([[[0], [None]]], "", "Rb~", "whole numbers as text"),
+        ([[[0], [None]]], "", "é~", "whole numbers as text"),
+        ([[[0], [None]]], "", "R" * 40 + " ~", "whole numbers as text"),
+        ([[[0], [None]]], "", "R" * 14 + "!~", "whole numbers of at most"),
+        ([[[0], [None]]], "", 5, "expected text"),
+        ([[[0, 0], [1, 1]]], "", "", "gaps to the next ones"),
+        ([[[1, 1_000_000], [1, 1]]], "", "", "gaps to the next ones"),
+        ([[[-1], [1]]], "", "", "whole numbers from 0"),
+        ([[[0, 1], [1]]], "", "", "as many states as columns"),
+        ([[[0]]], "", "", "is missing"),
+    ],
+)
+def test_what_packing_never_writes_is_refused(
+    states: JsonValue, firsts: JsonValue, others: JsonValue, why: str
+) -> None:
+    with pytest.raises(MessageError, match=why):
+        read([states, firsts, others])
+
+
+def test_a_number_of_very_many_characters_costs_nothing() -> None:
+    with pytest.raises(MessageError, match="whole numbers as text"):
+        read([[[[0], [None]]], "", "R" * 900_000 + " ~"])
+
+
+def test_null_cannot_be_sent() -> None:
+    with pytest.raises(MessageError, match="cannot hold null"):
+        packed([{0: [None]}])
