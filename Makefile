@@ -25,11 +25,12 @@ test: $(INSTALLED) $(BROWSER_INSTALLED) ## run all tests (ARGS="-k outbox" picks
 	.ci/system-packages mosquitto chromium
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(INSTALLED) ## lint, formatting, types and import rules
+check: $(INSTALLED) $(BROWSER_INSTALLED) ## lint, formatting, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	browser/node_modules/.bin/tsc --project browser
 
 fix: $(INSTALLED) ## mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
