@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge_agent.adapters.inputs import Encoded, InputEncoder, Rows
-from edge_agent.adapters.outputs import Decoded, OutputDecoder
+from edge_agent.adapters.outputs import Decoded, EmbeddingReader, OutputDecoder
 from edge_agent.adapters.recorder import Recorder, Stream
 from edge_agent.ports import InferenceSession
 from edge_contract.errors import UnavailableError
-from edge_contract.package import Package, Role
+from edge_contract.package import OutputRole, Package, Role, embedding_size
 
 if TYPE_CHECKING:
     from edge_agent.ports import Tensor
@@ -45,6 +45,7 @@ class Servable:
 
     Raises:
         UnavailableError: There is no room for its ring.
+        PackageError: Its reference is damaged or counts what its model does not give.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Servable:
         self.session = session
         self._encoder = InputEncoder(package.manifest, salt=salt)
         self._decoder = OutputDecoder(package.manifest)
+        self._embedding = _embedding_reader(package)
         self._recorder = recorder
         self._primary = recorder.stream(digest, Role.PRIMARY)
         self._shadow: Stream | None = None
@@ -83,11 +85,12 @@ class Servable:
         try:
             outputs = self.session.run(encoded.feeds)
             decoded = self._decoder.decode(outputs, encoded.rows)
+            vectors = () if self._embedding is None else (self._embedding.read(outputs),)
         except UnavailableError:
             self.count_failure()
             raise
         latency_us = (time.perf_counter() - began_s) * 1e6
-        parts = (encoded.observed, decoded.classes, decoded.scores, latency_us)
+        parts = (encoded.observed, *vectors, decoded.classes, decoded.scores, latency_us)
         self._primary.put(parts, encoded.rows, time.time(), wake=wake)
         return Served(encoded, decoded, outputs)
 
@@ -125,3 +128,11 @@ class Servable:
         """Count rows that this package, in the shadow, was too slow for."""
         if self._shadow is not None:
             self._shadow.count(dropped=rows)
+
+
+def _embedding_reader(package: Package) -> EmbeddingReader | None:
+    """Return what reads the embeddings that the reference counts; ``None`` if it counts none."""
+    if package.manifest.output(OutputRole.EMBEDDING) is None:
+        return None
+    components = embedding_size(package.reference().profile.spec)
+    return EmbeddingReader(package.manifest, components) if components else None

@@ -11,7 +11,7 @@ from edge_contract.package import Manifest, OutputRole, Task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Decoded", "OutputDecoder"]
+__all__ = ["Decoded", "EmbeddingReader", "OutputDecoder"]
 
 
 _FLOAT: Final = np.dtype(np.float32)
@@ -137,6 +137,34 @@ class OutputDecoder:
         values = found.reshape(len(found), -1) if found.ndim else found.reshape(1, 1)
         single = values[:, 0]
         return Decoded(None, None, single if values.shape[1] == 1 else values, none, single)
+
+
+class EmbeddingReader:
+    """Finds the vectors that stand for the rows among a model's outputs.
+
+    Args:
+        manifest: Of the model; one of its outputs is an embedding.
+        components: How many the reference counts.
+    """
+
+    def __init__(self, manifest: Manifest, components: int) -> None:
+        self._place = [output.role for output in manifest.outputs].index(OutputRole.EMBEDDING)
+        self._components = components
+
+    def read(self, outputs: "Sequence[NDArray[np.generic]]") -> "NDArray[np.float32]":
+        """Return ``float32[rows, components]``.
+
+        Raises:
+            UnavailableError: The model gave another number of components.
+        """
+        found = outputs[self._place]
+        vectors: NDArray[np.float32] = found.reshape(len(found), -1).astype(_FLOAT, copy=False)
+        if vectors.shape[1] != self._components:
+            raise UnavailableError(
+                f"the model gave an embedding of {vectors.shape[1]} components, the reference has "
+                f"{self._components}"
+            )
+        return vectors
 
 
 def _place(roles: Sequence[OutputRole], role: OutputRole) -> int | None:

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge_contract.errors import PackageError
-from edge_contract.package.interface import Task
+from edge_contract.package.interface import OutputRole, Task
 from edge_contract.package.manifest import Manifest
 from edge_contract.package.reference import (
     EMBEDDING,
@@ -129,7 +129,9 @@ def _places(
                 feature_subject(feature.name): (index,)
                 for index, feature in enumerate(manifest.features)
             }
-            end = size + components
+            end = size
+            if manifest.output(OutputRole.EMBEDDING) is not None:
+                end += components
             places[EMBEDDING] = tuple(range(size, end))
             places |= {PREDICTION: (end, end + 1), LATENCY: (end + 2,)}
             return places, end + 3

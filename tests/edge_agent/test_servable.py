@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,10 @@ from edge_agent.servable import Servable
 from edge_agent.shadow import ShadowRunner
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages import Counters, WindowEntry
-from edge_contract.package import LATENCY, PREDICTION, Package, Role, profile_specs
+from edge_contract.package import EMBEDDING, LATENCY, PREDICTION, Package, Role, profile_specs
 from edge_contract.stats import Agreement, Moments, Probabilities, Profile
 from tests.support.links import wait_until
-from tests.support.packages import digits, regression, reversed_digits, touchy_digits
+from tests.support.packages import digits, embedding, regression, reversed_digits, touchy_digits
 
 
 class HeldSession:
@@ -40,6 +40,29 @@ class HeldSession:
         self.runs += 1
         assert self.may_go.wait(10.0)
         return self._session.run(feeds)
+
+
+class OutputSession:
+    """A session whose outputs come out changed."""
+
+    def __init__(
+        self,
+        session: InferenceSession,
+        change: Callable[[Sequence[NDArray[np.generic]]], Sequence[NDArray[np.generic]]],
+    ) -> None:
+        self._session = session
+        self._change = change
+
+    @property
+    def provider(self) -> str:
+        return self._session.provider
+
+    @property
+    def fallback(self) -> str:
+        return self._session.fallback
+
+    def run(self, feeds: Mapping[str, NDArray[np.generic]]) -> Sequence[NDArray[np.generic]]:
+        return self._change(self._session.run(feeds))
 
 
 @pytest.fixture
@@ -133,6 +156,32 @@ def test_a_regression_observes_its_numbers(recorder: Recorder) -> None:
     predicted = profile.find(PREDICTION, "moments")
     assert isinstance(predicted, Moments)
     assert predicted.mean == pytest.approx(float(regression().labels[:50].mean()), rel=1e-5)
+
+
+def test_an_embedding_is_observed_component_by_component(recorder: Recorder) -> None:
+    package, rows = embedding().package, embedding().rows
+
+    servable_of(package, recorder).serve(rows, wake=never)
+
+    entry = entries_of(recorder)[package.digest, Role.PRIMARY]
+    live, reference = profile_of(package, entry), package.reference().profile
+    for subject, kind in ((EMBEDDING, "vectors"), ("joint", "joint"), ("feature:x3", "sketch")):
+        found, expected = live.find(subject, kind), reference.find(subject, kind)
+        assert found is not None
+        assert expected is not None
+        assert found.count == 600
+        assert found.to_state() == expected.to_state()
+
+
+def test_an_embedding_of_another_size_is_a_failure(recorder: Recorder) -> None:
+    package = embedding().package
+    real = OnnxRuntimeEngine().load(package)
+    longer = OutputSession(real, lambda tensors: [np.repeat(each, 2, axis=1) for each in tensors])
+
+    with pytest.raises(UnavailableError, match="an embedding of 8 components, the reference has 4"):
+        servable_of(package, recorder, longer).serve(embedding().rows[:1], wake=never)
+
+    assert entries_of(recorder)[package.digest, Role.PRIMARY].counters == Counters(failures=1)
 
 
 def test_the_shadow_repeats_a_call_and_counts_how_far_it_agrees(

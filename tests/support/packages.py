@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
@@ -32,6 +33,7 @@ __all__ = [
     "altered",
     "binary",
     "digits",
+    "embedding",
     "mixed",
     "regression",
     "reversed_digits",
@@ -98,6 +100,15 @@ def regression() -> Example:
     model = LinearRegression().fit(rows, 2.0 * rows[:, 0] - rows[:, 1] + 3.0)
     truths = model.predict(rows)
     return Example(_package(model, rows, truths, name="sum"), rows, truths)
+
+
+@cache
+def embedding() -> Example:
+    """Four numbers that stand for an image of a digit; the labels are the vectors."""
+    images, _ = load_digits(return_X_y=True)
+    rows = images[:600].astype(np.float32)
+    model = PCA(4, random_state=0).fit(rows)
+    return Example(_package(model, rows, None, name="places"), rows, model.transform(rows))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,13 @@ def test_a_pair_with_a_feature_that_the_model_lacks_is_refused() -> None:
 
     with pytest.raises(PackageError, match=r"gate@1\.0\.0 counts 'joint' as 'joint'"):
         layout_of(Role.PRIMARY, manifest(), spec)
+
+
+def test_an_embedding_that_no_output_gives_is_refused() -> None:
+    spec = ProfileSpec((Column(EMBEDDING, VectorsSpec()),))
+
+    with pytest.raises(PackageError, match=r"gate@1\.0\.0 counts 'embedding' as 'vectors'"):
+        layout_of(Role.PRIMARY, replace(manifest(), outputs=()), spec)
 
 
 @pytest.mark.parametrize(
