@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge_contract.package import (
+    EMBEDDING,
     FEW_ROWS,
+    JOINT,
     Feature,
     Manifest,
     Package,
@@ -14,7 +16,15 @@ from edge_contract.package import (
     short,
 )
 from edge_contract.reading import JsonObject, JsonValue
-from edge_contract.stats import Categories, Moments, Sketch
+from edge_contract.stats import (
+    Categories,
+    Joint,
+    JointSpec,
+    Moments,
+    Sketch,
+    Vectors,
+    VectorsSpec,
+)
 
 __all__ = ["Section", "card_of", "features_as_json", "markdown_of"]
 
@@ -133,6 +143,16 @@ def _reference(reference: Reference) -> Iterator[tuple[str, str]]:
     few = f" (below {FEW_ROWS:,}: only larger changes raise alarms)"
     yield "rows", f"{reference.rows:,}{few if reference.rows < FEW_ROWS else ''}"
     yield "variance inflation", f"{reference.variance_inflation:.2f}"
+    pairs = reference.profile.find(JOINT, JointSpec.kind)
+    if isinstance(pairs, Joint):
+        yield "pairs of features watched", str(len(pairs.spec.pairs))
+    vectors = reference.profile.find(EMBEDDING, VectorsSpec.kind)
+    if isinstance(vectors, Vectors):
+        yield "components of the embedding watched", str(vectors.spec.arity)
+    if reference.strata is not None:
+        spec = reference.strata.spec
+        fewest = min((part.rows for part in reference.strata.parts.values()), default=0)
+        yield "strata", f"{spec.kind.value} in {spec.time_zone}, at least {fewest:,} rows each"
     yield "calibration", "yes" if reference.calibration else "none: no labels or no probabilities"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
@@ -200,3 +201,55 @@ def test_a_package_that_cannot_be_read_is_refused(run: Run, tmp_path: Path) -> N
     assert "manifest has schema 2" in newer_schema.err
     assert nothing.code == 2
     assert "cannot read a package from" in nothing.err
+
+
+def test_a_table_with_times_becomes_a_package_with_strata(
+    run: Run, tmp_path: Path, flower_files: tuple[str, str]
+) -> None:
+    model, data = flower_files
+    table = pd.read_csv(data)
+    table.insert(0, "ts", [f"2026-06-{1 + row // 24:02d}T{row % 24:02d}:30" for row in range(150)])
+    table.to_csv(data, index=False)
+
+    done = run(
+        *("convert", model, "--trust-pickle", "--data", data, "--target", "kind"),
+        *("--version", "1.0.0", "--out", str(tmp_path), "--joint", "2"),
+        *("--strata", "hour-of-day", "--time-column", "ts", "--time-zone", "Europe/Oslo"),
+    )
+
+    assert done.code == 0, done.err
+    assert "24 of 24 strata have fewer than 5000 rows (fewest: 6 in '06')" in done.err
+    package = load_package(tmp_path / "flowers-1.0.0.modelpkg")
+    strata = package.reference().strata
+    assert strata is not None
+    assert strata.spec.time_zone == "Europe/Oslo"
+    assert [part.rows for part in strata.parts.values()] == [7] * 6 + [6] * 18
+    assert "ts" not in [feature.name for feature in package.manifest.features]
+    shown = run("inspect", str(tmp_path / "flowers-1.0.0.modelpkg")).out
+    assert "hour-of-day in Europe/Oslo, at least 6 rows each" in shown
+
+
+def test_strata_without_times_are_refused(run: Run, flower_files: tuple[str, str]) -> None:
+    model, data = flower_files
+
+    done = run(
+        *("convert", model, "--trust-pickle", "--data", data, "--target", "kind"),
+        *("--version", "1.0.0", "--strata", "hour-of-day"),
+    )
+
+    assert done.code == 2
+    assert "strata by hour-of-day need the time of every row" in done.err
+
+
+def test_a_time_column_that_is_not_there_is_refused(
+    run: Run, flower_files: tuple[str, str]
+) -> None:
+    model, data = flower_files
+
+    done = run(
+        *("convert", model, "--trust-pickle", "--data", data, "--target", "kind"),
+        *("--version", "1.0.0", "--strata", "hour-of-day", "--time-column", "when"),
+    )
+
+    assert done.code == 2
+    assert "has no column 'when': it has sepal length (cm)" in done.err
