@@ -97,6 +97,7 @@ class Agent:
                 f"model {name!r} is no package file, and there is no cloud to get it from: "
                 "give the path of a .modelpkg, or cloud='mqtt://...'"
             )
+        self.model = name
         self.device = checked_name(device or default_device(), "device")
         engine = OnnxRuntimeEngine(
             threads=threads, providers=providers, device_memory_mb=device_memory_mb
@@ -162,7 +163,7 @@ class Agent:
             served.decoded,
             model=servable.reference,
             digest=servable.digest,
-            names=servable.output_names,
+            manifest=servable.manifest,
             tensors=served.outputs,
         )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from edge_agent.adapters.outputs import Decoded
     from edge_agent.ports import Tensor
+    from edge_contract.package import Manifest
 
 __all__ = ["Prediction", "PredictionId", "parse_id"]
 
@@ -59,9 +60,10 @@ class Prediction:
             several for each row; ``None`` if the model predicts classes.
         model: Which version answered: ``digits@1.0.0``.
         digest: Its package.
+        manifest: What that version takes and gives; ``None`` if nobody said.
     """
 
-    __slots__ = ("__dict__", "_decoded", "_names", "_tensors", "digest", "model")
+    __slots__ = ("__dict__", "_decoded", "_tensors", "digest", "manifest", "model")
 
     def __init__(
         self,
@@ -69,12 +71,12 @@ class Prediction:
         *,
         model: str,
         digest: str,
-        names: Sequence[str] = (),
+        manifest: "Manifest | None" = None,
         tensors: "Sequence[Tensor]" = (),
     ) -> None:
         self._decoded = decoded
-        self._names = names
         self._tensors = tensors
+        self.manifest = manifest
         self.model = model
         self.digest = digest
 
@@ -96,7 +98,7 @@ class Prediction:
     @property
     def outputs(self) -> "Mapping[str, Tensor]":
         """Everything that the model gave, by output name, as it gave it."""
-        return dict(zip(self._names, self._tensors, strict=True))
+        return dict(zip(self._output_names, self._tensors, strict=True))
 
     def part(self, first: int, last: int) -> "Prediction":
         """Return the rows from ``first`` to before ``last`` as a prediction with an id of its own.
@@ -108,7 +110,7 @@ class Prediction:
         """
         rows, decoded = slice(first, last), self._decoded
         count = len(decoded.scores)
-        for name, tensor in zip(self._names, self._tensors, strict=True):
+        for name, tensor in zip(self._output_names, self._tensors, strict=True):
             if tensor.ndim == 0 or len(tensor) != count:
                 raise UnavailableError(
                     f"output {name!r} of {self.model} has shape {list(tensor.shape)} for {count} "
@@ -118,7 +120,7 @@ class Prediction:
             decoded.part(rows),
             model=self.model,
             digest=self.digest,
-            names=self._names,
+            manifest=self.manifest,
             tensors=[tensor[rows] for tensor in self._tensors],
         )
 
@@ -140,6 +142,10 @@ class Prediction:
         """Say what was predicted by which version."""
         answer = self.labels if self.labels is not None else self.values
         return f"Prediction({answer!r}, model={self.model!r})"
+
+    @property
+    def _output_names(self) -> list[str]:
+        return [] if self.manifest is None else [o.tensor.name for o in self.manifest.outputs]
 
     @cached_property
     def _number(self) -> int:

@@ -59,7 +59,6 @@ class Servable:
     ) -> None:
         self.manifest = package.manifest
         self.reference = package.manifest.reference
-        self.output_names = tuple(output.tensor.name for output in package.manifest.outputs)
         self.digest = digest
         self.session = session
         self._encoder = InputEncoder(package.manifest, salt=salt)
