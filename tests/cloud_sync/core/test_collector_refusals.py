@@ -62,13 +62,19 @@ def raw(body: JsonValue, *, kind: str = "t") -> bytes:
 
 
 def raw_batch(*entries: JsonValue) -> bytes:
-    return raw(["cam-7", 1, 0, 1, 0, list(entries)])
+    return raw(["cam-7", 1, 0, 1, 0, list(entries), "", ""])
 
 
 def raw_entry(
-    *, rows: float = 1, state: JsonValue = None, role: str = "primary", start_unix_s: float = 0.0
+    *,
+    rows: float = 1,
+    column: int = 0,
+    state: JsonValue = None,
+    role: str = "primary",
+    start_unix_s: float = 0.0,
 ) -> JsonValue:
-    return [DIGITS.digest, role, start_unix_s, 60.0, [rows, 1, 0, 0], state or []]
+    profile: JsonValue = [[], []] if state is None else [[column], [state]]
+    return [DIGITS.digest, role, start_unix_s, 60.0, [rows, 1, 0, 0], profile]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +87,7 @@ def raw_entry(
         (b"\x01" + zlib.compress(b"0" * 1_000_001), "inflates to more than 1000000 bytes"),
         (b"\x01" + zlib.compress(b"[" * 100_000), "not readable JSON"),
         (raw(["cam-7", 1, "first", 1, 0, []]), "whole number"),
-        (raw(["cam-7", 1, 0, 2, 0, []]), "whole number from 1 to 1"),
+        (raw(["cam-7", 1, 0, 2, 0, [], "", ""]), "whole number from 1 to 1"),
         (raw([], kind="??"), "unknown here"),
         (encode(CollectorState(listening=True)), "'s' is no telemetry"),
     ],
@@ -107,17 +113,17 @@ def test_what_cannot_be_named_is_refused_and_not_acknowledged(payload: bytes, re
         (raw_batch(raw_entry(rows=1.5)), "whole number from 0"),
         (raw_batch(raw_entry(rows=MAX_COUNT + 1)), "add up to 10000000002, more than"),
         (
-            raw_batch(*[raw_entry(rows=0, state=[[0, [MAX_COUNT, 0, 0, 0, [[], []]]]])] * 2),
+            raw_batch(*[raw_entry(rows=0, state=[MAX_COUNT, 0, 0, 0, [[], []]])] * 2),
             "statistics of a batch add up to 20000000000, more than 10000000000",
         ),
         (raw_batch(raw_entry(role="spy")), "text that matches"),
         (raw_batch(raw_entry(start_unix_s=61.0)), "number from 61"),
-        (raw_batch(raw_entry(state=[[9, [0, 0, 0, 0, [[], []]]]])), "column 9"),
-        (raw_batch(raw_entry(state=[[0, [0, 0, 0, 0, [[5], [-3]]]]])), "whole numbers from 1"),
-        (raw_batch(raw_entry(state=[[0, [-1, 0, 0, 0, [[], []]]]])), "whole number from 0"),
-        (raw_batch(raw_entry(state=[[0, [0, 0, 0, 0, [[99999], [1]]]]])), "keys from"),
-        (raw_batch(raw_entry(state=[[0, [2, 0, 0, 0, [[], []]]]])), "2 observations in a window"),
-        (raw_batch(raw_entry(state=[[0, "many"]])), "expected a list"),
+        (raw_batch(raw_entry(column=9, state=[0, 0, 0, 0, [[], []]])), "column 9"),
+        (raw_batch(raw_entry(state=[0, 0, 0, 0, [[5], [-3]]])), "whole numbers from 1"),
+        (raw_batch(raw_entry(state=[-1, 0, 0, 0, [[], []]])), "whole number from 0"),
+        (raw_batch(raw_entry(state=[0, 0, 0, 0, [[99999], [1]]])), "keys from"),
+        (raw_batch(raw_entry(state=[2, 0, 0, 0, [[], []]])), "2 observations in a window"),
+        (raw_batch(raw_entry(state="many")), "expected a list"),
         (raw_batch("no entry"), "expected a list"),
     ],
 )

@@ -23,7 +23,7 @@ from tests.support.agent_outbox import (
 
 
 def test_a_full_outbox_merges_its_two_oldest_windows() -> None:
-    outbox = outbox_of(config=OutboxConfig(max_bytes=330))
+    outbox = outbox_of(config=OutboxConfig(max_bytes=350))
     add_saved(outbox, batch(0, 1.0, 2.0), batch(1, 3.0), batch(2, 5.0))
 
     effects = outbox.add([batch(3, 7.0)], {"ring": (5,)})
@@ -41,7 +41,7 @@ def test_a_full_outbox_merges_its_two_oldest_windows() -> None:
 
 
 def test_what_was_replaced_is_replaced_once() -> None:
-    outbox = outbox_of(config=OutboxConfig(max_bytes=330))
+    outbox = outbox_of(config=OutboxConfig(max_bytes=350))
     effects = add_saved(outbox, *(batch(seq, 1.0) for seq in range(8)))
 
     gone = replaced(effects)
