@@ -31,7 +31,7 @@ class FeatureView:
 
     ``evidence`` is the e-detector's statistic over its threshold: 1 or more is an alarm. The two
     histograms share ``edges``; their entries are fractions. Of categories ``labels`` names the
-    bins; ``kind`` is number, category or probability.
+    bins; ``kind`` is number, category or probability; ``test`` says what found a drift.
     """
 
     subject: str
@@ -53,6 +53,7 @@ class FeatureView:
     live_summary: Mapping[str, float] = field(default_factory=dict)
     new_fraction: float = 0.0
     history: Sequence[EvidenceView] = ()
+    test: str = ""
 
 
 @dataclass(frozen=True, slots=True)

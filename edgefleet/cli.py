@@ -17,7 +17,18 @@ import edgefleet.commands
 
 __all__ = ["build_app"]
 
-_ORDER: Final = ("convert", "inspect", "model", "cloud", "agent", "fleet", "rollout", "alarms")
+_ORDER: Final = (
+    "convert",
+    "inspect",
+    "model",
+    "cloud",
+    "agent",
+    "fleet",
+    "rollout",
+    "alarms",
+    "report",
+    "drift",
+)
 """From making a model to watching the fleet; commands that are not named here follow."""
 
 

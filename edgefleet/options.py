@@ -14,6 +14,7 @@ from edgefleet.environment import CLOUD_VARIABLE, DEFAULT_URL
 __all__ = [
     "AsJson",
     "CloudUrl",
+    "duration_s",
     "examples",
     "fractions",
     "key_value",
@@ -57,6 +58,22 @@ def model_and_version(text: str) -> tuple[str, str]:
     if not separator:
         raise UsageError(f"{text!r} names no version; write it like digits@1.2.0")
     return checked_name(name, "model"), str(Version.parse(version))
+
+
+def duration_s(text: str) -> float:
+    """Read a span of time, ``90s``, ``30m``, ``24h`` or ``7d``, as seconds.
+
+    Raises:
+        UsageError: It is written otherwise, or is not above 0.
+    """
+    number, unit = text.strip()[:-1], text.strip()[-1:]
+    try:
+        seconds = float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[unit]
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{text!r} is no span of time; write it like 30m, 24h or 7d") from error
+    if not 0 < seconds < 1e9:
+        raise UsageError(f"a span of time must be above 0 and below 30 years, got {text!r}")
+    return seconds
 
 
 def fractions(text: str) -> Sequence[float]:

@@ -16,7 +16,7 @@ from cloud_sync.api.json_views import view_to_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["ago", "clock", "print_json", "print_line", "print_table", "share"]
+__all__ = ["ago", "clock", "plain", "print_json", "print_line", "print_table", "share"]
 
 _PIPED_WIDTH: Final = 500
 
@@ -87,6 +87,18 @@ def share(fraction: float) -> str:
     return f"{fraction * 100:.3g} %"
 
 
+def plain(text: str) -> str:
+    """Return text with every character that cannot be seen written out as its code.
+
+    Names come from files and devices of other people; a terminal obeys control characters, and
+    invisible ones can make a name look like another one.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def _shown(cell: object) -> str:
     match cell:
         case bool():
@@ -96,7 +108,7 @@ def _shown(cell: object) -> str:
         case float():
             return f"{cell:.4g}"
         case _:
-            return str(cell)
+            return plain(str(cell))
 
 
 def _console() -> "Console":

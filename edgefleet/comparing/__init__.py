@@ -1,0 +1,1 @@
+"""Compares two files of rows as the cloud compares a fleet with its reference."""
