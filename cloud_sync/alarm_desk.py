@@ -1,22 +1,35 @@
 """The alarm desk: feeds new counts to the detectors and raises alarms.
 
-One cause moves many features, one after another, and at first no device stands out. So an alarm
-grows for a while: what else drifts in the same version joins it, and its devices are looked at
-anew. The operator gets one alarm and not ten.
+One cause moves many features, one after another, in the whole fleet and in its segments, and at
+first no device stands out. So an alarm grows for a while: what else drifts in the same version
+joins it, and its devices are looked at anew. What the fleet finds later about a subject that
+alarmed in a segment, or the other way round, joins that alarm, too, for as long as it stands. The
+operator gets one alarm and not ten.
 """
 
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cloud_sync.core.alarms import AlarmBudget, DriftDetector, Finding, alarm_of
+from cloud_sync.core.alarms import AlarmBudget, alarm_of
+from cloud_sync.core.alarms.alarm import MembersLookup
+from cloud_sync.core.alarms.base import Cause, Finding
+from cloud_sync.core.alarms.grouping import (
+    GrowingAlarm,
+    amended,
+    digest_of_alarm,
+    standing_alarm,
+)
+from cloud_sync.core.alarms.panel import Panel
 from cloud_sync.core.facts import EvidenceSource, PackageFacts
 from cloud_sync.core.increments import PackageRole
+from cloud_sync.core.pending import Analysis
 from cloud_sync.core.records import AlarmRecord
+from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from cloud_sync.ports import AnalysisStore, PackageRepository
 from edge_contract.errors import EdgeError
 from edge_contract.package import Role, short
@@ -24,6 +37,8 @@ from edge_contract.package import Role, short
 __all__ = ["AlarmDesk", "Watched"]
 
 _BEFORE: Final = 5  # devices are looked at from a fifth of the grouping time before the alarm
+_IDLE_S: Final = 3 * 86_400.0
+_LOOKED_THROUGH: Final = 500
 
 _log = logging.getLogger("edgefleet.cloud")
 
@@ -33,68 +48,68 @@ class Watched:
     """Where the detectors of one package stand.
 
     Attributes:
-        evidence: By subject, the statistic over its threshold; 1 and more alarms.
-        drifted: Subjects that have alarmed.
+        evidence: By subject, the statistic over its threshold in the whole fleet; 1 alarms.
+        drifted: Subjects that have alarmed in the whole fleet.
+        segments: The same of each segment that is watched.
     """
 
     evidence: Mapping[str, float] = field(default_factory=dict)
     drifted: frozenset[str] = frozenset()
+    segments: "Mapping[Segment, Watched]" = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True)
-class _Growing:
-    """An alarm that others of its version may still join."""
-
-    alarm_id: str
-    raised_unix_s: float
-    findings: Mapping[str, Finding] = field(default_factory=dict)
-
-    def joined_by(self, findings: Sequence[Finding]) -> "_Growing":
-        """Return the alarm with more findings; one of the same subject replaces the elder."""
-        more = {finding.subject: finding for finding in findings}
-        return replace(self, findings={**self.findings, **more})
+    @property
+    def is_open(self) -> bool:
+        """Whether anything has alarmed and is not calm again, anywhere."""
+        return bool(self.drifted) or any(part.drifted for part in self.segments.values())
 
 
 class AlarmDesk:
-    """All drift detectors. Used by the conductor's thread; ``watched`` may be read by any.
+    """All detectors. Used by the conductor's thread; ``watched`` may be read by any.
+
+    A version that no device has sent statistics of for three days is watched no longer, and leaves
+    its part of the budget to the others, until statistics come again; so is a segment.
 
     Args:
         store: Pending counts, detector states and alarms.
         packages: The registry.
-        source: Statistics by device, to name the ones that cause an alarm.
+        source: Statistics by device, to name the ones that cause an alarm; ``None`` names none.
         per_month: False alarms allowed per month, for the whole fleet.
         grouping_s: How long an alarm grows after it was raised.
+        members: Finds the devices of a segment.
+
+    Attributes:
+        watched: By digest, where the detectors of each package stand.
     """
 
     def __init__(
         self,
         store: AnalysisStore,
         packages: PackageRepository,
-        source: EvidenceSource,
+        source: EvidenceSource | None,
         *,
         per_month: float,
         grouping_s: float,
+        members: MembersLookup = lambda _segment: frozenset(),
     ) -> None:
         self._store = store
         self._packages = packages
         self._source = source
         self._per_month = per_month
         self._grouping_s = grouping_s
-        self._growing: dict[str, _Growing] = {}
-        self._detectors: dict[str, DriftDetector] = {}
+        self._members = members
+        self._growing: dict[str, GrowingAlarm] = {}
+        self._panels: dict[PackageRole, Panel] = {}
         self.watched: Mapping[str, Watched] = {}
 
-    def restore(self) -> None:
+    def restore(self, now_unix_s: float) -> None:
         """Find out where detectors stood before a restart, so that no open alarm is hidden."""
         for model in self._packages.models():
             for version in self._packages.versions(model):
-                subject = PackageRole(version.digest, Role.PRIMARY)
-                state = self._store.detector(subject)
-                with _others_go_on(subject):
-                    package = None if state is None else self._packages.find(version.digest)
-                    if package is not None:
-                        budget = AlarmBudget(per_month=self._per_month)
-                        self._show(DriftDetector(package, budget, state))
+                for role in (Role.PRIMARY, Role.LABELS):
+                    subject = PackageRole(version.digest, role)
+                    with _others_go_on(subject):
+                        self._restore(subject)
+        self._retire(now_unix_s)
 
     def tick(self, now_unix_s: float) -> int:
         """Analyse everything that is new; return how many alarms were raised.
@@ -107,78 +122,157 @@ class AlarmDesk:
                 package = self._packages.find(subject.package)
                 if package is not None:
                     raised += self._analyse(subject, package, now_unix_s)
+        self._retire(now_unix_s)
         return raised
 
     def _analyse(self, subject: PackageRole, package: PackageFacts, now_unix_s: float) -> int:
         pending = self._store.pending(subject, package.specs[subject.role])
         if pending is None:
             return 0
-        detector = self._detector(subject, package)
-        findings = detector.observe(pending.increment.profile, now_unix_s)
-        before = self._growing_alarm(package, now_unix_s)
-        growing = before.joined_by(findings)
-        alarms: list[AlarmRecord] = []
+        panel = self._panel(subject, package)
         try:
-            if growing.findings:
-                alarms.append(self._record(package, growing))
+            increments = pending.by_segment()
+            found = panel.observe(increments, now_unix_s)
+            panel.forget_calm(increments)
+            told = self._told(panel, found, now_unix_s=now_unix_s)
             self._store.commit_analysis(
-                subject, pending.token, detector=detector.to_state(), alarms=alarms
+                subject,
+                Analysis(
+                    at_unix_s=now_unix_s,
+                    token=pending.token,
+                    retired=panel.retire(now_unix_s - _IDLE_S),
+                    detectors=panel.states(increments),
+                    alarms=told.records,
+                    points=panel.points(increments, now_unix_s),
+                ),
             )
-        except EdgeError:
-            del self._detectors[subject.package]  # it has seen what will be pending once more
+        except BaseException:
+            del self._panels[subject]  # it has seen what will be pending once more
             raise
-        if findings:
-            self._growing[package.digest] = growing
-            _log.warning("alarm: %s", alarms[0].document["sentence"])
-        self._show(detector)
-        return int(bool(findings) and not before.findings)
+        if told.growing is not None:
+            self._growing[package.digest] = told.growing
+            _log.warning("alarm: %s", told.records[-1].document["sentence"])
+        self._show(package.digest)
+        return int(told.is_new)
 
-    def _growing_alarm(self, package: PackageFacts, now_unix_s: float) -> "_Growing":
-        """Return the version's alarm that still grows, or the beginning of a new one."""
-        growing = self._growing.get(package.digest)
-        if growing is not None and now_unix_s <= growing.raised_unix_s + self._grouping_s:
-            return growing
+    def _told(self, panel: Panel, found: Mapping[Cause, Finding], *, now_unix_s: float) -> "_Told":
+        """Put findings into alarms: the one that still grows, else ones that stand, else a new."""
+        if not found:
+            return _Told()
+        package = panel.package
+        growing = self._growing_alarm(package, now_unix_s)
+        records: list[AlarmRecord] = []
+        if growing is None:
+            known = {cause: standing_alarm(panel, cause) for cause in found}
+            for alarm_id in sorted(set(known.values()) - {""}):
+                same = {cause: found[cause] for cause in found if known[cause] == alarm_id}
+                record = self._alarm(package, alarm_id)
+                if record is not None:
+                    panel.note_alarm(same, alarm_id)
+                    records.append(amended(record, same, now_unix_s=now_unix_s))
+                    found = {cause: found[cause] for cause in found if cause not in same}
+        if not found:
+            return _Told(records)
         day = time.strftime("%Y%m%d", time.gmtime(now_unix_s))
-        return _Growing(f"{day}-{secrets.token_hex(4)}", now_unix_s)
+        is_new = growing is None
+        grown = growing or GrowingAlarm(f"{day}-{secrets.token_hex(4)}", now_unix_s)
+        grown = grown.joined_by(found)
+        panel.note_alarm(found, grown.alarm_id)
+        return _Told([*records, self._record(package, grown)], grown, is_new=is_new)
 
-    def _record(self, package: PackageFacts, growing: "_Growing") -> AlarmRecord:
+    def _growing_alarm(self, package: PackageFacts, now_unix_s: float) -> GrowingAlarm | None:
+        """Return the version's alarm that still grows, if there is one."""
+        growing = self._growing.get(package.digest)
+        if growing is None:
+            of_model = self._store.alarms(model=package.manifest.name, limit=_LOOKED_THROUGH)
+            mine = (record for record in of_model if digest_of_alarm(record) == package.digest)
+            growing = next((GrowingAlarm.from_record(record) for record in mine), None)
+        if growing is None or now_unix_s > growing.raised_unix_s + self._grouping_s:
+            return None
+        return growing
+
+    def _alarm(self, package: PackageFacts, alarm_id: str) -> AlarmRecord | None:
+        of_model = self._store.alarms(model=package.manifest.name, limit=_LOOKED_THROUGH)
+        return next((record for record in of_model if record.alarm_id == alarm_id), None)
+
+    def _record(self, package: PackageFacts, growing: GrowingAlarm) -> AlarmRecord:
         """Return the alarm as it stands; devices are judged by what they saw around it."""
         alarm = alarm_of(
             package,
-            list(growing.findings.values()),
+            growing.findings,
             self._source,
+            members=self._members,
             since_unix_s=growing.raised_unix_s - self._grouping_s / _BEFORE,
             now_unix_s=growing.raised_unix_s,
         )
         return AlarmRecord(
-            growing.alarm_id,
-            alarm.model,
-            growing.raised_unix_s,
-            {
-                "version": alarm.version,
-                "digest": alarm.digest,
-                "kind": alarm.kind,
-                "sentence": alarm.sentence,
-                "features": list(alarm.features),
-                "devices": list(alarm.devices),
-                "evidence": alarm.evidence,
-            },
+            growing.alarm_id, alarm.model, growing.raised_unix_s, alarm.to_document()
         )
 
-    def _show(self, detector: DriftDetector) -> None:
-        watched = Watched(dict(detector.evidence()), detector.drifted())
-        self.watched = {**self.watched, detector.package.digest: watched}
+    # Which detectors there are.
 
-    def _detector(self, subject: PackageRole, package: PackageFacts) -> DriftDetector:
-        """Return the detector of a package, restored at first use; all share the budget."""
-        if subject.package not in self._detectors:
-            budget = AlarmBudget(per_month=self._per_month, watched=len(self._detectors) + 1)
-            self._detectors[subject.package] = DriftDetector(
-                package, budget, self._store.detector(subject)
-            )
-            for detector in self._detectors.values():
-                detector.budget = budget
-        return self._detectors[subject.package]
+    def _restore(self, subject: PackageRole) -> None:
+        records = self._store.detectors(subject)
+        package = self._packages.find(subject.package) if records else None
+        if package is not None:
+            self._panels[subject] = Panel(package, subject.role, records)
+            self._show(subject.package)
+
+    def _panel(self, subject: PackageRole, package: PackageFacts) -> Panel:
+        """Return the detectors of a package, restored at first use."""
+        if subject not in self._panels:
+            self._panels[subject] = Panel(package, subject.role, self._store.detectors(subject))
+            self._share_out()
+        return self._panels[subject]
+
+    def _retire(self, now_unix_s: float) -> None:
+        """Watch no longer what nobody serves any more; its detectors stay in the store."""
+        latest: dict[str, float] = {}
+        for subject, panel in self._panels.items():
+            seen_unix_s = max(panel.seen_unix_s, latest.get(subject.package, 0.0))
+            latest[subject.package] = seen_unix_s
+        idle = {digest for digest, seen in latest.items() if seen < now_unix_s - _IDLE_S}
+        if idle:
+            self._panels = {s: panel for s, panel in self._panels.items() if s.package not in idle}
+            self.watched = {d: seen for d, seen in self.watched.items() if d not in idle}
+        self._share_out()
+
+    def _share_out(self) -> None:
+        versions = len({subject.package for subject in self._panels})
+        budget = AlarmBudget(per_month=self._per_month, watched=max(versions, 1))
+        for panel in self._panels.values():
+            panel.set_budget(budget)
+
+    def _show(self, digest: str) -> None:
+        panels = [panel for subject, panel in self._panels.items() if subject.package == digest]
+        segments = sorted({segment for panel in panels for segment in panel.segments})
+        parts = {segment: _standing(panels, segment) for segment in segments}
+        whole = parts.pop(WHOLE_FLEET, Watched())
+        self.watched = {**self.watched, digest: replace(whole, segments=parts)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What findings came to.
+
+    Attributes:
+        records: Alarms that are new or changed; the one that grows is the last.
+        growing: The alarm that grows from now on, if findings started or joined one.
+        is_new: Whether they started it.
+    """
+
+    records: Sequence[AlarmRecord] = ()
+    growing: GrowingAlarm | None = None
+    is_new: bool = False
+
+
+def _standing(panels: Iterable[Panel], segment: Segment) -> Watched:
+    evidence: dict[str, float] = {}
+    drifted: frozenset[str] = frozenset()
+    for panel in panels:
+        evidence |= panel.evidence(segment)
+        drifted |= panel.drifted(segment)
+    return Watched(evidence, drifted)
 
 
 @contextmanager

@@ -18,9 +18,10 @@ from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.core.collector import Collector
 from cloud_sync.core.facts import DeviceFacts, EvidenceSource
 from cloud_sync.core.fleet import Fleet
-from cloud_sync.core.fleet_effects import FleetEffect
+from cloud_sync.core.fleet_effects import FleetEffect, SaveDevice
 from cloud_sync.core.intake import Refusal, RefusalKind, read_event
 from cloud_sync.core.rollout import RolloutController, RolloutEffect, RolloutSummary
+from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.fleet_desk import FleetDesk
 from cloud_sync.ports import FleetLink, PackageRepository, Warehouse
@@ -74,6 +75,7 @@ class Conductor:
         fleet: Knows the devices.
         rollouts: Steers versions.
         alarms: Watches for drift.
+        segments: Knows which groups devices are in.
         warehouse: Where everything is kept.
         packages: The registry.
         evidence: Statistics for gates.
@@ -92,6 +94,7 @@ class Conductor:
         fleet: Fleet,
         rollouts: RolloutController,
         alarms: AlarmDesk,
+        segments: SegmentIndex,
         warehouse: Warehouse,
         packages: PackageRepository,
         evidence: EvidenceSource,
@@ -106,6 +109,7 @@ class Conductor:
         self.fleet = fleet
         self.rollouts = rollouts
         self._alarms = alarms
+        self._segments = segments
         self._warehouse = warehouse
         self._link = link
         self._fleet_desk = FleetDesk(self._topics, warehouse, link)
@@ -312,11 +316,16 @@ class Conductor:
             self._warehouse.prune(
                 windows_before_unix_s=oldest_unix_s, device_windows_before_unix_s=oldest_unix_s
             )
+            self._warehouse.thin_evidence(time.time())
 
     # What the cores ask for; other threads use these only in work that they order.
 
     def carry_out(self, effects: Iterable[FleetEffect]) -> None:
         """Do what the fleet asks for."""
+        effects = list(effects)
+        for effect in effects:
+            if isinstance(effect, SaveDevice):
+                self._segments.note(effect.twin.facts())
         if self._fleet_desk.carry_out(effects):
             self._changed = True
 

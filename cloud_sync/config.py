@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloud_sync.core.segment_index import SegmentRules
 from edge_contract.errors import UsageError
 from edge_contract.names import checked_name
 
@@ -36,7 +37,10 @@ class CloudConfig:
         lease_s: Silence after which a device counts as unreachable; ``None`` derives it.
         open_enrolment: Whether devices that never announced themselves are believed.
         retention_days: How long windows are kept.
-        min_cohort: Statistics of fewer devices than this are shown to nobody.
+        min_cohort: Statistics of fewer devices than this are shown to nobody; with 2 or more,
+            alarms name no single device.
+        segments: What devices are told apart by, to watch each group by itself: ``tag:NAME`` and
+            ``hardware``. ``None`` takes the hardware and every tag that has 2 to 50 values.
     """
 
     data: Path
@@ -61,6 +65,7 @@ class CloudConfig:
     open_enrolment: bool = False
     retention_days: float = 30.0
     min_cohort: int = 1
+    segments: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         checked_name(self.fleet, "fleet")
@@ -79,8 +84,14 @@ class CloudConfig:
             )
         if self.min_cohort < 1:
             raise UsageError(f"min_cohort must be at least 1 device, got {self.min_cohort}")
+        _ = self.segment_rules  # refuses what is none
         if not self.device_window_s:
             object.__setattr__(self, "device_window_s", self.window_s)
+
+    @property
+    def segment_rules(self) -> SegmentRules:
+        """Which groups of devices are watched; a single device is none."""
+        return SegmentRules(sources=self.segments, min_devices=max(self.min_cohort, 2))
 
     @property
     def window_s(self) -> int:

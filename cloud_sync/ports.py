@@ -11,22 +11,33 @@ from pathlib import Path
 from typing import Protocol
 
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
-from cloud_sync.core.increments import Commit, DeviceRole, Increment, Life, PackageRole, Tally
+from cloud_sync.core.increments import (
+    AnalysisSubject,
+    Commit,
+    DeviceRole,
+    Life,
+    PackageRole,
+    Tally,
+)
+from cloud_sync.core.pending import Analysis, Pending
 from cloud_sync.core.records import (
     AlarmRecord,
     AuditRecord,
     CommandRecord,
+    DetectorRecord,
+    EvidencePoint,
     RolloutEvent,
     RolloutRecord,
 )
 from cloud_sync.core.seen import Marks
+from cloud_sync.core.segments import Segment
 from cloud_sync.core.twin import DeviceTwin
 from edge_contract.messages import CommandResult, Counters
 from edge_contract.package import Package
-from edge_contract.reading import JsonObject
 from edge_contract.stats import ProfileSpec
 
 __all__ = [
+    "Analysis",
     "AnalysisStore",
     "FleetLink",
     "FleetLinkHandler",
@@ -88,19 +99,6 @@ class Totals:
     by_role: Mapping[str, Counters] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """Counts that the alarm analysis has not seen yet.
-
-    Attributes:
-        increment: All of them, merged.
-        token: Hand it to :meth:`AnalysisStore.commit_analysis`, which forgets exactly these.
-    """
-
-    increment: Increment
-    token: int
-
-
 class StatisticsStore(Protocol):
     """Merged statistics, written by the collector alone."""
 
@@ -154,27 +152,26 @@ class AnalysisStore(Protocol):
         """Return the counts that came since the last :meth:`commit_analysis`, if any."""
         ...
 
-    def detector(self, subject: PackageRole) -> "JsonObject | None":
-        """Return the detector's state as it was saved last."""
+    def detectors(self, subject: PackageRole) -> dict[Segment, DetectorRecord]:
+        """Return what the detectors of a package in a role remember, by segment."""
         ...
 
-    def commit_analysis(
-        self,
-        subject: PackageRole,
-        token: int | None,
-        *,
-        detector: JsonObject,
-        alarms: Sequence[AlarmRecord] = (),
-    ) -> None:
-        """Save the detector and its alarms and forget what it has seen, in one transaction.
+    def commit_analysis(self, subject: PackageRole, analysis: Analysis) -> None:
+        """Keep what a look came to and forget the counts it was at, in one transaction."""
+        ...
 
-        Args:
-            subject: What was analysed.
-            token: Of the :class:`Pending` that the detector has seen; counts that came since then
-                stay. ``None`` forgets nothing.
-            detector: Its new state.
-            alarms: New or changed ones.
+    def evidence_history(
+        self, subject: AnalysisSubject, *, since_unix_s: float = 0.0
+    ) -> list[EvidencePoint]:
+        """Return where the detectors of a segment stood, oldest first.
+
+        There is at most one point a minute, and of what is older than two days one an hour: the
+        one with the greatest evidence, see :meth:`thin_evidence`.
         """
+        ...
+
+    def thin_evidence(self, now_unix_s: float) -> int:
+        """Forget points of evidence that are too many or older than 90 days; return how many."""
         ...
 
     def alarms(self, *, model: str = "", limit: int = 100) -> list[AlarmRecord]:

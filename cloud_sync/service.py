@@ -21,6 +21,7 @@ from cloud_sync.core.collector import Collector
 from cloud_sync.core.collector_config import CollectorConfig
 from cloud_sync.core.fleet import Fleet, FleetConfig
 from cloud_sync.core.rollout import RolloutController
+from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.wishes import FleetWishes
 from cloud_sync.ports import PackageRepository
 from edge_contract.errors import UnavailableError
@@ -134,15 +135,19 @@ class CloudService:
             )
             self.broker.start()
         evidence = WarehouseEvidence(packages, warehouse)
+        segments = SegmentIndex(
+            config.segment_rules, [twin.facts() for twin in warehouse.devices()]
+        )
         alarms = AlarmDesk(
             warehouse,
             packages,
-            evidence,
+            evidence if config.min_cohort == 1 else None,
             per_month=config.false_alarms_per_month,
             grouping_s=10.0 * max(config.window_s, config.device_window_s),
+            members=segments.devices_of,
         )
-        alarms.restore()
-        conductor = self._make_conductor(warehouse, packages, evidence, alarms)
+        alarms.restore(time.time())
+        conductor = self._make_conductor(warehouse, packages, evidence, alarms, segments)
         self._conductor = conductor
         answers = Answers(
             config,
@@ -169,6 +174,7 @@ class CloudService:
         packages: FolderRegistry,
         evidence: WarehouseEvidence,
         alarms: AlarmDesk,
+        segments: SegmentIndex,
     ) -> Conductor:
         config = self.config
         now_unix_s = time.time()
@@ -187,6 +193,7 @@ class CloudService:
             packages=packages.find,
             marks=warehouse.marks,
             is_known=fleet.knows,
+            segments=segments.of,
         )
         return Conductor(
             config.fleet,
@@ -194,6 +201,7 @@ class CloudService:
             fleet=fleet,
             rollouts=RolloutController(record.document for record in warehouse.rollouts()),
             alarms=alarms,
+            segments=segments,
             warehouse=warehouse,
             packages=packages,
             evidence=evidence,

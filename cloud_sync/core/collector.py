@@ -29,6 +29,7 @@ from cloud_sync.core.intake import (
     speaker_of,
 )
 from cloud_sync.core.seen import Arrival, Marks, SeenBatches
+from cloud_sync.core.segments import Segment
 from edge_contract.errors import MessageError, UnavailableError, UsageError
 from edge_contract.messages import Acks, BatchId, TelemetryBatch, decode
 
@@ -63,6 +64,8 @@ class Collector:
         packages: Finds packages.
         marks: Finds what was merged of a life; asked once per life.
         is_known: Whether a device has announced itself; asked only without open enrolment.
+        segments: Finds the segments that a device is in now, rising; none of a device that has not
+            announced itself, whose counts then go to the whole fleet alone.
     """
 
     def __init__(
@@ -72,11 +75,13 @@ class Collector:
         packages: PackageLookup,
         marks: MarksLookup,
         is_known: Callable[[str], bool],
+        segments: Callable[[str], tuple[Segment, ...]] = lambda _device: (),
     ) -> None:
         self._config = config
         self._packages = packages
         self._load_marks = marks
         self._is_known = is_known
+        self._segments = segments
         self._lives: dict[Life, SeenBatches] = {}
         self._gathering = Gathering(config)
         self._flight: _Flight | None = None
@@ -179,7 +184,13 @@ class Collector:
         if fault:
             self._gathering.skip(life)
             raise _RefusedError(RefusalKind.INVALID, fault)
-        self._gathering.add(life, windows, lost_rows=batch.lost_rows, now_unix_s=now_unix_s)
+        self._gathering.add(
+            life,
+            windows,
+            segments=self._segments(life.device),
+            lost_rows=batch.lost_rows,
+            now_unix_s=now_unix_s,
+        )
 
     def _seen(self, life: Life) -> SeenBatches:
         """Return the marks of a life, the most recently used last."""

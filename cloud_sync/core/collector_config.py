@@ -30,7 +30,7 @@ class CollectorConfig:
     open_enrolment: bool = True
     max_future_s: float = 300.0
     max_age_s: float = 40 * 86_400.0
-    analysed_roles: frozenset[str] = frozenset({Role.PRIMARY})
+    analysed_roles: frozenset[str] = frozenset({Role.PRIMARY, Role.LABELS})
 
     def __post_init__(self) -> None:
         for name, value in {

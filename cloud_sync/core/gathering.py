@@ -1,7 +1,8 @@
 """What has been merged since the last commit, in memory."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from cloud_sync.core.collector_config import CollectorConfig
 from cloud_sync.core.increments import (
@@ -11,14 +12,25 @@ from cloud_sync.core.increments import (
     FleetWindow,
     Increment,
     Life,
-    PackageRole,
+    PendingKey,
     Tally,
 )
 from cloud_sync.core.intake import CheckedWindow, RefusalKind
 from cloud_sync.core.seen import Marks, SeenBatches
+from cloud_sync.core.segments import Segment
 from edge_contract.messages import Acks, BootAck
 
 __all__ = ["Gathering"]
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class _PieceKey(NamedTuple):
+    """What is merged as it comes: everything else is a sum of these."""
+
+    window: FleetWindow
+    segments: tuple[Segment, ...]
+    stratum: str | None
 
 
 class Gathering:
@@ -34,7 +46,7 @@ class Gathering:
 
     def __init__(self, config: CollectorConfig) -> None:
         self._config = config
-        self._windows: dict[FleetWindow, Increment] = {}
+        self._pieces: dict[_PieceKey, Increment] = {}
         self._device_windows: dict[DeviceWindow, DeviceIncrement] = {}
         self._marked: set[Life] = set()
         self._tally = Tally()
@@ -47,14 +59,20 @@ class Gathering:
         return bool(self.lives or self._refused)
 
     def add(
-        self, life: Life, windows: Iterable[CheckedWindow], *, lost_rows: int, now_unix_s: float
+        self,
+        life: Life,
+        windows: Iterable[CheckedWindow],
+        *,
+        segments: tuple[Segment, ...],
+        lost_rows: int,
+        now_unix_s: float,
     ) -> None:
-        """Merge a batch."""
+        """Merge a batch of a device that is in some segments now."""
         self.skip(life)
         self.batches += 1
         self._tally = self._tally.plus(Tally(batches=1, lost_rows=lost_rows))
         for window in windows:
-            self._file(life.device, window, now_unix_s)
+            self._file(life.device, window, segments=segments, now_unix_s=now_unix_s)
 
     def skip(self, life: Life) -> None:
         """Note that a life's marks have changed."""
@@ -74,7 +92,7 @@ class Gathering:
         """Return everything as one commit, with marks as they stand now."""
         marks = {life: lives[life].marks for life in sorted(self.lives)}
         return Commit(
-            windows=self._windows,
+            windows=_sums((key.window, piece) for key, piece in self._pieces.items()),
             device_windows=self._device_windows,
             pending=self._pending(),
             marks={life: found for life, found in marks.items() if life in self._marked},
@@ -83,16 +101,28 @@ class Gathering:
             acks=_acks(marks),
         )
 
-    def _file(self, device: str, window: CheckedWindow, now_unix_s: float) -> None:
-        start_unix_s = window.start_unix_s
+    def _file(
+        self,
+        device: str,
+        window: CheckedWindow,
+        *,
+        segments: tuple[Segment, ...],
+        now_unix_s: float,
+    ) -> None:
+        start_unix_s, stratum = window.start_unix_s, window.stratum
         if not self._is_dated(window, now_unix_s):
             self._tally = self._tally.plus(Tally(misdated=1))
             start_unix_s = now_unix_s
+            stratum = None if stratum else stratum  # nobody knows when its rows were seen
+        if stratum is None:
+            self._tally = self._tally.plus(Tally(unjudged=1))
         start_unix_s = min(start_unix_s, now_unix_s)
         fleet = FleetWindow(window.subject, _aligned(start_unix_s, self._config.window_s))
-        increment = Increment(window.counters, window.profile)
-        before = self._windows.get(fleet)
-        self._windows[fleet] = before.merged(increment) if before else increment
+        _add(
+            self._pieces,
+            _PieceKey(fleet, segments, stratum),
+            Increment(window.counters, window.profile),
+        )
 
         start = _aligned(start_unix_s, self._config.device_window_s)
         own = DeviceWindow(device, window.subject, start)
@@ -105,13 +135,24 @@ class Gathering:
         age_s = now_unix_s - window.end_unix_s
         return -self._config.max_future_s <= age_s <= self._config.max_age_s
 
-    def _pending(self) -> dict[PackageRole, Increment]:
-        pending: dict[PackageRole, Increment] = {}
-        for window, increment in self._windows.items():
-            if window.subject.role in self._config.analysed_roles:
-                before = pending.get(window.subject)
-                pending[window.subject] = before.merged(increment) if before else increment
-        return pending
+    def _pending(self) -> dict[PendingKey, Increment]:
+        return _sums(
+            (PendingKey(key.window.subject, key.segments, key.stratum), piece)
+            for key, piece in self._pieces.items()
+            if key.stratum is not None and key.window.subject.role in self._config.analysed_roles
+        )
+
+
+def _sums(pieces: Iterable[tuple[_Key, Increment]]) -> dict[_Key, Increment]:
+    sums: dict[_Key, Increment] = {}
+    for key, piece in pieces:
+        _add(sums, key, piece)
+    return sums
+
+
+def _add(sums: dict[_Key, Increment], key: _Key, piece: Increment) -> None:
+    before = sums.get(key)
+    sums[key] = before.merged(piece) if before else piece
 
 
 def _aligned(unix_s: float, length_s: int) -> int:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cloud_sync.core.seen import Marks
+from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from edge_contract.messages import Acks, Counters
 from edge_contract.package import Role
 from edge_contract.reading import JsonValue
 from edge_contract.stats import Profile, ProfileSpec
 
 __all__ = [
+    "AnalysisSubject",
     "Commit",
     "DeviceIncrement",
     "DeviceRole",
@@ -19,6 +21,7 @@ __all__ = [
     "Increment",
     "Life",
     "PackageRole",
+    "PendingKey",
     "Tally",
 ]
 
@@ -28,6 +31,31 @@ class PackageRole(NamedTuple):
 
     package: str
     role: str = Role.PRIMARY
+
+
+class AnalysisSubject(NamedTuple):
+    """What a detector watches: a package in one of its roles on the devices of one segment."""
+
+    package: str
+    role: str = Role.PRIMARY
+    segment: Segment = WHOLE_FLEET
+
+
+class PendingKey(NamedTuple):
+    """Counts that the alarm analysis takes together.
+
+    Attributes:
+        subject: Which package in which role.
+        segments: Every segment of the devices that counted, rising; empty if they are in none.
+            Each row is in one such group, so that it is written once however many segments there
+            are; the analysis adds the groups up, see :class:`cloud_sync.core.pending.Pending`.
+        stratum: Part of the day or week that the rows belong to; empty if the package's reference
+            does not tell them apart.
+    """
+
+    subject: PackageRole
+    segments: tuple[Segment, ...] = ()
+    stratum: str = ""
 
 
 class FleetWindow(NamedTuple):
@@ -112,12 +140,15 @@ class Tally(NamedTuple):
         repeated: Arrived again after they had been merged.
         lost_rows: Rows that devices say they had to forget.
         misdated: Windows whose dates could not be true, filed under the time of their arrival.
+        unjudged: Windows that the alarm analysis leaves out, because nobody can tell which part of
+            the day or week they belong to.
     """
 
     batches: int = 0
     repeated: int = 0
     lost_rows: int = 0
     misdated: int = 0
+    unjudged: int = 0
 
     def plus(self, other: "Tally") -> "Tally":
         """Return the sums."""
@@ -126,6 +157,7 @@ class Tally(NamedTuple):
             self.repeated + other.repeated,
             self.lost_rows + other.lost_rows,
             self.misdated + other.misdated,
+            self.unjudged + other.unjudged,
         )
 
 
@@ -145,7 +177,7 @@ class Commit:
 
     windows: Mapping[FleetWindow, Increment] = field(default_factory=dict)
     device_windows: Mapping[DeviceWindow, DeviceIncrement] = field(default_factory=dict)
-    pending: Mapping[PackageRole, Increment] = field(default_factory=dict)
+    pending: Mapping[PendingKey, Increment] = field(default_factory=dict)
     marks: Mapping[Life, Marks] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     refused: Mapping[str, int] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.core.increments import PackageRole
+from cloud_sync.core.strata import stratum_of
 from edge_contract.errors import MessageError, PeerError
 from edge_contract.messages import (
     MAX_BODY_BYTES,
@@ -102,6 +103,8 @@ class CheckedWindow:
         profile: Decoded statistics.
         state: The same as they came.
         counts: Observations by column.
+        stratum: Part of the day or week that its rows belong to; empty if the package's reference
+            does not tell them apart in this role, ``None`` if the window spans several.
     """
 
     subject: PackageRole
@@ -111,6 +114,7 @@ class CheckedWindow:
     profile: Profile
     state: Mapping[int, JsonValue]
     counts: Mapping[int, int]
+    stratum: str | None = ""
 
 
 def read_event(topic: str, payload: bytes) -> Birth | Death | Report | CommandResult:
@@ -164,6 +168,7 @@ def checked_windows(batch: TelemetryBatch, packages: PackageLookup) -> list[Chec
     Raises:
         UnknownPackageError: The registry does not have a package of it.
         MessageError: A statistic breaks an invariant, or a count cannot be true.
+        UnavailableError: Nobody can tell which part of the day a window belongs to.
     """
     specs = {entry.package: _package(entry.package, packages) for entry in batch.entries}
     windows = [_checked(entry, specs[entry.package]) for entry in batch.entries]
@@ -194,6 +199,7 @@ def _checked(entry: WindowEntry, package: PackageFacts) -> CheckedWindow:
         profile=profile,
         state=entry.profile,
         counts=counts,
+        stratum=stratum_of(package, entry),
     )
 
 

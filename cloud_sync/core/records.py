@@ -2,11 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from edge_contract.messages import Command, CommandResult
 from edge_contract.reading import JsonObject
 
-__all__ = ["AlarmRecord", "AuditRecord", "CommandRecord", "RolloutEvent", "RolloutRecord"]
+__all__ = [
+    "AlarmRecord",
+    "AuditRecord",
+    "CommandRecord",
+    "DetectorRecord",
+    "EvidencePoint",
+    "RolloutEvent",
+    "RolloutRecord",
+    "SubjectReading",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,53 @@ class AlarmRecord:
     model: str
     raised_unix_s: float
     document: JsonObject
+
+
+class SubjectReading(NamedTuple):
+    """Where one subject stands: what is kept over time and shown.
+
+    Attributes:
+        evidence: The test's statistic over its threshold; 1 or more alarms.
+        rows: Rows that the distances rest on.
+        ks: Distance of what was seen lately to the reference; 0 where there is no such thing.
+        psi: The same as population stability index.
+    """
+
+    evidence: float
+    rows: int
+    ks: float = 0.0
+    psi: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePoint:
+    """Where the detectors of a package stood in one segment at one time.
+
+    Attributes:
+        at_unix_s: When they had been asked.
+        readings: By subject; the ones that have seen nothing yet are missing.
+    """
+
+    at_unix_s: float
+    readings: Mapping[str, SubjectReading]
+
+    @property
+    def peak(self) -> float:
+        """The greatest evidence of all subjects; 0 if there is none."""
+        return max((reading.evidence for reading in self.readings.values()), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorRecord:
+    """What the detectors of a package remember about one segment.
+
+    Attributes:
+        state: By kind of detector, and what the alarm desk needs besides.
+        seen_unix_s: When they last saw any counts.
+    """
+
+    state: JsonObject
+    seen_unix_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,13 @@ def run(  # noqa: PLR0917  one argument per option
     min_cohort: Annotated[
         int, typer.Option(help="Show no statistics that rest on fewer devices than this.")
     ] = 1,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What devices are told apart by, to watch each group by itself: tag:NAME or "
+            "hardware; repeat it for more. Without it: every tag of 2 to 50 values, and hardware."
+        ),
+    ] = None,
     *,
     open_to_network: Annotated[
         bool, typer.Option(help="Listen beyond this machine although there is no token.")
@@ -95,6 +102,7 @@ def run(  # noqa: PLR0917  one argument per option
         interval_s=interval,
         false_alarms_per_month=false_alarms,
         open_enrolment=open_enrolment,
+        segments=None if segment is None else tuple(segment),
         min_cohort=min_cohort,
     )
     leave = threading.Event()

@@ -11,6 +11,7 @@ from cloud_sync.core.collector import Collector, CollectorConfig
 from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.core.fleet import Fleet, FleetConfig
 from cloud_sync.core.rollout import RolloutController
+from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.ports import FleetLink
 from edge_contract.messages import Birth
@@ -48,6 +49,7 @@ def conductor_in(folder: Path, stack: ExitStack, link: FleetLink) -> Conductor:
         ),
         fleet=fleet,
         rollouts=RolloutController(record.document for record in warehouse.rollouts()),
+        segments=SegmentIndex(SegmentRules()),
         alarms=AlarmDesk(warehouse, packages, evidence, per_month=1.0, grouping_s=60.0),
         warehouse=warehouse,
         packages=packages,

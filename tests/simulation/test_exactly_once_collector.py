@@ -14,6 +14,7 @@ from cloud_sync.core.collector import Collector
 from cloud_sync.core.collector_config import CollectorConfig
 from cloud_sync.core.increments import Commit, DeviceRole
 from cloud_sync.core.intake import Refusal
+from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from edge_contract.messages import Acks, BatchId, TelemetryBatch
 from edge_contract.package import Role
 from edge_contract.stats import Sketch
@@ -27,6 +28,7 @@ from tests.support.telemetry import (
 )
 
 NOW = 1_800_000_500.0
+OSLO, BERGEN = Segment("tag:site", "oslo"), Segment("tag:site", "bergen")
 
 
 def fleet_batches() -> list[TelemetryBatch]:
@@ -61,10 +63,14 @@ class Fault(enum.Enum):
 
 
 class World:
-    """Devices that keep what is not acknowledged, and a collector that dies and comes back."""
+    """Devices that keep what is not acknowledged, and a collector that dies and comes back.
+
+    Devices are carried from one site to the other with every message.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.messages = 0
         self.kept = {batch.batch_id: batch for batch in BATCHES}
         self.start()
 
@@ -75,6 +81,7 @@ class World:
             packages={DIGITS.digest: DIGITS}.get,
             marks=self.warehouse.marks,
             is_known=lambda _: True,
+            segments=lambda _: (OSLO,) if self.messages % 2 else (BERGEN,),
         )
 
     def restart(self) -> None:
@@ -82,6 +89,7 @@ class World:
         self.start()
 
     def deliver(self, batch: TelemetryBatch) -> BatchId | Refusal:
+        self.messages += 1
         topic = telemetry_topic(batch.batch_id.device)
         return self.collector.on_telemetry(topic, payload_of(batch), NOW)
 
@@ -152,7 +160,12 @@ def test_every_batch_is_merged_exactly_once(steps: list[TelemetryBatch | Fault])
     assert values_of(together.profile[0]) == every_row
     assert sum((values_of(own.profile[0]) for own in apart.values()), Counter()) == every_row
     assert pending is not None
-    assert values_of(pending.increment.profile[0]) == every_row
+    pieces = {
+        segment: values_of(strata[""].profile[0])
+        for segment, strata in pending.by_segment().items()
+    }
+    assert pieces.pop(WHOLE_FLEET) == every_row
+    assert sum(pieces.values(), Counter()) == every_row
     assert totals.by_role[Role.PRIMARY].rows == together.counters.rows == 17
     assert totals.tally.batches == len(BATCHES)
     assert {key: counters.rows for key, counters in device_totals.items()} == {

@@ -1,27 +1,36 @@
 """What the alarm analysis has not seen, what it remembers, and its alarms, in SQLite."""
 
-from collections.abc import Sequence
+import json
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from cloud_sync.adapters.sqlite.database import SqliteDatabase
-from cloud_sync.adapters.sqlite.documents import as_object, as_text
+from cloud_sync.adapters.sqlite.documents import as_object, as_text, packed, unpacked
+from cloud_sync.adapters.sqlite.evidence import SqliteEvidence, write_points
 from cloud_sync.adapters.sqlite.profiles import merged_rows
-from cloud_sync.core.increments import PackageRole
-from cloud_sync.core.records import AlarmRecord
-from cloud_sync.ports import Pending
-from edge_contract.reading import JsonObject
+from cloud_sync.core.increments import PackageRole, PendingKey
+from cloud_sync.core.pending import Analysis, Pending
+from cloud_sync.core.records import AlarmRecord, DetectorRecord
+from cloud_sync.core.segments import Segment
 from edge_contract.stats import ProfileSpec
 
 __all__ = ["SqliteAnalysis"]
 
 _PENDING: Final = """
-SELECT id, rows, calls, failures, dropped, profile FROM pending
-WHERE package = ? AND role = ? ORDER BY id
+SELECT segments, stratum, rows, calls, failures, dropped, profile FROM pending
+WHERE package = ? AND role = ? ORDER BY segments, stratum
+"""
+_NEWEST_PENDING: Final = "SELECT MAX(id) FROM pending WHERE package = ? AND role = ?"
+_FORGET_PENDING: Final = "DELETE FROM pending WHERE package = ? AND role = ? AND id <= ?"
+_DETECTORS: Final = """
+SELECT segment, seen_unix_s, state FROM detector WHERE package = ? AND role = ? ORDER BY segment
 """
 _WRITE_DETECTOR: Final = """
-INSERT INTO detector (package, role, state) VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET state = excluded.state
+INSERT INTO detector (package, role, segment, seen_unix_s, state) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET seen_unix_s = excluded.seen_unix_s, state = excluded.state
 """
+_FORGET_DETECTOR: Final = "DELETE FROM detector WHERE package = ? AND role = ? AND segment = ?"
 _WRITE_ALARM: Final = """
 INSERT INTO alarm (id, model, raised_unix_s, document) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
@@ -33,7 +42,7 @@ WHERE ?1 IN ('', model) ORDER BY raised_unix_s DESC, id DESC LIMIT ?2
 """
 
 
-class SqliteAnalysis:
+class SqliteAnalysis(SqliteEvidence):
     """Implements :class:`cloud_sync.ports.AnalysisStore`."""
 
     _db: SqliteDatabase
@@ -49,42 +58,51 @@ class SqliteAnalysis:
     def pending(self, subject: PackageRole, spec: ProfileSpec) -> Pending | None:
         """Return the counts that came since the last :meth:`commit_analysis`, if any."""
         with self._db.reading() as db:
-            rows = db.execute(_PENDING, subject).fetchall()
-            if not rows:
+            (newest,) = db.execute(_NEWEST_PENDING, subject).fetchone()
+            if newest is None:
                 return None
-            return Pending(merged_rows((row[1:] for row in rows), spec), token=rows[-1][0])
+            rows = db.execute(_PENDING, subject)
+            return Pending(
+                {
+                    PendingKey(subject, _segments(segments), stratum): merged_rows(
+                        (row[2:] for row in own), spec
+                    )
+                    for (segments, stratum), own in groupby(rows, key=itemgetter(0, 1))
+                },
+                token=newest,
+            )
 
-    def detector(self, subject: PackageRole) -> "JsonObject | None":
-        """Return the detector's state as it was saved last."""
+    def detectors(self, subject: PackageRole) -> dict[Segment, DetectorRecord]:
+        """Return what the detectors of a package in a role remember, by segment."""
         with self._db.reading() as db:
-            row = db.execute(
-                "SELECT state FROM detector WHERE package = ? AND role = ?", subject
-            ).fetchone()
-            return None if row is None else as_object(row[0])
+            return {
+                Segment.from_key(segment): DetectorRecord(unpacked(state), seen_unix_s)
+                for segment, seen_unix_s, state in db.execute(_DETECTORS, subject)
+            }
 
-    def commit_analysis(
-        self,
-        subject: PackageRole,
-        token: int | None,
-        *,
-        detector: JsonObject,
-        alarms: Sequence[AlarmRecord] = (),
-    ) -> None:
-        """Save the detector and its alarms and forget what it has seen, in one transaction."""
+    def commit_analysis(self, subject: PackageRole, analysis: Analysis) -> None:
+        """Keep what a look came to and forget the counts it was at, in one transaction."""
         with self._db.writing() as db:
-            db.execute(_WRITE_DETECTOR, (*subject, as_text(detector)))
+            db.executemany(
+                _WRITE_DETECTOR,
+                [
+                    (*subject, segment.key, analysis.at_unix_s, packed(state))
+                    for segment, state in analysis.detectors.items()
+                ],
+            )
+            db.executemany(
+                _FORGET_DETECTOR, [(*subject, segment.key) for segment in analysis.retired]
+            )
             db.executemany(
                 _WRITE_ALARM,
                 [
                     (alarm.alarm_id, alarm.model, alarm.raised_unix_s, as_text(alarm.document))
-                    for alarm in alarms
+                    for alarm in analysis.alarms
                 ],
             )
-            if token is not None:
-                db.execute(
-                    "DELETE FROM pending WHERE package = ? AND role = ? AND id <= ?",
-                    (*subject, token),
-                )
+            write_points(db, subject, analysis.points)
+            if analysis.token is not None:
+                db.execute(_FORGET_PENDING, (*subject, analysis.token))
 
     def alarms(self, *, model: str = "", limit: int = 100) -> list[AlarmRecord]:
         """Return alarms, newest first."""
@@ -95,3 +113,7 @@ class SqliteAnalysis:
                     _ALARMS, (model, limit)
                 )
             ]
+
+
+def _segments(keys: str) -> tuple[Segment, ...]:
+    return tuple(Segment.from_key(key) for key in json.loads(keys))

@@ -41,8 +41,9 @@ ON CONFLICT DO UPDATE SET
     profile = excluded.profile
 """
 _WRITE_PENDING: Final = """
-INSERT INTO pending (package, role, rows, calls, failures, dropped, profile)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO pending
+    (package, role, segments, stratum, rows, calls, failures, dropped, profile)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _WRITE_DEVICE_TOTAL: Final = """
 INSERT INTO device_total (device, package, role, rows, calls, failures, dropped)
@@ -74,8 +75,14 @@ def write_commit(db: sqlite3.Connection, commit: Commit) -> None:
     db.executemany(
         _WRITE_PENDING,
         [
-            (*subject, *increment.counters, pack(increment.profile.to_state()))
-            for subject, increment in commit.pending.items()
+            (
+                *key.subject,
+                json.dumps([segment.key for segment in key.segments]),
+                key.stratum,
+                *increment.counters,
+                pack(increment.profile.to_state()),
+            )
+            for key, increment in commit.pending.items()
         ],
     )
     db.executemany(

@@ -84,5 +84,23 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL
         ) STRICT""",
     ),
+    (
+        # Segments and strata. Detectors begin anew: what they held was in other units.
+        "ALTER TABLE pending ADD COLUMN segments TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE pending ADD COLUMN stratum TEXT NOT NULL DEFAULT ''",
+        "DROP TABLE detector",
+        """CREATE TABLE detector (
+            package TEXT NOT NULL, role TEXT NOT NULL, segment TEXT NOT NULL,
+            seen_unix_s REAL NOT NULL, state BLOB NOT NULL,
+            UNIQUE (package, role, segment)
+        ) STRICT""",
+        """CREATE TABLE evidence (
+            id INTEGER PRIMARY KEY, package TEXT NOT NULL, role TEXT NOT NULL,
+            segment TEXT NOT NULL, minute INTEGER NOT NULL, at_unix_s REAL NOT NULL,
+            peak REAL NOT NULL, readings BLOB NOT NULL,
+            UNIQUE (package, role, segment, minute)
+        ) STRICT""",
+        "CREATE INDEX evidence_by_time ON evidence (minute)",
+    ),
 )
 """Statements that bring the file from one version to the next."""

@@ -1,17 +1,21 @@
-"""An alarm: what drifted, by how much, and which devices it comes from, in one sentence."""
+"""An alarm: what drifted, where, by how much, and which devices it comes from, in one sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
-from cloud_sync.core.alarms.base import Finding
+from cloud_sync.core.alarms.base import Cause, Finding
 from cloud_sync.core.analysis.ranking import DeviceShare, rank_devices
 from cloud_sync.core.analysis.watched import title_of
 from cloud_sync.core.facts import EvidenceSource, PackageFacts
+from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from edge_contract.package.reference import Role
 from edge_contract.reading import JsonObject
 
-__all__ = ["Alarm", "alarm_of"]
+__all__ = ["Alarm", "MembersLookup", "alarm_of", "found_json"]
+
+MembersLookup: TypeAlias = Callable[[Segment], frozenset[str]]
+"""Finds the devices of a segment, as it is now."""
 
 _NAMED: Final = 10
 _SPOKEN: Final = 3
@@ -19,15 +23,17 @@ _SPOKEN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Findings of one look, put together for people.
+    """Findings of one cause, put together for people.
 
     Attributes:
         model: Name of the model.
         version: Its version.
         digest: The package.
-        kind: ``drift``.
+        kind: Of the first finding: ``drift``, ``concept``, ...
         raised_unix_s: When.
         sentence: What happened, in English.
+        segment: Where it is, or where it is worst if the whole fleet drifted; the whole fleet if no
+            segment was found.
         features: Subjects that drifted, the surest first.
         devices: The ones that it comes from, the surest first; empty if it is all of them alike.
         evidence: The numbers behind it.
@@ -39,44 +45,68 @@ class Alarm:
     kind: str
     raised_unix_s: float
     sentence: str
+    segment: Segment
     features: Sequence[str]
     devices: Sequence[str]
     evidence: JsonObject = field(default_factory=dict)
 
+    def to_document(self) -> JsonObject:
+        """Return everything but model and time, as alarms are stored."""
+        return {
+            "version": self.version,
+            "digest": self.digest,
+            "kind": self.kind,
+            "sentence": self.sentence,
+            "segment": self.segment.key,
+            "features": list(self.features),
+            "devices": list(self.devices),
+            "evidence": self.evidence,
+        }
+
 
 def alarm_of(
     package: PackageFacts,
-    findings: Sequence[Finding],
-    source: EvidenceSource,
+    findings: Mapping[Cause, Finding],
+    source: EvidenceSource | None,
     *,
+    members: MembersLookup,
     since_unix_s: float,
     now_unix_s: float,
 ) -> Alarm:
     """Return the alarm about findings.
 
+    Devices are ranked in the whole fleet if that drifted, else among those of the segment.
+
     Args:
         package: What drifted.
-        findings: What :meth:`DriftDetector.observe` returned; at least one.
-        source: Where the devices' own statistics are.
+        findings: What detectors returned, the surest first; at least one.
+        source: Where the devices' own statistics are; ``None`` if no device is to be named.
+        members: Finds the devices of a segment.
         since_unix_s: How far back devices are looked at; a few windows are enough.
         now_unix_s: Now.
     """
-    features = [finding.subject for finding in findings]
-    by_device = source.by_device(package.digest, Role.PRIMARY, since_unix_s=since_unix_s)
-    ranked = rank_devices(package, by_device, features)
+    story = _Story.of(findings)
+    ranked: Sequence[DeviceShare] = ()
+    if source is not None:
+        by_device = source.by_device(package.digest, Role.PRIMARY, since_unix_s=since_unix_s)
+        within = by_device.keys() if story.is_everywhere else members(story.segment)
+        by_device = {name: seen for name, seen in by_device.items() if name in within}
+        ranked = rank_devices(package, by_device, story.subjects)
     blamed = [share for share in ranked if share.blamed]
     devices = [share.device for share in blamed][:_NAMED]
     return Alarm(
         model=package.manifest.name,
         version=package.manifest.version,
         digest=package.digest,
-        kind="drift",
+        kind=story.lead.kind,
         raised_unix_s=now_unix_s,
-        sentence=_sentence(package, findings, devices, blamed=len(blamed), seen=len(ranked)),
-        features=features,
+        sentence=story.sentence(package) + _blame(devices, blamed=len(blamed), seen=len(ranked)),
+        segment=story.segment,
+        features=story.subjects,
         devices=devices,
         evidence={
-            "findings": {finding.subject: finding.to_json() for finding in findings},
+            "findings": {subject: story.surest[subject].to_json() for subject in story.subjects},
+            "found": found_json(findings),
             "devices": {share.device: _device_json(share) for share in ranked[:_NAMED]},
             "devices_seen": len(ranked),
             "devices_blamed": len(blamed),
@@ -85,29 +115,89 @@ def alarm_of(
     )
 
 
+def found_json(findings: Mapping[Cause, Finding]) -> list[JsonObject]:
+    """Return all findings as evidence, each with its segment and subject."""
+    return [
+        {"segment": cause.segment.key, "subject": cause.subject, **finding.to_json()}
+        for cause, finding in findings.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What findings have in common.
+
+    Attributes:
+        lead: The first of them, or the same of the segment where it is worst.
+        surest: Of each subject, what the first that found it says.
+        segment: Where the lead is worst; the whole fleet if no segment found it.
+        others: Further segments that found anything.
+        is_everywhere: Whether the whole fleet found the lead.
+    """
+
+    lead: Finding
+    surest: Mapping[str, Finding]
+    segment: Segment
+    others: int
+    is_everywhere: bool
+
+    @classmethod
+    def of(cls, findings: Mapping[Cause, Finding]) -> "_Story":
+        first = next(iter(findings))
+        same = {
+            cause.segment: finding
+            for cause, finding in findings.items()
+            if (cause.kind, cause.subject) == (first.kind, first.subject)
+        }
+        parts = [segment for segment in same if segment != WHOLE_FLEET]
+        worst = max(parts, key=lambda segment: same[segment].ks, default=WHOLE_FLEET)
+        surest: dict[str, Finding] = {}
+        for cause, finding in findings.items():
+            surest.setdefault(cause.subject, finding)
+        return cls(
+            lead=same.get(WHOLE_FLEET, same[worst]),
+            surest=surest,
+            segment=worst,
+            others=len({cause.segment for cause in findings} - {worst, WHOLE_FLEET}),
+            is_everywhere=WHOLE_FLEET in same,
+        )
+
+    @property
+    def subjects(self) -> list[str]:
+        return list(self.surest)
+
+    def sentence(self, package: PackageFacts) -> str:
+        lead, others = self.lead, len(self.surest) - 1
+        title = title_of(lead.subject)
+        what = f"{title} and {others} more" if others else title
+        if lead.text:
+            what = f"{title} of {package.manifest.reference} {lead.text}{self._where()}"
+            return f"{what}; {others} more drifted" if others else what
+        return (
+            f"{what} of {package.manifest.reference} drifted{self._where()}: "
+            f"KS {lead.ks:.2f} over {lead.rows} rows "
+            f"({lead.test}, evidence {lead.evidence:.1f} times the threshold)"
+        )
+
+    def _where(self) -> str:
+        if self.segment == WHOLE_FLEET:
+            return ""
+        worst = " everywhere, worst" if self.is_everywhere else ""
+        more = f" and {self.others} more segments" if self.others > 1 else ""
+        more = more or (" and 1 more segment" if self.others else "")
+        return f"{worst} at {self.segment.title}{more}"
+
+
 def _device_json(share: DeviceShare) -> JsonObject:
     return share.to_json()
 
 
-def _sentence(
-    package: PackageFacts,
-    findings: Sequence[Finding],
-    devices: Sequence[str],
-    *,
-    blamed: int,
-    seen: int,
-) -> str:
-    first = findings[0]
-    title = title_of(first.subject)
-    others = len(findings) - 1
-    what = f"{title} and {others} more" if others else title
-    text = (
-        f"{what} of {package.manifest.reference} drifted: KS {first.ks:.2f} over {first.rows} rows "
-        f"({first.test}, evidence {first.evidence:.1f} times the threshold)"
-    )
+def _blame(devices: Sequence[str], *, blamed: int, seen: int) -> str:
+    if not seen:
+        return ""
     if not devices:
-        return f"{text}; no single device stands out"
+        return "; no single device stands out"
     if blamed == seen > 1:
-        return f"{text}; all {seen} devices differ, most {', '.join(devices[:_SPOKEN])}"
+        return f"; all {seen} devices differ, most {', '.join(devices[:_SPOKEN])}"
     more = f" and {blamed - _SPOKEN} more" if blamed > _SPOKEN else ""
-    return f"{text}; most from {', '.join(devices[:_SPOKEN])}{more}"
+    return f"; most from {', '.join(devices[:_SPOKEN])}{more}"

@@ -11,10 +11,12 @@ from typing import NamedTuple, Protocol, Self
 
 from cloud_sync.core.alarms.budget import AlarmBudget
 from cloud_sync.core.facts import PackageFacts
+from cloud_sync.core.records import SubjectReading
+from cloud_sync.core.segments import Segment
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats import Profile
 
-__all__ = ["Detector", "DetectorKind", "Finding", "SubjectReading"]
+__all__ = ["Cause", "Detector", "DetectorKind", "Finding", "SubjectReading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +76,12 @@ class Finding:
         )
 
 
-class SubjectReading(NamedTuple):
-    """Where one subject stands: what is kept over time and shown.
+class Cause(NamedTuple):
+    """What a finding is about: which subject, found by which kind of detector, in which segment."""
 
-    Attributes:
-        evidence: The test's statistic over its threshold; 1 or more alarms.
-        rows: Rows that the distances rest on.
-        ks: Distance of what was seen lately to the reference; 0 where there is no such thing.
-        psi: The same as population stability index.
-    """
-
-    evidence: float
-    rows: int
-    ks: float = 0.0
-    psi: float = 0.0
+    segment: Segment
+    kind: str
+    subject: str
 
 
 class Detector(Protocol):

@@ -10,10 +10,12 @@ from cloud_sync.core.increments import (
     Increment,
     Life,
     PackageRole,
+    PendingKey,
     Tally,
 )
 from cloud_sync.core.intake import RefusalKind
 from cloud_sync.core.seen import Marks
+from cloud_sync.core.segments import Segment
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages import Acks, BatchId, BootAck, Counters, TelemetryBatch
 from edge_contract.package import Role
@@ -33,13 +35,17 @@ NOW = 1_800_000_080.0
 
 
 def collector_with(
-    config: CollectorConfig | None = None, *, marks: dict[Life, Marks] | None = None
+    config: CollectorConfig | None = None,
+    *,
+    marks: dict[Life, Marks] | None = None,
+    segments: dict[str, tuple[Segment, ...]] | None = None,
 ) -> Collector:
     return Collector(
         config or CollectorConfig(),
         packages={DIGITS.digest: DIGITS}.get,
         marks=lambda life: (marks or {}).get(life, Marks()),
         is_known=lambda _: True,
+        segments=lambda device: (segments or {}).get(device, ()),
     )
 
 
@@ -65,7 +71,7 @@ def test_a_batch_becomes_counts_of_fleet_and_device_and_of_the_analysis() -> Non
     window = commit.windows[FleetWindow(DIGITS_ROLE, 1_800_000_000)]
     assert window.counters == expected.counters
     assert window.profile.to_state() == expected.profile.to_state()
-    assert commit.pending[DIGITS_ROLE].profile.to_state() == expected.profile.to_state()
+    assert commit.pending[PendingKey(DIGITS_ROLE)].profile.to_state() == expected.profile.to_state()
     assert commit.device_windows[DeviceWindow("cam-7", DIGITS_ROLE, 1_800_000_000)].counters == (
         Counters(rows=2, calls=2)
     )
@@ -277,7 +283,34 @@ def test_a_batch_of_several_packages_and_roles_is_filed_apart() -> None:
         DIGITS_ROLE,
         PackageRole(other.digest, Role.SHADOW),
     }
-    assert set(commit.pending) == {DIGITS_ROLE}
+    assert set(commit.pending) == {PendingKey(DIGITS_ROLE)}
+
+
+def test_counts_for_the_analysis_are_kept_by_the_segments_that_a_device_is_in_then() -> None:
+    arm, oslo, bergen = (
+        Segment("hardware", "aarch64"),
+        Segment("tag:site", "oslo"),
+        Segment("tag:site", "bergen"),
+    )
+    segments: dict[str, tuple[Segment, ...]] = {
+        "cam-1": (arm, oslo),
+        "cam-2": (arm, oslo),
+        "cam-3": (arm, bergen),
+    }
+    collector = collector_with(segments=segments)
+    for device in ("cam-1", "cam-2", "cam-3", "cam-4"):
+        send(collector, batch_of(0, device=device))
+    segments["cam-1"] = (arm, bergen)
+    send(collector, batch_of(1, device="cam-1"))
+
+    commit = taken(collector)
+
+    assert {key: increment.counters.rows for key, increment in commit.pending.items()} == {
+        PendingKey(DIGITS_ROLE, (arm, oslo)): 2,
+        PendingKey(DIGITS_ROLE, (arm, bergen)): 2,
+        PendingKey(DIGITS_ROLE): 1,
+    }
+    assert [increment.counters.rows for increment in commit.windows.values()] == [5]
 
 
 def test_marks_of_lives_that_are_idle_are_forgotten_and_loaded_again() -> None:
