@@ -3,19 +3,31 @@
  *
  * Mirrors `edge_contract/stats/text_hash.py`.
  */
+import { sha256 } from "./sha256.js";
+
 export const HASH_BITS = 23;
 
 /**
- * A 23-bit hash of a salt and a text.
+ * The first 23 bits of SHA-256 over the salt's own SHA-256 and the text.
  * @param {string} text
- * @param {string} [salt]
+ * @param {string} [salt] the secret; whoever has none cannot try which texts have that hash
  */
 export function textHash(text, salt = "") {
-  let value = 0x811c9dc5;
-  for (const byte of utf8(`${salt}\0${text}`)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b) >>> 0;
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35) >>> 0;
-  return (value ^ (value >>> 16)) >>> (32 - HASH_BITS);
+  const digest = sha256([...keyOf(salt), ...utf8(text)]);
+  return new DataView(digest.buffer).getUint32(0) >>> (32 - HASH_BITS);
+}
+
+/** @type {Map<string, Uint8Array>} */
+const keys = new Map();
+
+/** @param {string} salt */
+function keyOf(salt) {
+  let key = keys.get(salt);
+  if (key === undefined) {
+    key = sha256([...utf8(salt)]);
+    keys.set(salt, key);
+  }
+  return key;
 }
 
 /**
