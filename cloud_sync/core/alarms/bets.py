@@ -47,7 +47,7 @@ SHIFTS: Final = ((0.04, 0.3), (0.09, 0.4), (0.2, 0.2), (0.5, 0.1))
 SPREADS: Final = ((0.05, 0.4), (0.12, 0.4), (0.3, 0.2))
 """Multiples of the squared score, with their weights; both ways."""
 
-RATIOS: Final = ((1.5, 0.35), (3.0, 0.35), (10.0, 0.3))
+RATIOS: Final = ((1.2, 0.25), (1.5, 0.25), (3.0, 0.25), (10.0, 0.25))
 """By how much atoms are more frequent, with their weights."""
 
 SPIKE_RATIOS: Final = ((1.15, 0.2), (1.5, 0.4), (4.0, 0.4))
@@ -77,6 +77,8 @@ _UNRANKED: Final = {
     "other": 0.1,
     "missing": 0.1,
     "invalid": 0.1,
+    "wrong": 0.3,
+    "unknown": 0.05,
     "spike": 0.5,
 }
 
@@ -176,6 +178,8 @@ def normal_scores(reference: Sequence[int], live: Sequence[bool]) -> list[float]
 
 def _tilts(view: View) -> list[Tilt | None]:
     """Return the bets on location and spread, among all rows and among those that are not 0."""
+    if view.one_sided:
+        return []
     ordered = [index < view.ordered for index in range(len(view.reference))]
     bets = _tilts_among(view, ordered, suffix="")
     if view.zero is None:
@@ -234,6 +238,8 @@ def _rates(view: View) -> list[Rate | None]:
 
 def _spikes(view: View) -> dict[int, Rate]:
     """Return the bets on cells that are no atoms, by ``cell * number of ratios + ratio``."""
+    if view.one_sided:
+        return {}
     taken = {cell for atom in view.atoms for cell in atom.cells}
     cells = [cell for cell in range(view.ordered) if cell not in taken]
     found: dict[int, Rate] = {}

@@ -16,6 +16,8 @@ _ATOMS: Final = {
     "out of range": ("out of range", "lies outside the reference's range"),
     "other": ("new categories", "has a category that is not in the reference"),
     "invalid": ("invalid predictions", "is no valid prediction"),
+    "wrong": ("error rate", "is wrong"),
+    "unknown": ("unknown truths", "has a truth that the model cannot predict"),
 }
 """Name of the test and what is said of the subject, by what a bet is about."""
 

@@ -1,7 +1,7 @@
-"""The drift detector of one model version: watches its features and its prediction.
+"""Detectors that compare counts with a reference: of features and predictions, or of errors.
 
-It takes *increments*: counts that were merged since it was last asked, each row once, in whatever
-order and portions they arrive. That keeps its promise, because the promise is about the order of
+They take *increments*: counts that were merged since they were last asked, each row once, in
+whatever order and portions they arrive. That keeps their promise, because it is about the order of
 arrival: while nothing drifts, each new portion multiplies a bet by a factor whose mean, given
 everything that arrived before, is at most 1. A late window is just rows that arrive later. What
 must not happen is that a row is taken in twice; so the state is to be kept together with the mark
@@ -32,56 +32,65 @@ from cloud_sync.core.alarms.budget import AlarmBudget
 from cloud_sync.core.alarms.dependence import LiveDependence, PortionScore
 from cloud_sync.core.alarms.standing import Elapsed, Standings
 from cloud_sync.core.alarms.watch import Ground, Reading, Watch, ground_of
-from cloud_sync.core.analysis.watched import watched_columns
+from cloud_sync.core.analysis.watched import truth_columns, watched_columns
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.errors import MessageError, UsageError
+from edge_contract.package import Role
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats import Profile
 
-__all__ = ["DriftDetector", "Finding"]
+__all__ = ["CountsDetector", "DriftDetector"]
 
 _MOST_EVIDENCE: Final = 1e6
 _KEPT_GROUNDS: Final = 8
 """Strata whose bets are kept; others are made again when rows of theirs come."""
 
 
-class DriftDetector:
-    """Raises each subject once, until it is re-armed.
+class CountsDetector:
+    """Compares counts with a reference; raises each subject once, until it is re-armed.
 
     A subject is re-armed by :meth:`rearm`, or by itself when neither test has seen anything for an
     hour. A new version has a detector of its own.
 
     Args:
-        package: What is watched.
+        package: Of which version.
         budget: How many false alarms it may raise; may be replaced at any time.
         state: What :meth:`to_state` returned earlier; ``None`` to begin.
+        kind: Of the detector.
+        role: In which role of the package the rows were counted.
 
     Raises:
         MessageError: ``state`` is no such state.
     """
 
     def __init__(
-        self, package: PackageFacts, budget: AlarmBudget, state: "JsonObject | None" = None
+        self,
+        package: PackageFacts,
+        budget: AlarmBudget,
+        state: "JsonObject | None" = None,
+        *,
+        kind: str,
+        role: str,
     ) -> None:
         self.package = package
         self.budget = budget
+        self._kind = kind
+        self._role = role
         self._elapsed = Elapsed()
         self._standings = Standings()
         self._dependence = LiveDependence()
-        reference = package.reference
-        columns = watched_columns(reference.profile.spec)
-        self._columns = {subject: index for index, subject in columns}
+        self._columns = _columns(package, role)
         self._watches = {
-            subject: Watch(ground, inflation=reference.variance_inflation)
-            for subject, ground in _grounds(package, "").items()
+            subject: Watch(ground, inflation=package.reference.variance_inflation)
+            for subject, ground in _grounds(package, role, "").items()
         }
         if state is not None:
-            self._restore(Reader(state, "drift detector", MessageError))
+            self._restore(Reader(state, f"{kind} detector", MessageError))
 
     def observe(
         self, increment: Profile, now_unix_s: float, *, stratum: str = ""
     ) -> Sequence[Finding]:
-        """Take in counts of the primary role that were never taken in before.
+        """Take in counts that were never taken in before.
 
         Args:
             increment: Of one stratum.
@@ -92,12 +101,12 @@ class DriftDetector:
             What drifted and had not been raised yet, the strongest evidence first.
 
         Raises:
-            UsageError: The counts are of another package.
+            UsageError: The counts are of another package or role.
         """
-        spec = self.package.reference.profile.spec
+        spec = self.package.specs[self._role]
         if increment.spec is not spec and increment.spec != spec:
             raise UsageError(
-                f"increment is not of {self.package.manifest.reference} in the primary role"
+                f"increment is not of {self.package.manifest.reference} in the {self._role} role"
             )
         strata = self.package.reference.strata
         if strata is not None and stratum and stratum not in strata.parts:
@@ -166,7 +175,7 @@ class DriftDetector:
         months = self._elapsed.months(now_unix_s)
         granted = self.budget.gradual(len(self._watches)) * months
         level = self.budget.abrupt(len(self._watches)) * months
-        grounds = _grounds(self.package, stratum)
+        grounds = _grounds(self.package, self._role, stratum)
         return {
             subject: watch.observe(
                 increment[self._columns[subject]],
@@ -211,18 +220,35 @@ class DriftDetector:
             psi=stability,
             rows=rows,
             reference_rows=self.package.reference.rows,
+            kind=self._kind,
             text=text,
         )
 
 
+class DriftDetector(CountsDetector):
+    """Watches a version's features and its prediction. The same arguments, without the last two."""
+
+    def __init__(
+        self, package: PackageFacts, budget: AlarmBudget, state: "JsonObject | None" = None
+    ) -> None:
+        super().__init__(package, budget, state, kind="drift", role=Role.PRIMARY)
+
+
+def _columns(package: PackageFacts, role: str) -> dict[str, int]:
+    """Return the index of each watched column, by subject."""
+    columns = watched_columns if role == Role.PRIMARY else truth_columns
+    return {subject: index for index, subject in columns(package.specs[role])}
+
+
 @lru_cache(maxsize=_KEPT_GROUNDS)
-def _grounds(package: PackageFacts, stratum: str) -> Mapping[str, Ground]:
+def _grounds(package: PackageFacts, role: str, stratum: str) -> Mapping[str, Ground]:
     """Return what each subject is compared with; all detectors of a package share it."""
-    strata = package.reference.strata
-    profile = package.reference.profile
-    if strata is not None and stratum:
-        profile = strata.parts[stratum].profile
+    reference = package.reference
+    profile = reference.profile if role == Role.PRIMARY else reference.labels
+    if role == Role.PRIMARY and reference.strata is not None and stratum:
+        profile = reference.strata.parts[stratum].profile
+    if profile is None:
+        return {}
     return {
-        subject: ground_of(profile[index])
-        for index, subject in watched_columns(package.reference.profile.spec)
+        subject: ground_of(profile[index]) for subject, index in _columns(package, role).items()
     }

@@ -114,7 +114,8 @@ class Watch:
             )
             self._remember(index, counts)
             test = level / len(self._ground.views)
-            abrupt = max(abrupt, self._abrupt(counts, view.reference, level=test))
+            if not view.one_sided:
+                abrupt = max(abrupt, self._abrupt(counts, view.reference, level=test))
             if not index:
                 scored = sum(counts[: view.ordered])
                 score = sum(map(mul, counts, self._ground.scores)) / max(scored, 1)

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from edge_contract.stats import (
     BINS,
     Categories,
+    Labels,
     Probabilities,
     Sketch,
     Statistic,
@@ -27,7 +28,7 @@ __all__ = ["MAX_CELLS", "Atom", "View", "views_of"]
 
 MAX_CELLS: Final = 64
 _OWN_CELLS: Final = 10
-"""Cells of a number that hold no full share of the reference: 8 of a kind, the last of each side."""
+"""Cells of a number without a full share of the reference: 8 of a kind, the last of each side."""
 
 Counter = Callable[[Statistic], list[int]]
 
@@ -36,7 +37,8 @@ class Atom(NamedTuple):
     """Cells whose share of the rows means something by itself.
 
     Attributes:
-        name: ``zero``, ``missing``, ``infinite``, ``out of range``, ``other``, ``invalid``.
+        name: ``zero``, ``missing``, ``infinite``, ``out of range``, ``other``, ``invalid``,
+            ``wrong``, ``unknown``.
         cells: Their indices.
     """
 
@@ -49,10 +51,9 @@ class View:
     """One way to lay a statistic out on cells.
 
     Attributes:
-        name: ``value``, ``category``, ``confidence`` or ``class``.
+        name: ``value``, ``category``, ``confidence``, ``class`` or ``truth``.
         reference: The reference's counts by cell.
         ordered: The first so many cells have an order; the ones behind (missing) have none.
-        ranked: Whether that order is one of size, and not only of frequency.
         atoms: The same ones for every reference of the same kind of statistic.
         zero: The cell of zero, if the view has one.
     """
@@ -60,10 +61,19 @@ class View:
     name: str
     reference: tuple[int, ...]
     ordered: int
-    ranked: bool
     atoms: tuple[Atom, ...]
     zero: int | None
     _count: Counter
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the order is one of size, and not only of frequency."""
+        return self.name in ("value", "confidence")
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether nothing but a growing atom matters: fewer errors do no harm."""
+        return self.name == "truth"
 
     def counts_of(self, live: Statistic) -> list[int]:
         """Return a live statistic's counts on these cells."""
@@ -79,6 +89,8 @@ def views_of(statistic: Statistic) -> tuple[View, ...]:
             return (_category_view(statistic),)
         case Probabilities():
             return (_confidence_view(statistic), _class_view(statistic))
+        case Labels():
+            return (_truth_view(statistic),)
         case _:
             return ()
 
@@ -126,7 +138,7 @@ def _sketch_view(reference: Sketch) -> View:
         Atom("infinite", (0, last)),
         Atom("out of range", (1, zero - 1, zero + 1, last - 1)),
     )
-    return View("value", tuple(count(reference)), last + 1, True, atoms, zero, count)
+    return View("value", tuple(count(reference)), last + 1, atoms, zero, count)
 
 
 def _category_view(reference: Categories) -> View:
@@ -143,7 +155,7 @@ def _category_view(reference: Categories) -> View:
         return cells
 
     atoms = (Atom("other", (size,)), Atom("missing", (size + 1,)))
-    return View("category", tuple(count(reference)), size + 1, False, atoms, None, count)
+    return View("category", tuple(count(reference)), size + 1, atoms, None, count)
 
 
 def _confidence_view(reference: Probabilities) -> View:
@@ -163,7 +175,7 @@ def _confidence_view(reference: Probabilities) -> View:
         return cells
 
     atoms = (Atom("invalid", (last,)),)
-    return View("confidence", tuple(count(reference)), last, True, atoms, None, count)
+    return View("confidence", tuple(count(reference)), last, atoms, None, count)
 
 
 def _class_view(reference: Probabilities) -> View:
@@ -179,7 +191,19 @@ def _class_view(reference: Probabilities) -> View:
         return cells
 
     atoms = (Atom("invalid", (size,)),)
-    return View("class", tuple(count(reference)), size, False, atoms, None, count)
+    return View("class", tuple(count(reference)), size, atoms, None, count)
+
+
+def _truth_view(reference: Labels) -> View:
+    """Lay out right, wrong, and truths that are no class of the model."""
+
+    def count(live: Statistic) -> list[int]:
+        if not isinstance(live, Labels):
+            return [0, 0, 0]
+        return [live.correct, live.count - live.unknown - live.correct, live.unknown]
+
+    atoms = (Atom("wrong", (1,)), Atom("unknown", (2,)))
+    return View("truth", tuple(count(reference)), 2, atoms, None, count)
 
 
 def _pooled(statistic: Probabilities) -> dict[int, int]:
