@@ -49,7 +49,7 @@ def _sizes(package: Package, rng: np.random.Generator, *, windows: int) -> list[
             table[:, -3] = rng.integers(0, 2, count)
             table[:, -1] = rng.gamma(2.0, 20.0, count)
             now_s = time.time()
-            state = counter.count(table).to_state()
+            state = counter.count(table).brief().to_state()
             entry = WindowEntry(
                 package.digest, Role.PRIMARY, now_s - 60, now_s, Counters(count, count), state
             )

@@ -128,10 +128,10 @@ class Stream:
         entry = WindowEntry(
             package=self.digest,
             role=self.role,
-            start_unix_s=opened_unix_s if is_known else at_unix_s,
-            end_unix_s=at_unix_s,
+            start_unix_s=round(opened_unix_s if is_known else at_unix_s, 3),
+            end_unix_s=round(at_unix_s, 3),
             counters=counters,
-            profile=profile.to_state(),
+            profile=profile.brief().to_state(),
         )
         self._taken, self._taken_unix_s = mark, at_unix_s
         return entry, mark

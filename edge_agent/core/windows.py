@@ -113,7 +113,7 @@ def _merged_pair(a: WindowEntry, b: WindowEntry, spec: ProfileSpec) -> WindowEnt
         min(a.start_unix_s, b.start_unix_s),
         max(a.end_unix_s, b.end_unix_s),
         a.counters.plus(b.counters),
-        profile.to_state(),
+        profile.brief().to_state(),
     )
 
 

@@ -1,7 +1,7 @@
 """Shadow agreement: how often a candidate says what the serving model says, on the same inputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from edge_contract.reading import JsonObject, Reader
@@ -115,3 +115,7 @@ class Agreement:
     def to_state(self) -> State:
         """Return ``[unknown, pairs, moments of the gap]``."""
         return [self.unknown, pairs_state(self.pairs), self.gap.to_state()]
+
+    def brief(self) -> Self:
+        """Return the same with the moments in fewer digits: see :meth:`Moments.brief`."""
+        return replace(self, gap=self.gap.brief())

@@ -13,7 +13,6 @@ __all__ = ["Moments", "MomentsSpec"]
 
 _MAX_FLOAT64: Final = 1.7976931348623157e308  # a peer's lie must not become infinite when merged
 _ALL_DIGITS: Final = 17  # of a double
-_MAX_WHOLE: Final = 1e15
 
 
 @register
@@ -132,10 +131,14 @@ class Moments:
         )
 
     def to_state(self) -> State:
-        """Return ``[finite, nonfinite, mean, m2, low, high]``, in as few digits as they deserve.
+        """Return ``[finite, nonfinite, mean, m2, low, high]``."""
+        return [self.finite, self.nonfinite, self.mean, self.m2, self.low, self.high]
 
-        ``m2`` has 7 significant digits, the mean is right to a millionth of the standard deviation,
-        and the range is exact. What is rounded once stays as it is when it is rounded again.
+    def brief(self) -> Self:
+        """Return the same in as few digits as they deserve, for a state that costs little to send.
+
+        ``m2`` keeps 7 significant digits, the mean stays right to a millionth of the standard
+        deviation, and the range comes back exactly from the state. Doing it again changes nothing.
         """
         m2 = _with_digits(self.m2, 7)
         deviation = math.sqrt(m2 / self.finite) if self.finite else 0.0
@@ -143,8 +146,8 @@ class Moments:
         if mean and deviation:
             mean = _with_digits(mean, _exponent(mean) - _exponent(deviation) + 7)
             mean = min(max(mean, -MAX_FLOAT32), MAX_FLOAT32)
-        numbers = (mean, m2, decimal_of(self.low), decimal_of(self.high))
-        return [self.finite, self.nonfinite, *map(_whole_if_possible, numbers)]
+        low, high = decimal_of(self.low), decimal_of(self.high)
+        return type(self)(self.finite, self.nonfinite, mean, m2, low, high)
 
 
 def _with_digits(number: float, digits: int) -> float:
@@ -157,8 +160,3 @@ def _with_digits(number: float, digits: int) -> float:
 def _exponent(number: float) -> int:
     """Return the power of ten of the first digit of a number that is not 0."""
     return math.floor(math.log10(abs(number)))
-
-
-def _whole_if_possible(number: float) -> int | float:
-    """Return whole numbers as such: JSON writes them shorter."""
-    return int(number) if number.is_integer() and abs(number) < _MAX_WHOLE else number

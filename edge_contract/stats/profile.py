@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.reading import JsonObject, JsonValue, Reader
@@ -78,6 +78,13 @@ class ProfileSpec:
         )
 
 
+@runtime_checkable
+class _CanBeBrief(Protocol):
+    """A statistic with sums that have more digits than they deserve."""
+
+    def brief(self) -> Statistic: ...
+
+
 class Profile:
     """Statistics of one window; columns that saw nothing take no room.
 
@@ -120,6 +127,16 @@ class Profile:
             raise UsageError("cannot merge profiles of different packages")
         indices = sorted(self._statistics.keys() | other._statistics.keys())
         return Profile(self.spec, {index: self[index].merged(other[index]) for index in indices})
+
+    def brief(self) -> "Profile":
+        """Return the same with sums in as few digits as they deserve: what a device sends."""
+        return Profile(
+            self.spec,
+            {
+                index: statistic.brief() if isinstance(statistic, _CanBeBrief) else statistic
+                for index, statistic in self._statistics.items()
+            },
+        )
 
     def to_state(self) -> ProfileState:
         """Return the states of the columns that have seen anything."""

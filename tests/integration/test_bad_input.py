@@ -82,8 +82,8 @@ def telemetry(
     device: str = "cam-1", *, seq: int = 0, rows: int = 1, package: str = "sha256:" + "0" * 64
 ) -> object:
     """A batch of one window, as JSON; of a life that the device never had."""
-    window = [package, "primary", 1.0, 2.0, [rows, rows, 0, 0], []]
-    return ["t", [device, 1, seq, 1, 0, [window]]]
+    window = [package, "primary", 1.0, 2.0, [rows, rows, 0, 0], [[], []]]
+    return ["t", [device, 1, seq, 1, 0, [window], "", ""]]
 
 
 def packed(document: object) -> bytes:
