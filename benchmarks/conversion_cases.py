@@ -73,6 +73,7 @@ _SETTINGS: Final[dict[str, dict[str, object]]] = {
     "GridSearchCV": {"param_grid": {"C": [0.1, 1.0]}},
     "IncrementalPCA": {"n_components": 2},
     "KBinsDiscretizer": {"n_bins": 4, "quantile_method": "averaged_inverted_cdf"},
+    "KernelPCA": {"n_components": 2, "kernel": "rbf"},
     "LocalOutlierFactor": {"novelty": True},
     "LocallyLinearEmbedding": {"n_components": 2},
     "MLPClassifier": {"hidden_layer_sizes": (8,)},

@@ -1,6 +1,6 @@
 """Edits and checks of ONNX graphs that every source needs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from typing import Final
 
 import numpy as np
@@ -12,11 +12,13 @@ from edge_contract.errors import PackageError, UsageError
 __all__ = [
     "OPSETS",
     "check_model",
+    "flatten_output",
     "keep_outputs",
     "opsets_of",
     "parse_model",
     "predict_at_threshold",
     "use_fixed_opsets",
+    "use_float32_outside",
 ]
 
 OPSETS: Final = {"": 18, "ai.onnx.ml": 3}
@@ -102,6 +104,47 @@ def keep_outputs(model: ModelProto, names: Sequence[str]) -> None:
     graph.initializer.extend(weights)
 
 
+def use_float32_outside(model: ModelProto) -> None:
+    """Make inputs and outputs of float64 those of float32, and cast inside."""
+    graph = model.graph
+    before, after = [], []
+    for given in graph.input:
+        if given.type.tensor_type.elem_type == TensorProto.DOUBLE:
+            given.type.tensor_type.elem_type = TensorProto.FLOAT
+            wide = f"{given.name}_wide"
+            for node in graph.node:
+                _rename(node.input, given.name, wide)
+            before.append(helper.make_node("Cast", [given.name], [wide], to=TensorProto.DOUBLE))
+    for output in graph.output:
+        if output.type.tensor_type.elem_type == TensorProto.DOUBLE:
+            output.type.tensor_type.elem_type = TensorProto.FLOAT
+            wide = f"{output.name}_wide"
+            for node in graph.node:
+                _rename(node.output, output.name, wide)
+                _rename(node.input, output.name, wide)
+            after.append(helper.make_node("Cast", [wide], [output.name], to=TensorProto.FLOAT))
+    nodes = [*before, *graph.node, *after]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def flatten_output(model: ModelProto, name: str) -> None:
+    """Make an output of one number per row ``[batch]``, whatever its shape was."""
+    inner = f"{name}_column"
+    for node in model.graph.node:
+        _rename(node.output, name, inner)
+        _rename(node.input, name, inner)
+    shape = f"{name}_shape"
+    model.graph.initializer.append(numpy_helper.from_array(np.array([-1]), shape))
+    model.graph.node.append(helper.make_node("Reshape", [inner, shape], [name]))
+    for output in model.graph.output:
+        if output.name == name:
+            dims = output.type.tensor_type.shape.dim
+            del dims[1:]
+            if not dims:
+                dims.add()
+
+
 def predict_at_threshold(
     model: ModelProto, *, classes: Sequence[str | int], threshold: float
 ) -> None:
@@ -138,6 +181,12 @@ def predict_at_threshold(
             helper.make_node("Gather", [f"{prefix}_classes", index], [label]),
         )
     )
+
+
+def _rename(names: MutableSequence[str], old: str, new: str) -> None:
+    for position, name in enumerate(names):
+        if name == old:
+            names[position] = new
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:

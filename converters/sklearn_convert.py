@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
@@ -9,22 +10,29 @@ import onnx
 import skl2onnx
 import sklearn
 from skl2onnx import convert_sklearn
-from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.pipeline import FeatureUnion, Pipeline
 
 from converters.base import Converted, Rows, Tensors
 from converters.graph import (
     OPSETS,
     check_model,
+    flatten_output,
     keep_outputs,
     predict_at_threshold,
     use_fixed_opsets,
+    use_float32_outside,
 )
 from converters.runtime import OnnxModel
 from converters.sklearn_model import SklearnModel
+from converters.sklearn_more.registry import allowed_options, registered
+from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
 from converters.sklearn_trees import Hook, shape_calculators, tree_converters
@@ -41,6 +49,20 @@ _TENSOR_TYPES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way to convert an estimator.
+
+    Attributes:
+        hooks: Repairs, as skl2onnx's ``custom_conversion_functions``.
+        is_wide: Whether to compute in float64 inside; slower, but keeps digits where large numbers
+            are subtracted from each other.
+    """
+
+    hooks: Mapping[type, Hook]
+    is_wide: bool = False
+
+
 def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     """Yield the conversions that work, the simplest to feed first.
 
@@ -49,11 +71,12 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     """
     found = False
     failure: EdgeError | None = None
-    for schema, hooks in product(schemas_for(rows), _hooks(model.estimator)):
+    for schema, way in product(schemas_for(rows), _ways(model.estimator)):
         try:
-            converted = _converted(model, schema, rows, hooks)
+            with registered():
+                converted = _converted(model, schema, rows, way)
         except EdgeError as error:
-            failure = error
+            failure = failure if way.is_wide else error
             continue
         found = True
         yield converted
@@ -61,14 +84,15 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
         raise failure
 
 
-def _hooks(estimator: object) -> Iterator[Mapping[type, Hook]]:
-    """Yield the repairs to try: those of trees always, those of scalers if there are trees too."""
+def _ways(estimator: object) -> Iterator[_Way]:
+    """Yield what to try: trees are always repaired, scalers if there are trees behind them."""
     trees = tree_converters()
-    yield trees
-    kinds = {type(part) for part in _parts(estimator)}
+    yield _Way(trees)
+    kinds = {type(part) for part in parts_of(estimator)}
     if kinds & set(SCALERS) and any(_is_tree(kind) for kind in kinds):
-        yield {**trees, **scaler_converters(single=False)}
-        yield {**trees, **scaler_converters(single=True)}
+        yield _Way({**trees, **scaler_converters(single=False)})
+        yield _Way({**trees, **scaler_converters(single=True)})
+    yield _Way(trees, is_wide=True)
 
 
 def _is_tree(kind: type) -> bool:
@@ -76,14 +100,18 @@ def _is_tree(kind: type) -> bool:
 
 
 def _converted(
-    model: SklearnModel, schema: Sequence[SchemaInput], rows: Rows, hooks: Mapping[type, Hook]
+    model: SklearnModel, schema: Sequence[SchemaInput], rows: Rows, way: _Way
 ) -> Converted:
     what = f"the converted {type(model.source).__name__}"
-    proto = _to_onnx(model.estimator, schema, hooks)
+    proto = _to_onnx(model.estimator, schema, way)
+    if way.is_wide:
+        use_float32_outside(proto)
     if model.threshold is not None:
         predict_at_threshold(proto, classes=model.classes, threshold=model.threshold)
     use_fixed_opsets(proto)
     keep_outputs(proto, [output.name for output in proto.graph.output[: len(model.answers)]])
+    if model.task is Task.REGRESSION and _is_one_number(proto.graph.output[0]):
+        flatten_output(proto, proto.graph.output[0].name)
     check_model(proto, what=what)
     data = proto.SerializeToString(deterministic=True)
     graph = OnnxModel(data, what=what)
@@ -92,7 +120,7 @@ def _converted(
         raise PackageError(f"{what} has inputs {names}, expected {len(schema)} of them")
     outputs = [spec.name for spec in graph.outputs]
     task, roles = model.task, [answer.role for answer in model.answers]
-    if task is Task.REGRESSION and not _is_one_number(graph.outputs[0].shape):
+    if task is Task.REGRESSION and len(graph.outputs[0].shape) > 1:
         task, roles = Task.OTHER, [OutputRole.OTHER]
 
     def predict(rows: Rows) -> Tensors:
@@ -120,30 +148,17 @@ def _converted(
     )
 
 
-def _to_onnx(
-    estimator: object, schema: Sequence[SchemaInput], hooks: Mapping[type, Hook]
-) -> onnx.ModelProto:
-    types = [
-        (item.name, _TENSOR_TYPES[item.element_type]([None, len(item.columns)])) for item in schema
-    ]
-    # the locale of the converting machine is not on every device, the "C" locale is
-    texts: dict[int, dict[str, bool | str]] = {
-        id(part): {"locale": "C"} for part in _parts(estimator) if _is_vectorizer(part)
-    }
-    try:
-        no_zipmap: dict[int, dict[str, bool | str]] = {id(estimator): {"zipmap": False}}
-        return _convert(estimator, types, hooks, options={**texts, **no_zipmap})
-    except NameError:  # skl2onnx's way to say that this estimator has no such option
-        return _convert(estimator, types, hooks, options=texts)
-
-
-def _parts(estimator: object) -> Iterator[object]:
-    """Yield a fitted estimator and all that are inside it."""
-    yield estimator
-    if isinstance(estimator, Pipeline | FeatureUnion | ColumnTransformer):
-        for name in ("steps", "transformer_list", "transformers_"):
-            for step in getattr(estimator, name, ()):
-                yield from _parts(step[1])
+def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onnx.ModelProto:
+    kinds = {**_TENSOR_TYPES, "float32": DoubleTensorType if way.is_wide else FloatTensorType}
+    types = [(item.name, kinds[item.element_type]([None, len(item.columns)])) for item in schema]
+    options: dict[int, dict[str, bool | str]] = {}
+    for part in parts_of(estimator):
+        if _is_vectorizer(part):
+            # the locale of the converting machine is not on every device, the "C" locale is
+            options[id(part)] = {"locale": "C"}
+        elif "zipmap" in allowed_options(type(part)):
+            options[id(part)] = {"zipmap": False}
+    return _convert(estimator, types, way.hooks, options=options)
 
 
 def _is_vectorizer(part: object) -> bool:
@@ -167,7 +182,7 @@ def _convert(
             custom_conversion_functions=dict(hooks),
             custom_shape_calculators=shape_calculators(hooks),
         )
-    except NameError:
+    except EdgeError:
         raise
     except (MissingConverter, MissingShapeCalculator) as error:
         raise UsageError(
@@ -188,5 +203,6 @@ def _missing_part(error: Exception) -> str:
     return found.group(1) if found else str(error).splitlines()[0]
 
 
-def _is_one_number(shape: Sequence[int | str]) -> bool:
-    return len(shape) == 1 or list(shape[1:]) == [1]
+def _is_one_number(output: onnx.ValueInfoProto) -> bool:
+    axes = [axis.dim_value for axis in output.type.tensor_type.shape.dim]
+    return axes[1:] == [1]

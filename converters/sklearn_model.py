@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from converters.base import Rows
 from converters.rows import is_frame
+from converters.sklearn_more.answers import as_predictor
 from converters.table import columns_of, numbers
 from edge_contract.errors import UsageError
 from edge_contract.package import OutputRole, Task
@@ -68,13 +69,15 @@ class SklearnModel:
             raise UsageError(f"{_name(source)} is no estimator: {error}") from error
         estimator, threshold = _without_threshold(source)
         if not is_classifier(source):
-            return cls(estimator, source, *_number_answers(source))
+            return cls(as_predictor(estimator), source, *_number_answers(source))
+        if _says_several_labels(source):
+            return cls(estimator, source, Task.OTHER, (Answer("predict", OutputRole.OTHER),))
         classes = _classes(source)
         answers = [Answer("predict", OutputRole.LABEL)]
         if hasattr(source, "predict_proba"):
             answers.append(Answer("predict_proba", OutputRole.PROBABILITIES))
         task = Task.BINARY if len(classes) == 2 else Task.MULTICLASS
-        return cls(estimator, source, task, tuple(answers), classes, threshold)
+        return cls(as_predictor(estimator), source, task, tuple(answers), classes, threshold)
 
     def aligned(self, rows: Rows) -> Rows:
         """Return ``rows`` with the columns that the estimator was fitted on, in its order.
@@ -159,12 +162,15 @@ def _without_threshold(source: object) -> tuple[object, float | None]:
     return inner, 0.5 if found == "auto" else float(np.float32(found))
 
 
+def _says_several_labels(source: object) -> bool:
+    found = getattr(source, "classes_", None)
+    return isinstance(found, list) or (isinstance(found, np.ndarray) and found.ndim != 1)
+
+
 def _classes(source: object) -> tuple[str | int, ...]:
     found = getattr(source, "classes_", None)
     if not isinstance(found, np.ndarray) or found.ndim != 1:
-        raise UsageError(
-            f"{_name(source)} predicts several labels at once: convert one classifier for each"
-        )
+        raise UsageError(f"{_name(source)} does not know its classes: fit it on labels")
     return tuple(_class(value, source) for value in found.tolist())
 
 

@@ -1,24 +1,28 @@
 """Repairs of what skl2onnx does to trees, through its own hooks for custom converters.
 
-Two things are mended wherever a tree stands, alone, in a forest or inside another estimator:
+Three things are mended wherever a tree stands, alone, in a forest or inside another estimator:
 
 * missing values take the branch that the tree learned for them; skl2onnx sends all of them right;
+* thresholds of float64 are rounded down, as scikit-learn compares float32 with them;
 * flags are written as whole numbers, because protobuf 7 refuses truth values there.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
+import numpy as np
 from skl2onnx._supported_operators import _get_sklearn_operator_name
 from skl2onnx.common._registration import get_converter, get_shape_calculator
 from sklearn import ensemble, tree
+
+from converters.sklearn_more.trees import float32_at_most
 
 __all__ = ["Hook", "shape_calculators", "tree_converters"]
 
 Hook: TypeAlias = Callable[[object, object, object], None]
 """Adds the nodes of an operator: scope, operator, container, all of skl2onnx's own types."""
 
-_Attributes: TypeAlias = Mapping[str, Sequence[int | str]]
+_Attributes: TypeAlias = Mapping[str, Sequence[int | float | str]]
 
 _FLAGS: Final = "nodes_missing_value_tracks_true"
 
@@ -58,9 +62,10 @@ def _mended(kind: type, flags_of: Callable[[object, _Attributes], list[int]]) ->
         add_node = getattr(container, "add_node")  # noqa: B009  skl2onnx publishes no types
         estimator = getattr(operator, "raw_operator", None)
 
-        def add_mended_node(*arguments: object, **attributes: Sequence[int | str]) -> None:
+        def add_mended_node(*arguments: object, **attributes: Sequence[int | float | str]) -> None:
             if _FLAGS in attributes:
                 attributes[_FLAGS] = flags_of(estimator, attributes)
+                attributes["nodes_values"] = _rounded_down(attributes["nodes_values"])
             add_node(*arguments, **attributes)
 
         vars(container)["add_node"] = add_mended_node
@@ -70,6 +75,12 @@ def _mended(kind: type, flags_of: Callable[[object, _Attributes], list[int]]) ->
             del vars(container)["add_node"]
 
     return convert
+
+
+def _rounded_down(thresholds: Sequence[int | float | str]) -> list[float]:
+    """Return the largest float32 that is no larger: rounded up, it would let equal values pass."""
+    exact = np.asarray(thresholds, dtype=np.float64)
+    return [float(value) for value in float32_at_most(exact)]
 
 
 def _learned_flags(estimator: object, attributes: _Attributes) -> list[int]:

@@ -1,0 +1,25 @@
+"""Converters of estimators that skl2onnx has none for, or whose answers it does not repeat.
+
+Each file holds one estimator or a family of them and lists itself in
+:mod:`converters.sklearn_more.registry`.
+"""
+
+import converters.sklearn_more.chains
+import converters.sklearn_more.clusters
+import converters.sklearn_more.dummies
+import converters.sklearn_more.encoders
+import converters.sklearn_more.functions
+import converters.sklearn_more.gaussian
+import converters.sklearn_more.isolation
+import converters.sklearn_more.isotonic
+import converters.sklearn_more.kernel_features
+import converters.sklearn_more.kernels
+import converters.sklearn_more.linear_maps
+import converters.sklearn_more.missing
+import converters.sklearn_more.multiclass
+import converters.sklearn_more.power
+import converters.sklearn_more.radius
+import converters.sklearn_more.selection
+import converters.sklearn_more.sparse_coding
+import converters.sklearn_more.splines
+import converters.sklearn_more.wrappers  # noqa: F401

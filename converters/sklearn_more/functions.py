@@ -1,0 +1,112 @@
+"""Functions of numpy that ONNX has, alone and around a regressor's target."""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import numpy as np
+import scipy.special
+from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    PowerTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+
+from converters.sklearn_more.answers import values_of
+from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.power import power_inverse
+from converters.sklearn_more.registry import converts
+from edge_contract.errors import UsageError
+
+__all__: list[str] = []
+
+_Function: TypeAlias = Callable[[Nodes, str], str]
+
+
+def _plain(kind: str) -> _Function:
+    return lambda nodes, x: nodes(kind, x)
+
+
+def _scaled_logarithm(base: float) -> _Function:
+    return lambda nodes, x: nodes("Div", nodes("Log", x), float(np.log(base)))
+
+
+_FUNCTIONS: Final[dict[object, _Function]] = {
+    None: lambda _nodes, x: x,
+    np.abs: _plain("Abs"),
+    np.ceil: _plain("Ceil"),
+    np.cos: _plain("Cos"),
+    np.exp: _plain("Exp"),
+    np.exp2: lambda nodes, x: nodes("Pow", 2.0, x),
+    np.expm1: lambda nodes, x: nodes("Sub", nodes("Exp", x), 1.0),
+    np.fabs: _plain("Abs"),
+    np.floor: _plain("Floor"),
+    np.log: _plain("Log"),
+    np.log10: _scaled_logarithm(10.0),
+    np.log1p: lambda nodes, x: nodes("Log", nodes("Add", x, 1.0)),
+    np.log2: _scaled_logarithm(2.0),
+    np.negative: _plain("Neg"),
+    np.reciprocal: _plain("Reciprocal"),
+    np.rint: _plain("Round"),
+    np.sign: _plain("Sign"),
+    np.sin: _plain("Sin"),
+    np.sqrt: _plain("Sqrt"),
+    np.square: lambda nodes, x: nodes("Mul", x, x),
+    np.tanh: _plain("Tanh"),
+    scipy.special.expit: _plain("Sigmoid"),
+    scipy.special.logit: lambda nodes, x: nodes(
+        "Sub", nodes("Log", x), nodes("Log", nodes("Sub", 1.0, x))
+    ),
+}
+
+
+@converts(FunctionTransformer)
+def function_transformer(nodes: Nodes, model: FunctionTransformer) -> None:
+    """Apply the function to every value."""
+    if model.kw_args:
+        raise UsageError("FunctionTransformer with kw_args cannot be converted")
+    nodes.say_numbers(_applied(nodes, model.func, nodes.x))
+
+
+@converts(TransformedTargetRegressor)
+def transformed_target_regressor(nodes: Nodes, model: TransformedTargetRegressor) -> None:
+    """Predict, and turn the target back."""
+    value = values_of(nodes, model.regressor_)
+    nodes.say_numbers(_turned_back(nodes, model.transformer_, value))
+
+
+def _turned_back(nodes: Nodes, transformer: BaseEstimator, value: str) -> str:
+    match transformer:
+        case FunctionTransformer() if not transformer.inv_kw_args:
+            return _applied(nodes, transformer.inverse_func, value)
+        case StandardScaler():
+            scaled = nodes("Mul", value, transformer.scale_) if transformer.with_std else value
+            return nodes("Add", scaled, transformer.mean_) if transformer.with_mean else scaled
+        case RobustScaler():
+            scaled = nodes("Mul", value, transformer.scale_) if transformer.with_scaling else value
+            return (
+                nodes("Add", scaled, transformer.center_) if transformer.with_centering else scaled
+            )
+        case MinMaxScaler():
+            return nodes("Div", nodes("Sub", value, transformer.min_), transformer.scale_)
+        case MaxAbsScaler():
+            return nodes("Mul", value, transformer.scale_)
+        case PowerTransformer():
+            return power_inverse(nodes, transformer, value)
+        case _:
+            raise UsageError(
+                f"a target transformed by {type(transformer).__name__} cannot be turned back on a "
+                "device: use a scaler, a PowerTransformer or a function of numpy"
+            )
+
+
+def _applied(nodes: Nodes, function: object, value: str) -> str:
+    found = _FUNCTIONS.get(function)
+    if found is None:
+        known = ", ".join(getattr(key, "__name__", "") for key in _FUNCTIONS if key is not None)
+        raise UsageError(f"the function {function!r} cannot be converted; known are {known}")
+    return found(nodes, value)

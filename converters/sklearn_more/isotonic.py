@@ -1,0 +1,50 @@
+"""Isotonic regression: straight lines between points."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+
+from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.registry import converts
+
+__all__ = ["interpolated"]
+
+
+@converts(IsotonicRegression)
+def isotonic_regression(nodes: Nodes, model: IsotonicRegression) -> None:
+    """Predict by the line between the two nearest points."""
+    points, values = np.asarray(model.X_thresholds_), np.asarray(model.y_thresholds_)
+    value = interpolated(nodes, nodes.x, points, values)
+    if model.out_of_bounds != "clip":
+        outside = nodes(
+            "Or",
+            nodes("Less", nodes.x, float(points[0])),
+            nodes("Greater", nodes.x, float(points[-1])),
+        )
+        value = nodes("Where", outside, np.nan, value)
+    nodes.say_numbers(value)
+
+
+def interpolated(
+    nodes: Nodes, x: str, points: NDArray[np.generic], values: NDArray[np.generic]
+) -> str:
+    """Return values on straight lines between points, and the outermost ones beyond: ``[batch, 1]``.
+
+    Args:
+        nodes: Where to write.
+        x: ``float64[batch, 1]``.
+        points: Rising.
+        values: One at every point.
+    """
+    places = points.astype(np.float64)
+    heights = values.astype(np.float64)
+    if len(places) == 1:
+        return nodes("Add", nodes("Mul", x, 0.0), float(heights[0]))
+    inside = nodes("Min", nodes("Max", x, float(places[0])), float(places[-1]))
+    passed = nodes.cast(nodes("GreaterOrEqual", inside, places[1:-1].reshape(1, -1)), "int64")
+    index = nodes.total(passed)
+    slopes = np.diff(heights) / np.diff(places)
+    start = nodes("Gather", places[:-1], index, axis=0)
+    run = nodes("Sub", inside, start)
+    rise = nodes("Mul", run, nodes("Gather", slopes, index, axis=0))
+    return nodes("Add", nodes("Gather", heights[:-1], index, axis=0), rise)

@@ -1,0 +1,77 @@
+"""Distances between given rows and rows that a model keeps."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.sklearn_more.nodes import Nodes
+from edge_contract.errors import UsageError
+
+__all__ = ["distances", "metric_power", "nearest_rows", "squared_distances"]
+
+
+def squared_distances(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> str:
+    """Return squared Euclidean distances: ``float64[batch, rows]``.
+
+    As a difference of products, which is quick; shifting all by the middle of the fitted rows keeps
+    its digits where rows lie far from zero.
+    """
+    fitted = np.asarray(rows, dtype=np.float64)
+    middle = fitted.mean(axis=0)
+    shifted, kept = nodes("Sub", x, middle), fitted - middle
+    squares = nodes.total(nodes("Mul", shifted, shifted))
+    products = nodes.linear(shifted, kept.T * -2.0, (kept * kept).sum(axis=1))
+    return nodes("Max", nodes("Add", products, squares), 0.0)
+
+
+def distances(nodes: Nodes, x: str, rows: NDArray[np.generic], *, power: float = 2.0) -> str:
+    """Return distances of a Minkowski metric: ``float64[batch, rows]``.
+
+    They are sums of differences, so the distance of a row to itself is exactly zero.
+    """
+    fitted = np.asarray(rows, dtype=np.float64)
+    apart = nodes("Abs", nodes("Sub", nodes("Unsqueeze", x, np.array([1])), fitted[None]))
+    if power == np.inf:
+        return nodes("ReduceMax", apart, np.array([2]), keepdims=0)
+    if power == 1:
+        return nodes.total(apart, axis=2, keep=False)
+    if power == 2:
+        return nodes("Sqrt", nodes.total(nodes("Mul", apart, apart), axis=2, keep=False))
+    total = nodes.total(nodes("Pow", apart, float(power)), axis=2, keep=False)
+    return nodes("Pow", total, 1.0 / power)
+
+
+def metric_power(metric: object, power: float = 2.0) -> float:
+    """Return the exponent of the Minkowski metric that a metric of scikit-learn is.
+
+    Raises:
+        UsageError: It is another kind of metric.
+    """
+    match metric:
+        case "minkowski":
+            return float(power)
+        case "euclidean" | "l2":
+            return 2.0
+        case "manhattan" | "cityblock" | "l1":
+            return 1.0
+        case "chebyshev" | "infinity":
+            return np.inf
+        case _:
+            raise UsageError(
+                f"the metric {metric!r} cannot be converted: use 'euclidean', 'manhattan', "
+                "'chebyshev' or 'minkowski'"
+            )
+
+
+def nearest_rows(nodes: Nodes, apart: str, count: int) -> str:
+    """Return the indices of the nearest fitted rows: ``int64[batch, count]``."""
+    values = f"{apart}_nearest"
+    indices = nodes.name("indices")
+    nodes.write(
+        "TopK",
+        [apart, np.array([count])],
+        [nodes.name(values), indices],
+        axis=1,
+        largest=0,
+        sorted=1,
+    )
+    return indices

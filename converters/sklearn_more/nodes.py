@@ -1,0 +1,260 @@
+"""Writes the ONNX nodes of one estimator, in float64 throughout.
+
+scikit-learn computes in float64, and so do these nodes: sums of squares, kernels and differences of
+large numbers would lose too many digits in float32. What goes in and out keeps its own type.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+from skl2onnx._parse import _parse_sklearn
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+from edge_contract.errors import UsageError
+
+__all__ = ["Container", "Nodes", "Operator", "Scope", "Value", "Variable", "number_type_of"]
+
+Value: TypeAlias = "str | float | NDArray[np.generic]"
+"""The name of a tensor, or a constant: whole numbers as int64, others as float64."""
+
+_TYPES: Final = {
+    "float64": TensorProto.DOUBLE,
+    "float32": TensorProto.FLOAT,
+    "int64": TensorProto.INT64,
+    "bool": TensorProto.BOOL,
+    "string": TensorProto.STRING,
+}
+
+
+class Variable(Protocol):
+    """A tensor between operators, as skl2onnx sees it."""
+
+    onnx_name: str
+    full_name: str
+    type: object
+
+    def set_type(self, new_type: object) -> None:
+        """Say what it holds."""
+        ...
+
+
+class Operator(Protocol):
+    """An estimator in skl2onnx's graph."""
+
+    inputs: list[Variable]
+    outputs: list[Variable]
+    raw_operator: object
+
+
+class Scope(Protocol):
+    """Where skl2onnx keeps names and options."""
+
+    def get_unique_variable_name(self, seed: str) -> str:
+        """Return a name that no tensor has."""
+        ...
+
+    def get_unique_operator_name(self, seed: str) -> str:
+        """Return a name that no node has."""
+        ...
+
+    def declare_local_variable(self, raw_name: str, type: object) -> Variable:  # noqa: A002
+        """Return a new tensor."""
+        ...
+
+    def declare_local_operator(self, type: str, raw_model: object) -> "Operator":  # noqa: A002
+        """Return a new operator."""
+        ...
+
+    def add_options(self, model_id: int, options: dict[str, bool]) -> None:
+        """Set options of one estimator."""
+        ...
+
+
+class Container(Protocol):
+    """Where skl2onnx keeps nodes and constants."""
+
+    def add_node(
+        self, op_type: str, inputs: list[str], outputs: list[str], **attributes: object
+    ) -> None:
+        """Add a node."""
+        ...
+
+    def add_initializer(
+        self, name: str, onnx_type: int, shape: Sequence[int], content: Sequence[object]
+    ) -> None:
+        """Add a constant."""
+        ...
+
+
+def number_type_of(operator: Operator) -> type:
+    """Return the type of numbers that an operator's output has: float64 if its input has it."""
+    kind = operator.inputs[0].type
+    return DoubleTensorType if isinstance(kind, DoubleTensorType) else FloatTensorType
+
+
+class Nodes:
+    """Adds nodes for one estimator; every method returns the name of what it computed.
+
+    Args:
+        scope: Of skl2onnx.
+        operator: The estimator's.
+        container: Where the nodes go.
+    """
+
+    def __init__(self, scope: Scope, operator: Operator, container: Container) -> None:
+        self._scope = scope
+        self._operator = operator
+        self._container = container
+        self._x = ""
+
+    @property
+    def x(self) -> str:
+        """All inputs side by side: ``float64[batch, columns]``."""
+        if not self._x:
+            parts = [self.cast(it.full_name, "float64") for it in self._operator.inputs]
+            self._x = parts[0] if len(parts) == 1 else self("Concat", *parts, axis=1)
+        return self._x
+
+    @property
+    def inputs(self) -> list[str]:
+        """The inputs as they come."""
+        return [it.full_name for it in self._operator.inputs]
+
+    @property
+    def outputs(self) -> list[str]:
+        """What has to be made."""
+        return [it.full_name for it in self._operator.outputs]
+
+    def __call__(self, kind: str, *inputs: Value, domain: str = "", **attributes: object) -> str:
+        """Add a node of one output."""
+        result = self.name(kind.lower())
+        self.write(kind, inputs, [result], domain=domain, **attributes)
+        return result
+
+    def name(self, seed: str) -> str:
+        """Return a name that no tensor has."""
+        return self._scope.get_unique_variable_name(seed)
+
+    def write(
+        self,
+        kind: str,
+        inputs: Sequence[Value],
+        outputs: list[str],
+        *,
+        domain: str = "",
+        **attributes: object,
+    ) -> None:
+        """Add a node whose outputs are named."""
+        self._container.add_node(
+            kind,
+            [self.constant(value) for value in inputs],
+            outputs,
+            op_domain=domain,
+            name=self._scope.get_unique_operator_name(kind),
+            **attributes,
+        )
+
+    def constant(self, value: Value) -> str:
+        """Return the name of a constant; a name stays as it is."""
+        if isinstance(value, str):
+            return value
+        array = np.asarray(value)
+        match array.dtype.kind:
+            case "b":
+                kind, content = TensorProto.BOOL, array.astype(bool).ravel().tolist()
+            case "i" | "u":
+                kind, content = TensorProto.INT64, array.astype(np.int64).ravel().tolist()
+            case "O" | "U":
+                kind = TensorProto.STRING
+                content = [str(item).encode() for item in array.ravel().tolist()]
+            case _:
+                kind, content = TensorProto.DOUBLE, array.astype(np.float64).ravel().tolist()
+        name = self.name("constant")
+        self._container.add_initializer(name, kind, list(array.shape), content)
+        return name
+
+    def cast(self, value: str, kind: str) -> str:
+        """Return a tensor in another element type."""
+        return self("Cast", value, to=_TYPES[kind])
+
+    def total(self, value: str, *, axis: int = 1, keep: bool = True) -> str:
+        """Return sums along an axis."""
+        return self("ReduceSum", value, np.array([axis]), keepdims=int(keep))
+
+    def column(self, value: str, index: int) -> str:
+        """Return one column as ``[batch, 1]``."""
+        return self("Gather", value, np.array([index]), axis=1)
+
+    def columns(self, value: str, indices: NDArray[np.generic]) -> str:
+        """Return some columns."""
+        return self("Gather", value, np.asarray(indices, dtype=np.int64), axis=1)
+
+    def linear(self, value: str, weights: NDArray[np.generic], bias: Value = 0.0) -> str:
+        """Return ``value @ weights + bias``."""
+        product = self("MatMul", value, np.asarray(weights, dtype=np.float64))
+        if isinstance(bias, float) and bias == 0.0:
+            return product
+        return self("Add", product, bias if isinstance(bias, str) else np.asarray(bias) * 1.0)
+
+    def nearest(self, distances: str) -> str:
+        """Return, per row, the index of the smallest value: ``int64[batch]``."""
+        return self("ArgMin", distances, axis=1, keepdims=0)
+
+    def largest(self, scores: str) -> str:
+        """Return, per row, the index of the largest value, the first of equal ones."""
+        return self("ArgMax", scores, axis=1, keepdims=0)
+
+    def softmax(self, scores: str) -> str:
+        """Return probabilities of log-likelihoods."""
+        return self("Softmax", scores, axis=1)
+
+    def ask(self, estimator: object, value: str = "", **options: bool) -> list[str]:
+        """Convert an inner estimator and return its outputs, in their own element types.
+
+        Args:
+            estimator: Fitted.
+            value: What it is given, ``[batch, columns]``; by default what this one is given.
+            options: Of skl2onnx, for this estimator.
+        """
+        if options:
+            self._scope.add_options(id(estimator), options)
+        inputs = list(self._operator.inputs)
+        if value:
+            width = getattr(estimator, "n_features_in_", None)
+            given = self._scope.declare_local_variable("given", self._numbers([None, width]))
+            self.write("Cast", [value], [given.onnx_name], to=self._number_proto)
+            inputs = [given]
+        outputs = _parse_sklearn(self._scope, estimator, inputs)
+        return [output.onnx_name for output in outputs]
+
+    def say_numbers(self, value: str, output: int = 0) -> None:
+        """Make an output of numbers of what was computed."""
+        name = self._operator.outputs[output].full_name
+        self.write("Cast", [value], [name], to=self._number_proto)
+
+    def say_labels(self, indices: str, labels: NDArray[np.generic]) -> None:
+        """Make the first output the labels at some indices, ``int64[batch]``."""
+        if labels.dtype.kind not in "biufOU":
+            raise UsageError(f"labels of type {labels.dtype} cannot be converted")
+        kept = labels.astype(np.int64) if labels.dtype.kind in "biuf" else labels
+        self.write("Gather", [kept, indices], [self._operator.outputs[0].full_name], axis=0)
+
+    def say_class(self, scores: str, labels: NDArray[np.generic]) -> None:
+        """Say the label with the largest score, and the scores."""
+        self.say_labels(self.largest(scores), labels)
+        self.say_numbers(scores, 1)
+
+    def say_as_it_is(self, value: str, output: int = 0) -> None:
+        """Make an output of a tensor that has its element type."""
+        self.write("Identity", [value], [self._operator.outputs[output].full_name])
+
+    @property
+    def _numbers(self) -> type:
+        return number_type_of(self._operator)
+
+    @property
+    def _number_proto(self) -> int:
+        return _TYPES["float64" if self._numbers is DoubleTensorType else "float32"]

@@ -1,0 +1,76 @@
+"""Neighbours within a radius."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import (
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+    RadiusNeighborsTransformer,
+)
+
+from converters.sklearn_more.neighbours import distances, metric_power
+from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.registry import converts
+from edge_contract.errors import UsageError
+
+__all__: list[str] = []
+
+
+@converts(RadiusNeighborsTransformer)
+def radius_transformer(nodes: Nodes, model: RadiusNeighborsTransformer) -> None:
+    """Give distances to the fitted rows within the radius, and zero to all others."""
+    apart, within = _within(nodes, model)
+    nodes.say_numbers(within if model.mode == "connectivity" else nodes("Mul", apart, within))
+
+
+@converts(RadiusNeighborsRegressor)
+def radius_regressor(nodes: Nodes, model: RadiusNeighborsRegressor) -> None:
+    """Average the targets of the neighbours; NaN without any."""
+    targets = np.asarray(model._y, dtype=np.float64)
+    weights = _weights(nodes, model)
+    summed = nodes.linear(weights, targets.reshape(len(targets), -1))
+    nodes.say_numbers(nodes("Div", summed, nodes.total(weights)))
+
+
+@converts(RadiusNeighborsClassifier)
+def radius_classifier(nodes: Nodes, model: RadiusNeighborsClassifier) -> None:
+    """Let the neighbours vote; a row without any has the label for outliers."""
+    if model.outputs_2d_:
+        raise UsageError("RadiusNeighborsClassifier of several labels cannot be converted")
+    labels = model.classes_
+    votes = nodes.linear(_weights(nodes, model), np.eye(len(labels))[np.asarray(model._y)])
+    total = nodes.total(votes)
+    is_lonely = nodes("Equal", total, 0.0)
+    shares = nodes("Div", votes, nodes("Where", is_lonely, 1.0, total))
+    outlier = None if model.outlier_label_ is None else model.outlier_label_[0]
+    is_outlier = np.array(labels == outlier, dtype=bool)
+    if outlier is not None and is_outlier.any():
+        shares = nodes("Where", is_lonely, is_outlier.astype(np.float64), shares)
+    best = nodes.largest(shares)
+    if outlier is not None and not is_outlier.any():
+        alone = nodes("Squeeze", is_lonely, np.array([1]))
+        best = nodes("Where", alone, np.int64(len(labels)), best)
+        labels = np.append(labels, np.array([outlier], dtype=labels.dtype))
+    nodes.say_labels(best, labels)
+    nodes.say_numbers(shares, 1)
+
+
+def _within(nodes: Nodes, model: RadiusNeighborsRegressor) -> tuple[str, str]:
+    """Return distances to all fitted rows, and 1 for those within the radius."""
+    fitted: NDArray[np.generic] = np.asarray(model._fit_X)
+    apart = distances(nodes, nodes.x, fitted, power=metric_power(model.metric, model.p))
+    return apart, nodes.cast(nodes("LessOrEqual", apart, float(model.radius)), "float64")
+
+
+def _weights(nodes: Nodes, model: RadiusNeighborsRegressor) -> str:
+    apart, within = _within(nodes, model)
+    match model.weights:
+        case None | "uniform":
+            return within
+        case "distance":
+            same = nodes.cast(nodes("Equal", apart, 0.0), "float64")
+            some_same = nodes("Greater", nodes.total(same), 0.0)
+            safe = nodes("Where", nodes("Equal", apart, 0.0), 1.0, apart)
+            return nodes("Where", some_same, same, nodes("Div", within, safe))
+        case other:
+            raise UsageError(f"weights={other!r} cannot be converted: use 'uniform' or 'distance'")

@@ -1,0 +1,189 @@
+"""Own converters of scikit-learn estimators, and how skl2onnx gets to know them for a while.
+
+To add one: write a file beside this one whose function is decorated with :func:`converts`, and add
+its import line to ``converters/sklearn_more/__init__.py``. The sweep in
+``tests/converters/test_breadth.py`` then judges it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeAlias
+
+import numpy as np
+from skl2onnx import _supported_operators, update_registered_converter
+from skl2onnx._parse import _parse_sklearn, sklearn_parsers_map
+from skl2onnx.common import _registration
+from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+from sklearn.base import BaseEstimator, is_classifier
+
+from converters.sklearn_more.nodes import (
+    Container,
+    Nodes,
+    Operator,
+    Scope,
+    Variable,
+    number_type_of,
+)
+
+__all__ = [
+    "CONVERTERS",
+    "STAND_INS",
+    "Write",
+    "allowed_options",
+    "converts",
+    "registered",
+    "stands_in",
+]
+
+Write: TypeAlias = Callable[[Nodes, BaseEstimator], None]
+"""Writes the nodes of a fitted estimator and makes its outputs."""
+
+CONVERTERS: Final[dict[type, Write]] = {}
+"""What computes an estimator's answers, by its class."""
+
+TRANSFORMS: Final[set[type]] = set()
+"""Those of them that give numbers alone, though skl2onnx expects a label of their kind."""
+
+STAND_INS: Final[dict[type, Callable[[BaseEstimator], BaseEstimator]]] = {}
+"""What says the same as an estimator and can be converted in its place, by its class."""
+
+_LOCK: Final = threading.RLock()
+
+
+def converts(*kinds: type, numbers_only: bool = False) -> Callable[[Write], Write]:
+    """List a function as the converter of estimators of these classes.
+
+    Args:
+        kinds: The classes.
+        numbers_only: Whether they give numbers and no label, though they are clusterings.
+    """
+
+    def listed(write: Write) -> Write:
+        CONVERTERS.update(dict.fromkeys(kinds, write))
+        TRANSFORMS.update(kinds if numbers_only else ())
+        return write
+
+    return listed
+
+
+def stands_in(
+    *kinds: type,
+) -> Callable[[Callable[[BaseEstimator], BaseEstimator]], Callable[[BaseEstimator], BaseEstimator]]:
+    """List a function that returns what is converted in place of such an estimator."""
+
+    def listed(
+        inner: Callable[[BaseEstimator], BaseEstimator],
+    ) -> Callable[[BaseEstimator], BaseEstimator]:
+        STAND_INS.update(dict.fromkeys(kinds, inner))
+        return inner
+
+    return listed
+
+
+def allowed_options(kind: type) -> frozenset[str]:
+    """Return the options that skl2onnx knows for an estimator's class, while it is registered."""
+    alias = _supported_operators.sklearn_operator_name_map.get(kind)
+    converter = _registration._converter_pool.get(alias)
+    return frozenset(() if converter is None else converter.get_allowed_options() or ())
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """Let skl2onnx use our converters; afterwards it is as it was, for whoever else uses it."""
+    pools: tuple[dict[object, object], ...] = (
+        _supported_operators.sklearn_operator_name_map,
+        _registration._converter_pool,
+        _registration._shape_calculator_pool,
+        sklearn_parsers_map,
+    )
+    with _LOCK:
+        before = [dict(pool) for pool in pools]
+        try:
+            for kind, write in CONVERTERS.items():
+                parser = _numbers_parser if kind in TRANSFORMS else None
+                _register(kind, _shapes, _hook(write), parser=parser)
+            for kind, inner in STAND_INS.items():
+                _register(kind, _shapes, _hook(_asking(inner)), parser=_parser(inner))
+            yield
+        finally:
+            for pool, entries in zip(pools, before, strict=True):
+                pool.clear()
+                pool.update(entries)
+
+
+def _register(
+    kind: type,
+    shapes: Callable[[Operator], None],
+    hook: Callable[[Scope, Operator, Container], None],
+    *,
+    parser: Callable[..., object] | None = None,
+) -> None:
+    names = {base.__name__ for base in kind.__mro__}
+    options: dict[str, list[bool]] | None = None
+    if "ClassifierMixin" in names and parser is None:
+        options = {name: [True, False] for name in ("zipmap", "nocl", "raw_scores")}
+    elif "OutlierMixin" in names:
+        options = {"score_samples": [False]}
+    update_registered_converter(
+        kind, f"Edgefleet{kind.__name__}", shapes, hook, parser=parser, options=options
+    )
+    if options is None and parser is None:  # skl2onnx's own parser may expect other outputs
+        sklearn_parsers_map.pop(kind, None)
+
+
+def _hook(write: Write) -> Callable[[Scope, Operator, Container], None]:
+    def convert(scope: Scope, operator: Operator, container: Container) -> None:
+        write(Nodes(scope, operator, container), operator.raw_operator)
+
+    return convert
+
+
+def _asking(inner: Callable[[BaseEstimator], BaseEstimator]) -> Write:
+    def write(nodes: Nodes, model: BaseEstimator) -> None:
+        said = nodes.ask(inner(model))
+        for position in range(len(nodes.outputs)):
+            nodes.say_as_it_is(said[position], position)
+
+    return write
+
+
+def _parser(inner: Callable[[BaseEstimator], BaseEstimator]) -> Callable[..., object]:
+    def parse(
+        scope: Scope, model: BaseEstimator, inputs: list[object], custom_parsers: object = None
+    ) -> object:
+        return _parse_sklearn(scope, inner(model), inputs, custom_parsers=custom_parsers)
+
+    return parse
+
+
+def _numbers_parser(
+    scope: Scope, model: BaseEstimator, inputs: list[Variable], custom_parsers: object = None
+) -> list[Variable]:
+    del custom_parsers  # there is nothing inside
+    operator = scope.declare_local_operator(f"Edgefleet{type(model).__name__}", model)
+    operator.inputs = inputs
+    operator.outputs.append(scope.declare_local_variable("variable", number_type_of(operator)()))
+    return operator.outputs
+
+
+def _shapes(operator: Operator) -> None:
+    """Set the types of the outputs: numbers, or a label and numbers."""
+    numbers = number_type_of(operator)
+    outputs = operator.outputs
+    if len(outputs) == 1:
+        outputs[0].set_type(numbers([None, None]))
+        return
+    labels = _labels_of(operator.raw_operator)
+    is_text = labels is not None and labels.dtype.kind in "OU"
+    several = isinstance(getattr(operator.raw_operator, "classes_", None), list)
+    kind = StringTensorType if is_text else Int64TensorType
+    outputs[0].set_type(kind([None, None] if several else [None]))
+    outputs[1].set_type(numbers([None, None]))
+
+
+def _labels_of(model: object) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]] | None":
+    if not is_classifier(model):
+        return None
+    found = getattr(model, "classes_", None)
+    return np.asarray(found[0] if isinstance(found, list) else found)
