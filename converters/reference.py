@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.base import ConversionWarning, Tensors
-from converters.calibration import calibration_of
+from converters.calibration import learned, probabilities_of
 from converters.dependence import variance_inflation
 from converters.embedding import vectors_for
+from converters.error_model import error_model_of
 from converters.joint import joint_for
 from converters.mapping import sketch_for
 from converters.observed import feature_column, observed_rows
@@ -25,6 +26,7 @@ from edge_contract.package import (
     FEW_ROWS,
     JOINT,
     LATENCY,
+    Calibration,
     Feature,
     Layout,
     Manifest,
@@ -42,6 +44,7 @@ from edge_contract.package import (
 )
 from edge_contract.stats import (
     CategoriesSpec,
+    ClassProbabilitiesSpec,
     Column,
     MomentsSpec,
     Profile,
@@ -133,14 +136,20 @@ def build_reference(
     if by_time is not None:
         times_unix_s = unix_times(wanted.times, rows=len(rows), spec=by_time)
         places = stratum_places(by_time, times_unix_s)
-    spec = _profile_spec(manifest, rows, joint=wanted.joint)
+    given = probabilities_of(manifest, outputs)
+    found = learned(manifest, predicted=rows[:, -3], probabilities=given, truths=truth.classes)
+    spec = _profile_spec(manifest, rows, joint=wanted.joint, worths=found.worths)
     layout = layout_of(Role.PRIMARY, manifest, spec)
+    counted = rows if given is None or found.worths is None else np.hstack((rows, given))
+    calibration = found.calibration
+    if truth.values is not None:
+        calibration = Calibration(errors=error_model_of(manifest, spec, rows, truth.values))
     return Reference(
         rows=len(rows),
-        profile=count(spec, layout, rows),
-        calibration=calibration_of(manifest, rows, truth.classes),
+        profile=count(spec, layout, counted),
+        calibration=calibration,
         variance_inflation=_variance_inflation(_watched(manifest, rows), truth, places),
-        strata=None if by_time is None else _strata(by_time, places, spec, layout, rows, count),
+        strata=None if by_time is None else _strata(by_time, places, spec, layout, counted, count),
         labels=_labels(manifest, rows, truth, count),
     )
 
@@ -187,7 +196,13 @@ def _watched(manifest: Manifest, rows: NDArray[np.float32]) -> NDArray[np.float3
     return rows[:, :size] if size else rows[:, : min(rows.shape[1] - 3, _MAX_COMPONENTS)]
 
 
-def _profile_spec(manifest: Manifest, rows: NDArray[np.float32], *, joint: int) -> ProfileSpec:
+def _profile_spec(
+    manifest: Manifest,
+    rows: NDArray[np.float32],
+    *,
+    joint: int,
+    worths: ClassProbabilitiesSpec | None,
+) -> ProfileSpec:
     columns: list[Column] = []
     for index, feature in enumerate(manifest.features):
         subject = feature_subject(feature.name)
@@ -203,7 +218,7 @@ def _profile_spec(manifest: Manifest, rows: NDArray[np.float32], *, joint: int) 
     if vectors.shape[1]:
         columns.append(Column(EMBEDDING, vectors_for(vectors)))
     values = sketch_for(rows[:, -2]) if manifest.task is Task.REGRESSION else None
-    columns.extend(prediction_columns(manifest, values=values))
+    columns.extend(prediction_columns(manifest, values=values, worths=worths))
     columns.append(Column(LATENCY, SketchSpec()))
     return ProfileSpec(tuple(columns))
 

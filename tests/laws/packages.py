@@ -1,6 +1,7 @@
 """Manifests, references, golden vectors and whole packages for hypothesis."""
 
 import math
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from edge_contract.package import (
     MANIFEST_NAME,
     Artifact,
     Calibration,
+    ErrorModel,
+    ErrorTerm,
     Evidence,
     Feature,
     Golden,
@@ -135,6 +138,34 @@ GOLDENS = st.builds(
 
 
 @st.composite
+def calibrations(draw: st.DrawFn, rows: list[int]) -> Calibration:
+    def hits() -> tuple[tuple[float, ...], ...]:
+        return tuple((draw(st.integers(0, 8 * count)) / 8,) * BINS for count in rows)
+
+    counts = tuple((count,) * BINS for count in rows)
+    rivals = draw(st.booleans())
+    return Calibration(
+        counts,
+        hits(),
+        counts if rivals else (),
+        hits() if rivals else (),
+        draw(st.none() | error_models()),
+    )
+
+
+@st.composite
+def error_models(draw: st.DrawFn) -> ErrorModel:
+    size = st.floats(0.0, 1e9)
+    effects = draw(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=4))
+    cuts = tuple(map(float, range(len(effects) - 2)))
+    rows = tuple(range(len(effects)))
+    term = ErrorTerm("feature:x", cuts, False, rows, tuple(effects), tuple(effects))
+    kind = replace(term, cuts=(), is_category=True)
+    terms = tuple(draw(st.lists(st.sampled_from((term, kind)), max_size=3)))
+    return ErrorModel(1, draw(size), draw(size), draw(size), draw(size), 0.5, terms)
+
+
+@st.composite
 def references(draw: st.DrawFn) -> Reference:
     examples = [spec for cls in SPECS.values() for spec in cls.examples()]
     columns = draw(st.lists(st.builds(Column, plain_text, st.sampled_from(examples)), max_size=4))
@@ -146,10 +177,7 @@ def references(draw: st.DrawFn) -> Reference:
     return Reference(
         rows=draw(st.integers(0, 10**9)),
         profile=profile,
-        calibration=Calibration(
-            tuple((count,) * BINS for count in rows),
-            tuple((draw(st.integers(0, count)),) * BINS for count in rows),
-        ),
+        calibration=draw(calibrations(rows)),
         variance_inflation=draw(st.floats(1.0, 1e6)),
     )
 

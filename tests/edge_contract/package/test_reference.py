@@ -6,6 +6,8 @@ import pytest
 from edge_contract.errors import PackageError
 from edge_contract.package import (
     Calibration,
+    ErrorModel,
+    ErrorTerm,
     Feature,
     Manifest,
     OutputSpec,
@@ -165,14 +167,48 @@ def changed(**fields: JsonValue) -> bytes:
 ZEROS: list[JsonValue] = [0] * BINS
 
 
+def errors(**fields: JsonValue) -> dict[str, JsonValue]:
+    """An error model of one term, of which some fields are changed."""
+    term = ErrorTerm("feature:x", (1.0, 2.0), False, (0, 1, 2, 3), (0.0,) * 4, (0.0,) * 4)
+    model = ErrorModel(6, 1.0, 2.0, 0.5, 0.5, terms=(term,))
+    return {**model.to_json(), "terms": [{**term.to_json(), **fields}]}
+
+
+NO_CALIBRATION: dict[str, JsonValue] = {
+    "rows": [], "correct": [], "rival_rows": [], "rival_true": [], "errors": None
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
         ({"rows": -1}, r"reference\.rows is -1"),
         ({"variance_inflation": 0.5}, r"reference\.variance_inflation is 0\.5"),
-        ({"calibration": {"rows": [ZEROS], "correct": [[1, *ZEROS[1:]]]}}, "no more correct rows"),
-        ({"calibration": {"rows": [ZEROS], "correct": []}}, "as many classes in both tables"),
-        ({"calibration": {"rows": [[0]], "correct": [[0]]}}, "64 counts per class"),
+        (
+            {"calibration": {**NO_CALIBRATION, "rows": [ZEROS], "correct": [[1, *ZEROS[1:]]]}},
+            "no more correct rows",
+        ),
+        (
+            {"calibration": {**NO_CALIBRATION, "rival_rows": [ZEROS], "rival_true": [ZEROS]}},
+            "tables of 0 classes, or none",
+        ),
+        (
+            {"calibration": {**NO_CALIBRATION, "errors": {**errors(), "rows": 0}}},
+            r"errors\.rows is 0",
+        ),
+        (
+            {"calibration": {**NO_CALIBRATION, "errors": errors(cuts=[2.0, 1.0])}},
+            r"cuts is \[2\.0, 1\.0\], expected rising numbers",
+        ),
+        (
+            {"calibration": {**NO_CALIBRATION, "errors": errors(rows=[1, 2])}},
+            "one number for each place",
+        ),
+        ({"calibration": {**NO_CALIBRATION, "rows": [ZEROS]}}, "as many classes in both tables"),
+        (
+            {"calibration": {**NO_CALIBRATION, "rows": [[0]], "correct": [[0]]}},
+            "64 counts per class",
+        ),
         ({"columns": [{"subject": "x", "kind": "magic"}]}, "'magic' is unknown here"),
         ({"state": [[0, [-1, 0, [[], []], []]]]}, r"categories\[0\] is -1"),
         ({"state": [[7, []]]}, "column 7, but the package has 5 columns"),
