@@ -1,0 +1,198 @@
+"""The detector of a change in the error rate against the fleet's own past, needing no reference.
+
+It hands right and wrong, as zeros and ones, to a change detector such as ADWIN (Bifet and Gavalda,
+"Learning from time-changing data with adaptive windowing", 2007): that keeps a window of the latest
+numbers, and drops its older part when the two differ. Of merged counts nobody knows in which order
+they came, so those of a minute are spread evenly. Such a detector comes from a library, behind
+:class:`ChangeDetector`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeAlias
+
+from cloud_sync.core.alarms.base import Finding, SubjectReading
+from cloud_sync.core.alarms.budget import MONTH_S, AlarmBudget
+from cloud_sync.core.alarms.standing import Standings
+from cloud_sync.core.analysis.watched import truth_columns
+from cloud_sync.core.facts import PackageFacts
+from edge_contract.errors import MessageError, UsageError
+from edge_contract.package import Role
+from edge_contract.reading import JsonObject, Reader
+from edge_contract.stats import Labels, LabelsSpec, Profile
+
+__all__ = ["ChangeDetector", "ErrorChangeDetector", "MakeChangeDetector"]
+
+_FEWEST_LABELS: Final = 30
+_STEP_S: Final = 60.0
+_NUMBERS: Final = 64
+"""So many numbers a change detector is given in one step at most; of more labels, their means."""
+
+_KEPT: Final = 512
+"""Steps that are kept, to go on from after a restart."""
+
+
+class ChangeDetector(Protocol):
+    """Finds changes of the mean of numbers from 0 to 1; made with the level of one question."""
+
+    @property
+    def mean(self) -> float:
+        """Mean since the last change."""
+        ...
+
+    def update(self, value: float) -> bool:
+        """Take in a number; return whether the mean has changed."""
+        ...
+
+
+MakeChangeDetector: TypeAlias = Callable[[float], ChangeDetector]
+"""Makes one that finds a change in a step's numbers by chance with this probability at most."""
+
+
+class ErrorChangeDetector:
+    """Raises ``labels`` when the error rate has risen above what it was before.
+
+    The level of one step is what the budget grants for a minute. Errors that become fewer
+    raise nothing.
+
+    Args:
+        package: A classifier.
+        budget: How many false alarms it may raise; may be replaced at any time.
+        state: What :meth:`to_state` returned earlier; ``None`` to begin.
+        make: Makes the change detector.
+
+    Raises:
+        UsageError: The package is no classifier.
+        MessageError: ``state`` is no such state.
+    """
+
+    def __init__(
+        self,
+        package: PackageFacts,
+        budget: AlarmBudget,
+        state: "JsonObject | None" = None,
+        *,
+        make: MakeChangeDetector,
+    ) -> None:
+        column = self.column_of(package)
+        if column is None:
+            raise UsageError(f"{package.manifest.reference} is no classifier: it has no error rate")
+        self.package = package
+        self.budget = budget
+        self._make = make
+        self._index, self._subject = column
+        self._standings = Standings()
+        self._steps: list[tuple[int, int]] = []
+        self._labels = self._wrong = 0
+        self._asked_unix_s: float | None = None
+        if state is not None:
+            self._restore(Reader(state, "error change detector", MessageError))
+        self._level = self._wanted_level()
+        self._changes = self._replayed()
+
+    @staticmethod
+    def column_of(package: PackageFacts) -> tuple[int, str] | None:
+        """Return index and subject of a package's labels; ``None`` if it is no classifier."""
+        spec = package.specs[Role.LABELS]
+        for index, subject in truth_columns(spec):
+            if isinstance(spec.columns[index].spec, LabelsSpec):
+                return index, subject
+        return None
+
+    def observe(
+        self, increment: Profile, now_unix_s: float, *, stratum: str = ""
+    ) -> Sequence[Finding]:
+        """Take in labels that were never taken in before; see :class:`Detector`."""
+        spec = self.package.specs[Role.LABELS]
+        if increment.spec is not spec and increment.spec != spec:
+            raise UsageError(
+                f"increment is not of {self.package.manifest.reference} in the labels role"
+            )
+        labels = increment[self._index]
+        if isinstance(labels, Labels):
+            self._labels += labels.count
+            self._wrong += labels.count - labels.correct
+        if self._asked_unix_s is None:
+            self._asked_unix_s = now_unix_s
+        if self._labels < _FEWEST_LABELS or now_unix_s - self._asked_unix_s < _STEP_S:
+            return []
+        if self._level != self._wanted_level():
+            self._level = self._wanted_level()
+            self._changes = self._replayed()
+        return self._ask(now_unix_s)
+
+    def evidence(self) -> dict[str, float]:
+        """Return 1 while the alarm stands: a change detector knows no more than yes and no."""
+        return {self._subject: float(self._subject in self._standings)}
+
+    def readings(self) -> dict[str, SubjectReading]:
+        """Return the same, once there were labels."""
+        if not self._steps:
+            return {}
+        return {self._subject: SubjectReading(self.evidence()[self._subject], self._labels)}
+
+    def drifted(self) -> frozenset[str]:
+        """Return the subject if it was raised and is not calm again."""
+        return self._standings.subjects
+
+    def rearm(self) -> None:
+        """Forget everything that was seen, and the standing alarm."""
+        self._standings.clear()
+        self._steps, self._labels, self._wrong = [], 0, 0
+        self._changes = self._replayed()
+
+    def to_state(self) -> JsonObject:
+        """Return everything but package and budget."""
+        return {
+            "standing": self._standings.to_json(),
+            "steps": [list(step) for step in self._steps],
+            "labels": self._labels,
+            "wrong": self._wrong,
+            "asked_unix_s": self._asked_unix_s,
+        }
+
+    def _restore(self, state: Reader) -> None:
+        self._standings.restore(state["standing"], known=frozenset({self._subject}))
+        self._steps = [
+            (item[0].integer(low=0, high=item[1].integer(low=1)), item[1].integer())
+            for item in state["steps"].items()
+        ]
+        self._labels = state["labels"].integer(low=0)
+        self._wrong = state["wrong"].integer(low=0, high=self._labels)
+        asked = state["asked_unix_s"]
+        self._asked_unix_s = None if asked.is_null else asked.number()
+
+    def _ask(self, now_unix_s: float) -> list[Finding]:
+        step = (self._wrong, self._labels)
+        rows, self._labels, self._wrong = self._labels, 0, 0
+        before = self._changes.mean
+        answers = [self._changes.update(value) for value in _spread(*step)]
+        changed = any(answers)
+        self._asked_unix_s = now_unix_s
+        self._steps = [*([] if changed else self._steps[1 - _KEPT :]), step]
+        risen = changed and self._changes.mean > before
+        if not self._standings.rises(
+            self._subject, gradual=float(risen), abrupt=0.0, now_unix_s=now_unix_s
+        ):
+            return []
+        after = self._changes.mean
+        text = f"is wrong in {100 * after:.1f} % of rows lately (before that {100 * before:.1f} %)"
+        known = self.package.reference.rows
+        return [Finding(self._subject, "adwin", 1.0, 0.0, 0.0, rows, known, "change", text)]
+
+    def _wanted_level(self) -> float:
+        return min(self.budget.granted_per_month * _STEP_S / MONTH_S, 0.5)
+
+    def _replayed(self) -> ChangeDetector:
+        """Return a change detector of the present level that has seen the latest numbers."""
+        changes = self._make(self._level)
+        for step in self._steps:
+            for value in _spread(*step):
+                changes.update(value)
+        return changes
+
+
+def _spread(wrong: int, labels: int) -> list[float]:
+    """Return numbers from 0 to 1 with the mean of an error rate, errors spread evenly."""
+    numbers = min(labels, _NUMBERS)
+    ends = [wrong * (index + 1) // numbers for index in range(numbers)]
+    return [(end - start) * numbers / labels for start, end in zip([0, *ends], ends, strict=False)]
