@@ -1,6 +1,5 @@
 """Answers to what the API asks: views of the warehouse, the registry and the cores."""
 
-import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -15,26 +14,31 @@ from cloud_sync.backend import (
     DeviceView,
     ModelView,
     NotFoundError,
-    RolloutEventView,
     RolloutOrder,
     RolloutView,
-    StageView,
     StatisticsView,
     SummaryView,
     VersionView,
 )
 from cloud_sync.conductor import Conductor
 from cloud_sync.config import CloudConfig
-from cloud_sync.core.facts import DeviceStatus, EvidenceSource, PackageFacts
-from cloud_sync.core.records import AlarmRecord, AuditRecord, CommandRecord
-from cloud_sync.core.rollout import RolloutPlan, RolloutSummary
-from cloud_sync.core.twin import DeviceTwin
+from cloud_sync.core.facts import DeviceStatus, EvidenceSource
+from cloud_sync.core.records import AuditRecord, CommandRecord
+from cloud_sync.core.rollout import RolloutPlan
 from cloud_sync.ports import PackageRepository, PackageVersion, Warehouse
+from cloud_sync.record_views import (
+    alarm_view,
+    command_view,
+    device_view,
+    manifest_json,
+    rollout_view,
+    with_test,
+)
 from cloud_sync.statistics import StatisticsDesk
-from edge_contract.errors import PackageError, UsageError
+from edge_contract.errors import UsageError
 from edge_contract.messages import Command, Target
 from edge_contract.package import Package, Role
-from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["Answers"]
 
@@ -73,7 +77,12 @@ class Answers:
         self._packages = packages
         self._evidence = evidence
         self._statistics = StatisticsDesk(
-            evidence, alarms, min_cohort=config.min_cohort, live_s=config.live_s
+            evidence,
+            warehouse,
+            alarms,
+            rules=config.segment_rules,
+            min_cohort=config.min_cohort,
+            live_s=config.live_s,
         )
 
     def revision(self) -> int:
@@ -85,7 +94,6 @@ class Answers:
         snapshot = self._conductor.snapshot
         totals = self._warehouse.totals()
         served = totals.by_role.get(Role.PRIMARY)
-        drifted = [watched for watched in self._alarms.watched.values() if watched.drifted]
         return SummaryView(
             fleet=self._config.fleet,
             devices=len(snapshot.facts),
@@ -96,7 +104,7 @@ class Answers:
             batches_merged=totals.tally.batches,
             batches_repeated=totals.tally.repeated,
             messages_refused=sum(totals.refused.values()),
-            open_alarms=len(drifted),
+            open_alarms=sum(watched.is_open for watched in self._alarms.watched.values()),
             running_rollouts=sum(r.state not in _ENDED for r in snapshot.rollouts.values()),
         )
 
@@ -110,14 +118,14 @@ class Answers:
             if name > after and status in ("", twin.status.value)
         ]
         rows = self._rows_by_device()
-        return [_device_view(twin, rows.get(twin.name, 0)) for twin in twins[:limit]]
+        return [device_view(twin, rows.get(twin.name, 0)) for twin in twins[:limit]]
 
     def device(self, name: str) -> DeviceView:
         """Return one device."""
         twin = self._conductor.snapshot.twins.get(name)
         if twin is None:
             raise NotFoundError(f"there is no device {name!r} in fleet {self._config.fleet!r}")
-        return _device_view(twin, self._rows_by_device().get(name, 0))
+        return device_view(twin, self._rows_by_device().get(name, 0))
 
     def models(self) -> Sequence[ModelView]:
         """Return all models."""
@@ -145,11 +153,12 @@ class Answers:
             stable=self._packages.stable(model).version == version,
             devices=self._serving(model, found.digest),
             rows=seen.rows,
-            manifest=_as_json(package),
+            manifest=manifest_json(package),
             features=seen.features,
             estimated=seen.estimated,
             labelled=seen.labelled,
             suppressed=seen.suppressed,
+            segments=self._statistics.segments_watched(package, self._conductor.snapshot.facts),
         )
 
     def statistics(
@@ -162,7 +171,11 @@ class Answers:
         )
         alarms = self.alarms(model=model, limit=_ALARMS_LOOKED_THROUGH)
         mine = [alarm for alarm in alarms if alarm.version == version]
-        return replace(view, alarms=mine[:_ALARMS_IN_REPORT])
+        return replace(
+            view,
+            features=[with_test(feature, mine) for feature in view.features],
+            alarms=mine[:_ALARMS_IN_REPORT],
+        )
 
     def push(self, archive: bytes, *, by: str) -> VersionView:
         """Add a package to the registry."""
@@ -220,7 +233,7 @@ class Answers:
             key=lambda rollout: rollout.started_unix_s,
             reverse=True,
         )
-        return [_rollout_view(rollout) for rollout in found]
+        return [rollout_view(rollout) for rollout in found]
 
     def rollout(self, rollout_id: str) -> RolloutView:
         """Return one rollout; ``latest`` names the newest."""
@@ -249,7 +262,7 @@ class Answers:
 
     def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:
         """Return alarms, newest first."""
-        return [_alarm_view(r) for r in self._warehouse.alarms(model=model, limit=limit)]
+        return [alarm_view(r) for r in self._warehouse.alarms(model=model, limit=limit)]
 
     def send_command(
         self,
@@ -279,14 +292,14 @@ class Answers:
             lambda: self._conductor.carry_out(self._conductor.fleet.send(record, now_unix_s))
         )
         self._audit(by, f"command.{name}", command.command_id, {"devices": len(record.devices)})
-        return _command_view(record)
+        return command_view(record)
 
     def command(self, command_id: str) -> CommandView:
         """Return a command and its answers."""
         record = self._warehouse.command(command_id)
         if record is None:
             raise NotFoundError(f"there is no command {command_id!r}")
-        return _command_view(record)
+        return command_view(record)
 
     def _found(self, model: str, version: str) -> PackageVersion:
         try:
@@ -296,7 +309,7 @@ class Answers:
 
     def _fresh_rollout(self, rollout_id: str) -> RolloutView:
         view = self._conductor.order(lambda: self._conductor.rollouts.view(rollout_id))
-        return _rollout_view(view)
+        return rollout_view(view)
 
     def _rows_by_device(self) -> dict[str, int]:
         rows: dict[str, int] = {}
@@ -313,78 +326,3 @@ class Answers:
 
     def _audit(self, by: str, action: str, subject: str, detail: JsonObject) -> None:
         self._warehouse.add_audit(AuditRecord(time.time(), by, action, subject, detail))
-
-
-def _as_json(package: PackageFacts) -> JsonObject:
-    document: JsonObject = json.loads(package.manifest.to_bytes())
-    return document
-
-
-def _device_view(twin: DeviceTwin, rows: int) -> DeviceView:
-    facts = twin.facts()
-    wanted = twin.desired.models if twin.desired else {}
-    return DeviceView(
-        name=twin.name,
-        status=twin.status.value,
-        boot=twin.boot,
-        boots=twin.boots,
-        last_seen_unix_s=twin.last_seen_unix_s,
-        desired_generation=twin.desired_generation,
-        reported_generation=twin.reported_generation,
-        rows_merged=rows,
-        models={name: asdict(model) for name, model in facts.models.items()},
-        desired={name: asdict(assignment) for name, assignment in wanted.items()},
-        tags=dict(facts.tags),
-        facts=dict(facts.facts),
-    )
-
-
-def _rollout_view(rollout: RolloutSummary) -> RolloutView:
-    return RolloutView(
-        rollout_id=rollout.rollout_id,
-        model=rollout.model,
-        version=rollout.version,
-        previous=rollout.previous,
-        strategy=rollout.strategy,
-        state=rollout.state,
-        sentence=rollout.sentence,
-        started_unix_s=rollout.started_unix_s,
-        ended_unix_s=rollout.ended_unix_s,
-        stages=[StageView(**asdict(stage)) for stage in rollout.stages],
-        executions=dict(rollout.executions),
-        devices_exposed=list(rollout.devices_exposed),
-        events=[
-            RolloutEventView(event.at_unix_s, event.sentence, event.evidence)
-            for event in rollout.events
-        ],
-    )
-
-
-def _alarm_view(record: AlarmRecord) -> AlarmView:
-    document = Reader(record.document, f"alarm {record.alarm_id}", PackageError)
-    return AlarmView(
-        alarm_id=record.alarm_id,
-        model=record.model,
-        version=document["version"].text(),
-        kind=document["kind"].text(),
-        raised_unix_s=record.raised_unix_s,
-        sentence=document["sentence"].text(),
-        features=[item.text() for item in document["features"].items()],
-        devices=[item.text() for item in document["devices"].items()],
-        evidence=document["evidence"].json_object(),
-    )
-
-
-def _command_view(record: CommandRecord) -> CommandView:
-    return CommandView(
-        command_id=record.command.command_id,
-        name=record.command.name,
-        arguments=dict(record.command.arguments),
-        created_unix_s=record.created_unix_s,
-        expires_unix_s=record.command.expires_unix_s,
-        devices=list(record.devices),
-        results={
-            device: {"ok": result.ok, "detail": result.detail}
-            for device, result in record.results.items()
-        },
-    )

@@ -114,6 +114,7 @@ class VersionView:
     estimated: JsonObject = field(default_factory=dict)
     labelled: JsonObject = field(default_factory=dict)
     suppressed: str = ""
+    segments: Sequence[SegmentView] = ()
 
 
 @dataclass(frozen=True, slots=True)

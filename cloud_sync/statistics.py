@@ -2,39 +2,43 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Final, NamedTuple
 
 from cloud_sync.alarm_desk import AlarmDesk, Watched
 from cloud_sync.core.analysis import (
     class_shares,
-    column_views,
     estimate,
-    quality,
     rank_devices,
     rank_features,
 )
 from cloud_sync.core.facts import CohortStatistics, DeviceFacts, EvidenceSource, PackageFacts
-from cloud_sync.core.segments import HARDWARE, TAG, WHOLE_FLEET, Segment
-from cloud_sync.ports import PackageVersion
+from cloud_sync.core.increments import AnalysisSubject
+from cloud_sync.core.records import EvidencePoint
+from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
+from cloud_sync.core.segments import WHOLE_FLEET, Segment
+from cloud_sync.feature_views import feature_views, measured, worst_first
+from cloud_sync.ports import AnalysisStore, PackageVersion
+from cloud_sync.segment_views import devices_of, read_segment, segment_order, with_evidence
 from cloud_sync.statistics_view import (
     ClassView,
     DeviceShareView,
+    EvidenceView,
     FeatureView,
     SegmentView,
     StatisticsView,
 )
-from edge_contract.errors import UsageError
 from edge_contract.messages import Counters
 from edge_contract.package import Role
 from edge_contract.reading import JsonObject
-from edge_contract.stats import Labels, Profile
+from edge_contract.stats import Profile
 
-__all__ = ["Seen", "StatisticsDesk", "feature_views", "measured", "read_segment", "worst_first"]
+__all__ = ["Seen", "StatisticsDesk"]
 
 _MOST_DEVICES: Final = 20
 _MOST_SEGMENTS: Final = 50
+_MOST_POINTS: Final = 120
 
 
 class Seen(NamedTuple):
@@ -54,16 +58,27 @@ class StatisticsDesk:
 
     Args:
         evidence: Statistics by cohort.
-        alarms: Where the detectors stand.
+        store: Where detectors stood over time.
+        alarms: Where they stand now.
+        rules: Which segments are looked at by themselves.
         min_cohort: Statistics of fewer devices are withheld.
         live_s: How far back to look unless told otherwise.
     """
 
     def __init__(
-        self, evidence: EvidenceSource, alarms: AlarmDesk, *, min_cohort: int, live_s: float
+        self,
+        evidence: EvidenceSource,
+        store: AnalysisStore,
+        alarms: AlarmDesk,
+        *,
+        rules: SegmentRules,
+        min_cohort: int,
+        live_s: float,
     ) -> None:
         self._evidence = evidence
+        self._store = store
         self._alarms = alarms
+        self._rules = rules
         self._min_cohort = min_cohort
         self._live_s = live_s
 
@@ -71,10 +86,11 @@ class StatisticsDesk:
         self,
         package: PackageFacts,
         *,
+        segment: Segment = WHOLE_FLEET,
         devices: frozenset[str] | None = None,
         since_unix_s: float | None = None,
     ) -> Seen:
-        """Return what all devices, or some of them, saw lately."""
+        """Return what all devices, or those of a segment, saw lately."""
         since_unix_s = time.time() - self._live_s if since_unix_s is None else since_unix_s
         live = self._evidence.cohort(package.digest, devices=devices, since_unix_s=since_unix_s)
         withheld = self._withheld(live.devices)
@@ -84,19 +100,29 @@ class StatisticsDesk:
         labels = self._evidence.cohort(
             package.digest, Role.LABELS, devices=devices, since_unix_s=since_unix_s
         )
-        watched = self._alarms.watched.get(package.digest, Watched())
+        watched = self._watched(package, segment)
         estimated = estimate(package, live.profile)
         return Seen(
             rows=live.counters.rows,
             devices=live.devices,
             suppressed="",
-            features=feature_views(
-                package, live.profile, watched=Watched() if devices is not None else watched
-            ),
+            features=feature_views(package, live.profile, watched=watched),
             estimated={} if estimated is None else estimated.to_json(),
             labelled={} if self._withheld(labels.devices) else measured(labels.profile),
             profile=live.profile,
         )
+
+    def segments_watched(
+        self, package: PackageFacts, facts: Mapping[str, DeviceFacts]
+    ) -> Sequence[SegmentView]:
+        """Return where detectors of segments stand, the worst first; asks no statistics."""
+        members = SegmentIndex(self._rules, facts.values()).members()
+        parts = self._alarms.watched.get(package.digest, Watched()).segments
+        views = [
+            with_evidence(SegmentView(segment.title, len(members.get(segment, ())), 0), part)
+            for segment, part in parts.items()
+        ]
+        return sorted(views, key=segment_order)[:_MOST_SEGMENTS]
 
     def view(
         self,
@@ -114,8 +140,10 @@ class StatisticsDesk:
         package = self._evidence.package(found.digest)
         now_unix_s = time.time()
         since_unix_s = now_unix_s - self._live_s if since_unix_s is None else since_unix_s
-        devices = _members(read_segment(segment), facts)
-        seen = self.seen(package, devices=devices, since_unix_s=since_unix_s)
+        wanted = read_segment(segment)
+        members = SegmentIndex(self._rules, facts.values()).members()
+        devices = devices_of(wanted, members, facts)
+        seen = self.seen(package, segment=wanted, devices=devices, since_unix_s=since_unix_s)
         by_device = {
             name: statistics
             for name, statistics in self._evidence.by_device(
@@ -124,12 +152,13 @@ class StatisticsDesk:
             if devices is None or name in devices
         }
         shares, note = self._device_shares(package, by_device, seen)
+        histories = {} if seen.suppressed else self._histories(package, wanted, since_unix_s)
         return StatisticsView(
             name=found.model,
             version=found.version,
             digest=found.digest,
             task=package.manifest.task.value,
-            segment=segment,
+            segment="" if wanted == WHOLE_FLEET else wanted.title,
             since_unix_s=since_unix_s,
             until_unix_s=now_unix_s,
             rows=seen.rows,
@@ -137,17 +166,26 @@ class StatisticsDesk:
             reference_rows=package.reference.rows,
             variance_inflation=package.reference.variance_inflation,
             suppressed=seen.suppressed,
-            features=worst_first(seen.features),
+            features=[
+                replace(feature, history=histories.get(feature.subject, ()))
+                for feature in worst_first(seen.features)
+            ],
             classes=[ClassView(**asdict(c)) for c in class_shares(package, seen.profile)]
             if seen.profile
             else (),
             held_out=package.manifest.evidence.quality,
             estimated=seen.estimated,
             labelled=seen.labelled,
-            segments=self._segments(package, by_device, facts),
+            segments=self._segments(package, by_device, members),
             device_shares=shares,
             device_note=note,
         )
+
+    def _watched(self, package: PackageFacts, segment: Segment) -> Watched:
+        watched = self._alarms.watched.get(package.digest, Watched())
+        if segment == WHOLE_FLEET:
+            return watched
+        return watched.segments.get(segment, Watched())
 
     def _withheld(self, devices: int) -> str:
         """Return why statistics of so few devices are not shown; empty if they are."""
@@ -158,12 +196,27 @@ class StatisticsDesk:
             f"statistics of fewer than {self._min_cohort} are shown to nobody"
         )
 
+    def _histories(
+        self, package: PackageFacts, segment: Segment, since_unix_s: float
+    ) -> dict[str, Sequence[EvidenceView]]:
+        """Return the evidence of every subject over time, thinned out for drawing."""
+        points: list[EvidencePoint] = []
+        for role in (Role.PRIMARY, Role.LABELS):
+            subject = AnalysisSubject(package.digest, role, segment)
+            points += self._store.evidence_history(subject, since_unix_s=since_unix_s)
+        histories: dict[str, list[EvidenceView]] = {}
+        for point in sorted(points, key=lambda point: point.at_unix_s):
+            for name, reading in point.readings.items():
+                view = EvidenceView(round(point.at_unix_s, 1), float(f"{reading.evidence:.4g}"))
+                histories.setdefault(name, []).append(view)
+        return {name: _thinned(history) for name, history in histories.items()}
+
     def _device_shares(
         self, package: PackageFacts, by_device: Mapping[str, CohortStatistics], seen: Seen
     ) -> tuple[Sequence[DeviceShareView], str]:
         """Return the devices that differ most, in what drifted or else in what is most distant."""
         if self._min_cohort > 1:
-            return (), "withheld: single devices are shown to nobody (minimum cohort)"
+            return (), "withheld: what single devices count is shown to nobody (minimum cohort)"
         drifted = [feature.subject for feature in seen.features if feature.drifted]
         distant = worst_first(seen.features)[:1]
         subjects = drifted or [feature.subject for feature in distant]
@@ -183,20 +236,18 @@ class StatisticsDesk:
         self,
         package: PackageFacts,
         by_device: Mapping[str, CohortStatistics],
-        facts: Mapping[str, DeviceFacts],
+        members: Mapping[Segment, frozenset[str]],
     ) -> Sequence[SegmentView]:
         """Return the segments that some but not all of the devices are in, the worst first."""
-        members: dict[Segment, list[str]] = {}
-        for name in by_device:
-            for segment in _segments_of(facts.get(name)):
-                members.setdefault(segment, []).append(name)
-        views = [
-            self._segment(package, segment, [by_device[name] for name in names])
-            for segment, names in sorted(members.items())
-            if len(names) < len(by_device)
-        ]
-        views.sort(key=lambda view: (not view.drifted, -_finite(view.distance), view.segment))
-        return views[:_MOST_SEGMENTS]
+        watched = self._alarms.watched.get(package.digest, Watched()).segments
+        views = []
+        for segment, names in members.items():
+            parts = [by_device[name] for name in names if name in by_device]
+            if 0 < len(parts) < len(by_device):
+                view = self._segment(package, segment, parts)
+                part = watched.get(segment)
+                views.append(view if part is None else with_evidence(view, part))
+        return sorted(views, key=segment_order)[:_MOST_SEGMENTS]
 
     def _segment(
         self, package: PackageFacts, segment: Segment, parts: Sequence[CohortStatistics]
@@ -218,62 +269,11 @@ class StatisticsDesk:
         )
 
 
-def read_segment(text: str) -> Segment:
-    """Read a segment as people write it, ``site=oslo`` or ``hardware=aarch64``, or its key.
-
-    Raises:
-        UsageError: It is written otherwise.
-    """
-    name, equals, value = text.strip().partition("=")
-    if text and not (name and equals and value):
-        raise UsageError(f"segment {text!r} is none: write it like site=oslo or hardware=aarch64")
-    is_key = not text or name == HARDWARE or name.startswith(TAG)
-    return Segment.from_key(text.strip() if is_key else f"{TAG}{text.strip()}")
-
-
-def feature_views(
-    package: PackageFacts, live: Profile, *, watched: Watched
-) -> Sequence[FeatureView]:
-    """Return one view per watched column, in the package's order."""
-    views = column_views(package, live, evidence=watched.evidence, drifted=watched.drifted)
-    return [FeatureView(**asdict(view)) for view in views]
-
-
-def measured(labels: Profile) -> JsonObject:
-    """Return the quality by metric that the statistics of the label role give, empty if none."""
-    statistic = labels.find("labels", "labels")
-    found = quality(statistic) if isinstance(statistic, Labels) else None
-    return {} if found is None else found.to_json()
-
-
-def worst_first(features: Iterable[FeatureView]) -> Sequence[FeatureView]:
-    """Return features by how much they deserve to be looked at.
-
-    Evidence that nobody could see in print does not count.
-    """
-
-    def severity(feature: FeatureView) -> tuple[bool, float, float]:
-        return feature.drifted, round(_finite(feature.evidence), 2), _finite(feature.ks)
-
-    return sorted(features, key=severity, reverse=True)
-
-
-def _members(segment: Segment, facts: Mapping[str, DeviceFacts]) -> frozenset[str] | None:
-    """Return the devices of a segment; ``None`` for the whole fleet."""
-    if segment == WHOLE_FLEET:
-        return None
-    found = frozenset(name for name, known in facts.items() if segment in _segments_of(known))
-    if not found:
-        raise UsageError(f"no device is in segment {segment.title!r}")
-    return found
-
-
-def _segments_of(facts: DeviceFacts | None) -> list[Segment]:
-    if facts is None:
-        return []
-    found = [Segment(f"{TAG}{name}", value) for name, value in sorted(facts.tags.items())]
-    machine = facts.facts.get("machine")
-    return [*found, Segment(HARDWARE, machine)] if isinstance(machine, str) and machine else found
+def _thinned(history: Sequence[EvidenceView]) -> Sequence[EvidenceView]:
+    """Return at most so many points as can be seen: of neighbours the one with most evidence."""
+    size = max(-(-len(history) // _MOST_POINTS), 1)
+    parts = (history[first : first + size] for first in range(0, len(history), size))
+    return [max(part, key=lambda view: view.evidence) for part in parts]
 
 
 def _merged(package: PackageFacts, parts: Sequence[CohortStatistics]) -> CohortStatistics:
@@ -281,7 +281,3 @@ def _merged(package: PackageFacts, parts: Sequence[CohortStatistics]) -> CohortS
     for part in parts:
         counters, profile = counters.plus(part.counters), profile.merged(part.profile)
     return CohortStatistics(counters, profile, len(parts))
-
-
-def _finite(number: float) -> float:
-    return number if math.isfinite(number) else 0.0

@@ -10,7 +10,7 @@ from cloud_sync.core.alarms import AlarmBudget, DriftDetector, Finding
 from cloud_sync.core.alarms.budget import MONTH_S
 from cloud_sync.core.analysis import class_shares, estimate
 from cloud_sync.core.facts import PackageFacts
-from cloud_sync.statistics import feature_views, measured, worst_first
+from cloud_sync.feature_views import feature_views, measured, worst_first
 from cloud_sync.statistics_view import ClassView, FeatureView, StatisticsView
 from edge_contract.errors import UsageError
 from edge_contract.package import Manifest, Reference, Task

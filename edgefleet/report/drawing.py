@@ -17,6 +17,7 @@ __all__ = [
     "Interval",
     "Shape",
     "Timeline",
+    "ends_of",
     "interval_chart",
     "shape_of",
     "sparkline",
@@ -27,8 +28,8 @@ WIDTH: Final = 240
 HEIGHT: Final = 64
 SPARKS: Final = "▁▂▃▄▅▆▇█"
 
-_DECADES: Final = 3.0
-"""Evidence is drawn from a thousandth of the threshold to a thousand times it."""
+_DECADES: Final = 2.0
+"""Evidence is drawn from a hundredth of the threshold to a hundred times it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,14 @@ def shape_of(feature: FeatureView, *, height: int = HEIGHT) -> Shape | None:
     if not top > 0:
         return None
     return Shape(_steps(reference, top, height), _steps(live, top, height) if any(live) else "")
+
+
+def ends_of(feature: FeatureView) -> tuple[float, float]:
+    """Return the numbers at the ends of a histogram's axis; of whole numbers the whole ones."""
+    low, high = feature.edges[0], feature.edges[-1]
+    if all((edge + 0.5).is_integer() for edge in feature.edges):
+        return low + 0.5, high - 0.5
+    return low, high
 
 
 def timeline_of(history: Sequence[EvidenceView]) -> Timeline | None:

@@ -15,7 +15,7 @@ from cloud_sync.dashboard import wording
 from cloud_sync.statistics_view import FeatureView
 from edgefleet.printing import plain
 from edgefleet.report.content import DISTANCES_NOTE, Measured, Report, column_title
-from edgefleet.report.drawing import interval_chart, shape_of, timeline_of
+from edgefleet.report.drawing import ends_of, interval_chart, shape_of, timeline_of
 
 __all__ = ["MAX_BYTES", "html_of"]
 
@@ -166,6 +166,7 @@ def _templates() -> Environment:
         clock=_clock,
         column=column_title,
         decimal=wording.decimal,
+        ends=ends_of,
         evidence=_evidence,
         measured=_measured,
         metric=lambda name: {"roc_auc": "ROC-AUC", "f1": "F1"}.get(name, name),

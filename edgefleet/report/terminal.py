@@ -15,7 +15,7 @@ from rich.text import Text
 from cloud_sync.statistics_view import AlarmView, DeviceShareView, FeatureView, SegmentView
 from edgefleet.printing import plain, share
 from edgefleet.report.content import DISTANCES_NOTE, Measured, Report, column_title
-from edgefleet.report.drawing import sparkline
+from edgefleet.report.drawing import ends_of, sparkline
 
 if TYPE_CHECKING:
     pass
@@ -137,7 +137,7 @@ def _detail(out: Console, feature: FeatureView) -> None:
             out.print(Text(f"  {plain(label)[:24]:<24} {share(before):>7} → {share(now)}"))
     elif feature.reference_histogram:
         top = max((*feature.reference_histogram, *feature.live_histogram))
-        low, high = (_number(edge) for edge in (feature.edges[0], feature.edges[-1]))
+        low, high = (_number(end) for end in ends_of(feature))
         for what, shares in (
             ("reference", feature.reference_histogram),
             ("now", feature.live_histogram),

@@ -1,0 +1,62 @@
+"""Views of features and of quality from merged statistics, of a fleet and of two files alike."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from cloud_sync.alarm_desk import Watched
+from cloud_sync.core.analysis import column_views, quality
+from cloud_sync.core.facts import PackageFacts
+from cloud_sync.statistics_view import FeatureView
+from edge_contract.reading import JsonObject
+from edge_contract.stats import Labels, Profile
+
+__all__ = ["feature_views", "measured", "worst_first"]
+
+
+def feature_views(
+    package: PackageFacts, live: Profile, *, watched: Watched
+) -> Sequence[FeatureView]:
+    """Return one view per watched column, in the package's order, and what else is watched."""
+    views = column_views(package, live, evidence=watched.evidence, drifted=watched.drifted)
+    columns = [FeatureView(**asdict(view)) for view in views]
+    known = {view.subject for view in views}
+    others = [
+        FeatureView(
+            subject=subject,
+            drifted=subject in watched.drifted,
+            evidence=evidence,
+            ks=math.nan,
+            psi=math.nan,
+            missing_fraction=0.0,
+            reference_missing_fraction=0.0,
+            kind="other",
+            jensen_shannon=math.nan,
+        )
+        for subject, evidence in watched.evidence.items()
+        if subject not in known
+    ]
+    return [*columns, *others]
+
+
+def measured(labels: Profile) -> JsonObject:
+    """Return the quality by metric that the statistics of the label role give, empty if none."""
+    statistic = labels.find("labels", "labels")
+    found = quality(statistic) if isinstance(statistic, Labels) else None
+    return {} if found is None else found.to_json()
+
+
+def worst_first(features: Iterable[FeatureView]) -> Sequence[FeatureView]:
+    """Return features by how much they deserve to be looked at.
+
+    Evidence that nobody could see in print does not count.
+    """
+
+    def severity(feature: FeatureView) -> tuple[bool, float, float]:
+        return feature.drifted, round(_finite(feature.evidence), 2), _finite(feature.ks)
+
+    return sorted(features, key=severity, reverse=True)
+
+
+def _finite(number: float) -> float:
+    return number if math.isfinite(number) else 0.0

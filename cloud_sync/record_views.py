@@ -1,0 +1,124 @@
+"""Views of devices, rollouts, alarms and commands, from what the cloud keeps of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+
+from cloud_sync.backend import (
+    AlarmView,
+    CommandView,
+    DeviceView,
+    FeatureView,
+    RolloutEventView,
+    RolloutView,
+    StageView,
+)
+from cloud_sync.core.facts import PackageFacts
+from cloud_sync.core.records import AlarmRecord, CommandRecord
+from cloud_sync.core.rollout import RolloutSummary
+from cloud_sync.core.segments import WHOLE_FLEET, Segment
+from cloud_sync.core.twin import DeviceTwin
+from edge_contract.errors import PackageError
+from edge_contract.reading import JsonObject, Reader
+
+__all__ = [
+    "alarm_view",
+    "command_view",
+    "device_view",
+    "manifest_json",
+    "rollout_view",
+    "with_test",
+]
+
+
+def manifest_json(package: PackageFacts) -> JsonObject:
+    """Return a manifest as it stands in the package."""
+    document: JsonObject = json.loads(package.manifest.to_bytes())
+    return document
+
+
+def device_view(twin: DeviceTwin, rows: int) -> DeviceView:
+    """Return a device; ``rows`` is what was merged of it."""
+    facts = twin.facts()
+    wanted = twin.desired.models if twin.desired else {}
+    return DeviceView(
+        name=twin.name,
+        status=twin.status.value,
+        boot=twin.boot,
+        boots=twin.boots,
+        last_seen_unix_s=twin.last_seen_unix_s,
+        desired_generation=twin.desired_generation,
+        reported_generation=twin.reported_generation,
+        rows_merged=rows,
+        models={name: asdict(model) for name, model in facts.models.items()},
+        desired={name: asdict(assignment) for name, assignment in wanted.items()},
+        tags=dict(facts.tags),
+        facts=dict(facts.facts),
+    )
+
+
+def rollout_view(rollout: RolloutSummary) -> RolloutView:
+    """Return a rollout."""
+    return RolloutView(
+        rollout_id=rollout.rollout_id,
+        model=rollout.model,
+        version=rollout.version,
+        previous=rollout.previous,
+        strategy=rollout.strategy,
+        state=rollout.state,
+        sentence=rollout.sentence,
+        started_unix_s=rollout.started_unix_s,
+        ended_unix_s=rollout.ended_unix_s,
+        stages=[StageView(**asdict(stage)) for stage in rollout.stages],
+        executions=dict(rollout.executions),
+        devices_exposed=list(rollout.devices_exposed),
+        events=[
+            RolloutEventView(event.at_unix_s, event.sentence, event.evidence)
+            for event in rollout.events
+        ],
+    )
+
+
+def alarm_view(record: AlarmRecord) -> AlarmView:
+    """Return an alarm; raises ``PackageError`` if what was kept of it is damaged."""
+    document = Reader(record.document, f"alarm {record.alarm_id}", PackageError)
+    segment = Segment.from_key(document["segment"].text())
+    return AlarmView(
+        alarm_id=record.alarm_id,
+        model=record.model,
+        version=document["version"].text(),
+        kind=document["kind"].text(),
+        raised_unix_s=record.raised_unix_s,
+        sentence=document["sentence"].text(),
+        features=[item.text() for item in document["features"].items()],
+        devices=[item.text() for item in document["devices"].items()],
+        evidence=document["evidence"].json_object(),
+        segment="" if segment == WHOLE_FLEET else segment.title,
+    )
+
+
+def with_test(feature: FeatureView, alarms: Sequence[AlarmView]) -> FeatureView:
+    """Return a feature that drifted with the test that found it, from the newest such alarm."""
+    for alarm in alarms if feature.drifted else ():
+        findings = alarm.evidence.get("findings")
+        finding = findings.get(feature.subject) if isinstance(findings, Mapping) else None
+        test = finding.get("test") if isinstance(finding, Mapping) else None
+        if isinstance(test, str):
+            return replace(feature, test=test)
+    return feature
+
+
+def command_view(record: CommandRecord) -> CommandView:
+    """Return a command with the answers so far."""
+    return CommandView(
+        command_id=record.command.command_id,
+        name=record.command.name,
+        arguments=dict(record.command.arguments),
+        created_unix_s=record.created_unix_s,
+        expires_unix_s=record.command.expires_unix_s,
+        devices=list(record.devices),
+        results={
+            device: {"ok": result.ok, "detail": result.detail}
+            for device, result in record.results.items()
+        },
+    )
