@@ -146,9 +146,10 @@ def test_large_inputs_are_watched_by_their_predictions_alone() -> None:
     assert str(heard[0].message).startswith("the model takes 3072 values a row, more than 1024")
     assert package.manifest.features == ()
     reference = package.reference()
-    assert [column.subject for column in reference.profile.spec.columns] == [
-        "prediction",
-        "latency_us",
+    assert [(column.subject, column.spec.kind) for column in reference.profile.spec.columns] == [
+        ("prediction", "probabilities"),
+        ("prediction", "class_probabilities"),
+        ("latency_us", "sketch"),
     ]
     assert reference.profile[0].count == 12
     assert package.golden().inputs["image"].shape == (12, 3, 32, 32)
