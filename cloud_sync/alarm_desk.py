@@ -10,9 +10,9 @@ operator gets one alarm and not ten.
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cloud_sync.core.alarms import AlarmBudget, alarm_of
@@ -25,11 +25,11 @@ from cloud_sync.core.alarms.grouping import (
     standing_alarm,
 )
 from cloud_sync.core.alarms.panel import Panel
+from cloud_sync.core.alarms.watched import Watched, watched_by
 from cloud_sync.core.facts import EvidenceSource, PackageFacts
 from cloud_sync.core.increments import PackageRole
 from cloud_sync.core.pending import Analysis
 from cloud_sync.core.records import AlarmRecord
-from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from cloud_sync.ports import AnalysisStore, PackageRepository
 from edge_contract.errors import EdgeError
 from edge_contract.package import Role, short
@@ -41,26 +41,6 @@ _IDLE_S: Final = 3 * 86_400.0
 _LOOKED_THROUGH: Final = 500
 
 _log = logging.getLogger("edgefleet.cloud")
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """Where the detectors of one package stand.
-
-    Attributes:
-        evidence: By subject, the statistic over its threshold in the whole fleet; 1 alarms.
-        drifted: Subjects that have alarmed in the whole fleet.
-        segments: The same of each segment that is watched.
-    """
-
-    evidence: Mapping[str, float] = field(default_factory=dict)
-    drifted: frozenset[str] = frozenset()
-    segments: "Mapping[Segment, Watched]" = field(default_factory=dict)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anything has alarmed and is not calm again, anywhere."""
-        return bool(self.drifted) or any(part.drifted for part in self.segments.values())
 
 
 class AlarmDesk:
@@ -125,6 +105,14 @@ class AlarmDesk:
         self._retire(now_unix_s)
         return raised
 
+    def granted_per_month(self, digest: str) -> float:
+        """Return the false alarms a month that the detectors of a package may raise now."""
+        return sum(
+            panel.granted_per_month
+            for subject, panel in self._panels.items()
+            if subject.package == digest
+        )
+
     def _analyse(self, subject: PackageRole, package: PackageFacts, now_unix_s: float) -> int:
         pending = self._store.pending(subject, package.specs[subject.role])
         if pending is None:
@@ -157,9 +145,9 @@ class AlarmDesk:
 
     def _told(self, panel: Panel, found: Mapping[Cause, Finding], *, now_unix_s: float) -> "_Told":
         """Put findings into alarms: the one that still grows, else ones that stand, else a new."""
-        if not found:
-            return _Told()
         package = panel.package
+        if not found:
+            return self._looked_at_anew(package, now_unix_s)
         growing = self._growing_alarm(package, now_unix_s)
         records: list[AlarmRecord] = []
         if growing is None:
@@ -178,7 +166,22 @@ class AlarmDesk:
         grown = growing or GrowingAlarm(f"{day}-{secrets.token_hex(4)}", now_unix_s)
         grown = grown.joined_by(found)
         panel.note_alarm(found, grown.alarm_id)
-        return _Told([*records, self._record(package, grown)], grown, is_new=is_new)
+        record = self._record(package, grown)
+        grown = replace(grown, names_devices=bool(record.document["devices"]))
+        return _Told([*records, record], grown, is_new=is_new)
+
+    def _looked_at_anew(self, package: PackageFacts, now_unix_s: float) -> "_Told":
+        """Say which devices the alarm that grows comes from, as soon as any stands out."""
+        growing = self._growing.get(package.digest)
+        if growing is None or growing.names_devices or not self._still_grows(growing, now_unix_s):
+            return _Told()
+        record = self._record(package, growing)
+        if not record.document["devices"]:
+            return _Told()
+        return _Told([record], replace(growing, names_devices=True))
+
+    def _still_grows(self, growing: GrowingAlarm, now_unix_s: float) -> bool:
+        return now_unix_s <= growing.raised_unix_s + self._grouping_s
 
     def _growing_alarm(self, package: PackageFacts, now_unix_s: float) -> GrowingAlarm | None:
         """Return the version's alarm that still grows, if there is one."""
@@ -187,9 +190,7 @@ class AlarmDesk:
             of_model = self._store.alarms(model=package.manifest.name, limit=_LOOKED_THROUGH)
             mine = (record for record in of_model if digest_of_alarm(record) == package.digest)
             growing = next((GrowingAlarm.from_record(record) for record in mine), None)
-        if growing is None or now_unix_s > growing.raised_unix_s + self._grouping_s:
-            return None
-        return growing
+        return growing if growing and self._still_grows(growing, now_unix_s) else None
 
     def _alarm(self, package: PackageFacts, alarm_id: str) -> AlarmRecord | None:
         of_model = self._store.alarms(model=package.manifest.name, limit=_LOOKED_THROUGH)
@@ -245,10 +246,7 @@ class AlarmDesk:
 
     def _show(self, digest: str) -> None:
         panels = [panel for subject, panel in self._panels.items() if subject.package == digest]
-        segments = sorted({segment for panel in panels for segment in panel.segments})
-        parts = {segment: _standing(panels, segment) for segment in segments}
-        whole = parts.pop(WHOLE_FLEET, Watched())
-        self.watched = {**self.watched, digest: replace(whole, segments=parts)}
+        self.watched = {**self.watched, digest: watched_by(panels)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,15 +262,6 @@ class _Told:
     records: Sequence[AlarmRecord] = ()
     growing: GrowingAlarm | None = None
     is_new: bool = False
-
-
-def _standing(panels: Iterable[Panel], segment: Segment) -> Watched:
-    evidence: dict[str, float] = {}
-    drifted: frozenset[str] = frozenset()
-    for panel in panels:
-        evidence |= panel.evidence(segment)
-        drifted |= panel.drifted(segment)
-    return Watched(evidence, drifted)
 
 
 @contextmanager

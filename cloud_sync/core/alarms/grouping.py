@@ -23,11 +23,13 @@ class GrowingAlarm:
         alarm_id: Its name.
         raised_unix_s: When its first finding came.
         findings: All of them, in the order in which they came.
+        names_devices: Whether it says which devices it comes from.
     """
 
     alarm_id: str
     raised_unix_s: float
     findings: Mapping[Cause, Finding] = field(default_factory=dict)
+    names_devices: bool = False
 
     def joined_by(self, found: Mapping[Cause, Finding]) -> "GrowingAlarm":
         """Return the alarm with more findings; one of the same cause replaces the elder."""
@@ -41,7 +43,12 @@ class GrowingAlarm:
             finding = Finding.from_json(item["subject"].text(), item)
             segment = Segment.from_key(item["segment"].text())
             findings[Cause(segment, finding.kind, finding.subject)] = finding
-        return cls(record.alarm_id, record.raised_unix_s, findings)
+        return cls(
+            record.alarm_id,
+            record.raised_unix_s,
+            findings,
+            names_devices=bool(record.document["devices"]),
+        )
 
 
 def standing_alarm(panel: Panel, cause: Cause) -> str:

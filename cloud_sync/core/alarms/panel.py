@@ -115,6 +115,15 @@ class Panel:
         self._budget = budget
         self._share_out()
 
+    @property
+    def granted_per_month(self) -> float:
+        """False alarms a month that all these detectors together may raise."""
+        return sum(
+            detector.budget.granted_per_month
+            for station in self._stations.values()
+            for detector in station.detectors.values()
+        )
+
     # Where detectors stand.
 
     def evidence(self, segment: Segment = WHOLE_FLEET) -> dict[str, float]:
