@@ -64,6 +64,12 @@ class Agent:
             ``coreml``, ``directml``, ``cpu``, or ``auto`` for whatever accelerator there is. The
             processor serves in any case; why is told by status and reports.
         device_memory_mb: What an accelerator may take for itself, in MiB.
+        salt: Secret of the fleet, the same on all its devices and at least 16 characters long, with
+            which texts that are no known category are hashed; by default each device has its own,
+            and the same text on two devices counts as two.
+        noise_epsilon: Adds noise to all counts that leave, so that nobody can tell what any single
+            row held: each column of a window is epsilon-differentially private, see
+            :mod:`edge_contract.stats.noise`. Useful values are about 0.5 to 5; 0 adds none.
 
     Raises:
         UsageError: An argument is wrong, or another process runs this device.
@@ -89,6 +95,8 @@ class Agent:
         threads: int = 1,
         providers: Sequence[str] = ("cpu",),
         device_memory_mb: int | None = None,
+        salt: str | None = None,
+        noise_epsilon: float = 0.0,
     ) -> None:
         package = model if isinstance(model, Package) else package_at(model)
         name = package.manifest.name if package is not None else checked_name(str(model), "model")
@@ -115,6 +123,8 @@ class Agent:
             tags=tags or {},
             outbox_bytes=outbox_bytes,
             ack_timeout_s=ack_timeout_s,
+            salt=salt,
+            noise_epsilon=noise_epsilon,
         )
         folder = None if state is None else Path(state)
         if folder is None and cloud is not None:

@@ -29,6 +29,7 @@ from edge_agent.core.effects import (
     UnloadPackage,
 )
 from edge_agent.core_loop import CoreLoop, Input
+from edge_agent.noise import WindowNoise
 from edge_agent.package_worker import PackageWorker
 from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, PackageStore
 from edge_agent.servable import Servable
@@ -74,12 +75,13 @@ class Shell:
         self._recorder = recorder
         self._link = link
         self._on_report = on_report
+        self._noise = WindowNoise(core.config.noise_epsilon, recorder)
         self._worker = PackageWorker(
             packages=packages,
             source=source,
             engine=engine,
             recorder=recorder,
-            salt=core.config.fleet,
+            salt=core.config.hash_salt(own=f"{store.identity():016x}"),
             news=self,
         )
         self._loaded: dict[str, Servable] = {}
@@ -238,7 +240,8 @@ class Shell:
 
     def _collect(self) -> None:
         self._collecting.clear()
-        entries, marks = self._recorder.collect(time.time())
+        counted, marks = self._recorder.collect(time.time())
+        entries = self._noise.added(counted)
         self._carry_out(self._core.on_windows(entries, marks, time.monotonic()))
 
     def _save(self, save: SaveBatches) -> None:

@@ -89,6 +89,10 @@ class Recorder:
         """Return the manifest of a known package."""
         return self._known[digest].manifest
 
+    def reference(self, digest: str) -> Reference:
+        """Return the reference of a known package."""
+        return self._known[digest].reference
+
     def collect(self, at_unix_s: float) -> tuple[list[WindowEntry], dict[str, tuple[int, ...]]]:
         """Count all rows that wait; return window entries and the marks that they reach.
 

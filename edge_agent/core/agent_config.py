@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from edge_agent.core.telemetry import checked_interval_s
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.messages import Birth, decode, encode
 from edge_contract.names import checked_name
 from edge_contract.reading import JsonValue
+from edge_contract.stats.noise import checked_epsilon
 
 __all__ = ["AgentConfig"]
+
+_MIN_SALT_CHARACTERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,11 @@ class AgentConfig:
         tags: What the operator calls the device.
         outbox_bytes: Bound of the outbox.
         ack_timeout_s: How long to wait for the collector before sending again.
+        salt: Secret of the fleet, the same on all its devices, with which unknown categories are
+            hashed; ``None`` for one that this device alone has: then the same text on two devices
+            counts as two.
+        noise_epsilon: Noise on every count that leaves, see :mod:`edge_contract.stats.noise`; 0
+            for none. The birth message says it, as the fact ``noise_epsilon``.
 
     Raises:
         UsageError: A value is not allowed, or the cloud could not read it.
@@ -40,10 +49,18 @@ class AgentConfig:
     tags: Mapping[str, str] = field(default_factory=dict)
     outbox_bytes: int = 32_000_000
     ack_timeout_s: float = 10.0
+    salt: str | None = field(default=None, repr=False)
+    noise_epsilon: float = 0.0
 
     def __post_init__(self) -> None:
         checked_name(self.model, "model")
         checked_interval_s(self.interval_s)
+        checked_epsilon(self.noise_epsilon)
+        if self.salt is not None and len(self.salt) < _MIN_SALT_CHARACTERS:
+            raise UsageError(
+                f"salt has {len(self.salt)} characters, fewer than {_MIN_SALT_CHARACTERS}: it "
+                "could be guessed; give all devices of the fleet the same long random text"
+            )
         try:
             decode(encode(self.birth(0, started_unix_s=0.0, clean=True)))
         except MessageError as error:
@@ -51,6 +68,14 @@ class AgentConfig:
                 f"device {self.device!r} cannot introduce itself: {error}; check its name, "
                 "agent_version, facts and tags"
             ) from error
+
+    def hash_salt(self, own: str) -> str:
+        """Return what unknown categories are hashed with.
+
+        Args:
+            own: A secret of this device, for when the fleet has none.
+        """
+        return f"device/{own}" if self.salt is None else f"fleet/{self.fleet}/{self.salt}"
 
     def birth(self, boot: int, *, started_unix_s: float, clean: bool) -> Birth:
         """Return how the agent introduces itself.
@@ -60,6 +85,7 @@ class AgentConfig:
             started_unix_s: When that began.
             clean: Whether the one before it ended on purpose.
         """
-        return Birth(
-            self.device, boot, started_unix_s, clean, self.agent_version, self.facts, self.tags
-        )
+        facts = dict(self.facts)
+        if self.noise_epsilon:
+            facts["noise_epsilon"] = self.noise_epsilon
+        return Birth(self.device, boot, started_unix_s, clean, self.agent_version, facts, self.tags)

@@ -75,6 +75,22 @@ def run(  # noqa: PLR0917  one argument per option
     ] = None,
     provider: _Provider = None,
     device_memory_mb: _DeviceMemory = None,
+    salt: Annotated[
+        str | None,
+        typer.Option(
+            help="Secret of the fleet for hashing texts that are no known category; better in the "
+            "environment, where other users do not see it.",
+            envvar="EDGEFLEET_SALT",
+        ),
+    ] = None,
+    noise_epsilon: Annotated[
+        float,
+        typer.Option(
+            help="Add noise to all counts that leave, so that no single row can be told from them: "
+            "differential privacy with this epsilon for each column of a window; 0 for none.",
+            envvar="EDGEFLEET_NOISE_EPSILON",
+        ),
+    ] = 0.0,
 ) -> None:
     """Run an agent until Ctrl-C.
 
@@ -102,6 +118,8 @@ def run(  # noqa: PLR0917  one argument per option
             password=password,
             providers=provider or ("cpu",),
             device_memory_mb=device_memory_mb,
+            salt=salt,
+            noise_epsilon=noise_epsilon,
         ) as agent,
     ):
         where = escape(str(agent.state))
