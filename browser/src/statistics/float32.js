@@ -30,15 +30,3 @@ export function floatOf(pattern) {
   bits[0] = pattern;
   return float[0];
 }
-
-/**
- * A decimal of few digits that `rounded` turns into `value` again, or `value` itself if there is none.
- * @param {number} value
- */
-export function decimalOf(value) {
-  for (const digits of [7, 8, 9]) {
-    const number = Number(value.toPrecision(digits));
-    if (rounded(number) === value) return number;
-  }
-  return value;
-}

@@ -1,7 +1,5 @@
 /** Count, mean, variance and range of a number; mirrors `edge_contract/stats/moments.py`. */
-import { decimalOf, MAX_FLOAT32, rounded } from "./float32.js";
-
-const ALL_DIGITS = 17;
+import { MAX_FLOAT32, rounded } from "./float32.js";
 
 /** Mean and variance in one pass (Welford). */
 export class Moments {
@@ -43,33 +41,8 @@ export class Moments {
     this.m2 += delta * (value - this.mean);
   }
 
-  /** `[finite, nonfinite, mean, m2, low, high]`, in as few digits as they deserve. */
+  /** `[finite, nonfinite, mean, m2, low, high]`. */
   state() {
-    const m2 = withDigits(this.m2, 7);
-    const deviation = this.finite ? Math.sqrt(m2 / this.finite) : 0;
-    let mean = this.mean;
-    if (mean && deviation) {
-      mean = withDigits(mean, exponent(mean) - exponent(deviation) + 7);
-      mean = Math.min(Math.max(mean, -MAX_FLOAT32), MAX_FLOAT32);
-    }
-    return [this.finite, this.nonfinite, mean, m2, decimalOf(this.low), decimalOf(this.high)];
+    return [this.finite, this.nonfinite, this.mean, this.m2, this.low, this.high];
   }
-}
-
-/**
- * The number rounded to so many significant digits; 0 for none.
- * @param {number} number
- * @param {number} digits
- */
-function withDigits(number, digits) {
-  if (digits < 1) return 0;
-  return digits < ALL_DIGITS ? Number(number.toExponential(digits - 1)) : number;
-}
-
-/**
- * The power of ten of the first digit of a number that is not 0.
- * @param {number} number
- */
-function exponent(number) {
-  return Math.floor(Math.log10(Math.abs(number)));
 }

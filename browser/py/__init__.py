@@ -1,0 +1,1 @@
+"""The Python of a browser tab."""

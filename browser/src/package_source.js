@@ -1,0 +1,122 @@
+/** Fetches packages over HTTP, file by file, by digest, resuming what broke off. */
+import { digestOf, joined, short } from "./bytes.js";
+import { PackageError, saying, UnavailableError } from "./errors.js";
+import { verified } from "./manifest.js";
+
+const MAX_MANIFEST_BYTES = 4_000_000;
+const SAVED_EVERY_BYTES = 1_000_000;
+
+/** Where packages come from: `GET URL/DIGEST` for manifest and files. */
+export class PackageSource {
+  #store;
+  #brokerHost;
+
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {string} brokerHost Stands in for the host where a URL begins with `:PORT`.
+   */
+  constructor(store, brokerHost) {
+    this.#store = store;
+    this.#brokerHost = brokerHost;
+  }
+
+  /**
+   * Bring a package into the store.
+   * @param {string} digest
+   * @param {string} url
+   */
+  async fetch(digest, url) {
+    if (await this.#store.package(digest).catch(() => undefined)) return;
+    const base = this.#resolved(url);
+    const manifestBytes = await this.#file(base, digest, MAX_MANIFEST_BYTES);
+    const { artifacts } = JSON.parse(new TextDecoder().decode(manifestBytes));
+    /** @type {Record<string, Uint8Array<ArrayBuffer>>} */
+    const files = {};
+    for (const artifact of artifacts) {
+      files[artifact.path] = await this.#file(base, artifact.digest, artifact.size);
+    }
+    await this.#store.addPackage(await verified(digest, manifestBytes, files));
+    for (const artifact of artifacts) await this.#store.forgetPartial(artifact.digest);
+    await this.#store.forgetPartial(digest);
+  }
+
+  /**
+   * A file; what has arrived is kept until all of it has.
+   * @param {string} base
+   * @param {string} digest
+   * @param {number} mostBytes
+   */
+  async #file(base, digest, mostBytes) {
+    for (;;) {
+      const had = await this.#store.partial(digest);
+      const data = await this.#rest(`${base}/${digest}`, digest, had, mostBytes);
+      if ((await digestOf(data)) === digest) return data;
+      await this.#store.forgetPartial(digest);
+      if (!had.length) {
+        throw new PackageError(
+          `${base} sent something else for ${short(digest)}: ` +
+            "the registry is damaged or was tampered with",
+        );
+      }
+      // The part that was here before may be what is wrong: begin anew.
+    }
+  }
+
+  /**
+   * @param {string} url
+   * @param {string} digest
+   * @param {Uint8Array<ArrayBuffer>} had
+   * @param {number} mostBytes
+   */
+  async #rest(url, digest, had, mostBytes) {
+    const headers = had.length ? { Range: `bytes=${had.length}-` } : undefined;
+    let parts = [had];
+    try {
+      const reply = await fetch(url, { headers, cache: "no-store" });
+      if (reply.status === 416) return had;
+      if (reply.status === 404) throw new PackageError(`${url} does not exist in the registry`);
+      if (!reply.ok) throw new UnavailableError(`${url} answers ${reply.status}`);
+      if (reply.status !== 206) parts = [];
+      await this.#read(reply, url, digest, parts, mostBytes);
+    } catch (error) {
+      if (error instanceof PackageError) throw error;
+      await this.#store.putPartial(digest, joined(parts));
+      throw new UnavailableError(`cannot fetch ${short(digest)}: ${saying(error)}`);
+    }
+    return joined(parts);
+  }
+
+  /**
+   * @param {Response} reply
+   * @param {string} url
+   * @param {string} digest
+   * @param {Uint8Array<ArrayBuffer>[]} parts
+   * @param {number} mostBytes
+   */
+  async #read(reply, url, digest, parts, mostBytes) {
+    const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (reply.body).getReader();
+    let size = parts.reduce((total, part) => total + part.length, 0);
+    let saved = size;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      parts.push(value);
+      size += value.length;
+      if (size > mostBytes) {
+        await reader.cancel();
+        throw new PackageError(`${url} sends more than the ${mostBytes} bytes expected`);
+      }
+      if (size - saved > SAVED_EVERY_BYTES) {
+        saved = size;
+        await this.#store.putPartial(digest, joined(parts));
+      }
+    }
+  }
+
+  /** @param {string} url */
+  #resolved(url) {
+    const full = url.startsWith(":") ? `${location.protocol}//${this.#brokerHost}${url}` : url;
+    if (!/^https?:/.test(full)) throw new PackageError(`packages URL ${url} is neither http nor https`);
+    return full.replace(/\/+$/, "");
+  }
+}

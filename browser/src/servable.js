@@ -1,0 +1,144 @@
+/** A loaded package: rows in, predictions out, everything observed; mirrors `servable.py`. */
+import { InputEncoder } from "./inputs.js";
+import { fileOf, reference } from "./manifest.js";
+import { OutputDecoder } from "./outputs.js";
+
+/** @typedef {{encoded: import("./inputs.js").Encoded, decoded: import("./outputs.js").Decoded}} Served */
+
+/** One package with its session. */
+export class Servable {
+  #layouts;
+  #encoder;
+  #decoder;
+  #recorder;
+  calls = 0;
+  failures = 0;
+
+  /**
+   * @param {import("./manifest.js").Package} pack
+   * @param {import("./engine.js").Session} session
+   * @param {object} parts
+   * @param {import("./engine.js").Ort} parts.ort
+   * @param {import("./manifest.js").Layouts} parts.layouts
+   * @param {import("./recorder.js").Recorder} parts.recorder
+   * @param {string} parts.salt Of the fleet, for hashing unknown categories.
+   */
+  constructor(pack, session, { ort, layouts, recorder, salt }) {
+    this.digest = pack.digest;
+    this.manifest = pack.manifest;
+    this.name = reference(pack.manifest);
+    this.referenceBytes = fileOf(pack, "reference");
+    this.manifestBytes = pack.manifestBytes;
+    this.session = session;
+    this.#layouts = layouts;
+    this.#encoder = new InputEncoder(ort, pack.manifest, salt);
+    this.#decoder = new OutputDecoder(pack.manifest);
+    this.#recorder = recorder;
+    recorder.knows(pack.digest, layouts);
+  }
+
+  /**
+   * Predict and observe.
+   * @param {import("./inputs.js").Rows} rows
+   * @returns {Promise<Served>}
+   */
+  async serve(rows) {
+    const encoded = this.#encoder.encode(rows);
+    const began = performance.now();
+    let decoded;
+    try {
+      decoded = this.#decoder.decode(await this.session.run(encoded.feeds), encoded.count);
+    } catch (error) {
+      this.countFailure();
+      throw error;
+    }
+    const latencyUs = (performance.now() - began) * 1000;
+    this.#recorder.observe(
+      this.digest,
+      "primary",
+      this.#primaryRows(encoded, decoded, latencyUs),
+      encoded.count,
+    );
+    this.calls += 1;
+    return { encoded, decoded };
+  }
+
+  /** Count a call that this package should have answered and did not. */
+  countFailure() {
+    this.failures += 1;
+    this.#recorder.count(this.digest, "primary", { failures: 1 });
+  }
+
+  /**
+   * Repeat a call that another package served; count how far this one agrees, or fails.
+   * @param {Served} served
+   */
+  async runShadow({ encoded, decoded: primary }) {
+    const began = performance.now();
+    let decoded;
+    try {
+      decoded = this.#decoder.decode(await this.session.run(encoded.feeds), encoded.count);
+    } catch {
+      this.#recorder.count(this.digest, "shadow", { failures: 1 });
+      return;
+    }
+    const latencyUs = (performance.now() - began) * 1000;
+    const { width, probabilities } = this.#layouts.shadow;
+    const rows = new Float32Array(encoded.count * width);
+    for (let row = 0; row < encoded.count; row += 1) {
+      const from = row * width;
+      rows[from] = decoded.classes[row];
+      rows[from + 1] = decoded.scores[row];
+      rows[from + 2] = row ? NaN : latencyUs;
+      rows[from + 3] = primary.classes[row];
+      rows[from + 4] = primary.scores[row];
+      putProbabilities(rows, from + 5, decoded, row, probabilities);
+    }
+    this.#recorder.observe(this.digest, "shadow", rows, encoded.count);
+  }
+
+  /**
+   * Count truths: (predicted class, true class, score) or (predicted - true number).
+   * @param {Float32Array} rows
+   * @param {number} count
+   */
+  observeLabels(rows, count) {
+    this.#recorder.observe(this.digest, "labels", rows, count, 0);
+  }
+
+  /**
+   * @param {import("./inputs.js").Encoded} encoded
+   * @param {import("./outputs.js").Decoded} decoded
+   * @param {number} latencyUs
+   */
+  #primaryRows({ observed, count }, decoded, latencyUs) {
+    const { width, components, probabilities } = this.#layouts.primary;
+    const features = this.manifest.features.length;
+    const rows = new Float32Array(count * width);
+    for (let row = 0; row < count; row += 1) {
+      let place = row * width;
+      rows.set(observed.subarray(row * features, (row + 1) * features), place);
+      place += features;
+      rows.set(decoded.embeddings.subarray(row * components, (row + 1) * components), place);
+      place += components;
+      rows[place] = decoded.classes[row];
+      rows[place + 1] = decoded.scores[row];
+      rows[place + 2] = row ? NaN : latencyUs;
+      putProbabilities(rows, place + 3, decoded, row, probabilities);
+    }
+    return rows;
+  }
+}
+
+/**
+ * @param {Float32Array} rows
+ * @param {number} place
+ * @param {import("./outputs.js").Decoded} decoded
+ * @param {number} row
+ * @param {number} size
+ */
+function putProbabilities(rows, place, decoded, row, size) {
+  if (size && decoded.probabilities) {
+    rows.set(decoded.probabilities.subarray(row * size, (row + 1) * size), place);
+  }
+}
