@@ -10,9 +10,17 @@ from cloud_sync.core.alarms.kinds import KINDS, share_of
 from cloud_sync.core.increments import PackageRole
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from edge_contract.errors import PackageError
+from edge_contract.package import Role
 from edge_contract.reading import Reader
 from edge_contract.stats import Profile
-from tests.support.watched_fleet import WatchedFleet, plain_package, rows_of
+from tests.support.watched_fleet import (
+    START_UNIX_S,
+    WatchedFleet,
+    labelled_package,
+    plain_package,
+    rows_of,
+    truths_of,
+)
 
 PACKAGE = plain_package()
 DRIFT_SHARE = share_of(KINDS[0])
@@ -188,3 +196,29 @@ def test_segments_and_versions_that_nobody_uses_any_more_give_their_budget_back(
     fleet.pass_by(few, package=package)
     assert len(fleet.desk.watched[PACKAGE.digest].segments) == 2
     assert fleet.desk.granted_per_month(PACKAGE.digest) == pytest.approx(0.5 * DRIFT_SHARE)
+
+
+def test_predictions_that_go_wrong_at_one_site_alarm_there_as_concept_drift(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    good = [truths_of(rng, 20) for _ in range(50)]
+    wrong = [truths_of(rng, 20, accuracy=0.5) for _ in range(20)]
+    with WatchedFleet(tmp_path) as fleet:
+        package = fleet.push(labelled_package())
+        fleet.add_sites(4, devices=5)
+        for minute in range(12):
+            truths = {
+                name: rng.choice(wrong if name[:3] == "s02" and minute > 3 else good)
+                for name in fleet.devices
+            }
+            fleet.pass_by(truths, package=package, role=Role.LABELS)
+
+        (alarm,) = fleet.warehouse.alarms()
+        granted = fleet.desk.granted_per_month(package.digest)
+        pending = fleet.warehouse.pending_subjects()
+
+    assert alarm.document["kind"] == "concept"
+    assert "the labelled prediction of gate@1.0.0" in str(alarm.document["sentence"])
+    assert "site=s02" in str(alarm.document["sentence"])
+    assert alarm.raised_unix_s > START_UNIX_S + 4 * 60.0
+    assert 0.0 < granted < 1.0
+    assert pending == []

@@ -38,12 +38,19 @@ from edge_contract.package import (
     TensorSpec,
     digest_of,
     feature_subject,
-    prediction_columns,
 )
-from edge_contract.stats import Column, Profile, ProfileSpec, SketchSpec
+from edge_contract.stats import Column, LabelsSpec, Profile, ProfileSpec, SketchSpec
 from tests.support.telemetry import batch_of, facts_of, payload_of, telemetry_topic
 
-__all__ = ["START_UNIX_S", "WatchedFleet", "hourly_package", "plain_package", "rows_of"]
+__all__ = [
+    "START_UNIX_S",
+    "WatchedFleet",
+    "hourly_package",
+    "labelled_package",
+    "plain_package",
+    "rows_of",
+    "truths_of",
+]
 
 START_UNIX_S = 1_800_057_600.0  # midnight
 MINUTE_S = 60.0
@@ -53,6 +60,7 @@ _SPEC = ProfileSpec(
         Column(feature_subject("y"), SketchSpec("centred", 0.0, 1.0)),
     )
 )
+_TRUTHS = ProfileSpec((Column("labels", LabelsSpec(2)),))
 
 
 def rows_of(rng: random.Random, rows: int, *, x: float = 0.0) -> Profile:
@@ -85,14 +93,32 @@ def hourly_package(
     return _packaged("1.0.0", Reference(rows * len(parts), pooled, strata=known))
 
 
-def _packaged(version: str, reference: Reference) -> Package:
+def truths_of(rng: random.Random, rows: int, *, accuracy: float = 0.9) -> Profile:
+    """What a device counts of truths for predictions of two classes that are right so often."""
+    profile = _TRUTHS.empty()
+    for _ in range(rows):
+        predicted = rng.randrange(2)
+        truth = predicted if rng.random() < accuracy else 1 - predicted
+        profile.observe(0, (float(predicted), float(truth), 0.9))
+    return profile
+
+
+def labelled_package(*, rows: int = 2000, seed: int = 1) -> Package:
+    """A package of two classes whose author knew the truths; nine in ten predictions are right."""
+    rng = random.Random(seed)
+    reference = Reference(rows, rows_of(rng, rows), labels=truths_of(rng, rows))
+    return _packaged("1.0.0", reference, task=Task.BINARY)
+
+
+def _packaged(version: str, reference: Reference, *, task: Task = Task.OTHER) -> Package:
     files = {"model.onnx": version.encode(), "reference.json": reference.to_bytes()}
     roles = {"model.onnx": ArtifactRole.MODEL, "reference.json": ArtifactRole.REFERENCE}
     manifest = Manifest(
         name="gate",
         version=version,
         created="2026-02-03T04:05:06Z",
-        task=Task.OTHER,
+        task=task,
+        classes=("odd", "even") if task is Task.BINARY else (),
         inputs=(TensorSpec("rows", "float32", ("batch", 2)),),
         outputs=(OutputSpec(TensorSpec("z", "float32", ("batch", 1)), OutputRole.OTHER),),
         features=(Feature("x", 0, 0), Feature("y", 0, 1)),
@@ -102,7 +128,6 @@ def _packaged(version: str, reference: Reference) -> Package:
             for data in [files[path]]
         ),
     )
-    assert prediction_columns(manifest) == ()
     return Package.verified(manifest.to_bytes(), files)
 
 
