@@ -29,6 +29,12 @@ __all__ = ["model_routes"]
 model_routes = APIRouter(tags=["models"])
 
 _PACKAGE_TYPE: Final = "application/octet-stream"
+_BLOB_HEADERS: Final = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    # Agents in pages of other sites fetch packages too; who knows a digest may have the file.
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 
 _PACKAGE_BODY: Final = {
     "requestBody": {
@@ -110,7 +116,7 @@ def blob(
     if not path.is_file():
         raise NotFoundError(f"the file of {digest} is gone from the registry; push the model again")
     stat = path.stat()
-    headers = {"ETag": f'"{digest}"', "Cache-Control": "public, max-age=31536000, immutable"}
+    headers = {"ETag": f'"{digest}"', **_BLOB_HEADERS}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if not _asks_for_part(request, size=stat.st_size, etag=headers["ETag"]):
