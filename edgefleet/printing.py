@@ -6,6 +6,7 @@ rows are never cut, where no person reads along.
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,7 +17,16 @@ from cloud_sync.api.json_views import view_to_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["ago", "clock", "plain", "print_json", "print_line", "print_table", "share"]
+__all__ = [
+    "ago",
+    "clock",
+    "plain",
+    "print_hanging",
+    "print_json",
+    "print_line",
+    "print_table",
+    "share",
+]
 
 _PIPED_WIDTH: Final = 500
 
@@ -64,6 +74,23 @@ def print_line(text: str, *, style: str = "") -> None:
     from rich.text import Text
 
     _console().print(Text(text, style=style or _STYLES.get(text, "")), soft_wrap=True)
+
+
+def print_hanging(first: str, text: str, *, style: str = "") -> None:
+    """Print a sentence whose further lines stand under its first word.
+
+    Where no person reads along it stays on one line, so that it can be searched.
+    """
+    from rich.text import Text
+
+    console = _console()
+    width = max(console.width - len(first), 20)
+    lines = textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+    if not console.is_terminal:
+        lines = [text]
+    for index, line in enumerate(lines):
+        start = first if index == 0 else " " * len(first)
+        console.print(Text(start + line, style=style), soft_wrap=True)
 
 
 def ago(at_unix_s: float) -> str:

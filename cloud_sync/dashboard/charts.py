@@ -7,7 +7,7 @@ from typing import Final
 from cloud_sync.backend import FeatureView
 from cloud_sync.dashboard.wording import decimal, tone
 
-__all__ = ["Bar", "Histogram", "Segment", "histogram", "stacked"]
+__all__ = ["Bar", "Histogram", "Segment", "ends_of", "histogram", "stacked"]
 
 HISTOGRAM_WIDTH: Final = 240.0
 HISTOGRAM_HEIGHT: Final = 64.0
@@ -74,6 +74,7 @@ def histogram(feature: FeatureView) -> Histogram | None:
         for index, fraction in enumerate(feature.reference_histogram)
         if fraction > 0
     )
+    low, high = ends_of(feature)
     path = [f"M0 {HISTOGRAM_HEIGHT:g}"]
     for index, fraction in enumerate(live):
         path.append(f"V{HISTOGRAM_HEIGHT * (1 - fraction / top):.2f}H{(index + 1) * step:.2f}")
@@ -81,9 +82,19 @@ def histogram(feature: FeatureView) -> Histogram | None:
     return Histogram(
         bars=bars,
         line="".join(path) if any(live) else "",
-        low=decimal(feature.edges[0]),
-        high=decimal(feature.edges[-1]),
+        low=low,
+        high=high,
     )
+
+
+def ends_of(feature: FeatureView) -> tuple[str, str]:
+    """Return what stands at the ends of a feature's axis: numbers, whole ones, or categories."""
+    if feature.labels:
+        return feature.labels[0], feature.labels[-1]
+    low, high = feature.edges[0], feature.edges[-1]
+    if all((edge + 0.5).is_integer() for edge in feature.edges):
+        low, high = low + 0.5, high - 0.5
+    return decimal(low), decimal(high)
 
 
 def stacked(states: Mapping[str, str]) -> tuple[Segment, ...]:

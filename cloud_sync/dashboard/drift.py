@@ -1,16 +1,24 @@
-"""The panel that shows which features of a version drifted most."""
+"""The panel that shows which features and which segments of a version drifted most."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cloud_sync.backend import AlarmView, CloudBackend, FeatureView, NotFoundError, VersionView
+from cloud_sync.backend import (
+    AlarmView,
+    CloudBackend,
+    FeatureView,
+    NotFoundError,
+    SegmentView,
+    VersionView,
+)
 from cloud_sync.dashboard.charts import Histogram, histogram
 
 __all__ = ["DriftPanel", "FeaturePanel", "drift_panel"]
 
 _FEATURES: Final = 8
+_SEGMENTS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,15 @@ class FeaturePanel:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentPanel:
+    """Where the detectors of one segment stand; ``share`` of the bar is 1 at an alarm."""
+
+    view: SegmentView
+    title: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class DriftPanel:
     """The features of one version that drifted most."""
 
@@ -30,6 +47,9 @@ class DriftPanel:
     rows: int
     features: Sequence[FeaturePanel]
     total: int
+    segments: Sequence[SegmentPanel]
+    total_segments: int
+    suppressed: str
 
 
 def drift_panel(
@@ -62,7 +82,15 @@ def drift_panel(
             for feature in worst[:_FEATURES]
         ],
         total=len(worst),
+        segments=[_segment_panel(segment) for segment in view.segments[:_SEGMENTS]],
+        total_segments=len(view.segments),
+        suppressed=view.suppressed,
     )
+
+
+def _segment_panel(segment: SegmentView) -> SegmentPanel:
+    evidence = segment.evidence if math.isfinite(segment.evidence) else 0.0
+    return SegmentPanel(segment, _title(segment.worst), min(max(evidence, 0.0), 1.0))
 
 
 def _severity(feature: FeatureView) -> tuple[bool, float, float]:

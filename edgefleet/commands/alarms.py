@@ -1,13 +1,19 @@
 """``edgefleet alarms``: what drifted."""
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from edgefleet.options import AsJson, CloudUrl, examples
-from edgefleet.printing import clock, print_json, print_line, print_table
+from edgefleet.printing import clock, plain, print_hanging, print_json, print_line
+
+if TYPE_CHECKING:
+    from cloud_sync.statistics_view import AlarmView
 
 __all__ = ["register"]
+
+_NAMED: Final = 6
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +29,7 @@ def alarms(
     cloud: CloudUrl = "",
     as_json: AsJson = False,
 ) -> None:
-    """List drift alarms, newest first."""
+    """List alarms, newest first: what drifted, where, and which devices cause it."""
     from edgefleet.client import Cloud
 
     with Cloud(cloud, program="cli") as connection:
@@ -33,8 +39,47 @@ def alarms(
     elif not found:
         print_line("no alarms")
     else:
-        rows = [
-            (clock(alarm.raised_unix_s), f"{alarm.model}@{alarm.version}", alarm.sentence)
-            for alarm in found
-        ]
-        print_table(("raised", "model", "what happened"), rows)
+        for index, alarm in enumerate(found):
+            if index:
+                print_line("")
+            _print_alarm(alarm)
+
+
+def _print_alarm(alarm: "AlarmView") -> None:
+    where = f", {alarm.segment}" if alarm.segment else ""
+    head = f"{alarm.model}@{alarm.version}  {alarm.kind.replace('_', ' ')}{where}"
+    print_line(plain(f"{clock(alarm.raised_unix_s)}  {head}"), style="bold")
+    print_hanging("  ", plain(alarm.sentence))
+    evidence = _evidence(alarm)
+    if evidence:
+        print_hanging("  evidence  ", plain(evidence))
+    if alarm.devices:
+        print_hanging("  devices   ", plain(_listed(alarm.devices)))
+    print_hanging("  ", f"more: edgefleet report {alarm.model}@{alarm.version}{_option(alarm)}")
+
+
+def _evidence(alarm: "AlarmView") -> str:
+    """Return each finding with how far it is over its threshold, and what found it."""
+    findings = alarm.evidence.get("findings")
+    if not isinstance(findings, Mapping):
+        return ""
+    told = []
+    for subject, finding in findings.items():
+        match finding:
+            case {"evidence": int() | float() as evidence, "test": str(test)}:
+                told.append(f"{subject.removeprefix('feature:')} {evidence:.1f} ({test})")
+            case _:
+                told.append(subject.removeprefix("feature:"))
+    return _listed(told)
+
+
+def _option(alarm: "AlarmView") -> str:
+    if not alarm.segment:
+        return ""
+    segment = plain(alarm.segment)
+    return f" --segment {segment if ' ' not in segment else repr(segment)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"

@@ -17,7 +17,6 @@ __all__ = [
     "Interval",
     "Shape",
     "Timeline",
-    "ends_of",
     "interval_chart",
     "shape_of",
     "sparkline",
@@ -83,14 +82,6 @@ def shape_of(feature: FeatureView, *, height: int = HEIGHT) -> Shape | None:
     if not top > 0:
         return None
     return Shape(_steps(reference, top, height), _steps(live, top, height) if any(live) else "")
-
-
-def ends_of(feature: FeatureView) -> tuple[float, float]:
-    """Return the numbers at the ends of a histogram's axis; of whole numbers the whole ones."""
-    low, high = feature.edges[0], feature.edges[-1]
-    if all((edge + 0.5).is_integer() for edge in feature.edges):
-        return low + 0.5, high - 0.5
-    return low, high
 
 
 def timeline_of(history: Sequence[EvidenceView]) -> Timeline | None:

@@ -12,10 +12,11 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cloud_sync.dashboard import wording
+from cloud_sync.dashboard.charts import ends_of
 from cloud_sync.statistics_view import FeatureView
 from edgefleet.printing import plain
 from edgefleet.report.content import DISTANCES_NOTE, Measured, Report, column_title
-from edgefleet.report.drawing import ends_of, interval_chart, shape_of, timeline_of
+from edgefleet.report.drawing import interval_chart, shape_of, timeline_of
 
 __all__ = ["MAX_BYTES", "html_of"]
 

@@ -6,19 +6,17 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cloud_sync.dashboard.charts import ends_of
 from cloud_sync.statistics_view import AlarmView, DeviceShareView, FeatureView, SegmentView
 from edgefleet.printing import plain, share
 from edgefleet.report.content import DISTANCES_NOTE, Measured, Report, column_title
-from edgefleet.report.drawing import ends_of, sparkline
-
-if TYPE_CHECKING:
-    pass
+from edgefleet.report.drawing import sparkline
 
 __all__ = ["print_report"]
 
@@ -137,7 +135,7 @@ def _detail(out: Console, feature: FeatureView) -> None:
             out.print(Text(f"  {plain(label)[:24]:<24} {share(before):>7} → {share(now)}"))
     elif feature.reference_histogram:
         top = max((*feature.reference_histogram, *feature.live_histogram))
-        low, high = (_number(end) for end in ends_of(feature))
+        low, high = ends_of(feature)
         for what, shares in (
             ("reference", feature.reference_histogram),
             ("now", feature.live_histogram),
@@ -221,7 +219,8 @@ def _table(*names: str, left: Sequence[int] = (0,)) -> Table:
 
 def _hanging(out: Console, first: str, text: str, *, style: str = "") -> None:
     """Print a sentence whose further lines stand under its first word."""
-    lines = textwrap.wrap(text, max(out.width - len(first), 20)) or [""]
+    width = max(out.width - len(first), 20)
+    lines = textwrap.wrap(text, width, break_on_hyphens=False) or [""]
     for index, line in enumerate(lines):
         out.print(Text((first if index == 0 else " " * len(first)) + line, style=style))
 

@@ -10,6 +10,7 @@ from cloud_sync.backend import (
     FeatureView,
     RolloutEventView,
     RolloutView,
+    SegmentView,
     StageView,
     VersionView,
 )
@@ -77,6 +78,7 @@ def lived_cloud(folder: Path) -> MemoryCloud:
             features=["feature:pixel_3_4", "feature:pixel_4_4"],
             devices=["cam-03", "cam-04", "cam-05"],
             evidence={"features": {"feature:pixel_3_4": {"ks": 0.31, "evidence": 3.4}}},
+            segment="site=oslo",
         )
     )
     cloud.put_rollout(_canary(now_unix_s))
@@ -96,6 +98,18 @@ def _seen(view: VersionView, version: str) -> VersionView:
         estimated={"accuracy": 0.884, "standard_error": 0.002, "rows": 31_904},
         labelled={"accuracy": 0.871, "rows": 2210},
         features=_features(drift=1.0),
+        segments=[
+            SegmentView(
+                "site=oslo",
+                6,
+                10_200,
+                worst="feature:pixel_0_0",
+                evidence=3.4,
+                drifted=["feature:pixel_0_0"],
+            ),
+            SegmentView("lens=wide", 4, 8000, worst="prediction", evidence=0.31),
+            SegmentView("hardware=aarch64", 9, 16_000, worst="feature:pixel_0_3", evidence=0.02),
+        ],
     )
 
 

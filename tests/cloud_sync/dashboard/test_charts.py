@@ -1,9 +1,10 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from cloud_sync.backend import FeatureView
-from cloud_sync.dashboard.charts import Bar, histogram, stacked
+from cloud_sync.dashboard.charts import Bar, ends_of, histogram, stacked
 from cloud_sync.dashboard.evidence import Line, gate_lines, plain_lines
 from cloud_sync.dashboard.wording import decimal, number, score, share, tone, when
 from edge_contract.reading import JsonObject
@@ -38,6 +39,15 @@ def test_without_a_distribution_there_is_no_chart(
     reference: list[float], live: list[float], edges: list[float]
 ) -> None:
     assert histogram(feature(reference, live, edges)) is None
+
+
+def test_the_axis_ends_at_whole_numbers_or_with_the_names_of_categories() -> None:
+    whole = feature([0.5, 0.5], [0.5, 0.5], [-0.5, 0.5, 1.5])
+    named = replace(whole, labels=("oslo", "(new)"))
+
+    assert ends_of(whole) == ("0", "1")
+    assert ends_of(named) == ("oslo", "(new)")
+    assert ends_of(feature([0.5, 0.5], [0.5, 0.5], [-0.25, 0.5, 1.25])) == ("-0.25", "1.25")
 
 
 def test_devices_are_stacked_from_well_to_unwell() -> None:

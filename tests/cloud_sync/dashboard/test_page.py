@@ -225,3 +225,27 @@ def test_a_database_that_is_away_gives_a_page_that_tries_again(tmp_path: Path) -
     assert answer.status_code == 503
     assert "database is locked" in answer.text
     assert answer.headers["refresh"] == "3"
+
+
+def test_the_panel_of_drift_shows_the_worst_segments_and_alarms_show_theirs(tmp_path: Path) -> None:
+    page = page_of(lived_cloud(tmp_path))
+    drift = part_of(page, "drift")
+
+    assert '<span class="badge tone-idle">site=oslo</span>' in part_of(page, "alarms")
+    assert drift.index("site=oslo") < drift.index("lens=wide") < drift.index("hardware=aarch64")
+    assert "evidence 3.40 of 1, most in pixel_0_0" in drift
+    assert drift.count('class="fill-bad" width="100.0"') == 1
+    assert 'class="fill-idle" width="31.0"' in drift
+
+
+def test_what_is_withheld_is_said_in_place_of_the_charts(tmp_path: Path) -> None:
+    cloud = lived_cloud(tmp_path)
+    why = "withheld: they rest on 2 devices, and statistics of fewer than 5 are shown to nobody"
+    cloud.put_version(
+        replace(cloud.version("digits", "1.0.0"), features=[], segments=[], suppressed=why)
+    )
+
+    drift = part_of(page_of(cloud), "drift")
+
+    assert f"Statistics are {why}." in drift
+    assert "<svg class" not in drift
