@@ -1,25 +1,34 @@
-"""Quality without labels, estimated from how sure the model was.
+"""Quality without labels, estimated from how sure a classifier was, or where a regression errs.
 
 Confidence-based performance estimation (CBPE, as NannyML describes it): a prediction that was made
 with probability 0.8 is right in about as many cases as held-out predictions with probability 0.8
-were. The histogram of the predicted probabilities and the reference's calibration are enough for
-that; no row and no label is needed.
+were. Histograms of the predicted probabilities and the reference's calibration are enough for that;
+no row and no label is needed.
 
 It assumes that a probability means now what it meant on the held-out rows. Where the truth itself
 has changed (concept drift) it sees nothing; every report of it says so.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from cloud_sync.core.analysis.calibration import calibrated
+from cloud_sync.core.analysis.class_cells import class_estimates
+from cloud_sync.core.analysis.class_estimate import ClassEstimate, Expected, mean_of
+from cloud_sync.core.analysis.error_estimate import ErrorEstimate, error_estimate
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.package.reference import PREDICTION
-from edge_contract.reading import JsonValue
-from edge_contract.stats import BINS, Probabilities, ProbabilitiesSpec, Profile
+from edge_contract.reading import JsonObject, JsonValue
+from edge_contract.stats import (
+    BINS,
+    ClassProbabilities,
+    ClassProbabilitiesSpec,
+    Probabilities,
+    ProbabilitiesSpec,
+    Profile,
+)
 
 __all__ = ["NOTE", "Estimate", "calibration_error", "estimate"]
 
@@ -35,17 +44,20 @@ class Estimate:
 
     Attributes:
         rows: Predictions it rests on.
-        accuracy: Share of right predictions, 0 to 1.
-        precision: Of two classes that of the second one; else the mean over the classes.
-        recall: The same. Of more than two classes it is rough: the histogram does not say which
-            class a wrong prediction should have been, so all others are taken to be as likely.
+        accuracy: Share of right predictions, 0 to 1; of all classes together (micro), precision,
+            recall and F1 are the same number.
+        precision: Of two classes that of the second one; else the mean over the classes (macro).
+        recall: The same.
         f1: The same.
-        roc_auc: Of two classes; ``None`` for others, or when one class is never expected.
+        roc_auc: The same, each class against all others; ``None`` when none can be expected.
         chance_error: Standard error of the accuracy by the chance of the live rows, times the root
             of the reference's variance inflation.
         calibration_error: The same by the chance of the labels behind the calibration; no number
             of rows makes it smaller.
         calibrated: Whether there were labels to calibrate with; if not, the model is believed.
+        standard_errors: Of all metrics, both kinds together.
+        macro: Means over the classes that come up.
+        classes: By index of the class.
     """
 
     rows: int
@@ -57,13 +69,16 @@ class Estimate:
     chance_error: float
     calibration_error: float
     calibrated: bool
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
+    macro: Mapping[str, Expected] = field(default_factory=dict)
+    classes: tuple[ClassEstimate, ...] = ()
 
     @property
     def standard_error(self) -> float:
         """Of the accuracy, both kinds together."""
         return math.hypot(self.chance_error, self.calibration_error)
 
-    def to_json(self) -> dict[str, JsonValue]:
+    def to_json(self) -> JsonObject:
         """Return the metrics for people and programs, with what they cannot say."""
         metrics: dict[str, JsonValue] = {
             "accuracy": self.accuracy,
@@ -75,42 +90,83 @@ class Estimate:
             metrics["roc_auc"] = self.roc_auc
         return metrics | {
             "standard_error": self.standard_error,
+            "standard_errors": dict(self.standard_errors),
+            "macro": {name: found.value for name, found in self.macro.items()},
+            "micro": dict.fromkeys(("precision", "recall", "f1"), self.accuracy),
+            "per_class": [found.to_json() for found in self.classes],
             "rows": self.rows,
             "calibrated": self.calibrated,
             "note": NOTE,
         }
 
 
-def estimate(package: PackageFacts, live: Profile) -> Estimate | None:
-    """Return the estimated quality, or ``None`` without probabilities or without rows.
+def estimate(package: PackageFacts, live: Profile) -> Estimate | ErrorEstimate | None:
+    """Return the estimated quality, or ``None`` where there is nothing to estimate it from.
+
+    Of a classifier that is its probabilities, of a regression what the package knows of where its
+    errors are large.
 
     Args:
         package: Whose predictions they are.
         live: Of the primary or the shadow role.
     """
+    errors = package.reference.calibration.errors
+    if errors is not None:
+        tau = package.reference.variance_inflation
+        return error_estimate(errors, live, variance_inflation=tau)
     statistic = live.find(PREDICTION, ProbabilitiesSpec.kind)
     if not isinstance(statistic, Probabilities):
         return None
-    counts = [_dense(statistic.counts.get(k, {})) for k in range(len(statistic.spec.lows))]
+    counts = _dense(statistic)
     rows = sum(map(sum, counts))
     if not rows:
         return None
-    curves = calibrated(statistic.spec, package.reference.calibration)
-    right = [_dot(bins, curve) for bins, curve in zip(counts, curves.right, strict=True)]
-    squares = sum(_dot(bins, _squared(c)) for bins, c in zip(counts, curves.right, strict=True))
-    accuracy = sum(right) / rows
-    chance = max(squares / rows - accuracy * accuracy, 0.0) / rows
-    precision, recall, f1 = _precision_recall_f1([sum(bins) for bins in counts], right)
+    tau = package.reference.variance_inflation
+    every = live.find(PREDICTION, ClassProbabilitiesSpec.kind)
+    classes = [
+        found.inflated(math.sqrt(tau))
+        for found in class_estimates(
+            statistic.spec,
+            counts,
+            package.reference.calibration,
+            every if isinstance(every, ClassProbabilities) else None,
+        )
+    ]
+    return _estimate(package, statistic.spec, counts, classes)
+
+
+def _estimate(
+    package: PackageFacts,
+    spec: ProbabilitiesSpec,
+    counts: Sequence[Sequence[int]],
+    classes: Sequence[ClassEstimate],
+) -> Estimate:
+    rows = sum(map(sum, counts))
+    curves = calibrated(spec, package.reference.calibration)
+    hits = sum(found.predicted * found.precision.value for found in classes)
+    accuracy = hits / rows
+    squares = sum(_dot_squares(bins, c) for bins, c in zip(counts, curves.right, strict=True))
+    mean = sum(_dot(bins, c) for bins, c in zip(counts, curves.right, strict=True)) / rows
+    chance = max(squares / rows - mean * mean, 0.0) * package.reference.variance_inflation / rows
+    fixed = curves.variance(_shares(counts, rows))
+    macro = _macro(classes)
+    headline = _headline(classes) if len(classes) == 2 else macro
     return Estimate(
         rows=rows,
         accuracy=accuracy,
-        precision=precision,
-        recall=recall,
-        f1=f1,
-        roc_auc=_roc_auc(counts, curves.right) if len(counts) == 2 else None,
-        chance_error=math.sqrt(chance * package.reference.variance_inflation),
-        calibration_error=math.sqrt(curves.variance(_shares(counts, rows))),
+        precision=headline["precision"].value,
+        recall=headline["recall"].value,
+        f1=headline["f1"].value,
+        roc_auc=headline["roc_auc"].value if "roc_auc" in headline else None,
+        chance_error=math.sqrt(chance),
+        calibration_error=math.sqrt(fixed),
         calibrated=curves.calibrated,
+        standard_errors={
+            "accuracy": math.sqrt(chance + fixed),
+            **{name: found.standard_error for name, found in headline.items()},
+        },
+        macro=macro,
+        classes=tuple(classes),
     )
 
 
@@ -130,7 +186,7 @@ def calibration_error(package: PackageFacts, terms: Sequence[tuple[float, Profil
         statistic = live.find(PREDICTION, ProbabilitiesSpec.kind)
         if isinstance(statistic, Probabilities):
             spec = statistic.spec
-            counts = [_dense(statistic.counts.get(k, {})) for k in range(len(spec.lows))]
+            counts = _dense(statistic)
             shares = _shares(counts, max(sum(map(sum, counts)), 1))
             total = total or [[0.0] * BINS for _ in shares]
             for row, mine in zip(total, shares, strict=True):
@@ -140,55 +196,37 @@ def calibration_error(package: PackageFacts, terms: Sequence[tuple[float, Profil
     return math.sqrt(calibrated(spec, package.reference.calibration).variance(total))
 
 
-def _precision_recall_f1(
-    predicted: Sequence[int], right: Sequence[float]
-) -> tuple[float, float, float]:
-    """Return those of the second of two classes, or the means over all classes that come up."""
-    others = max(len(predicted) - 1, 1)
-    wrong = [count - hits for count, hits in zip(predicted, right, strict=True)]
-    wrongs = sum(wrong)
-    scores: list[tuple[float, float, float]] = []
-    for k, (count, hits) in enumerate(zip(predicted, right, strict=True)):
-        missed = (wrongs - wrong[k]) / others
-        if count or missed > 0:
-            precision = hits / count if count else 0.0
-            recall = hits / (hits + missed) if hits + missed > 0 else 0.0
-            f1 = 2 * hits / (count + hits + missed) if count + hits + missed > 0 else 0.0
-            scores.append((precision, recall, f1))
-        elif len(predicted) == 2:
-            scores.append((0.0, 0.0, 0.0))
-    if len(predicted) == 2:
-        return scores[1]
-    precisions, recalls, f1s = zip(*scores, strict=True)
-    return sum(precisions) / len(scores), sum(recalls) / len(scores), sum(f1s) / len(scores)
+def _headline(classes: Sequence[ClassEstimate]) -> dict[str, Expected]:
+    """Return the metrics of the second class."""
+    second = classes[1]
+    found = {"precision": second.precision, "recall": second.recall, "f1": second.f1}
+    return found if second.roc_auc is None else found | {"roc_auc": second.roc_auc}
 
 
-def _roc_auc(counts: Sequence[Sequence[int]], curves: Sequence[Sequence[float]]) -> float | None:
-    """Return the expected area under the curve of the second class's probability."""
-    low = [(n, 1.0 - p) for n, p in zip(reversed(counts[0]), reversed(curves[0]), strict=True)]
-    steps = [*low, *zip(counts[1], curves[1], strict=True)]
-    positives = sum(n * p for n, p in steps)
-    negatives = sum(n * (1 - p) for n, p in steps)
-    if positives <= 0 or negatives <= 0:
-        return None
-    below = [0.0, *accumulate(n * (1 - p) for n, p in steps)]
-    area = sum(
-        n * p * (before + n * (1 - p) / 2) for (n, p), before in zip(steps, below, strict=False)
-    )
-    return area / (positives * negatives)
+def _macro(classes: Sequence[ClassEstimate]) -> dict[str, Expected]:
+    """Return the means over the classes that come up; the area only over those that have one."""
+    some = [found for found in classes if found.comes_up] or list(classes)
+    areas = [found.roc_auc for found in classes if found.roc_auc is not None]
+    means = {
+        "precision": mean_of([found.precision for found in some]),
+        "recall": mean_of([found.recall for found in some]),
+        "f1": mean_of([found.f1 for found in some]),
+    }
+    return means | {"roc_auc": mean_of(areas)} if areas else means
 
 
-def _dense(bins: dict[int, int]) -> list[int]:
-    return [bins.get(index, 0) for index in range(BINS)]
+def _dense(statistic: Probabilities) -> list[list[int]]:
+    tables = (statistic.counts.get(k, {}) for k in range(len(statistic.spec.lows)))
+    return [[bins.get(index, 0) for index in range(BINS)] for bins in tables]
 
 
 def _shares(counts: Sequence[Sequence[int]], rows: int) -> list[list[float]]:
     return [[count / rows for count in bins] for bins in counts]
 
 
-def _squared(values: Sequence[float]) -> list[float]:
-    return [value * value for value in values]
-
-
 def _dot(counts: Sequence[int], values: Sequence[float]) -> float:
     return sum(n * value for n, value in zip(counts, values, strict=True) if n)
+
+
+def _dot_squares(counts: Sequence[int], values: Sequence[float]) -> float:
+    return sum(n * value * value for n, value in zip(counts, values, strict=True) if n)

@@ -4,7 +4,7 @@ import math
 from typing import ClassVar
 
 from cloud_sync.core.analysis.anytime import normal_factor, rate_bounds
-from cloud_sync.core.analysis.estimate import estimate
+from cloud_sync.core.analysis.estimate import Estimate, estimate
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
 from cloud_sync.core.rollout.gates.drift import prediction_drift
@@ -103,7 +103,9 @@ class ShadowAgreement:
         if control is None or scene.previous is None:
             return 1.0
         found = estimate(scene.previous, control.profile)
-        accuracy = found.accuracy if found is not None and found.calibrated else 1.0
+        accuracy = 1.0
+        if isinstance(found, Estimate) and found.calibrated:
+            accuracy = found.accuracy
         return max(accuracy - prediction_drift(scene), 0.0)
 
 

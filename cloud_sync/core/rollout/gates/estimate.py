@@ -3,7 +3,7 @@
 import math
 from typing import ClassVar
 
-from cloud_sync.core.analysis.estimate import NOTE, calibration_error, estimate
+from cloud_sync.core.analysis.estimate import NOTE, Estimate, calibration_error, estimate
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
@@ -109,7 +109,7 @@ def _measured(package: PackageFacts | None, cohort: CohortStatistics | None) -> 
     if package is None or cohort is None:
         return None
     found = estimate(package, cohort.profile)
-    if found is None:
+    if not isinstance(found, Estimate):
         return None
     # Equal probabilities have no spread, but a few rows are still only a few rows.
     error = max(found.chance_error, 1.0 / found.rows)
