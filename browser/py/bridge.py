@@ -8,7 +8,7 @@ stands in a list beside it, and the object says where.
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from edge_agent.core.agent import AgentConfig, AgentCore
 from edge_agent.core.effects import (
@@ -52,10 +52,21 @@ Answer: TypeAlias = "tuple[str, list[bytes]]"
 """Effects as JSON, and the bytes that they speak of by their place in the list."""
 
 
-def layouts(manifest: bytes, reference: bytes) -> str:
+class JsBytes(Protocol):
+    """A ``Uint8Array``, as Pyodide shows it."""
+
+    def to_bytes(self) -> bytes:
+        """Return a copy of its bytes."""
+        ...
+
+
+Given: TypeAlias = "bytes | JsBytes"
+
+
+def layouts(manifest: Given, reference: Given) -> str:
     """Return how a package's rows are counted, by role: columns, sources and width, as JSON."""
-    package = Manifest.from_bytes(manifest)
-    specs = profile_specs(package, Reference.from_bytes(reference))
+    package = Manifest.from_bytes(_bytes(manifest))
+    specs = profile_specs(package, Reference.from_bytes(_bytes(reference)))
     found: dict[str, JsonValue] = {}
     for role, spec in specs.items():
         layout = layout_of(role, package, spec)
@@ -82,12 +93,12 @@ class Bridge:
         batches: Payloads of the batches in the store.
     """
 
-    def __init__(self, config: str, boot: int, state: str, batches: Iterable[bytes]) -> None:
+    def __init__(self, config: str, boot: int, state: str, batches: Iterable[Given]) -> None:
         self._core = AgentCore(
             AgentConfig(**json.loads(config)),
             boot,
             state=json.loads(state) if state else None,
-            restored=[_batch(bytes(payload)) for payload in batches],
+            restored=[_batch(_bytes(payload)) for payload in batches],
         )
         self._specs: dict[str, Mapping[str, ProfileSpec]] = {}
         self._saves: dict[int, SaveBatches] = {}
@@ -129,18 +140,18 @@ class Bridge:
         """Return what the agent says when it leaves on purpose."""
         return encode(self._core.farewell)
 
-    def knows(self, digest: str, manifest: bytes, reference: bytes) -> None:
+    def knows(self, digest: str, manifest: Given, reference: Given) -> None:
         """Note what a package's profiles count."""
-        known = Manifest.from_bytes(bytes(manifest)), Reference.from_bytes(bytes(reference))
+        known = Manifest.from_bytes(_bytes(manifest)), Reference.from_bytes(_bytes(reference))
         self._specs[digest] = profile_specs(*known)
         self._core.knows(digest, *known)
 
     # Inputs.
 
-    def on_message(self, topic: str, payload: bytes, now_s: float, at_unix_s: float) -> Answer:
+    def on_message(self, topic: str, payload: Given, now_s: float, at_unix_s: float) -> Answer:
         """A message came."""
         return self._answer(
-            self._core.on_message(topic, bytes(payload), now_s=now_s, at_unix_s=at_unix_s)
+            self._core.on_message(topic, _bytes(payload), now_s=now_s, at_unix_s=at_unix_s)
         )
 
     def on_windows(self, entries: str, now_s: float) -> Answer:
@@ -219,6 +230,10 @@ class Bridge:
             case Log(level, text):
                 described |= {"level": level, "text": text}
         return described
+
+
+def _bytes(given: Given) -> bytes:
+    return given if isinstance(given, bytes) else given.to_bytes()
 
 
 def _placed(payload: bytes, blobs: list[bytes]) -> int:

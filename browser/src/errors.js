@@ -16,10 +16,11 @@ export class UnavailableError extends Error {
 }
 
 /**
- * What an error says, in one line.
+ * What an error says, in one line: the last one of a traceback of Python's.
  * @param {unknown} error
  */
 export function saying(error) {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split("\n")[0];
+  const lines = text.trim().split("\n");
+  return lines[0].startsWith("Traceback") ? lines[lines.length - 1] : lines[0];
 }
