@@ -81,7 +81,7 @@ def _hostile_rows(case: Case) -> Iterator[tuple[str, Array]]:
     found = list(dict.fromkeys(_thresholds(case.model)))
     picked = found[:: max(len(found) // _MAX_THRESHOLDS, 1)]
     if picked:
-        yield "rows at thresholds", _at_thresholds(single, picked).astype(kind)
+        yield "rows at thresholds", _at_thresholds(single, picked, kind)
 
 
 def _thresholds(model: object, depth: int = 0) -> Iterator[tuple[int, float]]:
@@ -102,14 +102,18 @@ def _thresholds(model: object, depth: int = 0) -> Iterator[tuple[int, float]]:
             yield from _thresholds(member, depth + 1)
 
 
-def _at_thresholds(single: Array, picked: Sequence[tuple[int, float]]) -> Array:
+def _at_thresholds(
+    single: Array, picked: Sequence[tuple[int, float]], kind: np.dtype[np.generic]
+) -> Array:
+    """Return rows with a value at a threshold, and one float32 step below and above."""
     rows = []
     for index, (feature, threshold) in enumerate(picked):
         here = np.float32(threshold)
-        for value in (np.nextafter(here, np.float32(-np.inf)), here, np.nextafter(here, np.inf)):
-            row = single[index % len(single)].copy()
+        step = float(np.spacing(np.abs(here)))
+        for value in (-step, 0.0, step):
+            row = single[index % len(single)].astype(kind)
             if feature < len(row):
-                row[feature] = np.float32(value)
+                row[feature] = (threshold if kind == np.float64 else float(here)) + value
             rows.append(row)
     return np.array(rows)
 

@@ -18,6 +18,7 @@ from skl2onnx.common.data_types import (
 )
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import Pipeline
 
 from converters.base import Converted, Rows, Tensors
 from converters.graph import (
@@ -35,7 +36,7 @@ from converters.sklearn_more.registry import allowed_options, registered
 from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
-from converters.sklearn_trees import Hook, shape_calculators, tree_converters
+from converters.sklearn_trees import BOOSTED, Hook, shape_calculators, tree_converters
 from converters.table import columns_of
 from edge_contract.errors import EdgeError, PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec, Task
@@ -86,13 +87,16 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
 
 def _ways(estimator: object) -> Iterator[_Way]:
     """Yield what to try: trees are always repaired, scalers if there are trees behind them."""
-    trees = tree_converters()
-    yield _Way(trees)
     kinds = {type(part) for part in parts_of(estimator)}
-    if kinds & set(SCALERS) and any(_is_tree(kind) for kind in kinds):
-        yield _Way({**trees, **scaler_converters(single=False)})
-        yield _Way({**trees, **scaler_converters(single=True)})
-    yield _Way(trees, is_wide=True)
+    repairs = [tree_converters()]
+    if kinds & set(BOOSTED):
+        repairs.append(tree_converters(nearest=True))
+    for trees in repairs:
+        yield _Way(trees)
+        if kinds & set(SCALERS) and any(_is_tree(kind) for kind in kinds):
+            yield _Way({**trees, **scaler_converters(single=False)})
+            yield _Way({**trees, **scaler_converters(single=True)})
+    yield _Way(repairs[0], is_wide=True)
 
 
 def _is_tree(kind: type) -> bool:
@@ -156,7 +160,7 @@ def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onn
         if _is_vectorizer(part):
             # the locale of the converting machine is not on every device, the "C" locale is
             options[id(part)] = {"locale": "C"}
-        elif "zipmap" in allowed_options(type(part)):
+        elif "zipmap" in allowed_options(type(part)) and not isinstance(part, Pipeline):
             options[id(part)] = {"zipmap": False}
     return _convert(estimator, types, way.hooks, options=options)
 

@@ -32,7 +32,7 @@ def _members(part: object) -> Iterator[object]:
     """Yield what may be an estimator in a container; long rows of numbers are not looked at."""
     match part:
         case list() | tuple():
-            if not part or not isinstance(part[0], int | float | str | np.number):
+            if not part or not isinstance(part[0], int | float | np.number):
                 yield from reversed(part)
         case np.ndarray() if part.dtype == object and part.size < 100_000:
             yield from part.ravel().tolist()[::-1]

@@ -8,23 +8,28 @@ Three things are mended wherever a tree stands, alone, in a forest or inside ano
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from skl2onnx._supported_operators import _get_sklearn_operator_name
 from skl2onnx.common._registration import get_converter, get_shape_calculator
 from sklearn import ensemble, tree
+from sklearn.base import BaseEstimator
 
 from converters.sklearn_more.trees import float32_at_most
+from edge_contract.errors import UsageError
 
-__all__ = ["Hook", "shape_calculators", "tree_converters"]
+__all__ = ["BOOSTED", "Hook", "shape_calculators", "tree_converters"]
 
 Hook: TypeAlias = Callable[[object, object, object], None]
 """Adds the nodes of an operator: scope, operator, container, all of skl2onnx's own types."""
 
-_Attributes: TypeAlias = Mapping[str, Sequence[int | float | str]]
+_Attribute: TypeAlias = Sequence[int | float | str]
 
 _FLAGS: Final = "nodes_missing_value_tracks_true"
+_VALUES: Final = "nodes_values"
 
 _LEARNED_ROUTES: Final = (
     tree.DecisionTreeClassifier,
@@ -36,17 +41,24 @@ _LEARNED_ROUTES: Final = (
     ensemble.ExtraTreesClassifier,
     ensemble.ExtraTreesRegressor,
 )
-_WRITTEN_ROUTES: Final = (
+BOOSTED: Final = (
     ensemble.HistGradientBoostingClassifier,
     ensemble.HistGradientBoostingRegressor,
 )
+"""Trees that compare rows in float64; the others turn them into float32 first."""
 
 
-def tree_converters() -> dict[type, Hook]:
-    """Return skl2onnx's ``custom_conversion_functions``."""
+def tree_converters(*, nearest: bool = False) -> dict[type, Hook]:
+    """Return skl2onnx's ``custom_conversion_functions``.
+
+    Args:
+        nearest: Round thresholds to the nearest float32 where scikit-learn compares them with
+            float64. Rows of float64 that equal a threshold then do so as float32, too; by default
+            rows of float32 are told apart as scikit-learn does.
+    """
     return {
-        **{kind: _mended(kind, _learned_flags) for kind in _LEARNED_ROUTES},
-        **{kind: _mended(kind, _whole_flags) for kind in _WRITTEN_ROUTES},
+        **{kind: _mended(kind, _learned) for kind in _LEARNED_ROUTES},
+        **{kind: _mended(kind, partial(_boosted, nearest=nearest)) for kind in BOOSTED},
     }
 
 
@@ -55,17 +67,23 @@ def shape_calculators(kinds: Iterable[type]) -> dict[type, Callable[[object], No
     return {kind: get_shape_calculator(_get_sklearn_operator_name(kind)) for kind in kinds}
 
 
-def _mended(kind: type, flags_of: Callable[[object, _Attributes], list[int]]) -> Hook:
+class _Tree(NamedTuple):
+    """By node: the threshold, and whether missing values go to the branch of smaller values."""
+
+    thresholds: NDArray[np.generic]
+    to_smaller: NDArray[np.generic]
+
+
+def _mended(kind: type, trees_of: Callable[[BaseEstimator], Sequence[_Tree]]) -> Hook:
     original = get_converter(_get_sklearn_operator_name(kind))
 
     def convert(scope: object, operator: object, container: object) -> None:
         add_node = getattr(container, "add_node")  # noqa: B009  skl2onnx publishes no types
-        estimator = getattr(operator, "raw_operator", None)
+        trees = trees_of(getattr(operator, "raw_operator", None))
 
-        def add_mended_node(*arguments: object, **attributes: Sequence[int | float | str]) -> None:
+        def add_mended_node(*arguments: object, **attributes: _Attribute) -> None:
             if _FLAGS in attributes:
-                attributes[_FLAGS] = flags_of(estimator, attributes)
-                attributes["nodes_values"] = _rounded_down(attributes["nodes_values"])
+                attributes.update(_mended_attributes(trees, attributes))
             add_node(*arguments, **attributes)
 
         vars(container)["add_node"] = add_mended_node
@@ -77,29 +95,41 @@ def _mended(kind: type, flags_of: Callable[[object, _Attributes], list[int]]) ->
     return convert
 
 
-def _rounded_down(thresholds: Sequence[int | float | str]) -> list[float]:
-    """Return the largest float32 that is no larger: rounded up, it would let equal values pass."""
-    exact = np.asarray(thresholds, dtype=np.float64)
-    return [float(value) for value in float32_at_most(exact)]
+def _mended_attributes(
+    trees: Sequence[_Tree], attributes: Mapping[str, _Attribute]
+) -> Mapping[str, _Attribute]:
+    """Return flags and thresholds as the estimator has them."""
+    flags: list[int | float | str] = []
+    values: list[int | float | str] = []
+    for number, node, mode in zip(
+        attributes["nodes_treeids"],
+        attributes["nodes_nodeids"],
+        attributes["nodes_modes"],
+        strict=True,
+    ):
+        tree, is_leaf = trees[int(number)], mode == "LEAF"
+        flags.append(0 if is_leaf else int(tree.to_smaller[int(node)]))
+        values.append(0.0 if is_leaf else float(tree.thresholds[int(node)]))
+    # of float64 models skl2onnx writes other attributes, whose thresholds are not rounded
+    return {_FLAGS: flags, **({_VALUES: values} if _VALUES in attributes else {})}
 
 
-def _learned_flags(estimator: object, attributes: _Attributes) -> list[int]:
-    """Return, node by node, whether missing values go to the branch of smaller values."""
-    members: Iterable[object] = getattr(estimator, "estimators_", None) or (estimator,)
-    routes = [
-        getattr(member, "tree_").missing_go_to_left  # noqa: B009  scikit-learn publishes no types
+def _learned(estimator: BaseEstimator) -> list[_Tree]:
+    members = getattr(estimator, "estimators_", None) or (estimator,)
+    return [
+        _Tree(float32_at_most(member.tree_.threshold), member.tree_.missing_go_to_left)
         for member in members
     ]
-    return [
-        int(mode != "LEAF" and routes[int(number)][int(node)])
-        for number, node, mode in zip(
-            attributes["nodes_treeids"],
-            attributes["nodes_nodeids"],
-            attributes["nodes_modes"],
-            strict=True,
+
+
+def _boosted(estimator: BaseEstimator, *, nearest: bool) -> list[_Tree]:
+    trees = [tree.nodes for group in estimator._predictors for tree in group]
+    if any(nodes["is_categorical"].any() for nodes in trees):
+        raise UsageError(
+            f"{type(estimator).__name__} with categorical features cannot be converted: "
+            "encode them before the model"
         )
-    ]
-
-
-def _whole_flags(_: object, attributes: _Attributes) -> list[int]:
-    return [int(flag) for flag in attributes[_FLAGS]]
+    thresholds = [it["num_threshold"] for it in trees]
+    rounded = [it.astype(np.float32) if nearest else float32_at_most(it) for it in thresholds]
+    flags = [it["missing_go_to_left"] for it in trees]
+    return [_Tree(*pair) for pair in zip(rounded, flags, strict=True)]

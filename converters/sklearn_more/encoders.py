@@ -55,7 +55,7 @@ def target_encoder(nodes: Nodes, model: TargetEncoder) -> None:
 
 
 def places_of(nodes: Nodes, column: str, values: NDArray[np.generic]) -> str:
-    """Return where each value of a column stands in ``values``, -1 if nowhere: ``int64[batch, 1]``."""
+    """Return where each value stands in ``values``, -1 if nowhere: ``int64[batch, 1]``."""
     if values.dtype.kind in "OU":
         return nodes(
             "LabelEncoder",

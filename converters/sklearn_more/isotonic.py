@@ -28,7 +28,7 @@ def isotonic_regression(nodes: Nodes, model: IsotonicRegression) -> None:
 def interpolated(
     nodes: Nodes, x: str, points: NDArray[np.generic], values: NDArray[np.generic]
 ) -> str:
-    """Return values on straight lines between points, and the outermost ones beyond: ``[batch, 1]``.
+    """Return values on lines between points, and the outermost ones beyond: ``[batch, 1]``.
 
     Args:
         nodes: Where to write.

@@ -21,6 +21,7 @@ def missing_indicator(nodes: Nodes, model: MissingIndicator) -> None:
         mask = nodes("Equal", watched, float(marker))
     else:
         raise UsageError(
-            f"MissingIndicator with missing_values={marker!r} cannot be converted: use NaN or a number"
+            f"MissingIndicator with missing_values={marker!r} cannot be converted: "
+            "use NaN or a number"
         )
     nodes.say_numbers(nodes.cast(mask, "float64"))

@@ -17,7 +17,7 @@ from edge_contract.errors import UsageError
 
 __all__ = ["Container", "Nodes", "Operator", "Scope", "Value", "Variable", "number_type_of"]
 
-Value: TypeAlias = "str | float | NDArray[np.generic]"
+Value: TypeAlias = "str | float | np.generic | NDArray[np.generic]"
 """The name of a tensor, or a constant: whole numbers as int64, others as float64."""
 
 _TYPES: Final = {
@@ -91,8 +91,9 @@ class Container(Protocol):
 
 def number_type_of(operator: Operator) -> type:
     """Return the type of numbers that an operator's output has: float64 if its input has it."""
-    kind = operator.inputs[0].type
-    return DoubleTensorType if isinstance(kind, DoubleTensorType) else FloatTensorType
+    is_wide = isinstance(operator.inputs[0].type, DoubleTensorType)
+    kind: type = DoubleTensorType if is_wide else FloatTensorType
+    return kind
 
 
 class Nodes:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest
-from sklearn.feature_selection import RFE
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from converters.base import SOURCES, Converted, Request, Rows, Tensors
 from converters.differences import difference_of_labels, difference_of_numbers, undecided
@@ -119,20 +120,26 @@ def test_a_source_model_that_says_twice_as_much_is_refused() -> None:
         check_parity(wrong, OnnxModel(wrong.model, what="it"))
 
 
-def test_an_exporter_that_transforms_instead_of_predicting_is_refused() -> None:
-    rows, labels = tumours()
-    model = RFE(LogisticRegression(), n_features_to_select=3, step=9)
+def test_an_output_of_another_width_is_refused() -> None:
+    rows, _ = tumours()
+    converted = next(iter(SOURCES["scikit-learn"].conversions(Request(PCA(3).fit(rows), rows))))
+    wrong = replace(converted, predict=lambda rows: {"variable": rows[:, 0]})
 
     with pytest.raises(PackageError, match=r"shape \[300, 3\], the source model gives \[300\]"):
-        quietly_converted(model.fit(rows, labels), rows, labels)
+        check_parity(wrong, OnnxModel(wrong.model, what="it"))
 
 
 def test_missing_numbers_that_take_another_way_are_refused_with_advice() -> None:
-    rows, _ = flowers()
-    model = IsolationForest(n_estimators=5, random_state=0).fit(rows)
+    rows, values = tumours()
+    model = DecisionTreeRegressor(max_depth=3).fit(rows, values)
+    converted = next(iter(SOURCES["scikit-learn"].conversions(Request(model, rows))))
+
+    def predict(rows: Rows) -> Tensors:
+        assert isinstance(rows, np.ndarray)
+        return {"variable": np.where(np.isnan(rows).any(axis=1), 9.0, model.predict(rows))}
 
     with pytest.raises(PackageError, match=r"missing number: .* put an imputer in front"):
-        quietly_converted(model, rows)
+        check_parity(replace(converted, predict=predict), OnnxModel(converted.model, what="it"))
 
 
 def test_missing_texts_that_the_model_knows_are_refused_with_advice() -> None:

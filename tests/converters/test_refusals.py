@@ -8,7 +8,6 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
-from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
@@ -151,14 +150,6 @@ def test_texts_where_a_number_is_predicted() -> None:
     model = LinearRegression().fit(rows, labels)
 
     assert refusal(model, rows, ["a"] * 300).startswith("y must be numbers")
-
-
-def test_several_labels_at_once() -> None:
-    rows, labels = tumours()
-    model = MultiOutputClassifier(LogisticRegression())
-    model.fit(rows, np.column_stack([labels, labels]))
-
-    assert "predicts several labels at once" in refusal(model, rows)
 
 
 def test_a_threshold_on_something_that_devices_do_not_have() -> None:

@@ -13,6 +13,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     TunedThresholdClassifierCV,
 )
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -203,7 +204,7 @@ def test_a_regression_gives_one_value() -> None:
     package = quietly_converted(model, rows, values)
 
     assert package.manifest.task is Task.REGRESSION
-    assert outputs_of(package) == [("value", "float32[batch, 1]")]
+    assert outputs_of(package) == [("value", "float32[batch]")]
     assert package.manifest.evidence.quality["r2"] == pytest.approx(0.5177, abs=0.0001)
     assert package.manifest.evidence.quality["mae"] == pytest.approx(43.28, abs=0.01)
 
@@ -232,14 +233,28 @@ def test_transformers_and_clusters_are_compared_too(model: PCA) -> None:
     assert package.reference().rows == 150
 
 
-def test_outliers_are_found_where_no_number_is_missing() -> None:
+def test_outliers_are_found_also_where_numbers_are_missing() -> None:
     rows, _ = flowers()
-    whole = (rows * 10).astype(int)
-    model = IsolationForest(n_estimators=5, random_state=0).fit(whole)
+    model = IsolationForest(n_estimators=5, random_state=0).fit(rows)
 
-    package = quietly_converted(model, whole)
+    package = quietly_converted(model, rows)
 
-    assert outputs_of(package) == [("other", "int64[batch, 1]"), ("other", "float32[batch, 1]")]
+    assert outputs_of(package) == [("other", "int64[batch]"), ("other", "float32[batch, 1]")]
+    made_up = package.manifest.evidence.parity["made_up_rows"]
+    assert made_up == {"missing number": 4, "values between two rows": 64}
+
+
+def test_several_labels_at_once_have_no_known_meaning() -> None:
+    rows, labels = tumours()
+    model = MultiOutputClassifier(LogisticRegression())
+    model.fit(rows, np.column_stack([labels, 1 - labels]))
+
+    package = quietly_converted(model, rows)
+
+    assert package.manifest.task is Task.OTHER
+    assert outputs_of(package) == [("other", "int64[batch, 2]")]
+    found = says(package, {"X": rows.astype(np.float32)})
+    assert found["label"].tolist() == model.predict(rows).tolist()
 
 
 def test_texts_are_read_the_same_on_devices_of_any_locale() -> None:
