@@ -135,7 +135,7 @@ class Agent:
             self.state = self._parts.folder
             self._shell = self._make_shell(cloud, username, password, engine)
             self._collect_soon = self._shell.collect_soon
-            self._labels = Labels(self._parts.recorder, wake=self._collect_soon)
+            self._labels = Labels(self._parts.recorder, self._parts.store, wake=self._collect_soon)
             self._shadow = ShadowRunner()
             if package is not None:
                 self._parts.packages.add(package)
@@ -191,6 +191,7 @@ class Agent:
         Raises:
             UsageError: The identifier is none, there are too few or many truths, a truth is no
                 class of the model, or the version is long gone.
+            UnavailableError: The disk is full or out of reach: tell it again later.
         """
         if self._closed:
             raise self._is_closed()

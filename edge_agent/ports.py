@@ -18,6 +18,7 @@ __all__ = [
     "BatchStore",
     "InferenceEngine",
     "InferenceSession",
+    "LabelStore",
     "Link",
     "LinkHandler",
     "LinkOptions",
@@ -172,6 +173,30 @@ class BatchStore(Protocol):
 
     def close(self) -> None:
         """Close the store; using it afterwards is an error."""
+        ...
+
+
+class LabelStore(Protocol):
+    """Remembers which rows have had their truth, so that none is counted twice.
+
+    Bounded: of the rows noted last it remembers so many, each for so many days. A truth that is
+    told again later than that is counted again. Checked by ``tests/ports/test_label_store.py`` for
+    every adapter.
+    """
+
+    def note_labelled(self, keys: Sequence[int], at_unix_s: float) -> list[bool]:
+        """Note rows as labelled; return of each whether it was not before.
+
+        What was noted survives the end of the process at once, without waiting for the disk. It
+        survives loss of power at the latest when the next batch does, where both are in one store.
+
+        Args:
+            keys: Signed numbers of 64 bits.
+            at_unix_s: Now.
+
+        Raises:
+            UnavailableError: The disk is full or out of reach; nothing is noted.
+        """
         ...
 
 

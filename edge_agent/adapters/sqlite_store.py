@@ -7,12 +7,18 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from edge_contract.errors import EdgeError, MessageError, UnavailableError, UsageError
 from edge_contract.messages import BatchId, TelemetryBatch, decode, encode
 from edge_contract.reading import JsonObject
 
-__all__ = ["SqliteBatchStore"]
+__all__ = ["LABELLED_DAYS", "LABELLED_ROWS", "SqliteBatchStore"]
+
+LABELLED_ROWS: Final = 100_000
+LABELLED_DAYS: Final = 30
+
+_DAY_S: Final = 86_400
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batch (
@@ -20,12 +26,20 @@ CREATE TABLE IF NOT EXISTS batch (
     PRIMARY KEY (boot, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mark (ring TEXT PRIMARY KEY, counters TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS labelled (
+    place INTEGER PRIMARY KEY, key INTEGER NOT NULL UNIQUE, day INTEGER NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS journal (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 
 
+_FORGET_PAST_BOUND: Final = (
+    "DELETE FROM labelled WHERE place <= (SELECT max(place) FROM labelled) - ?"
+)
+
+
 class SqliteBatchStore:
-    """A :class:`edge_agent.ports.BatchStore` in a file.
+    """A :class:`edge_agent.ports.BatchStore` and ``LabelStore`` in a file.
 
     Holds the file for itself, so that no two agents keep their state in one place; the lock ends
     with the process, however that ends.
@@ -33,6 +47,8 @@ class SqliteBatchStore:
     Args:
         path: The file; made if missing, in a folder that exists.
         wait_s: For another agent that is about to leave.
+        labelled_rows: How many labelled rows to remember; each takes about 40 bytes.
+        labelled_days: For how many days.
 
     Raises:
         UsageError: Another agent uses the file.
@@ -41,8 +57,18 @@ class SqliteBatchStore:
     Reading raises ``EdgeError`` if what is in the file is damaged.
     """
 
-    def __init__(self, path: Path, *, wait_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait_s: float = 5.0,
+        labelled_rows: int = LABELLED_ROWS,
+        labelled_days: int = LABELLED_DAYS,
+    ) -> None:
         self._path = path
+        self._labelled_rows = labelled_rows
+        self._labelled_days = labelled_days
+        self._swept_before: int | None = None
         self._lock = threading.RLock()
         with self._errors("open"):
             self._db = sqlite3.connect(
@@ -131,6 +157,31 @@ class SqliteBatchStore:
         """Forget the marks of rings that are gone."""
         with self._transaction("delete from"):
             self._db.executemany("DELETE FROM mark WHERE ring = ?", [(ring,) for ring in rings])
+
+    def note_labelled(self, keys: Sequence[int], at_unix_s: float) -> list[bool]:
+        """Note rows as labelled; return of each whether it was not before."""
+        day = int(at_unix_s // _DAY_S)
+        with self._errors("save to"):
+            # The next save() syncs the log, and what stands in it before: no need to wait here.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self._transaction("save to"):
+                    self._forget_labelled(before_day=day - self._labelled_days)
+                    is_new = [self._note(key, day) for key in keys]
+                    self._db.execute(_FORGET_PAST_BOUND, (self._labelled_rows,))
+            finally:
+                self._db.execute("PRAGMA synchronous = FULL")
+        self._swept_before = day - self._labelled_days
+        return is_new
+
+    def _note(self, key: int, day: int) -> bool:
+        statement = "INSERT OR IGNORE INTO labelled (key, day) VALUES (?, ?)"
+        return self._db.execute(statement, (key, day)).rowcount > 0
+
+    def _forget_labelled(self, *, before_day: int) -> None:
+        """Forget the rows that are too old; only once a day, for it reads all."""
+        if self._swept_before != before_day:
+            self._db.execute("DELETE FROM labelled WHERE day < ?", (before_day,))
 
     def save_state(self, state: JsonObject) -> None:
         """Keep the journal."""

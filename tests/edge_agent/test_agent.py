@@ -171,6 +171,21 @@ class TestLabels:
 
         assert total(entries_in(second_life.state), "labels") == Counters(rows=1)
 
+    def test_a_truth_that_is_told_again_after_a_restart_is_not_counted_again(
+        self, make_agent: MakeAgent
+    ) -> None:
+        first_life = make_agent(words().package)
+        call = first_life.predict(words().rows[:3])
+        assert first_life.label(call.ids[1], "oak") == 1
+        first_life.close()
+
+        second_life = make_agent(words().package)
+        assert second_life.label(call.ids[1], "oak") == 0
+        assert second_life.label(call.id, ["ash", "oak", "elm"]) == 2
+        second_life.close()
+
+        assert total(entries_in(second_life.state), "labels") == Counters(rows=3)
+
     def test_wrong_truths_and_identifiers_are_told_and_not_counted(
         self, make_agent: MakeAgent
     ) -> None:
