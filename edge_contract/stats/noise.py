@@ -13,7 +13,9 @@ simplex, as in Duchi and others, ICML 2008). That uses noisy numbers alone and g
 
 Which cells there are is known before anything is counted, from the reference: a cell that came up
 only because somebody's value lies there would tell of that value. A value outside of them is
-counted in the nearest one; one cell past each end says that there is something further out.
+counted in the nearest one; one cell past each end says that there is something further out. A cell
+that the reference has empty stays empty unless it has more than noise would give it once in a
+million times: what is new in the stream can be told from noise.
 
 What is no count of rows by cells is left out of a noisy profile: moments and other sums, the
 smallest and largest value, hashes of unknown categories, calibration of labels.
@@ -22,7 +24,7 @@ smallest and largest value, hashes of unknown categories, calibration of labels.
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from edge_contract.errors import UsageError
 from edge_contract.stats.agreement import Agreement
@@ -44,6 +46,7 @@ MAX_EPSILON: Final = 100.0
 
 _SENSITIVITY: Final = 2
 _MAX_CLASSES: Final = 32
+_BY_CHANCE: Final = 1e-6
 
 
 def checked_epsilon(epsilon: float) -> float:
@@ -79,8 +82,8 @@ def noisy_profile(
         exact: Subjects that hold nothing of anybody and stay as they are.
     """
 
-    def noisy(counts: Sequence[int]) -> list[int]:
-        return noisy_counts(counts, epsilon=epsilon, draw=draw)
+    def noisy(counts: Sequence[int], empty: Collection[int] = ()) -> list[int]:
+        return noisy_counts(counts, epsilon=epsilon, draw=draw, empty=empty)
 
     kept: dict[int, Statistic] = {}
     for index, column in enumerate(profile.spec.columns):
@@ -94,26 +97,46 @@ def noisy_profile(
     return Profile(profile.spec, kept)
 
 
-def noisy_counts(counts: Sequence[int], *, epsilon: float, draw: Draw) -> list[int]:
-    """Return counts of all cells with noise: none is negative, and their sum is the same."""
-    keeps = math.exp(-epsilon / _SENSITIVITY)
-    log_keeps = math.log(keeps)
+def noisy_counts(
+    counts: Sequence[int], *, epsilon: float, draw: Draw, empty: Collection[int] = ()
+) -> list[int]:
+    """Return counts of all cells with noise: none is negative, and their sum is the same.
+
+    Args:
+        counts: Of every cell that there can be.
+        epsilon: See :func:`checked_epsilon`; above 0.
+        draw: Source of chance.
+        empty: Places of cells that had nothing in the reference.
+    """
+    rate = epsilon / _SENSITIVITY
 
     def geometric() -> int:
-        return math.floor(math.log(1.0 - draw()) / log_keeps)
+        return math.floor(-math.log(1.0 - draw()) / rate)
 
-    return _projected([count + geometric() - geometric() for count in counts], sum(counts))
+    noisy = [count + geometric() - geometric() for count in counts]
+    least = math.ceil(-math.log(_BY_CHANCE) / rate)
+    kept = [place for place, number in enumerate(noisy) if number > least or place not in empty]
+    kept = kept or list(range(len(noisy)))
+    found = [0] * len(noisy)
+    for place, number in zip(
+        kept, _projected([noisy[place] for place in kept], sum(counts)), strict=True
+    ):
+        found[place] = number
+    return found
 
 
-_Noise: TypeAlias = Callable[[Sequence[int]], list[int]]
+class _Noise(Protocol):
+    """Puts noise on the counts of one column."""
+
+    def __call__(self, counts: Sequence[int], empty: Collection[int] = ()) -> list[int]: ...
 
 
 def _noisy(statistic: Statistic, known: Statistic | None, noisy: _Noise) -> Statistic | None:
     match statistic, known:
         case Sketch(), Sketch():
             return _sketch(statistic, known, noisy)
-        case Categories(), _:
-            return _categories(statistic, noisy)
+        case Categories(), Categories():
+            return _categories(statistic, known, noisy)
         case Probabilities(), Probabilities():
             return _probabilities(statistic, known, noisy)
         case Labels(), _ if statistic.spec.classes <= _MAX_CLASSES:
@@ -129,17 +152,21 @@ def _noisy(statistic: Statistic, known: Statistic | None, noisy: _Noise) -> Stat
 
 def _sketch(sketch: Sketch, reference: Sketch, noisy: _Noise) -> Sketch:
     cells = _cells(sketch.spec, sorted(reference.counts))
-    counts = _moved(sketch.counts, cells)
+    known = [reference.counts.get(code, 0) for code in cells]
     zero, missing, above, below, *others = noisy(
-        [
-            sketch.zero,
-            sketch.missing,
-            sketch.positive_infinity,
-            sketch.negative_infinity,
-            *counts,
-        ]
+        [*_apart(sketch), *_moved(sketch.counts, cells)], _empty([*_apart(reference), *known])
     )
     return Sketch(sketch.spec, zero, missing, above, below, _positive(cells, others))
+
+
+def _apart(sketch: Sketch) -> list[int]:
+    return [sketch.zero, sketch.missing, sketch.positive_infinity, sketch.negative_infinity]
+
+
+def _empty(counts: Sequence[int]) -> set[int]:
+    """Return the places of empty cells; none if all are: then nothing is known."""
+    empty = {place for place, count in enumerate(counts) if not count}
+    return empty if len(empty) < len(counts) else set()
 
 
 def _cells(spec: SketchSpec, codes: list[int]) -> list[int]:
@@ -151,12 +178,15 @@ def _cells(spec: SketchSpec, codes: list[int]) -> list[int]:
     return sorted({max(before, spec.first_code), *codes, min(after, spec.last_code)})
 
 
-def _categories(categories: Categories, noisy: _Noise) -> Categories:
-    known = range(categories.spec.size)
-    counts = [categories.counts.get(index, 0) for index in known]
-    missing, other, *others = noisy([categories.missing, categories.other, *counts])
+def _categories(categories: Categories, reference: Categories, noisy: _Noise) -> Categories:
+    places = range(categories.spec.size)
+
+    def cells(of: Categories) -> list[int]:
+        return [of.missing, of.other, *(of.counts.get(index, 0) for index in places)]
+
+    missing, other, *others = noisy(cells(categories), _empty(cells(reference)))
     return Categories(
-        categories.spec, missing=missing, other=other, counts=_positive(known, others)
+        categories.spec, missing=missing, other=other, counts=_positive(places, others)
     )
 
 
@@ -171,7 +201,12 @@ def _probabilities(found: Probabilities, reference: Probabilities, noisy: _Noise
         for predicted, bins in cells.items()
         for count in _moved(found.counts.get(predicted, {}), bins)
     ]
-    invalid, *others = noisy([found.invalid, *counts])
+    known = [
+        reference.counts.get(predicted, {}).get(index, 0)
+        for predicted, bins in cells.items()
+        for index in bins
+    ]
+    invalid, *others = noisy([found.invalid, *counts], _empty([reference.invalid, *known]))
     result = spec.empty()
     result.invalid = invalid
     place = 0
