@@ -1,7 +1,6 @@
 """A web server for pages of tests, on loopback."""
 
 import threading
-from collections.abc import Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +13,7 @@ __all__ = ["PageServer"]
 class _Handler(SimpleHTTPRequestHandler):
     """Serves a folder and says nothing."""
 
-    extensions_map: Mapping[str, str] = {
+    extensions_map = {  # noqa: RUF012  as the base class has it
         **SimpleHTTPRequestHandler.extensions_map,
         ".mjs": "text/javascript",
         ".js": "text/javascript",

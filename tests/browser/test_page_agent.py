@@ -1,0 +1,306 @@
+"""The agent in a tab of a real Chromium, with a real cloud behind it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from browser.bundle import build_bundle
+from cloud_sync.adapters.listening import free_port
+from edge_agent.adapters.inputs import InputEncoder
+from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
+from edge_agent.adapters.outputs import OutputDecoder
+from edge_contract.package import ArtifactRole, Package
+from tests.browser.pages import PageServer
+from tests.browser.tabs import PAGE, Tab
+from tests.integration.processes import CloudProcess, eventually
+from tests.integration.system import read_ledger
+from tests.support.packages import (
+    altered,
+    binary,
+    digits,
+    mixed,
+    regression,
+    reversed_digits,
+    with_version,
+    words,
+)
+
+ROW = digits().rows[0].tolist()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.fail("Chromium is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = build_bundle(tmp_path_factory.mktemp("site"))
+    (folder / "index.html").write_text(PAGE)
+    with PageServer(folder) as server:
+        yield f"{server.url}/index.html"
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What scripts complained of."""
+    return []
+
+
+@pytest.fixture
+def open_tab(context: BrowserContext, site: str, complaints: list[str]) -> Callable[[], Tab]:
+    return lambda: Tab(context, site, complaints)
+
+
+class Cloud(CloudProcess):
+    """A cloud that browsers reach as well."""
+
+    def __init__(self, folder: Path) -> None:
+        port = free_port("127.0.0.1")
+        self.websocket_url = f"ws://127.0.0.1:{port}/mqtt"
+        super().__init__(folder, options=["--websocket-port", str(port)])
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with Cloud(tmp_path) as cloud:
+        cloud.client.push(digits().package)
+        yield cloud
+
+
+def rows_merged(cloud: Cloud) -> int:
+    return cloud.client.summary().rows_merged
+
+
+def serving(cloud: Cloud, device: str) -> str:
+    report = cloud.client.device(device).models.get("digits")
+    return str(report["version"]) if isinstance(report, dict) else ""
+
+
+def test_a_tab_gets_its_model_predicts_labels_and_is_counted(
+    cloud: Cloud, open_tab: Callable[[], Tab], complaints: list[str]
+) -> None:
+    tab = open_tab()
+    device = tab.start(model="digits", cloud=cloud.websocket_url, tags={"site": "oslo"})
+
+    first = tab.predict(digits().rows[:3].tolist())
+    failed = tab.predict_often(ROW, 40)
+    labelled = tab.label(first["id"], [0, 1, 2])
+    again = tab.label(first["id"], [0, 1, 2])
+
+    assert first["labels"] == digits().labels[:3].tolist()
+    assert (first["model"], failed, labelled, again) == ("digits@1.0.0", 0, 3, 0)
+    eventually("all rows are merged", lambda: rows_merged(cloud) == 43)
+    view = cloud.client.device(device)
+    assert (view.status, view.tags, view.rows_merged) == ("online", {"site": "oslo"}, 43)
+
+    tab.close_agent()
+    eventually("it left", lambda: cloud.client.device(device).status == "offline")
+    assert complaints == []
+
+
+def test_a_tab_that_is_gone_is_missed(cloud: Cloud, open_tab: Callable[[], Tab]) -> None:
+    tab = open_tab()
+    device = tab.start(model="digits", cloud=cloud.websocket_url)
+    tab.predict([ROW])
+
+    tab.page.close()
+
+    eventually("the will came", lambda: cloud.client.device(device).status == "unreachable")
+
+
+def test_after_a_reload_the_tab_predicts_before_python_has_loaded_and_loses_no_row(
+    cloud: Cloud, open_tab: Callable[[], Tab]
+) -> None:
+    tab = open_tab()
+    device = tab.start(model="digits", cloud=cloud.websocket_url)
+    tab.predict_often(ROW, 5)
+    held: list[Callable[[], None]] = []
+    tab.page.context.route("**/pyodide.mjs", lambda route: held.append(route.continue_))
+
+    assert tab.reload() == device
+    assert tab.predict_often(ROW, 7) == 0
+    assert tab.status()["hasCore"] is False
+
+    eventually("Pyodide was asked for", lambda: tab.page.wait_for_timeout(50) or held)
+    for let_go in held:
+        let_go()
+    eventually(
+        "all rows are merged", lambda: tab.page.wait_for_timeout(50) or rows_merged(cloud) == 12
+    )
+
+
+def test_what_was_counted_while_the_cloud_was_away_survives_a_reload_and_is_merged_once(
+    cloud: Cloud, open_tab: Callable[[], Tab], complaints: list[str]
+) -> None:
+    tab = open_tab()
+    tab.start(model="digits", cloud=cloud.websocket_url)
+    tab.predict([ROW])
+    eventually("the first row is merged", lambda: rows_merged(cloud) == 1)
+    assert cloud.stop() == 0
+
+    for _ in range(10):
+        assert tab.predict_often(ROW, 6) == 0
+        tab.flush()
+    waiting = tab.status()["waitingBatches"]
+    tab.reload()
+    assert tab.predict_often(ROW, 6) == 0
+    cloud.start()
+
+    eventually("all rows are merged", lambda: rows_merged(cloud) == 67, within_s=60.0)
+    assert waiting >= 10
+    assert read_ledger(cloud.data).lost_rows == 0
+    assert cloud.client.summary().batches_merged >= 11
+
+
+def test_two_tabs_share_one_device_and_both_are_counted(
+    cloud: Cloud, open_tab: Callable[[], Tab], complaints: list[str]
+) -> None:
+    first, second = open_tab(), open_tab()
+    device = first.start(model="digits", cloud=cloud.websocket_url)
+    first.predict([ROW])
+
+    assert second.start(model="digits", cloud=cloud.websocket_url) == device
+    assert second.predict_often(ROW, 8) == 0
+    assert (first.status()["hasCore"], second.status()["hasCore"]) == (True, False)
+    eventually("both are merged", lambda: rows_merged(cloud) == 9)
+
+    first.page.close()
+    eventually("the second takes over", lambda: second.status()["hasCore"])
+    assert second.predict_often(ROW, 4) == 0
+    eventually("its rows are merged", lambda: rows_merged(cloud) == 13)
+    assert len(cloud.client.devices()) == 1
+    assert complaints == []
+
+
+def test_a_new_version_comes_through_its_trial_and_one_that_fails_is_taken_back(
+    cloud: Cloud, open_tab: Callable[[], Tab]
+) -> None:
+    tab = open_tab()
+    device = tab.start(model="digits", cloud=cloud.websocket_url)
+    tab.predict([ROW])
+
+    cloud.client.push(digits("1.1.0").package)
+    cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once")
+    eventually(
+        "1.1.0 serves",
+        lambda: tab.predict_often(ROW, 5) == 0 and serving(cloud, device) == "1.1.0",
+        within_s=40.0,
+    )
+
+    broken = altered(digits("1.2.0").package, ArtifactRole.GOLDEN, wrong_golden)
+    cloud.client.push(broken)
+    cloud.client.start_rollout("digits", "1.2.0", strategy="all-at-once")
+    eventually(
+        "1.2.0 is refused",
+        lambda: any("fails its golden vectors in this browser" in line for line in tab.logs()),
+    )
+    assert tab.predict([ROW])["model"] == "digits@1.1.0"
+
+
+def wrong_golden(data: bytes) -> bytes:
+    """The golden vectors of a model that learnt the wrong labels."""
+    other = reversed_digits().package
+    return other.files[other.manifest.artifact(ArtifactRole.GOLDEN).path]
+
+
+def test_bytes_that_were_tampered_with_are_refused_and_the_old_version_goes_on(
+    cloud: Cloud, open_tab: Callable[[], Tab]
+) -> None:
+    tab = open_tab()
+    tab.start(model="digits", cloud=cloud.websocket_url)
+    tab.predict([ROW])
+    new = digits("1.1.0").package
+    model = new.manifest.artifact(ArtifactRole.MODEL)
+    cloud.client.push(new)
+
+    def tamper(route: object) -> None:
+        data = bytearray(new.files[model.path])
+        data[-1] ^= 1
+        route.fulfill(body=bytes(data))  # type: ignore[attr-defined]
+
+    tab.page.context.route(f"**/{model.digest}", tamper)
+    cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once")
+
+    eventually(
+        "it is refused",
+        lambda: any("was tampered with" in line for line in tab.logs()),
+    )
+    assert tab.predict([ROW])["model"] == "digits@1.0.0"
+
+
+PARITY = {
+    "digits": (digits().package, digits().rows[:20].tolist()),
+    "threshold": (binary().package, binary().rows[:20].tolist()),
+    "regression": (regression().package, regression().rows[:20].tolist()),
+    "text classes": (words().package, words().rows[:20].tolist()),
+    "mixed inputs": (mixed().package, mixed().rows.head(20).to_dict("records")),
+}
+
+
+def test_predictions_are_those_of_a_device(
+    cloud: Cloud, open_tab: Callable[[], Tab], complaints: list[str]
+) -> None:
+    for package, rows in PARITY.values():
+        name = package.manifest.name
+        if name != "digits":
+            cloud.client.push(with_version(package, "1.0.0"))
+        tab = open_tab()
+        tab.start(model=name, device=f"web-{name}", cloud=cloud.websocket_url)
+
+        found = tab.predict(rows)
+
+        assert_same(package, rows, found)
+        tab.close_agent()
+        tab.page.close()
+    assert complaints == []
+
+
+def assert_same(package: Package, rows: list[object], found: dict[str, object]) -> None:
+    encoded = InputEncoder(package.manifest).encode(rows)
+    outputs = OnnxRuntimeEngine().load(package).run(encoded.feeds)
+    expected = OutputDecoder(package.manifest).decode(outputs, encoded.rows)
+    if expected.labels is not None:
+        assert found["labels"] == expected.labels.tolist()
+    for key, numbers in (("probabilities", expected.probabilities), ("values", expected.values)):
+        if numbers is not None:
+            np.testing.assert_allclose(found[key], numbers.ravel(), rtol=1e-4, atol=1e-6)  # type: ignore[arg-type]
+
+
+def test_rows_that_do_not_fit_are_refused_with_what_is_wrong(
+    cloud: Cloud, open_tab: Callable[[], Tab]
+) -> None:
+    tab = open_tab()
+    tab.start(model="digits", cloud=cloud.websocket_url)
+    tab.predict([ROW])
+
+    said = tab.page.evaluate(
+        """async (rows) => Promise.all(
+          rows.map((row) => agent.predict(row).then(() => "fine", (e) => `${e.name}: ${e.message}`))
+        )""",
+        [[[1, 2]], [["x"] * 64], [], [{"x0": 1}]],
+    )
+
+    assert said == [
+        "UsageError: model digits@1.0.0 takes 64 values a row, row 0 has 2",
+        'UsageError: model digits@1.0.0 takes float32 for feature x0, got "x" in row 0',
+        "UsageError: model digits@1.0.0 takes 64 values a row, row 0 has 0",
+        "UsageError: model digits@1.0.0 needs feature x1, row 0 lacks it",
+    ]
