@@ -173,15 +173,17 @@ class AlarmDesk:
     def _looked_at_anew(self, package: PackageFacts, now_unix_s: float) -> "_Told":
         """Say which devices the alarm that grows comes from, as soon as any stands out."""
         growing = self._growing.get(package.digest)
-        if growing is None or growing.names_devices or not self._still_grows(growing, now_unix_s):
+        if growing is None or growing.names_devices:
+            return _Told()
+        if not self._still_grows(growing.raised_unix_s, now_unix_s):
             return _Told()
         record = self._record(package, growing)
         if not record.document["devices"]:
             return _Told()
         return _Told([record], replace(growing, names_devices=True))
 
-    def _still_grows(self, growing: GrowingAlarm, now_unix_s: float) -> bool:
-        return now_unix_s <= growing.raised_unix_s + self._grouping_s
+    def _still_grows(self, raised_unix_s: float, now_unix_s: float) -> bool:
+        return now_unix_s <= raised_unix_s + self._grouping_s
 
     def _growing_alarm(self, package: PackageFacts, now_unix_s: float) -> GrowingAlarm | None:
         """Return the version's alarm that still grows, if there is one."""
@@ -189,8 +191,11 @@ class AlarmDesk:
         if growing is None:
             of_model = self._store.alarms(model=package.manifest.name, limit=_LOOKED_THROUGH)
             mine = (record for record in of_model if digest_of_alarm(record) == package.digest)
-            growing = next((GrowingAlarm.from_record(record) for record in mine), None)
-        return growing if growing and self._still_grows(growing, now_unix_s) else None
+            newest = next(mine, None)
+            if newest is None or not self._still_grows(newest.raised_unix_s, now_unix_s):
+                return None
+            return GrowingAlarm.from_record(newest)
+        return growing if self._still_grows(growing.raised_unix_s, now_unix_s) else None
 
     def _alarm(self, package: PackageFacts, alarm_id: str) -> AlarmRecord | None:
         of_model = self._store.alarms(model=package.manifest.name, limit=_LOOKED_THROUGH)

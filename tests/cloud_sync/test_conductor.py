@@ -39,6 +39,7 @@ def conductor_in(folder: Path, stack: ExitStack, link: FleetLink) -> Conductor:
     packages = stack.enter_context(closing(FolderRegistry(folder)))
     evidence = WarehouseEvidence(packages, warehouse)
     fleet = Fleet(FleetConfig(), now_unix_s=NOW, twins=warehouse.devices())
+    segments = SegmentIndex(SegmentRules(), [twin.facts() for twin in warehouse.devices()])
     return Conductor(
         "f1",
         collector=Collector(
@@ -46,10 +47,11 @@ def conductor_in(folder: Path, stack: ExitStack, link: FleetLink) -> Conductor:
             packages=packages.find,
             marks=warehouse.marks,
             is_known=fleet.knows,
+            segments=segments.of,
         ),
         fleet=fleet,
         rollouts=RolloutController(record.document for record in warehouse.rollouts()),
-        segments=SegmentIndex(SegmentRules()),
+        segments=segments,
         alarms=AlarmDesk(warehouse, packages, evidence, per_month=1.0, grouping_s=60.0),
         warehouse=warehouse,
         packages=packages,

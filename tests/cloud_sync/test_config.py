@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.config import CloudConfig
+from cloud_sync.core.segment_index import SegmentRules
 from edge_contract.errors import UsageError
 
 DATA = Path("data")
@@ -40,6 +41,14 @@ def test_a_fleet_whose_name_cannot_stand_in_a_topic_is_refused() -> None:
 def test_a_budget_of_no_alarms_is_refused(per_month: float) -> None:
     with pytest.raises(UsageError, match="false alarms per month must be above 0"):
         CloudConfig(data=DATA, false_alarms_per_month=per_month)
+
+
+def test_devices_are_told_apart_only_by_what_they_can_be_told_apart_by() -> None:
+    assert CloudConfig(data=DATA).segment_rules == SegmentRules()
+    asked = CloudConfig(data=DATA, segments=("tag:site", "hardware"), min_cohort=5)
+    assert asked.segment_rules == SegmentRules(sources=("tag:site", "hardware"), min_devices=5)
+    with pytest.raises(UsageError, match="cannot tell devices apart by 'site': give 'tag:NAME'"):
+        CloudConfig(data=DATA, segments=("site",))
 
 
 def test_a_cohort_of_nobody_is_refused() -> None:

@@ -118,11 +118,11 @@ class Panel:
     @property
     def granted_per_month(self) -> float:
         """False alarms a month that all these detectors together may raise."""
-        return sum(
-            detector.budget.granted_per_month
-            for station in self._stations.values()
-            for detector in station.detectors.values()
-        )
+        return sum(self.granted_to(segment) for segment in self._stations)
+
+    def granted_to(self, segment: Segment) -> float:
+        """Return the part of it that one segment has."""
+        return sum(each.budget.granted_per_month for each in self._detectors(segment))
 
     # Where detectors stand.
 
