@@ -12,10 +12,19 @@ from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.core.fleet import Fleet, FleetConfig
 from cloud_sync.core.rollout import RolloutController
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
+from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.ports import FleetLink
-from edge_contract.messages import Birth
+from edge_contract.messages import Birth, encode
+from edge_contract.package import Role
 from tests.support.memory_link import MemoryFleetLink
+from tests.support.telemetry import (
+    DIGITS_ROLE,
+    FLEET,
+    batch_of,
+    counting_package,
+    telemetry_topic,
+)
 
 NOW = 1_800_000_000.0
 
@@ -93,3 +102,29 @@ def test_whoever_ordered_something_sees_it_at_once_however_much_else_there_is_to
         conductor.order(be_born)
 
         assert conductor.snapshot.facts.keys() == {"cam-7"}
+
+
+def test_telemetry_counts_in_the_segments_that_a_device_was_born_into(tmp_path: Path) -> None:
+    oslo, bergen = Segment("tag:site", "oslo"), Segment("tag:site", "bergen")
+    with closing(FolderRegistry(tmp_path)) as registry:
+        registry.put(counting_package(), at_unix_s=NOW)
+    with ExitStack() as stack:
+        conductor = conductor_in(tmp_path, stack, MemoryFleetLink())
+        conductor.start(lambda: None)
+        for number in range(4):
+            name, tags = f"cam-{number}", {"site": "oslo" if number % 2 else "bergen"}
+            birth = Birth(name, 1, NOW, clean=True, agent_version="1", tags=tags)
+            conductor.on_message(FLEET.device(name).events, encode(birth))
+        conductor.on_message(telemetry_topic("cam-1"), encode(batch_of(0, device="cam-1")))
+        moved = Birth("cam-1", 2, NOW, clean=True, agent_version="1", tags={"site": "bergen"})
+        conductor.on_message(FLEET.device("cam-1").events, encode(moved))
+        conductor.on_message(telemetry_topic("cam-1"), encode(batch_of(0, device="cam-1", boot=2)))
+        conductor.on_message(telemetry_topic("cam-3"), encode(batch_of(0, device="cam-3")))
+        conductor.stop()
+
+    with ExitStack() as stack:
+        warehouse = stack.enter_context(closing(SqliteWarehouse(tmp_path)))
+        packages = stack.enter_context(closing(FolderRegistry(tmp_path)))
+        AlarmDesk(warehouse, packages, None, per_month=1.0, grouping_s=60.0).tick(NOW)
+        assert set(warehouse.detectors(DIGITS_ROLE)) == {WHOLE_FLEET, oslo, bergen}
+        assert warehouse.totals().by_role[Role.PRIMARY].rows == 3
