@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
     from edge_agent.adapters.inputs import Rows
 
-__all__ = ["NOT_COMPARED", "Table", "Values", "as_numbers", "as_texts", "kind_of", "tables_of"]
+__all__ = ["MIXED", "Table", "Values", "as_numbers", "as_texts", "kind_of", "tables_of"]
 
 Values: TypeAlias = "NDArray[np.generic] | Sequence[object]"
 """One column of a block; ``None`` and NaN stand for what is missing."""
 
-NOT_COMPARED: Final = "not compared"
-"""The kind of a column that holds neither numbers nor texts."""
+MIXED: Final = "several kinds of values"
+"""The kind of a column that holds numbers and texts, or worse."""
+
+_INDEX: Final = "__index_level_"
+"""How pandas calls the numbers of its rows when it writes Parquet."""
 
 _NUMBER_KINDS: Final = "biuf"
 
@@ -69,6 +72,7 @@ def tables_of(path: Path, *, texts: Collection[str] = ()) -> Iterator[Table]:
                 name: values if name in texts else _parsed(values)
                 for name, values in columns.items()
             }
+        columns = {name: v for name, v in columns.items() if not name.startswith(_INDEX)}
         rows = len(next(iter(columns.values()), ()))
         if rows:
             yield Table(columns, rows=rows, first_row=first_row, fraction=block.fraction)
@@ -76,7 +80,7 @@ def tables_of(path: Path, *, texts: Collection[str] = ()) -> Iterator[Table]:
 
 
 def kind_of(values: Values) -> str:
-    """Return ``number``, ``text``, an empty text if all are missing, or :data:`NOT_COMPARED`."""
+    """Return ``number``, ``text``, an empty text if all are missing, or :data:`MIXED`."""
     if isinstance(values, np.ndarray):
         if values.dtype.kind in _NUMBER_KINDS:
             return "number"
@@ -86,7 +90,7 @@ def kind_of(values: Values) -> str:
     kinds = {_kind_of_one(value) for value in values} - {""}
     if not kinds:
         return ""
-    return kinds.pop() if len(kinds) == 1 else NOT_COMPARED
+    return kinds.pop() if len(kinds) == 1 else MIXED
 
 
 def as_numbers(values: Values) -> "NDArray[np.float32]":
