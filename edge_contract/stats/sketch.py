@@ -9,7 +9,8 @@ One of two mappings is chosen when a model is converted:
 * ``centred`` does the same on ``1 + |x - center| / scale`` with the sign of ``x - center``: about
   ``scale / 16`` wide near the centre, log-linear in the tails.
 
-Zero, missing (NaN) and the infinities are counted apart in both.
+Zero, missing (NaN) and the infinities are counted apart in both. The outermost centred buckets are
+open: they hold everything that is 24 binades or more from the centre.
 """
 
 import math
@@ -102,7 +103,10 @@ class SketchSpec:
         return -1 - bucket if math.copysign(1.0, offset) < 0 else bucket
 
     def edges_of(self, code: int) -> tuple[float, float]:
-        """Return the lower and the upper edge of a bucket, in the column's unit."""
+        """Return the lower and the upper edge of a bucket, in the column's unit.
+
+        An open bucket ends at the largest float32 number, whatever lies in it; see :meth:`is_open`.
+        """
         if self.mapping == FLOAT_BITS:
             bucket = abs(code) - 1
             near, far = float_of(bucket << SHIFT), _edge(bucket + 1)
@@ -110,13 +114,25 @@ class SketchSpec:
         bucket = code if code >= 0 else -1 - code
         near = (float_of((bucket + CENTRED_BASE) << SHIFT) - 1.0) * self.scale
         far = (float_of((bucket + 1 + CENTRED_BASE) << SHIFT) - 1.0) * self.scale
+        low, high = self.center - far, self.center - near
         if code >= 0:
-            return self.center + near, self.center + far
-        return self.center - far, self.center - near
+            low, high = self.center + near, self.center + far
+        if self.is_open(code):
+            return (low, max(low, MAX_FLOAT32)) if code >= 0 else (min(-MAX_FLOAT32, high), high)
+        return low, high
+
+    def is_open(self, code: int) -> bool:
+        """Whether a bucket has no outer end: all that is known is where its numbers begin."""
+        return self.mapping == CENTRED and code in (self.first_code, self.last_code)
 
     def value_of(self, code: int) -> float:
-        """Return the number that stands for a bucket: its middle, or a whole number in it."""
+        """Return the number that stands for a bucket: its middle, or a whole number in it.
+
+        For an open bucket it is the end that is known.
+        """
         low, high = self.edges_of(code)
+        if self.is_open(code):
+            return low if code >= 0 else high
         middle = low + (high - low) / 2
         if not self.integer:
             return middle

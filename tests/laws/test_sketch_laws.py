@@ -103,6 +103,17 @@ def test_what_is_24_binades_from_the_centre_is_in_the_last_bucket() -> None:
     assert [spec.code_of(x) for x in (-9e6, -1e30, -MAX_FLOAT32)] == [-384, -384, -384]
 
 
+def test_the_last_bucket_has_no_outer_end_and_stands_for_where_it_begins() -> None:
+    spec = SketchSpec(CENTRED, center=-5.0, scale=0.5)
+    begins = 0.5 * (2.0**24 - 2.0**19) - 5.5
+
+    assert spec.edges_of(383) == (begins, MAX_FLOAT32)
+    assert spec.edges_of(-384) == (-MAX_FLOAT32, -10.0 - begins)
+    assert [spec.value_of(383), spec.value_of(-384)] == [begins, -10.0 - begins]
+    assert [code for code in all_codes(spec) if spec.is_open(code)] == [-384, 383]
+    assert not any(SketchSpec().is_open(code) for code in all_codes(SketchSpec()))
+
+
 @given(spec=SPECS, data=st.data())
 def test_the_value_of_a_bucket_lies_in_it(spec: SketchSpec, data: st.DataObject) -> None:
     code = data.draw(st.sampled_from(all_codes(spec)))

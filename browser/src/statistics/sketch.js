@@ -32,7 +32,8 @@ export function codeOf(spec, value) {
 }
 
 /**
- * The lower and the upper edge of a bucket, in the column's unit.
+ * The lower and the upper edge of a bucket, in the column's unit; the outermost centred ones are
+ * open and end at the largest float32 number.
  * @param {SketchSpec} spec
  * @param {number} code
  * @returns {[number, number]}
@@ -47,9 +48,13 @@ export function edgesOf(spec, code) {
   const bucket = code >= 0 ? code : -1 - code;
   const near = (floatOf((bucket + CENTRED_BASE) << SHIFT) - 1) * spec.scale;
   const far = (floatOf((bucket + 1 + CENTRED_BASE) << SHIFT) - 1) * spec.scale;
-  return code >= 0
-    ? [spec.center + near, spec.center + far]
-    : [spec.center - far, spec.center - near];
+  const isOpen = bucket === CENTRED_BUCKETS - 1;
+  if (code >= 0) {
+    const low = spec.center + near;
+    return [low, isOpen ? Math.max(low, MAX_FLOAT32) : spec.center + far];
+  }
+  const high = spec.center - near;
+  return [isOpen ? Math.min(-MAX_FLOAT32, high) : spec.center - far, high];
 }
 
 /** Counts of one numeric column. */

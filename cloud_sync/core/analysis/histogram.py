@@ -85,7 +85,8 @@ def _pieces(statistic: Statistic) -> list[Piece]:
             pieces = [(0.0, 0.0, statistic.zero)] if statistic.zero else []
             for code, count in statistic.counts.items():
                 value = spec.value_of(code)
-                low, high = (value, value) if spec.integer else spec.edges_of(code)
+                is_point = spec.integer or spec.is_open(code)
+                low, high = (value, value) if is_point else spec.edges_of(code)
                 pieces.append((low, high, count))
             return pieces
         case Probabilities(spec=spec):
