@@ -20,6 +20,7 @@ from edge_contract.stats import (
     BINS,
     MAX_CLASSES,
     SHARES,
+    WORTH_BINS,
     ClassProbabilitiesSpec,
     ProbabilitiesSpec,
 )
@@ -84,7 +85,7 @@ def learned(
     spec = ProbabilitiesSpec.for_classes(classes, threshold=manifest.threshold)
     if is_counted:
         worths = _worths(rows)
-        bins = _root_bins(rows.probabilities)
+        bins = _worth_bins(rows.probabilities)
         table = np.array(worths.worths, np.float64).T
         calibrated = _scaled(np.take_along_axis(table, bins, axis=0), rows)
         found = _with_rivals(_calibration(spec, rows, calibrated), rows, calibrated, bins)
@@ -94,7 +95,7 @@ def learned(
         return Learned(_calibration(spec, rows, _scaled(calibrated, rows)))
     hits = (rows.truths[:, None] == np.arange(classes)).astype(np.float64)
     return Learned(
-        _with_rivals(_calibration(spec, rows, hits), rows, hits, _root_bins(rows.probabilities))
+        _with_rivals(_calibration(spec, rows, hits), rows, hits, _worth_bins(rows.probabilities))
     )
 
 
@@ -133,11 +134,11 @@ def _isotonic(rows: _Rows, k: int) -> _Numbers:
 
 def _worths(rows: _Rows) -> ClassProbabilitiesSpec:
     """Return the tables of all classes; bins with few rows lean on the model's own probability."""
-    bins = _root_bins(rows.probabilities)
+    bins = _worth_bins(rows.probabilities)
     tables: list[tuple[int, ...]] = []
     for k in range(rows.probabilities.shape[1]):
-        counts = np.bincount(bins[:, k], minlength=BINS).tolist()
-        hits = np.bincount(bins[:, k], _isotonic(rows, k), minlength=BINS).tolist()
+        counts = np.bincount(bins[:, k], minlength=WORTH_BINS).tolist()
+        hits = np.bincount(bins[:, k], _isotonic(rows, k), minlength=WORTH_BINS).tolist()
         prior = recalibrated(_MIDDLES, counts, hits)
         tables.append(tuple(round(worth * SHARES) for worth in shrunk(counts, hits, prior)))
     return ClassProbabilitiesSpec(tuple(tables))
@@ -175,7 +176,7 @@ def _with_rivals(
 ) -> Calibration:
     classes = rows.probabilities.shape[1]
     is_rival = rows.predicted[:, None] != np.arange(classes)
-    keys = (np.arange(classes) * BINS + bins)[is_rival]
+    keys = (np.arange(classes) * BINS + bins // 2)[is_rival]
     counts = np.bincount(keys, minlength=classes * BINS)
     hits = _summed(keys, calibrated[is_rival], size=classes * BINS)
     return replace(calibration, rival_rows=_count_table(counts), rival_true=_hit_table(hits))
@@ -185,8 +186,8 @@ def _summed(keys: NDArray[np.int64], numbers: _Numbers, *, size: int) -> _Number
     return np.bincount(keys, numbers, minlength=size).astype(np.float64)
 
 
-def _root_bins(probabilities: _Numbers) -> _Classes:
-    return np.minimum((np.sqrt(probabilities) * BINS).astype(np.int64), BINS - 1)
+def _worth_bins(probabilities: _Numbers) -> _Classes:
+    return np.minimum((np.sqrt(probabilities) * WORTH_BINS).astype(np.int64), WORTH_BINS - 1)
 
 
 def _count_table(flat: NDArray[np.intp]) -> tuple[tuple[int, ...], ...]:
@@ -197,5 +198,5 @@ def _hit_table(flat: _Numbers) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(bins) for bins in flat.round(_DECIMALS).reshape(-1, BINS).tolist())
 
 
-_MIDDLES: Final = tuple(((place + 0.5) / BINS) ** 2 for place in range(BINS))
-"""Probabilities in the middle of root bins."""
+_MIDDLES: Final = tuple(((place + 0.5) / WORTH_BINS) ** 2 for place in range(WORTH_BINS))
+"""Probabilities in the middle of the bins of the tables."""

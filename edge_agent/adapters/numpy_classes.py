@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_contract.stats import BINS, SHARES, ClassProbabilities, ClassProbabilitiesSpec
+from edge_contract.stats import BINS, SHARES, WORTH_BINS, ClassProbabilities, ClassProbabilitiesSpec
 
 __all__ = ["count_class_probabilities"]
 
@@ -25,10 +25,11 @@ def count_class_probabilities(
         found.invalid = invalid
         return found
     index = predicted.astype(np.intp)
-    bins = np.minimum((np.sqrt(probabilities) * BINS).astype(np.intp), BINS - 1)
+    roots = (np.sqrt(probabilities) * WORTH_BINS).astype(np.intp)
+    bins = np.minimum(roots, WORTH_BINS - 1)
     shares = _shares(spec, bins)
     own = shares[index, np.arange(rows)].astype(np.float64)  # below 2 ** 53 for 1e11 rows
-    keys = np.arange(classes)[:, None] * BINS + bins
+    keys = np.arange(classes)[:, None] * BINS + bins // 2
     counts = np.bincount(keys[index != np.arange(classes)[:, None]], minlength=classes * BINS)
     return ClassProbabilities(
         spec,

@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["PRIOR_ROWS", "isotonic", "recalibrated", "shrunk"]
 
-PRIOR_ROWS: Final = 8.0
+PRIOR_ROWS: Final = 2.0
 """So many labelled rows the prior of a bin counts for."""
 
 _NEWTON_STEPS: Final = 30

@@ -6,6 +6,7 @@ from edge_contract.stats.categories import Categories, CategoriesSpec
 from edge_contract.stats.class_probabilities import (
     MAX_CLASSES,
     SHARES,
+    WORTH_BINS,
     ClassProbabilities,
     ClassProbabilitiesSpec,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "SHARES",
     "SPECS",
     "STEPS",
+    "WORTH_BINS",
     "Agreement",
     "AgreementSpec",
     "CalibrationBin",

@@ -22,7 +22,14 @@ from edge_contract.stats.pairs import is_class
 from edge_contract.stats.probabilities import BINS
 from edge_contract.stats.sparse import added, read_sparse, sparse_state
 
-__all__ = ["MAX_CLASSES", "SHARES", "ClassProbabilities", "ClassProbabilitiesSpec", "root_bin"]
+__all__ = [
+    "MAX_CLASSES",
+    "SHARES",
+    "WORTH_BINS",
+    "ClassProbabilities",
+    "ClassProbabilitiesSpec",
+    "worth_bin",
+]
 
 MAX_CLASSES: Final = 32
 """Models of more classes are counted by their predicted class alone: rows would get too wide."""
@@ -31,13 +38,17 @@ SHARES: Final = 1 << 16
 """So many shares are one row."""
 
 
-def root_bin(probability: float) -> int:
-    """Return the bin of a probability, 0 to 63.
+WORTH_BINS: Final = 2 * BINS
+"""Bins of the tables; two of them are one of the histograms."""
+
+
+def worth_bin(probability: float) -> int:
+    """Return the bin of a probability, 0 to 127.
 
     Bins are even in its square root, and so finer where most probabilities of a class that is not
     predicted lie.
     """
-    return min(int(math.sqrt(probability) * BINS), BINS - 1)
+    return min(int(math.sqrt(probability) * WORTH_BINS), WORTH_BINS - 1)
 
 
 @register
@@ -46,7 +57,7 @@ class ClassProbabilitiesSpec:
     """What probabilities are worth.
 
     Attributes:
-        worths: Per class and :func:`root_bin`, how often the class is true there, in shares.
+        worths: Per class and :func:`worth_bin`, how often the class is true there, in shares.
     """
 
     kind: ClassVar[str] = "class_probabilities"
@@ -55,11 +66,11 @@ class ClassProbabilitiesSpec:
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.worths) <= MAX_CLASSES or any(
-            len(bins) != BINS or min(bins) < 0 or max(bins) > SHARES for bins in self.worths
+            len(bins) != WORTH_BINS or min(bins) < 0 or max(bins) > SHARES for bins in self.worths
         ):
             raise UsageError(
-                f"worths of probabilities are tables of {BINS} numbers from 0 to {SHARES} for 2 "
-                f"to {MAX_CLASSES} classes, got {self.worths!r:.200}"
+                f"worths of probabilities are tables of {WORTH_BINS} numbers from 0 to {SHARES} "
+                f"for 2 to {MAX_CLASSES} classes, got {self.worths!r:.200}"
             )
 
     @property
@@ -119,15 +130,15 @@ class ClassProbabilitiesSpec:
         """Read the parameters."""
         tables = reader["worths"].items(max_length=MAX_CLASSES)
         try:
-            return cls(tuple(tuple(item.integers(max_length=BINS)) for item in tables))
+            return cls(tuple(tuple(item.integers(max_length=WORTH_BINS)) for item in tables))
         except (UsageError, ValueError) as error:
             raise reader.refused(str(error)) from error
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
         """Return one that believes the model, and one with a class that is never true."""
-        plain = tuple((2 * place + 1) ** 2 * SHARES // (4 * BINS * BINS) for place in range(BINS))
-        return (cls((plain, plain, plain)), cls((plain, (0,) * BINS)))
+        plain = tuple((2 * place + 1) ** 2 for place in range(WORTH_BINS))
+        return (cls((plain, plain, plain)), cls((plain, (0,) * WORTH_BINS)))
 
 
 @dataclass(slots=True)
@@ -140,8 +151,8 @@ class ClassProbabilities:
         rows: All others.
         right: Per predicted class, the shares of that class: expected right predictions.
         expected: Per class, the shares of all rows: how often it is expected to be true.
-        rivals: Per class, the rows in which another one was predicted, by :func:`root_bin` of its
-            probability.
+        rivals: Per class, the rows in which another one was predicted, by pairs of
+            :func:`worth_bin` of its probability.
     """
 
     spec: ClassProbabilitiesSpec
@@ -164,7 +175,7 @@ class ClassProbabilities:
         ):
             self.invalid += 1
             return
-        bins = [root_bin(p) for p in probabilities]
+        bins = [worth_bin(p) for p in probabilities]
         shares = self.spec.shares(bins)
         index = int(predicted)
         self.rows += 1
@@ -173,7 +184,7 @@ class ClassProbabilities:
         for rival, place in enumerate(bins):
             if rival != index:
                 counts = self.rivals.setdefault(rival, {})
-                counts[place] = counts.get(place, 0) + 1
+                counts[place // 2] = counts.get(place // 2, 0) + 1
 
     def merged(self, other: Self) -> Self:
         """Return the sums of both streams."""

@@ -14,7 +14,7 @@ from edge_contract.stats import BINS, SHARES, ClassProbabilities, ProbabilitiesS
 __all__ = ["class_estimates"]
 
 _ROOT_MIDDLES: Final = tuple(((place + 0.5) / BINS) ** 2 for place in range(BINS))
-"""Probabilities in the middle of root bins."""
+"""Probabilities in the middle of the bins of rivals."""
 
 
 def class_estimates(
