@@ -44,7 +44,8 @@ import { Switch } from "./switch.js";
  * @property {string} digest
  */
 
-const SNAPSHOT_MS = 1000;
+/** What a crash, or leaving the page, may cost: the rows of so much time. */
+const SNAPSHOT_MS = 200;
 const VERSION = "0.1.0";
 
 /** Predicts, counts, and keeps the model up to date. */
@@ -59,6 +60,8 @@ export class Agent {
   #tab = crypto.randomUUID();
   #snapshot = 0;
   #snapshotted = 0;
+  /** @type {Promise<void> | undefined} */
+  #keeping;
   #tell;
   #channel;
   /** @type {Shell | undefined} */
@@ -176,7 +179,9 @@ export class Agent {
   #begin() {
     this.#beginEarly().catch((error) => this.#log("warning", saying(error)));
     this.#channel.onmessage = ({ data }) => void this.#follow(data);
-    setInterval(() => void this.#keepSnapshot(), SNAPSHOT_MS);
+    setInterval(() => {
+      if (!this.#keeping) this.#keeping = this.#keepSnapshot().finally(() => (this.#keeping = undefined));
+    }, SNAPSHOT_MS);
     void navigator.locks.request(`edgefleet ${this.#device} ${this.#options.model}`, async () => {
       if (this.#closed) return;
       const over = new Promise((resolve) => {

@@ -106,7 +106,9 @@ export class Store {
    * @param {WindowEntry[]} entries
    */
   async putSnapshot(key, entries) {
-    await this.#write(["snapshots"], async ({ snapshots }) => void snapshots.put(entries, key));
+    const put = async (/** @type {Record<string, IDBObjectStore>} */ { snapshots }) =>
+      void snapshots.put(entries, key);
+    await this.#write(["snapshots"], put, "relaxed");
   }
 
   /** @returns {Promise<[string, WindowEntry[]][]>} */
@@ -183,11 +185,12 @@ export class Store {
    * @template T
    * @param {string[]} names
    * @param {(stores: Record<string, IDBObjectStore>) => Promise<T>} change
+   * @param {"strict" | "relaxed"} durability `relaxed` outlives the tab, not always the power.
    * @returns {Promise<T>}
    */
-  async #write(names, change) {
+  async #write(names, change, durability = "strict") {
     try {
-      const transaction = this.#db.transaction(names, "readwrite", { durability: "strict" });
+      const transaction = this.#db.transaction(names, "readwrite", { durability });
       const done = new Promise((resolve, reject) => {
         transaction.oncomplete = () => resolve(undefined);
         transaction.onabort = () => reject(transaction.error);
