@@ -10,7 +10,12 @@ square of its differences from one portion to the next is divided by what indepe
 give (von Neumann's ratio, 1941); the same for means of 4 and of 16 portions in a row, where the
 dependence lasts longer than one portion. Differences hardly see a level that changes once or
 slowly, so a drift that begins meanwhile is not mistaken for dependence. Each subject is judged by
-itself, all together by their mean, and what chance explains (4 standard errors) raises nothing.
+itself, all together by their mean, and what chance explains raises nothing.
+
+**Until enough is known** (30 differences) nothing is sure, but a guess is better than none: where
+the package says that rows are independent, tau is taken for 8 in the first 4 portions, so that only
+what is beyond doubt alarms, and then for the median ratio so far. A median of differences does not
+notice a drift that begins just then. Afterwards a guess that was not confirmed is dropped.
 
 **Why the alarms stay valid, nearly.** Over many rows a bet's logarithm is close to normal, with
 variance v and mean -v/2 or less; if rows inflate its variance by tau, the mean of its exponential
@@ -18,9 +23,9 @@ is at most 1 again after a division by tau. Dividing the logarithm by *more* tha
 always valid (Jensen).
 
 **What it cannot do.** A dependence that lasts longer than 16 portions looks like a drift that comes
-and goes, and is one to the tests. Until the first 30 portions are there, alarms rest on the
-package's tau; a weak dependence takes some hundred. A drift that is switched on and off all the
-time in these first portions is taken for dependence. Merged counts are enough for it: devices that
+and goes, and is one to the tests. A weak one, or one of a model with few features, is only found
+after some hundred portions. A drift that is switched on and off all the time in the first portions
+is taken for dependence. Merged counts are enough for it: devices that
 are independent of each other add their variances up, so the fleet's means are inflated as much as
 the devices' own.
 """
@@ -28,6 +33,7 @@ the devices' own.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Final, NamedTuple, Self
 
 from edge_contract.reading import JsonObject, Reader
@@ -43,6 +49,11 @@ _CHECKED: Final = (30, 60, 120, 240, 480)
 
 _FEWEST_ROWS: Final = 20
 _SIGMAS: Final = 4.0
+_POOLED_SIGMAS: Final = 3.0
+_UNKNOWN: Final = 8.0
+_GUESSED: Final = 3
+"""From so many differences on, what is not sure yet is guessed; before, a large tau is."""
+
 _NOTABLE: Final = 1.1
 _DECIMALS: Final = 6
 
@@ -121,13 +132,23 @@ class _Level:
 class LiveDependence:
     """Tau by subject, as far as live rows have shown it; 1 until then."""
 
-    __slots__ = ("_gathered", "_levels", "_portions", "_taus")
+    __slots__ = ("_gathered", "_guesses", "_levels", "_portions", "_taus")
 
     def __init__(self) -> None:
         self._levels = [_Level(length) for length in _LENGTHS]
         self._gathered: dict[str, PortionScore] = {}
         self._portions = 0
         self._taus: dict[str, float] = {}
+        self._guesses: list[float] = []
+
+    @property
+    def caution(self) -> float:
+        """What tau may be until it is measured: 8 at first, then a guess, at last 1."""
+        if self._portions > _CHECKED[0]:
+            return 1.0
+        if len(self._guesses) < _GUESSED:
+            return _UNKNOWN
+        return max(median(self._guesses), 1.0)
 
     def observe(self, portion: Mapping[str, PortionScore]) -> bool:
         """Take in a portion's scores; return whether any tau was raised.
@@ -145,7 +166,12 @@ class LiveDependence:
         self._portions += 1
         raised = False
         for level in self._levels:
-            if level.add(gathered) and level.pooled.pairs in _CHECKED:
+            before = level.pooled.total
+            if not level.add(gathered):
+                continue
+            if level.length == 1 and level.pooled.pairs < _CHECKED[0]:
+                self._guesses.append(level.pooled.total - before)
+            if level.pooled.pairs in _CHECKED:
                 raised = self._judge(level) or raised
         if self._portions >= _PORTIONS:
             self._levels = []
@@ -157,7 +183,7 @@ class LiveDependence:
 
     def _judge(self, level: _Level) -> bool:
         pooled = level.pooled
-        common = pooled.mean if pooled.mean > 1.0 + _SIGMAS * pooled.error else 1.0
+        common = pooled.mean if pooled.mean > 1.0 + _POOLED_SIGMAS * pooled.error else 1.0
         raised = False
         for subject, sums in level.sums.items():
             own = sums.mean if sums.mean > _largest_by_chance(sums.pairs) else 1.0
@@ -172,6 +198,7 @@ class LiveDependence:
         return {
             "portions": self._portions,
             "taus": dict(self._taus),
+            "guesses": [round(guess, _DECIMALS) for guess in self._guesses],
             "gathered": _scores_json(self._gathered),
             "levels": [
                 {
@@ -194,6 +221,7 @@ class LiveDependence:
             subject: tau.number(low=1.0, high=1e6)
             for subject, tau in state["taus"].fields().items()
         }
+        found._guesses = [guess.number(low=0.0) for guess in state["guesses"].items()]
         found._gathered = _read_scores(state["gathered"])
         found._levels = [
             _Level(

@@ -57,6 +57,10 @@ def _spike(view: View, counts: Sequence[int], cell: int) -> tuple[str, str]:
         return "share of a category", f"has category number {cell} in {against}"
     if counts[cell] >= _STUCK * sum(counts):
         return "stuck value", f"is stuck: has nearly the same value in {against}"
+    if not any(view.reference[:cell]):
+        return "outermost values", f"lies at the lower end of the reference in {against}"
+    if not any(view.reference[cell + 1 : view.ordered]):
+        return "outermost values", f"lies at the upper end of the reference in {against}"
     return "stuck value", f"has nearly the same value in {against}: it may be stuck somewhere"
 
 

@@ -176,12 +176,15 @@ class CountsDetector:
         granted = self.budget.gradual(len(self._watches)) * months
         level = self.budget.abrupt(len(self._watches)) * months
         grounds = _grounds(self.package, self._role, stratum)
+        is_known = self.package.reference.variance_inflation > 1.0
+        caution = 1.0 if is_known else self._dependence.caution
         return {
             subject: watch.observe(
                 increment[self._columns[subject]],
                 granted=granted,
                 level=level,
                 ground=grounds[subject],
+                caution=caution,
             )
             for subject, watch in self._watches.items()
         }

@@ -89,12 +89,14 @@ class JointDetector:
         if strata is not None and stratum and stratum not in strata.parts:
             return []
         months = self._elapsed.months(now_unix_s)
+        is_known = self.package.reference.variance_inflation > 1.0
+        caution = 1.0 if is_known else self._dependence.caution
         scores: dict[str, PortionScore] = {}
         for subject, watch in self._watches.items():
             live = _sums_of(increment[self._columns[subject]])
             means = _means(self.package, stratum)[subject]
             granted = self.budget.gradual(len(self._watches)) * months
-            watch.observe(live, means, granted=granted)
+            watch.observe(live, means, granted=granted, caution=caution)
             scores.update(_scores(subject, live, means))
         if scores:
             self._elapsed.note(now_unix_s)

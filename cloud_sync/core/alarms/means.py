@@ -80,14 +80,18 @@ class MeanWatch:
         self.inflation = inflation
         self.forget()
 
-    def observe(self, live: Sequence[Sums], means: Sequence[Mean], *, granted: float) -> None:
+    def observe(
+        self, live: Sequence[Sums], means: Sequence[Mean], *, granted: float, caution: float = 1.0
+    ) -> None:
         """Take in sums of rows that were never taken in before.
 
         Args:
             live: By place.
             means: What they are compared with.
             granted: False alarms allowed for the time since the last rows.
+            caution: A tau for these rows alone, if that is larger.
         """
+        tau = max(self.inflation, caution)
         log_granted = math.log(granted) if granted > 0 else NOTHING
         per_place = log_granted - math.log(max(len(_SIGNS) * self._places, 1))
         for place, (sums, mean) in enumerate(zip(live, means, strict=True)):
@@ -100,7 +104,7 @@ class MeanWatch:
                 for number, (stake, weight) in enumerate(STAKES):
                     gain = stake * total + (stake + math.log1p(-stake)) * squares
                     key = (place * len(_SIGNS) + side) * len(STAKES) + number
-                    self._grow(key, gain / self.inflation, per_place + math.log(weight))
+                    self._grow(key, gain / tau, per_place + math.log(weight))
             self._remember(place, sums)
 
     def statistic(self) -> float:

@@ -84,7 +84,13 @@ class Watch:
         self.forget()
 
     def observe(
-        self, live: Statistic, *, granted: float, level: float, ground: Ground | None = None
+        self,
+        live: Statistic,
+        *,
+        granted: float,
+        level: float,
+        ground: Ground | None = None,
+        caution: float = 1.0,
     ) -> Reading:
         """Take in rows that were never taken in before.
 
@@ -94,6 +100,7 @@ class Watch:
                 starts anew with.
             level: Probability of a false alarm that the test for abrupt change may use.
             ground: What these rows are compared with; by default, what the last ones were.
+            caution: A tau for these rows alone, if that is larger.
         """
         if ground is not None and ground is not self._ground:
             self._ground = ground
@@ -101,6 +108,7 @@ class Watch:
         rows, abrupt = 0, 0.0
         scored, score = 0, 0.0
         log_granted = math.log(granted) if granted > 0 else NOTHING
+        tau = max(self.inflation, caution)
         for index, (view, bets) in enumerate(
             zip(self._ground.views, self._ground.bets, strict=True)
         ):
@@ -109,13 +117,11 @@ class Watch:
             rows = max(rows, seen)
             if not seen:
                 continue
-            self._wealth[index].grow(
-                counts, bets, log_granted=log_granted, inflation=self.inflation
-            )
+            self._wealth[index].grow(counts, bets, log_granted=log_granted, inflation=tau)
             self._remember(index, counts)
             test = level / len(self._ground.views)
             if not view.one_sided:
-                abrupt = max(abrupt, self._abrupt(counts, view.reference, level=test))
+                abrupt = max(abrupt, _abrupt(counts, view.reference, level=test, tau=tau))
             if not index:
                 scored = sum(counts[: view.ordered])
                 score = sum(map(mul, counts, self._ground.scores)) / max(scored, 1)
@@ -192,19 +198,20 @@ class Watch:
             cells = [count // 2 for count in cells]
         self._lately[index] = cells
 
-    def _abrupt(self, counts: Sequence[int], reference: Sequence[int], *, level: float) -> float:
-        """Compare with the bound of Dvoretzky, Kiefer and Wolfowitz, with Massart's constant.
 
-        The tolerance is the bound's own at the probability that a normal variable exceeds 4 on
-        either side, widened as :mod:`cloud_sync.core.alarms.bets` widens it.
-        """
-        rows, known = sum(counts), sum(reference)
-        if rows < _FEWEST_ROWS or not known or not level > 0:
-            return 0.0
-        tail = math.erfc(4.0 / math.sqrt(2.0))
-        tolerance = tolerance_se(known) / 4.0 * math.sqrt(math.log(2 / tail) / (2 * known))
-        bound = math.sqrt(self.inflation * math.log(2 / level) / (2 * rows))
-        return max(ks(counts, reference) - tolerance, 0.0) / bound
+def _abrupt(counts: Sequence[int], reference: Sequence[int], *, level: float, tau: float) -> float:
+    """Compare with the bound of Dvoretzky, Kiefer and Wolfowitz, with Massart's constant.
+
+    The tolerance is the bound's own at the probability that a normal variable exceeds 4 on either
+    side, widened as :mod:`cloud_sync.core.alarms.bets` widens it.
+    """
+    rows, known = sum(counts), sum(reference)
+    if rows < _FEWEST_ROWS or not known or not level > 0:
+        return 0.0
+    tail = math.erfc(4.0 / math.sqrt(2.0))
+    tolerance = tolerance_se(known) / 4.0 * math.sqrt(math.log(2 / tail) / (2 * known))
+    bound = math.sqrt(tau * math.log(2 / level) / (2 * rows))
+    return max(ks(counts, reference) - tolerance, 0.0) / bound
 
 
 def _standard_scores(view: View) -> tuple[float, ...]:

@@ -93,7 +93,7 @@ def test_a_slight_drift_adds_up_over_time() -> None:
 
     assert found
     first_s, first = found[0]
-    assert first.test == "e-detector"
+    assert first.test == "outermost values"
     assert 5 * MINUTE_S < first_s < 100 * MINUTE_S
 
 
