@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.backend import FeatureView, RolloutEventView
+from edge_contract.reading import JsonObject
 from tests.edgefleet.conftest import Outcome
 from tests.support.memory_cloud import START_UNIX_S, MemoryCloud
 from tests.support.tiny_package import tiny_package
@@ -118,6 +119,35 @@ def test_alarms_say_what_happened(run: Run, backend: MemoryCloud) -> None:
 
     assert nothing.out == "no alarms\n"
     assert "2 features of digits@1.0.0 drifted, mostly on cam-03 and cam-04" in something.out
+
+
+def test_an_alarm_is_one_block_with_its_segment_evidence_and_devices(
+    run: Run, backend: MemoryCloud
+) -> None:
+    evidence: JsonObject = {
+        "findings": {"feature:left": {"test": "e-detector", "evidence": 3.4}, "prediction": {}}
+    }
+    backend.raise_alarm(alarm("a1"))
+    backend.raise_alarm(replace(alarm("a2"), segment="site=oslo", evidence=evidence))
+
+    lines = run("alarms").out.splitlines()
+
+    assert lines[0].endswith("digits@1.0.0  drift, site=oslo")
+    assert lines[1:6] == [
+        "  2 features of digits@1.0.0 drifted, mostly on cam-03 and cam-04",
+        "  evidence  left 3.4 (e-detector), prediction",
+        "  devices   cam-03, cam-04",
+        "  more: edgefleet report digits@1.0.0 --segment site=oslo",
+        "",
+    ]
+    assert lines[6].endswith("digits@1.0.0  drift")
+    assert max(map(len, lines)) < 100
+
+
+def test_an_alarm_cannot_steer_the_terminal(run: Run, backend: MemoryCloud) -> None:
+    backend.raise_alarm(replace(alarm("a1"), sentence="left\x1b[2J [red]drifted[/red]"))
+
+    assert "  left\\x1b[2J [red]drifted[/red]\n" in run("alarms").out
 
 
 def test_an_empty_cloud_says_what_to_do_first(run: Run) -> None:
