@@ -21,13 +21,17 @@ from edge_contract.package import (
     OutputSpec,
     Package,
     Reference,
+    Strata,
+    StrataKind,
+    StrataSpec,
+    Stratum,
     Task,
     TensorSpec,
     digest_of,
 )
 from edge_contract.package.interface import ELEMENT_TYPES
 from edge_contract.reading import JsonValue
-from edge_contract.stats import BINS, SPECS, Column, ProfileSpec
+from edge_contract.stats import BINS, SPECS, Column, Profile, ProfileSpec
 from tests.laws.json_values import free_form, plain_text
 from tests.laws.streams import any_row
 
@@ -165,20 +169,44 @@ def error_models(draw: st.DrawFn) -> ErrorModel:
     return ErrorModel(1, draw(size), draw(size), draw(size), draw(size), 0.5, terms)
 
 
+_EXAMPLES = [spec for cls in SPECS.values() for spec in cls.examples()]
+
+
+@st.composite
+def profiles(draw: st.DrawFn, spec: ProfileSpec | None = None) -> Profile:
+    if spec is None:
+        column = st.builds(Column, plain_text, st.sampled_from(_EXAMPLES))
+        spec = ProfileSpec(tuple(draw(st.lists(column, max_size=4))))
+    profile = spec.empty()
+    for index, column_of in enumerate(spec.columns):
+        for row in draw(st.lists(any_row(column_of.spec), max_size=4)):
+            profile.observe(index, row)
+    return profile
+
+
+@st.composite
+def strata(draw: st.DrawFn, spec: ProfileSpec) -> Strata:
+    by = StrataSpec(draw(st.sampled_from(StrataKind)), draw(st.sampled_from(["UTC", "Asia/Tokyo"])))
+    keys = draw(st.sets(st.sampled_from(by.keys), max_size=3))
+    rows = st.integers(1, 10**6)
+    parts = {
+        key: Stratum(draw(rows), draw(profiles(spec))) for key in sorted(keys, key=by.keys.index)
+    }
+    return Strata(by, parts)
+
+
 @st.composite
 def references(draw: st.DrawFn) -> Reference:
-    examples = [spec for cls in SPECS.values() for spec in cls.examples()]
-    columns = draw(st.lists(st.builds(Column, plain_text, st.sampled_from(examples)), max_size=4))
-    profile = ProfileSpec(tuple(columns)).empty()
-    for index, column in enumerate(columns):
-        for row in draw(st.lists(any_row(column.spec), max_size=4)):
-            profile.observe(index, row)
-    rows = draw(st.lists(st.integers(0, 9), max_size=3))
+    profile = draw(profiles())
+    parts = draw(st.none() | strata(profile.spec))
+    rows = draw(st.integers(0, 10**9))
     return Reference(
-        rows=draw(st.integers(0, 10**9)),
+        rows=rows if parts is None else sum(part.rows for part in parts.parts.values()),
         profile=profile,
-        calibration=draw(calibrations(rows)),
+        calibration=draw(calibrations(draw(st.lists(st.integers(0, 9), max_size=3)))),
         variance_inflation=draw(st.floats(1.0, 1e6)),
+        strata=parts,
+        labels=draw(st.none() | profiles()),
     )
 
 
