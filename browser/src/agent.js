@@ -16,7 +16,7 @@ import { loadPython } from "./python.js";
 import { Recorder } from "./recorder.js";
 import { Servable } from "./servable.js";
 import { Shell } from "./shell.js";
-import { Store } from "./store.js";
+import { HANDED_ON, Store } from "./store.js";
 import { Switch } from "./switch.js";
 
 /**
@@ -46,6 +46,8 @@ import { Switch } from "./switch.js";
 
 /** What a crash, or leaving the page, may cost: the rows of so much time. */
 const SNAPSHOT_MS = 200;
+/** How long a tab without the core counts before it hands its counts on. */
+const HAND_ON_S = 5;
 const VERSION = "0.1.0";
 
 /** Predicts, counts, and keeps the model up to date. */
@@ -68,9 +70,13 @@ export class Agent {
   #shell;
   /** @type {Map<string, Servable>} */
   #servables = new Map();
-  /** @type {() => void} */
-  #giveUpLock = () => undefined;
+  /** @type {(nothing?: undefined) => void} */
+  #end = () => undefined;
+  #over = new Promise((resolve) => {
+    this.#end = resolve;
+  });
   #closed = false;
+  #handedOnS = 0;
 
   /**
    * @param {AgentOptions} options
@@ -162,15 +168,15 @@ export class Agent {
   /** Save what was counted, as before the tab is hidden or closed. */
   async flush() {
     if (this.#shell) await this.#shell.collect();
-    else await this.#keepSnapshot();
+    else await this.#handOn();
   }
 
   async close() {
     this.#closed = true;
     await this.#shell?.close();
-    await this.#keepSnapshot();
+    if (!this.#shell) await this.#handOn();
     this.#channel.close();
-    this.#giveUpLock();
+    this.#end();
     this.#store.close();
   }
 
@@ -179,20 +185,20 @@ export class Agent {
   #begin() {
     this.#beginEarly().catch((error) => this.#log("warning", saying(error)));
     this.#channel.onmessage = ({ data }) => void this.#follow(data);
+    if (!this.#options.cloud) return; // nobody asks for statistics, and nothing is to be updated
     setInterval(() => {
-      if (!this.#keeping) this.#keeping = this.#keepSnapshot().finally(() => (this.#keeping = undefined));
+      if (!this.#keeping) this.#keeping = this.#keep().finally(() => (this.#keeping = undefined));
     }, SNAPSHOT_MS);
+    // Held as long as this tab lives, so that its snapshot can be taken over afterwards.
+    void navigator.locks.request(tabLock(this.#tab), () => this.#over);
     void navigator.locks.request(`edgefleet ${this.#device} ${this.#options.model}`, async () => {
       if (this.#closed) return;
-      const over = new Promise((resolve) => {
-        this.#giveUpLock = () => resolve(undefined);
-      });
       try {
         await this.#lead();
       } catch (error) {
         this.#log("warning", `the agent's core cannot start: ${saying(error)}`);
       }
-      await over;
+      await this.#over;
     });
   }
 
@@ -235,6 +241,7 @@ export class Agent {
       switch: this.#switch,
       salt: this.#options.fleet ?? "default",
       snapshotKey: () => this.#endSnapshot(),
+      ended: () => this.#ended(),
       log: ({ level, text }) => this.#log(level, text),
       onReport: (report) => this.#tell("report", report),
       onLoaded: (servable) => void this.#servables.set(servable.digest, servable),
@@ -345,18 +352,43 @@ export class Agent {
     return Promise.race([this.#switch.ready(), /** @type {Promise<never>} */ (late)]);
   }
 
-  /** Keep what was counted where a crash cannot reach it. */
+  /** Keep what was counted where a crash cannot reach it; hand it on if another tab has the core. */
+  async #keep() {
+    const nowS = performance.now() / 1000;
+    const due = nowS - this.#handedOnS > Math.min(this.#options.intervalS ?? 60, HAND_ON_S);
+    try {
+      if (!this.#shell && due) await this.#handOn();
+      else await this.#keepSnapshot();
+    } catch (error) {
+      this.#log("warning", saying(error));
+    }
+  }
+
   async #keepSnapshot() {
     const { rowsObserved } = this.#recorder;
     if (rowsObserved === this.#snapshotted) return;
     const entries = this.#recorder.entries();
     if (!entries.length) return;
-    try {
-      await this.#store.putSnapshot(this.#snapshotName(), entries);
-      this.#snapshotted = rowsObserved;
-    } catch (error) {
-      this.#log("warning", saying(error));
-    }
+    await this.#store.putSnapshot(this.#snapshotName(), entries);
+    this.#snapshotted = rowsObserved;
+  }
+
+  /** Leave what was counted so far to the tab with the core, and begin anew. */
+  async #handOn() {
+    if (!this.#options.cloud) return;
+    this.#handedOnS = performance.now() / 1000;
+    const entries = this.#recorder.take();
+    const key = this.#endSnapshot();
+    if (entries.length) await this.#store.handOn(key, entries);
+  }
+
+  /** Snapshots that no tab will write again: those handed on, and those of tabs that are gone. */
+  async #ended() {
+    const { held = [] } = await navigator.locks.query();
+    const alive = new Set(held.map(({ name }) => name));
+    return (await this.#store.snapshots()).filter(
+      ([key]) => key.startsWith(HANDED_ON) || !alive.has(tabLock(key.split(" ")[0])),
+    );
   }
 
   #endSnapshot() {
@@ -376,4 +408,9 @@ export class Agent {
   #log(level, text) {
     this.#tell("log", { level, text });
   }
+}
+
+/** @param {string} tab */
+function tabLock(tab) {
+  return `edgefleet tab ${tab}`;
 }

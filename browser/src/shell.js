@@ -24,6 +24,8 @@ import { Servable } from "./servable.js";
  * @property {import("./switch.js").Switch} switch
  * @property {string} salt
  * @property {() => string} snapshotKey Ends what this tab has counted into its snapshot so far.
+ * @property {() => Promise<[string, import("./recorder.js").WindowEntry[]][]>} ended Snapshots that
+ *   no tab will write again.
  * @property {(line: {level: string, text: string}) => void} log
  * @property {(report: unknown) => void} onReport
  * @property {(servable: Servable) => void} onLoaded
@@ -157,12 +159,10 @@ export class Shell {
   }
 
   async #collect() {
-    const { store, recorder, snapshotKey } = this.#parts;
+    const { recorder, snapshotKey, ended } = this.#parts;
     const own = recorder.take();
     const key = snapshotKey();
-    const left = (await store.snapshots()).filter(
-      ([found]) => found !== key && !this.#covered.includes(found),
-    );
+    const left = (await ended()).filter(([found]) => !this.#covered.includes(found));
     this.#covered.push(key, ...left.map(([found]) => found));
     const entries = [...own, ...left.flatMap(([, found]) => found)];
     await this.#carryOut(this.#core.input("on_windows", JSON.stringify(entries), nowS()));

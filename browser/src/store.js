@@ -15,6 +15,9 @@ import { verified } from "./manifest.js";
  * @typedef {import("./recorder.js").WindowEntry} WindowEntry
  */
 
+/** Keys of snapshots that their tab will not write again begin with this. */
+export const HANDED_ON = "handed-on ";
+
 const VERSION = 1;
 const STORES = ["batches", "facts", "snapshots", "packages", "partial"];
 
@@ -109,6 +112,18 @@ export class Store {
     const put = async (/** @type {Record<string, IDBObjectStore>} */ { snapshots }) =>
       void snapshots.put(entries, key);
     await this.#write(["snapshots"], put, "relaxed");
+  }
+
+  /**
+   * Keep entries under a key of their own, and forget the snapshot that they were in.
+   * @param {string} key
+   * @param {WindowEntry[]} entries
+   */
+  async handOn(key, entries) {
+    await this.#write(["snapshots"], async ({ snapshots }) => {
+      snapshots.put(entries, `${HANDED_ON}${key}`);
+      snapshots.delete(key);
+    });
   }
 
   /** @returns {Promise<[string, WindowEntry[]][]>} */

@@ -1,14 +1,17 @@
 """The agent in a tab of a real Chromium, with a real cloud behind it."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from browser.bundle import build_bundle
+from browser.py.bridge import layouts
 from cloud_sync.adapters.listening import free_port
 from edge_agent.adapters.inputs import InputEncoder
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
@@ -22,10 +25,10 @@ from tests.support.packages import (
     altered,
     binary,
     digits,
+    embedding,
     mixed,
     regression,
     reversed_digits,
-    with_version,
     words,
 )
 
@@ -43,12 +46,19 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+class Site(NamedTuple):
+    """A folder that is served."""
+
+    folder: Path
+    url: str
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = build_bundle(tmp_path_factory.mktemp("site"))
     (folder / "index.html").write_text(PAGE)
     with PageServer(folder) as server:
-        yield f"{server.url}/index.html"
+        yield Site(folder, server.url)
 
 
 @pytest.fixture
@@ -65,8 +75,8 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def open_tab(context: BrowserContext, site: str, complaints: list[str]) -> Callable[[], Tab]:
-    return lambda: Tab(context, site, complaints)
+def open_tab(context: BrowserContext, site: Site, complaints: list[str]) -> Callable[[], Tab]:
+    return lambda: Tab(context, f"{site.url}/index.html", complaints)
 
 
 class Cloud(CloudProcess):
@@ -200,12 +210,16 @@ def test_a_new_version_comes_through_its_trial_and_one_that_fails_is_taken_back(
     tab.predict([ROW])
 
     cloud.client.push(digits("1.1.0").package)
-    cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once")
+    rollout = cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once")
     eventually(
-        "1.1.0 serves",
-        lambda: tab.predict_often(ROW, 5) == 0 and serving(cloud, device) == "1.1.0",
+        "1.1.0 is promoted",
+        lambda: (
+            tab.predict_often(ROW, 5) == 0
+            and cloud.client.rollout(rollout.rollout_id).state == "succeeded"
+        ),
         within_s=40.0,
     )
+    assert serving(cloud, device) == "1.1.0"
 
     broken = altered(digits("1.2.0").package, ArtifactRole.GOLDEN, wrong_golden)
     cloud.client.push(broken)
@@ -252,26 +266,41 @@ PARITY = {
     "digits": (digits().package, digits().rows[:20].tolist()),
     "threshold": (binary().package, binary().rows[:20].tolist()),
     "regression": (regression().package, regression().rows[:20].tolist()),
+    "embedding": (embedding().package, embedding().rows[:20].tolist()),
     "text classes": (words().package, words().rows[:20].tolist()),
     "mixed inputs": (mixed().package, mixed().rows.head(20).to_dict("records")),
 }
 
 
-def test_predictions_are_those_of_a_device(
-    cloud: Cloud, open_tab: Callable[[], Tab], complaints: list[str]
+def bundled(package: Package, folder: Path) -> dict[str, object]:
+    """Put a package's files beside the page, and return what the page is told of them."""
+    files = {package.digest: package.manifest_bytes}
+    files |= {it.digest: package.files[it.path] for it in package.manifest.artifacts}
+    for digest, data in files.items():
+        (folder / digest).write_bytes(data)
+    reference = package.files[package.manifest.artifact(ArtifactRole.REFERENCE).path]
+    return {
+        "digest": package.digest,
+        "version": package.manifest.version,
+        "layouts": json.loads(layouts(package.manifest_bytes, reference)),
+    }
+
+
+@pytest.mark.parametrize("name", PARITY)
+def test_a_page_that_brings_its_model_predicts_as_a_device_does_and_needs_no_cloud(
+    name: str, site: Site, open_tab: Callable[[], Tab], complaints: list[str]
 ) -> None:
-    for package, rows in PARITY.values():
-        name = package.manifest.name
-        if name != "digits":
-            cloud.client.push(with_version(package, "1.0.0"))
-        tab = open_tab()
-        tab.start(model=name, device=f"web-{name}", cloud=cloud.websocket_url)
+    package, rows = PARITY[name]
+    files = site.folder / "models"
+    files.mkdir(exist_ok=True)
+    tab = open_tab()
+    tab.start(
+        model=package.manifest.name,
+        bundled={**bundled(package, files), "url": f"{site.url}/models"},
+    )
 
-        found = tab.predict(rows)
-
-        assert_same(package, rows, found)
-        tab.close_agent()
-        tab.page.close()
+    assert_same(package, rows, tab.predict(rows))
+    assert tab.status()["hasCore"] is False
     assert complaints == []
 
 
@@ -287,10 +316,14 @@ def assert_same(package: Package, rows: list[object], found: dict[str, object]) 
 
 
 def test_rows_that_do_not_fit_are_refused_with_what_is_wrong(
-    cloud: Cloud, open_tab: Callable[[], Tab]
+    site: Site, open_tab: Callable[[], Tab]
 ) -> None:
     tab = open_tab()
-    tab.start(model="digits", cloud=cloud.websocket_url)
+    files = site.folder / "models"
+    files.mkdir(exist_ok=True)
+    tab.start(
+        model="digits", bundled={**bundled(digits().package, files), "url": f"{site.url}/models"}
+    )
     tab.predict([ROW])
 
     said = tab.page.evaluate(
