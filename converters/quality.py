@@ -70,9 +70,11 @@ def truth_of(labels: object, *, manifest: Manifest) -> Truth:
 def quality(manifest: Manifest, outputs: Tensors, truth: Truth) -> JsonObject:
     """Return metrics by name; empty without labels.
 
-    Of a classifier: accuracy, and precision, recall and F1 averaged over the classes that occur,
-    with the same per class if there are at most 20; with two classes ROC-AUC. Of a regression: mean
-    absolute error, root mean squared error, R2. A metric that is not defined is left out.
+    Of a classifier: accuracy, and precision, recall and F1, of two classes those of the second one,
+    of more the means over the classes that occur; the means of two classes as ``macro``; the same
+    per class if there are at most 20; ROC-AUC, of more than two classes the mean of each against
+    all others. Of a regression: mean absolute error, root mean squared error, R2. A metric that is
+    not defined is left out.
     """
     if truth.values is not None:
         _, found = predicted(manifest, outputs, len(truth.values))
@@ -83,9 +85,9 @@ def quality(manifest: Manifest, outputs: Tensors, truth: Truth) -> JsonObject:
     classes = np.nan_to_num(guesses, nan=-1.0).astype(np.int64)
     given = manifest.output(OutputRole.PROBABILITIES)
     found_metrics = _classification(truth.classes, classes, manifest.classes)
-    if given is not None and manifest.task is Task.BINARY:
-        auc = _roc_auc(truth.classes, outputs[given.name][:, 1].astype(np.float64))
-        found_metrics = {**found_metrics, "roc_auc": auc}
+    if given is not None:
+        scores = outputs[given.name].astype(np.float64)
+        found_metrics = {**found_metrics, "roc_auc": _mean_roc_auc(truth.classes, scores)}
     return _finite(found_metrics)
 
 
@@ -101,8 +103,15 @@ def _classification(
     occurring = [k for k in range(len(names)) if (truths == k).any() or (guesses == k).any()]
     by_class = {k: _one_class(truths == k, guesses == k) for k in occurring}
     metrics: dict[str, JsonValue] = {"accuracy": float((truths == guesses).mean())}
-    for metric in ("precision", "recall", "f1"):
-        metrics[metric] = float(np.mean([scores[metric] for scores in by_class.values()]))
+    ratios = ("precision", "recall", "f1")
+    macro = {
+        name: float(np.mean([scores[name] for scores in by_class.values()])) for name in ratios
+    }
+    if len(names) == 2:
+        second = _one_class(truths == 1, guesses == 1)
+        metrics |= {**{name: second[name] for name in ratios}, "macro": macro}
+    else:
+        metrics |= macro
     if len(names) <= _MAX_CLASSES_LISTED:
         metrics["per_class"] = {str(names[k]): scores for k, scores in by_class.items()}
     return metrics
@@ -117,10 +126,18 @@ def _one_class(truths: NDArray[np.bool_], guesses: NDArray[np.bool_]) -> dict[st
     return {"precision": precision, "recall": recall, "f1": f1, "rows": int(truths.sum())}
 
 
-def _roc_auc(truths: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    """Return how often a row of the second class has a higher score than one of the first."""
+def _mean_roc_auc(truths: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
+    """Return the area of the second of two classes, or the mean over all that have one."""
+    classes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
+    areas = [_roc_auc(truths, scores[:, k], k) for k in classes]
+    defined = [area for area in areas if math.isfinite(area)]
+    return float(np.mean(defined)) if defined else math.nan
+
+
+def _roc_auc(truths: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> float:
+    """Return how often a row of class ``k`` has a higher score than another row."""
     known = truths >= 0
-    positive = truths[known] == 1
+    positive = truths[known] == k
     _, places, counts = np.unique(scores[known], return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
     hits, misses = int(positive.sum()), int((~positive).sum())

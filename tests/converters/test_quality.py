@@ -45,24 +45,46 @@ def texts(*values: str) -> np.ndarray:
 def test_two_classes() -> None:
     manifest = classifier("no", "yes")
     outputs = {
-        "label": texts("no", "no", "yes", "yes"),
-        "p": np.array([[0.9, 0.1], [0.6, 0.4], [0.45, 0.55], [0.2, 0.8]], dtype=np.float32),
+        "label": texts("no", "no", "no", "yes"),
+        "p": np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]], dtype=np.float32),
     }
     truth = truth_of(["no", "yes", "no", "yes"], manifest=manifest)
 
     found = quality(manifest, outputs, truth)
 
     assert found == {
-        "accuracy": 0.5,
-        "precision": 0.5,
+        "accuracy": 0.75,
+        "precision": 1.0,
         "recall": 0.5,
-        "f1": 0.5,
-        "per_class": {
-            "no": {"precision": 0.5, "recall": 0.5, "f1": 0.5, "rows": 2},
-            "yes": {"precision": 0.5, "recall": 0.5, "f1": 0.5, "rows": 2},
+        "f1": pytest.approx(2 / 3),
+        "macro": {
+            "precision": pytest.approx(5 / 6),
+            "recall": 0.75,
+            "f1": pytest.approx((4 / 5 + 2 / 3) / 2),
         },
-        "roc_auc": 0.75,
+        "per_class": {
+            "no": {
+                "precision": pytest.approx(2 / 3),
+                "recall": 1.0,
+                "f1": pytest.approx(4 / 5),
+                "rows": 2,
+            },
+            "yes": {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "rows": 2},
+        },
+        "roc_auc": 1.0,
     }
+
+
+def test_the_area_of_several_classes_is_the_mean_of_each_against_all_others() -> None:
+    manifest = classifier("a", "b", "c")
+    outputs = {
+        "label": texts("a", "a", "b"),
+        "p": np.array([[0.6, 0.3, 0.1], [0.6, 0.2, 0.2], [0.1, 0.8, 0.1]], dtype=np.float32),
+    }
+
+    found = quality(manifest, outputs, truth_of(["a", "b", "b"], manifest=manifest))
+
+    assert found["roc_auc"] == pytest.approx((0.75 + 0.5) / 2)
 
 
 def test_classes_that_do_not_occur_are_not_averaged() -> None:
