@@ -117,11 +117,11 @@ class Recorder:
     def mark_of(self, digest: str, role: str) -> RingMark:
         """Return what a stream ever counted."""
         stream = self._streams.get((digest, role))
-        return RingMark() if stream is None else stream.ring.mark
+        return RingMark() if stream is None else stream.mark()
 
     def rows_observed(self) -> int:
         """Return how many rows of calls the rings ever held."""
-        return sum(s.ring.mark.rows for s in self._all() if s.role == Role.PRIMARY)
+        return sum(s.mark().rows for s in self._all() if s.role == Role.PRIMARY)
 
     def forget_others(self, digests: Collection[str]) -> None:
         """Remove the rings of all packages but these; their rows have been collected."""

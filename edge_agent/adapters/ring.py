@@ -5,9 +5,11 @@ Positions count all rows that there ever were; they never wrap, only places do. 
 *released* and *committed* have not been saved in a batch yet.
 
 The counters stand twice in the header, and one number says which of the two counts: a new set is
-written beside the old one and then put into force by that number, in one store. The kernel keeps
-the file's pages when the process dies, so the next start finds every row that was committed, and
-rows, calls, failures and drops that belong together.
+written beside the old one and then put into force by that number, in one store. In place of
+calls the header counts the rows that no call of one row explains, so that such a call, by far the
+commonest, changes one counter only, in one store. The kernel keeps the file's pages when the
+process dies, so the next start finds every row that was committed, and rows, calls, failures and
+drops that belong together.
 """
 
 import math
@@ -15,6 +17,8 @@ import mmap
 import os
 import secrets
 import struct
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ring", "RingMark", "rows_of"]
 
-_MAGIC: Final = 0x45444745464C5403  # the last byte is the version of the layout
+_MAGIC: Final = 0x45444745464C5404  # the last byte is the version of the layout
 _HEADER_BYTES: Final = 128
 _MAX_FILE_BYTES: Final = 4_000_000
 _MIN_ROWS: Final = 256
@@ -39,7 +43,7 @@ _MAX_ROWS: Final = 8192
 # Places in the header, in words of 8 bytes; the counters stand at 8 to 11 and at 12 to 15.
 _M, _NONCE, _WIDTH, _ROWS, _OWNER, _TURN, _RELEASED, _OPENED = range(8)
 _COUNTERS: Final = (8, 12)
-_FOUR_WORDS: Final = struct.Struct("=4Q")
+_FOUR_WORDS: Final = struct.Struct("=QqQQ")  # rows, rows less calls, failures, dropped
 
 
 class RingMark(NamedTuple):
@@ -58,8 +62,7 @@ class RingMark(NamedTuple):
 class Ring:
     """Rows of ``width`` float32 numbers.
 
-    One process at a time; within it, one thread at a time changes it, and any may read
-    :attr:`mark`.
+    One process at a time; within it, one thread at a time, that which holds :attr:`lock`.
 
     Args:
         path: The file; made anew if it is missing, damaged, of another width or another owner.
@@ -81,9 +84,14 @@ class Ring:
         self._table: NDArray[np.float32] = np.frombuffer(
             self._map, np.float32, width * self.rows, _HEADER_BYTES
         ).reshape(self.rows, width)
+        self._fronts = self._backs = self._table[:, :0]
+        self._numbers = memoryview(b"").cast("f")
         expected = {_M: _MAGIC, _WIDTH: width, _ROWS: self.rows, _OWNER: owner}
-        self.mark = RingMark()
-        """Everything counted so far."""
+        self.lock = threading.Lock()
+        """To be held around everything but :meth:`append_call`, which takes it itself."""
+        self._rows = 0
+        self._end = self.rows
+        self._others = (0, 0, 0)
         self.released = 0
         """All rows below this position may be overwritten."""
         if any(self._header[place] != word for place, word in expected.items()):
@@ -97,6 +105,13 @@ class Ring:
         return f"{self._header[_NONCE]:016x}"
 
     @property
+    def mark(self) -> RingMark:
+        """Everything counted so far; to be read while nobody changes it."""
+        rows = self._rows
+        without_call, failures, dropped = self._others
+        return RingMark(rows, rows - without_call, failures, dropped)
+
+    @property
     def opened_unix_s(self) -> float:
         """When the oldest row that is not released was observed, as far as is known."""
         return self._times[_OPENED]
@@ -104,7 +119,7 @@ class Ring:
     @property
     def free(self) -> int:
         """Rows that can be appended now."""
-        return self.rows - self.mark.rows + self.released
+        return self._end - self._rows
 
     def append(
         self,
@@ -124,7 +139,7 @@ class Ring:
             at_unix_s: Now.
             calls: To be counted with them.
         """
-        first, number_of_calls, failures, dropped = self.mark
+        first = self._rows
         if first == self.released:
             self._times[_OPENED] = at_unix_s
         place = first % self.rows
@@ -134,12 +149,67 @@ class Ring:
         else:
             self._write(rows_of(parts, 0, split), place, split)
             self._write(rows_of(parts, split, count), 0, count - split)
-        self._commit(RingMark(first + count, number_of_calls + calls, failures, dropped))
+        without_call, failures, dropped = self._others
+        self._commit(first + count, (without_call + count - calls, failures, dropped))
+
+    def lay_out_calls(self, front: int) -> None:
+        """Say how many numbers stand in a row before the three that :meth:`append_call` is given.
+
+        It must be done before the first such call.
+        """
+        self._fronts = self._table[:, :front]
+        self._numbers = memoryview(self._map)[_HEADER_BYTES + 4 * front :].cast("f")
+        self._backs = self._table[:, front + 3 :]
+
+    def append_call(
+        self,
+        front: "NDArray[np.float32]",
+        first: float,
+        second: float,
+        third: float,
+        back: "NDArray[np.float32] | None" = None,
+    ) -> int:
+        """Add one row and the call that it came with, several times quicker than :meth:`append`.
+
+        Takes :attr:`lock` itself. Everything goes by position: names would cost a tenth of it.
+
+        Args:
+            front: ``float32[numbers]``, or the same with an axis of 1 before.
+            first: What stands behind it in the row.
+            second: What stands behind that.
+            third: And behind that.
+            back: The rest of the row, like ``front``; ``None`` if there is none.
+
+        Returns:
+            For how many rows there was room; if there was none, nothing changed.
+        """
+        lock = self.lock
+        lock.acquire()  # "with" takes longer
+        try:
+            row = self._rows
+            room = self._end - row
+            if room <= 0:
+                return 0
+            if row == self.released:  # it is the only one that waits
+                self._times[_OPENED] = time.time()
+            place = row % self.rows
+            self._fronts[place] = front
+            if back is not None:
+                self._backs[place] = back
+            numbers = self._numbers
+            place *= self.width
+            numbers[place] = first
+            numbers[place + 1] = second
+            numbers[place + 2] = third
+            self._header[self._place_of_rows] = self._rows = row + 1  # from here on it counts
+            return room
+        finally:
+            lock.release()
 
     def count(self, *, calls: int = 0, failures: int = 0, dropped: int = 0) -> None:
         """Raise the other counters, in one step."""
-        rows, number_of_calls, failed, lost = self.mark
-        self._commit(RingMark(rows, number_of_calls + calls, failed + failures, lost + dropped))
+        without_call, failed, lost = self._others
+        self._commit(self._rows, (without_call - calls, failed + failures, lost + dropped))
 
     def read(self, first: int, last: int) -> "list[NDArray[np.float32]]":
         """Return views of the rows from position ``first`` up to ``last``: one block or two.
@@ -161,7 +231,8 @@ class Ring:
                 that were given free, if they have not been overwritten.
             opened_unix_s: When the oldest row that is left was observed, at the earliest.
         """
-        self.released = max(rows, self.mark.rows - self.rows)
+        self.released = max(rows, self._rows - self.rows)
+        self._end = self.released + self.rows
         self._header[_RELEASED] = self.released
         self._times[_OPENED] = opened_unix_s
 
@@ -182,7 +253,9 @@ class Ring:
 
     def close(self) -> None:
         """Let go of the file, which stays."""
-        del self._table
+        self._end = 0
+        del self._table, self._fronts, self._backs
+        self._numbers.release()
         self._header.release()
         self._times.release()
         self._map.close()
@@ -200,19 +273,23 @@ class Ring:
     def _recall(self) -> None:
         header = self._header
         self._turn = header[_TURN]
-        begin = _COUNTERS[self._turn & 1]
-        self.mark = RingMark(*header[begin : begin + 4])
+        self._place_of_rows = begin = _COUNTERS[self._turn & 1]
+        self._rows, *others = _FOUR_WORDS.unpack_from(self._map, 8 * begin)
+        self._others = (others[0], others[1], others[2])
         self.released = header[_RELEASED]
+        self._end = self.released + self.rows
         if not 0 <= self.free <= self.rows:  # no crash leaves that: the file was tampered with
             self.renew()
 
-    def _commit(self, mark: RingMark) -> None:
+    def _commit(self, rows: int, others: tuple[int, int, int]) -> None:
         turn = self._turn + 1
         begin = _COUNTERS[turn & 1]
-        _FOUR_WORDS.pack_into(self._map, 8 * begin, *mark)
+        _FOUR_WORDS.pack_into(self._map, 8 * begin, rows, *others)
         self._header[_TURN] = turn  # from here on they count
         self._turn = turn
-        self.mark = mark
+        self._place_of_rows = begin
+        self._rows = rows
+        self._others = others
 
     def _write(self, parts: "Parts", place: int, count: int) -> None:
         rows = self._table[place : place + count]

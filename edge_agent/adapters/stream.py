@@ -1,6 +1,7 @@
 """A stream: the rows of one package in one role, from the call that saw them to a window entry."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from edge_contract.messages import Counters, WindowEntry
 from edge_contract.stats import Profile, ProfileSpec
 
 if TYPE_CHECKING:
+
     from edge_agent.adapters.ring import Parts
 
 __all__ = ["Stream"]
@@ -46,8 +48,12 @@ class Stream:
         self._counter = counter
         self._taken = taken
         self._taken_unix_s = ring.opened_unix_s
-        self._lock = threading.Lock()
+        self._lock = ring.lock
         self._room = threading.Condition(self._lock)
+        self.append_call = ring.append_call
+        """Adds the row of a call of one row: see :meth:`Ring.append_call`."""
+        self.enough = ring.rows // 2
+        """Above so much room nobody has to be woken."""
         self._stuck = False
         self._open = True
         # An earlier life may have given rows free whose batches were in its memory only. They are
@@ -92,6 +98,23 @@ class Stream:
             some = rows_of(parts, first, last)
             self._put_later(some, last - first, at_unix_s, calls if first == 0 else 0)
 
+    def lay_out_calls(self, features: int) -> None:
+        """Say how many features a row has, before the first :attr:`append_call`."""
+        self.ring.lay_out_calls(features)
+
+    def after_call(self, room: int, parts: "Parts", wake: Callable[[], None]) -> None:
+        """Make room, and put in the row of a call if :attr:`append_call` found none for it.
+
+        Args:
+            room: What ``append_call`` returned; there is nothing to do above :attr:`enough`.
+            parts: The row, as :meth:`put` takes it.
+            wake: Asks for rows to be collected soon.
+        """
+        if room:
+            wake()
+        else:
+            self.put(parts, 1, time.time(), wake=wake)
+
     def offer(self, parts: "Parts", count: int, at_unix_s: float) -> None:
         """Add the rows of a call if there is room, and count them as dropped if there is none."""
         with self._lock:
@@ -105,6 +128,11 @@ class Stream:
         with self._lock:
             if self._open:
                 self.ring.count(calls=calls, failures=failures, dropped=dropped)
+
+    def mark(self) -> RingMark:
+        """Return everything that was ever counted."""
+        with self._lock:
+            return self.ring.mark
 
     def collect(self, at_unix_s: float) -> tuple[WindowEntry, RingMark] | None:
         """Return what was counted since the last time; ``None`` if that is nothing."""

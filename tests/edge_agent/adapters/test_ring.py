@@ -69,6 +69,70 @@ def test_parts_stand_side_by_side_and_a_lone_number_in_the_first_row(ring: Ring)
     assert np.isnan(rows[1, 2])
 
 
+def test_a_call_of_one_row_is_appended_like_any_other(ring: Ring) -> None:
+    ring.lay_out_calls(0)
+    ring.append([numbered(0, 2)], 2, 10.0, calls=1)
+
+    room = ring.append_call(np.zeros((1, 0), np.float32), 7.0, float("nan"), 12.5)
+
+    assert room == 8190
+    assert (ring.mark, ring.free) == (RingMark(rows=3, calls=2), 8189)
+    (rows,) = ring.read(2, 3)
+    assert rows[0].tolist() == [7.0, pytest.approx(float("nan"), nan_ok=True), 12.5]
+
+
+def test_the_three_numbers_of_a_call_stand_where_they_are_laid_out(path: Path) -> None:
+    ring = Ring(path, 8)
+    ring.lay_out_calls(3)
+
+    ring.append_call(np.array([[1, 2, 3]], np.float32), 4.0, 5.0, 6.0, np.array([7, 8], np.float32))
+    ring.append_call(np.array([9, 9, 9], np.float32), 1.0, 2.0, 3.0, np.array([[4, 5]], np.float32))
+
+    assert [block.tolist() for block in ring.read(0, 2)] == [
+        [[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], [9.0, 9.0, 9.0, 1.0, 2.0, 3.0, 4.0, 5.0]]
+    ]
+    ring.close()
+
+
+def test_calls_go_over_the_end_and_stop_where_there_is_no_room(path: Path) -> None:
+    ring = Ring(path, 3)
+    ring.lay_out_calls(0)
+    ring.append([np.zeros((8191, 3), np.float32)], 8191, 10.0)
+    ring.release(8000, 10.0)
+    nothing = np.zeros(0, np.float32)
+
+    rooms = [ring.append_call(nothing, float(number), 0.0, 0.0) for number in range(8002)]
+
+    assert rooms[:2] == [8001, 8000]
+    assert rooms[-2:] == [1, 0]
+    assert ring.mark == RingMark(rows=16192, calls=8001)
+    assert numbers_in(ring, 8191, 8194) == [0.0, 1.0, 2.0]
+    ring.close()
+
+
+def test_calls_and_other_counters_survive_together(path: Path) -> None:
+    ring = Ring(path, 3)
+    ring.lay_out_calls(0)
+    ring.append_call(np.zeros(0, np.float32), 1.0, 2.0, 3.0)
+    ring.count(calls=5, failures=1, dropped=4)
+    ring.append_call(np.zeros(0, np.float32), 4.0, 5.0, 6.0)
+    ring.close()
+
+    again = Ring(path, 3)
+
+    assert again.mark == RingMark(rows=2, calls=7, failures=1, dropped=4)
+    assert again.opened_unix_s > 1.7e9
+    again.close()
+
+
+def test_a_closed_ring_has_no_room_for_calls(path: Path) -> None:
+    ring = Ring(path, 3)
+    ring.lay_out_calls(0)
+    ring.close()
+
+    assert ring.append_call(np.zeros(0, np.float32), 1.0, 2.0, 3.0) == 0
+
+
 def test_rows_that_go_over_the_end_go_on_at_the_beginning(path: Path) -> None:
     ring = Ring(path, WIDE)
     ring.append([np.zeros((498, WIDE), np.float32)], 498, 10.0)
@@ -240,6 +304,8 @@ from edge_agent.adapters.ring import Ring
 
 def append_for_ever():
     ring = Ring(Path(sys.argv[1]), 3)
+    ring.lay_out_calls(0)
+    nothing = np.zeros(0, np.float32)
     number = ring.mark.rows
     os.write(ready, b"!")
     while True:
@@ -247,6 +313,9 @@ def append_for_ever():
         numbers = np.arange(number, number + count, dtype=np.float32)
         ring.append([np.stack([numbers, -numbers], axis=1), numbers + 0.5], count, 1.0, calls=count)
         number += count
+        for _ in range(number % 3):
+            ring.append_call(nothing, number, -number, number + 0.5)
+            number += 1
         ring.release(max(number - 20, 0), 1.0)
         ring.count(failures=1, dropped=1)
 
