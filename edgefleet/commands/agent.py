@@ -91,6 +91,13 @@ def run(  # noqa: PLR0917  one argument per option
             envvar="EDGEFLEET_NOISE_EPSILON",
         ),
     ] = 0.0,
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT where other processes get predictions by the Open Inference Protocol.",
+            envvar="EDGEFLEET_SERVE",
+        ),
+    ] = None,
 ) -> None:
     """Run an agent until Ctrl-C.
 
@@ -98,12 +105,16 @@ def run(  # noqa: PLR0917  one argument per option
     name), are answered with one JSON line each, one that does not fit the model with its error; at
     their end the agent leaves, with code 1 if there were errors. Without rows the agent stays,
     follows rollouts and can be looked at with [bold]edgefleet agent status[/bold].
+
+    With --serve it answers other processes instead, and reads no rows.
     """
     from edge_agent.agent import Agent
     from edgefleet.logs import log_to_stderr
+    from edgefleet.serving import serve_agent, serving_options
 
     log_to_stderr()
     console = Console(stderr=True)
+    options = serving_options(serve)
     with (
         _leaving_on_sigterm(),
         Agent(
@@ -124,6 +135,9 @@ def run(  # noqa: PLR0917  one argument per option
     ):
         where = escape(str(agent.state))
         console.print(f"agent [bold]{agent.device}[/bold] keeps its state in {where}")
+        if options is not None:
+            serve_agent(agent, options, console)
+            return
         answered, failed = _answer_all(agent)
         if not answered and cloud is not None:
             console.print("running; Ctrl-C ends it")
