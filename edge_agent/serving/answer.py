@@ -1,0 +1,87 @@
+"""Answers: what goes back to a client, whichever way it asked."""
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from edge_agent.serving.interface import ModelInterface
+from edge_agent.serving.refused import RefusedError
+from edge_agent.serving.request import InferRequest
+from edge_agent.serving.tensors import bytes_of, datatype_of, json_of
+
+if TYPE_CHECKING:
+    from edge_agent.prediction import Prediction
+
+__all__ = ["BYTES", "JSON", "Answer", "infer_answer", "json_answer", "refused_answer"]
+
+JSON: Final = "application/json"
+BYTES: Final = "application/octet-stream"
+
+
+class Answer(NamedTuple):
+    """What goes back.
+
+    Attributes:
+        status: HTTP status.
+        body: JSON or text, and after it the tensors that go back as bytes.
+        header_bytes: How long the JSON is; ``None`` if it is all there is.
+        media_type: Of the body.
+        retry_after_s: When to try again; ``None`` for never or no need.
+        allow: Methods that the address knows, after one that it does not.
+    """
+
+    status: HTTPStatus
+    body: bytes
+    header_bytes: int | None = None
+    media_type: str = JSON
+    retry_after_s: int | None = None
+    allow: str = ""
+
+
+def json_answer(value: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    """Return a value as JSON."""
+    return Answer(status, json.dumps(value).encode())
+
+
+def refused_answer(error: RefusedError) -> Answer:
+    """Return an error as the protocol tells it."""
+    body = json.dumps({"error": str(error)}).encode()
+    return Answer(error.status, body, retry_after_s=error.retry_after_s)
+
+
+def infer_answer(
+    request: InferRequest, prediction: "Prediction", interface: ModelInterface
+) -> Answer:
+    """Return the outputs that a request wants.
+
+    Args:
+        request: What was asked.
+        prediction: Of its rows.
+        interface: Of the version that predicted them.
+
+    Raises:
+        RefusedError: It wants an output that the model does not have.
+    """
+    tensors = interface.tensors_of(prediction)
+    texts: list[str] = []
+    chunks: list[bytes] = []
+    for name, binary in interface.wanted(request.outputs):
+        tensor = tensors[name]
+        head = interface.output_head(name, datatype_of(tensor))
+        shape = list(tensor.shape)
+        if request.binary if binary is None else binary:
+            chunk = bytes_of(tensor)
+            chunks.append(chunk)
+            size = f'"parameters":{{"binary_data_size":{len(chunk)}}}'
+            texts.append(f'{head}"shape":{shape},{size}}}')
+        else:
+            texts.append(f'{head}"shape":{shape},"data":{json_of(tensor)}}}')
+    asked = f'"id":{json.dumps(request.id)},' if request.id else ""
+    header = (
+        f'{{{interface.answer_head}{asked}"parameters":{{"prediction_id":"{prediction.id}"}},'
+        f'"outputs":[{",".join(texts)}]}}'
+    ).encode()
+    if not chunks:
+        return Answer(HTTPStatus.OK, header)
+    body = b"".join((header, *chunks))
+    return Answer(HTTPStatus.OK, body, header_bytes=len(header), media_type=BYTES)

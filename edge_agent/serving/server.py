@@ -1,0 +1,151 @@
+"""The server: listens, keeps count of its clients, and leaves in good order."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from edge_agent.serving.answer import Answer
+from edge_agent.serving.batching import BatchLimits, Job
+from edge_agent.serving.http import HttpConnection, HttpLimits
+from edge_agent.serving.service import Call, Served, Service
+from edge_contract.errors import UnavailableError, UsageError
+
+__all__ = ["Address", "ServeOptions", "Server", "parse_address"]
+
+_LOOK_S: Final = 1.0
+_DRAIN_LOOK_S: Final = 0.01
+_BACKLOG: Final = 512
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """How an agent is served.
+
+    Attributes:
+        http: Where to speak HTTP; ``None`` for nowhere.
+        batches: How requests are joined, and how many may wait.
+        limits: What one client may take.
+        deadline_s: How long a request may wait for its prediction.
+        connections: How many clients may be connected.
+        drain_s: How long requests that are under way have at the end.
+    """
+
+    http: Address | None = None
+    batches: BatchLimits = field(default_factory=BatchLimits)
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    deadline_s: float = 10.0
+    connections: int = 1000
+    drain_s: float = 1.5
+
+
+def parse_address(text: str) -> Address:
+    """Return the address in ``HOST:PORT``; raises ``UsageError`` if there is none."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"address {text!r} is not HOST:PORT, like 127.0.0.1:8710")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+class Server:
+    """Serves an agent on an event loop.
+
+    Args:
+        agent: What is served.
+        options: See :class:`ServeOptions`.
+    """
+
+    def __init__(self, agent: Served, options: ServeOptions) -> None:
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._service = Service(
+            agent, options.batches, deadline_s=options.deadline_s, loop=self._loop
+        )
+        self._connections: set[HttpConnection] = set()
+        self._listening: list[asyncio.Server] = []
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> Address | None:
+        """Listen; return where HTTP is spoken.
+
+        Raises:
+            UnavailableError: The address is taken, or is none of this machine.
+        """
+        http = self._options.http
+        if http is None:
+            return None
+        try:
+            server = await self._loop.create_server(
+                self._http_connection, http.host, http.port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot listen at {http.host}:{http.port}: {error.strerror or error}"
+            ) from error
+        self._listening.append(server)
+        host, port = server.sockets[0].getsockname()[:2]
+        return Address(host, port)
+
+    def stop(self) -> None:
+        """Let :meth:`run` end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until :meth:`stop`, then let what is under way end."""
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _LOOK_S)
+            for connection in list(self._connections):
+                connection.look(time.monotonic())
+        await self._leave()
+
+    # What connections tell.
+
+    def handle(self, call: Call, reply: Callable[[Answer], None]) -> Job | None:
+        """Answer a call, now or later."""
+        return self._service.handle(call, reply)
+
+    def joined(self, connection: HttpConnection) -> str:
+        """A client has connected; return why it has to leave, or nothing."""
+        self._connections.add(connection)
+        self._service.connections = len(self._connections)
+        if len(self._connections) > self._options.connections:
+            return f"{self._options.connections} clients are connected already"
+        return ""
+
+    def left(self, connection: HttpConnection) -> None:
+        """A client is gone."""
+        self._connections.discard(connection)
+        self._service.connections = len(self._connections)
+
+    def _http_connection(self) -> HttpConnection:
+        return HttpConnection(self, self._options.limits, clock=time.monotonic)
+
+    async def _leave(self) -> None:
+        for listening in self._listening:
+            listening.close()
+        self._service.is_leaving = True
+        for connection in list(self._connections):
+            connection.leave()
+        ends_s = time.monotonic() + self._options.drain_s
+        await self._until(lambda: not self._service.waiting, ends_s)
+        self._service.close()
+        await self._until(lambda: not self._connections, ends_s)
+        for connection in list(self._connections):
+            connection.abort()
+
+    async def _until(self, is_done: Callable[[], bool], ends_s: float) -> None:
+        """Wait until it is so, but not beyond ``ends_s``."""
+        while True:
+            if is_done() or time.monotonic() >= ends_s:
+                return
+            await asyncio.sleep(_DRAIN_LOOK_S)
