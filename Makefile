@@ -46,7 +46,7 @@ lock: ## pin the newest dependencies, with hashes, in requirements-dev.txt and b
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet uv==$(UV_VERSION)
-	build/lock/bin/uv pip compile pyproject.toml --extra demo --group dev --upgrade \
+	build/lock/bin/uv pip compile pyproject.toml --extra demo --extra serve --group dev --upgrade \
 	    --universal --python-version 3.11 --generate-hashes --no-config --no-header --quiet \
 	    --output-file build/lock/requirements.txt
 	{ echo '# Written by "make lock"; runs on Python 3.11 and later, on every platform.'; \
