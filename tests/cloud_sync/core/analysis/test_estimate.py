@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from cloud_sync.core.analysis import NOTE, estimate
+from cloud_sync.core.analysis import NOTE, Estimate
+from cloud_sync.core.analysis import estimate as any_estimate
 from cloud_sync.core.analysis.estimate import calibration_error
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.package import (
@@ -47,6 +48,12 @@ def live(facts: PackageFacts, rows: list[tuple[int, float]]) -> Profile:
     for row in rows:
         profile.observe(0, row)
     return profile
+
+
+def estimate(facts: PackageFacts, rows: Profile) -> Estimate | None:
+    found = any_estimate(facts, rows)
+    assert found is None or isinstance(found, Estimate)
+    return found
 
 
 @dataclass
@@ -174,6 +181,71 @@ def test_one_class_only_has_no_area_under_the_curve() -> None:
     assert found is not None
     assert found.precision > 0.99
     assert found.roc_auc is None or 0.0 <= found.roc_auc <= 1.0
+
+
+def test_all_metrics_come_with_their_errors() -> None:
+    world = World(random.Random(6))
+    facts = calibrated_package(world, rows=5_000)
+
+    found = estimate(facts, live(facts, [predicted(world.row(0.0)[1]) for _ in range(500)]))
+
+    assert found is not None
+    report = found.to_json()
+    errors = report["standard_errors"]
+    assert isinstance(errors, dict)
+    assert set(errors) == {"accuracy", "precision", "recall", "f1", "roc_auc"}
+    assert errors["accuracy"] == report["standard_error"]
+    assert all(0.001 < error < 0.05 for error in errors.values())
+    assert report["micro"] == dict.fromkeys(("precision", "recall", "f1"), found.accuracy)
+
+
+def test_standard_errors_cover_what_the_truth_is() -> None:
+    names = ("accuracy", "precision", "recall", "f1", "roc_auc")
+    hits = dict.fromkeys(names, 0)
+    whole = World(random.Random(99))
+    wanted = exact([whole.row(0.3) for _ in range(60_000)])
+    for seed in range(40):
+        world = World(random.Random(seed))
+        facts = calibrated_package(world, rows=1_500)
+        rows = [predicted(world.row(0.3)[1]) for _ in range(800)]
+        found = estimate(facts, live(facts, rows))
+        assert found is not None
+        for name in names:
+            off = abs(getattr(found, name) - wanted[name])
+            hits[name] += off <= 2 * found.standard_errors[name]
+
+    assert all(count >= 33 for count in hits.values()), hits
+
+
+def test_the_two_classes_are_estimated_alike() -> None:
+    facts = package(manifest_of(2))
+
+    found = estimate(facts, live(facts, [(0, 0.9), (0, 0.7), (1, 0.8)]))
+
+    assert found is not None
+    first, second = found.classes
+    assert first.predicted == 2
+    assert first.precision.value == pytest.approx(0.8, abs=0.01)
+    assert first.expected + second.expected == pytest.approx(3)
+    assert found.precision == second.precision.value
+    assert found.macro["precision"].value == pytest.approx(0.8, abs=0.01)
+    assert first.roc_auc is not None
+    assert second.roc_auc is not None
+    assert first.roc_auc.value == pytest.approx(second.roc_auc.value)
+
+
+def test_a_wrong_prediction_is_of_the_class_that_the_reference_missed() -> None:
+    rows, correct = (tuple((n,) * BINS for n in numbers) for numbers in ((9, 9, 9), (8, 8, 8)))
+    missed = Calibration(rows, correct, rows, ((9,) * BINS, (0,) * BINS, (0,) * BINS))
+    likely, unlikely = package(manifest_of(3), missed), package(manifest_of(3))
+    wrong_of_others = [(1, 0.9)] * 50 + [(2, 0.9)] * 50
+
+    seen, even = (estimate(facts, live(facts, wrong_of_others)) for facts in (likely, unlikely))
+
+    assert seen is not None
+    assert even is not None
+    assert seen.classes[0].expected > 1.8 * even.classes[0].expected
+    assert seen.roc_auc is None  # which needs the probabilities of all classes
 
 
 def test_every_report_says_what_it_cannot_see() -> None:
