@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from cloud_sync.alarm_desk import Watched
-from cloud_sync.core.analysis import column_views, quality
+from cloud_sync.core import analysis
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.statistics_view import FeatureView
 from edge_contract.reading import JsonObject
-from edge_contract.stats import Labels, Profile
+from edge_contract.stats import Profile
 
 __all__ = ["feature_views", "measured", "worst_first"]
 
@@ -18,7 +18,7 @@ def feature_views(
     package: PackageFacts, live: Profile, *, watched: Watched
 ) -> Sequence[FeatureView]:
     """Return one view per watched column, in the package's order, and what else is watched."""
-    views = column_views(package, live, evidence=watched.evidence, drifted=watched.drifted)
+    views = analysis.column_views(package, live, evidence=watched.evidence, drifted=watched.drifted)
     columns = [FeatureView(**asdict(view)) for view in views]
     known = {view.subject for view in views}
     others = [
@@ -39,11 +39,17 @@ def feature_views(
     return [*columns, *others]
 
 
-def measured(labels: Profile) -> JsonObject:
-    """Return the quality by metric that the statistics of the label role give, empty if none."""
-    statistic = labels.find("labels", "labels")
-    found = quality(statistic) if isinstance(statistic, Labels) else None
-    return {} if found is None else found.to_json()
+def measured(package: PackageFacts, labels: Profile) -> JsonObject:
+    """Return the quality by metric that the statistics of the label role give, empty if none.
+
+    Where the package names what a person or a rule reaches, ``baseline`` compares with that.
+    """
+    found = analysis.measured(package, labels)
+    if found is None:
+        return {}
+    metrics = found.to_json()
+    baseline = analysis.against_baseline(metrics, package.manifest.evidence.baseline)
+    return {**metrics, "baseline": baseline} if baseline else metrics
 
 
 def worst_first(features: Iterable[FeatureView]) -> Sequence[FeatureView]:

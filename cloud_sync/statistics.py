@@ -108,7 +108,7 @@ class StatisticsDesk:
             suppressed="",
             features=feature_views(package, live.profile, watched=watched),
             estimated={} if estimated is None else estimated.to_json(),
-            labelled={} if self._withheld(labels.devices) else measured(labels.profile),
+            labelled={} if self._withheld(labels.devices) else measured(package, labels.profile),
             profile=live.profile,
         )
 
@@ -167,7 +167,7 @@ class StatisticsDesk:
             variance_inflation=package.reference.variance_inflation,
             suppressed=seen.suppressed,
             features=[
-                replace(feature, history=histories.get(feature.subject, ()))
+                _with_history(feature, histories.get(feature.subject, ()), now_unix_s)
                 for feature in worst_first(seen.features)
             ],
             classes=[ClassView(**asdict(c)) for c in class_shares(package, seen.profile)]
@@ -267,6 +267,15 @@ class StatisticsDesk:
             worst=ranked[0][0] if ranked else "",
             accuracy=accuracy if isinstance(accuracy, float) else math.nan,
         )
+
+
+def _with_history(
+    feature: FeatureView, history: Sequence[EvidenceView], now_unix_s: float
+) -> FeatureView:
+    """Return a feature with its evidence over time, up to now."""
+    if not history or not math.isfinite(feature.evidence):
+        return feature
+    return replace(feature, history=[*history, EvidenceView(now_unix_s, feature.evidence)])
 
 
 def _thinned(history: Sequence[EvidenceView]) -> Sequence[EvidenceView]:

@@ -200,9 +200,9 @@ def _statistics(
         variance_inflation=package.reference.variance_inflation,
         features=worst_first(features),
         classes=[ClassView(**asdict(share)) for share in class_shares(package, seen.profile)],
-        held_out=measured(reference.labels) or package.manifest.evidence.quality,
+        held_out=measured(package, reference.labels) or package.manifest.evidence.quality,
         estimated={} if estimated is None else estimated.to_json(),
-        labelled=measured(seen.labels),
+        labelled=measured(package, seen.labels),
     )
 
 
