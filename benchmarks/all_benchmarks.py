@@ -1,9 +1,10 @@
 """Imports every benchmark, so that ``BENCHMARKS`` lists it."""
 
+from benchmarks.calibration import calibration
 from benchmarks.conversion import conversion
 from benchmarks.drift import drift
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
 
-__all__ = ["conversion", "drift", "gpu", "inference", "ingest"]
+__all__ = ["calibration", "conversion", "drift", "gpu", "inference", "ingest"]

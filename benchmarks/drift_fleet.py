@@ -107,6 +107,10 @@ class Fleet:
                 self._note_calm(rises, calm=(evidence < _CALM) & (abrupt < 1.0))
         return Happened(alarms, first, largest)
 
+    def replace_features(self, features: Sequence[Feature]) -> None:
+        """Let live rows come from other populations from now on; references stay."""
+        self._features = features
+
     def advance(self, gains: Numbers) -> Numbers:
         """Take in one window; return the evidence over its threshold by feature.
 
