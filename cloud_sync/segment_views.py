@@ -58,10 +58,10 @@ def with_evidence(view: SegmentView, part: Watched) -> SegmentView:
     )
 
 
-def segment_order(view: SegmentView) -> tuple[bool, float, float, str]:
+def segment_order(view: SegmentView) -> tuple[int, float, float, str]:
     """Return the key that puts the segment first that deserves most to be looked at."""
     evidence = round(_finite(view.evidence), 2)
-    return not view.drifted, -evidence, -_finite(view.distance), view.segment
+    return -len(view.drifted), -evidence, -_finite(view.distance), view.segment
 
 
 def _finite(number: float) -> float:

@@ -37,9 +37,9 @@ class _Detail:
 
 
 _DETAILS: Final = (
-    _Detail(40, 250, 1000),
-    _Detail(24, 150, 1000),
-    _Detail(16, 60, 600),
+    _Detail(18, 250, 1000),
+    _Detail(18, 100, 1000),
+    _Detail(12, 40, 600),
     _Detail(8, 0, 300),
     _Detail(4, 0, 60),
     _Detail(1, 0, 5),
@@ -99,7 +99,7 @@ def _drawn(report: Report, detail: _Detail, *, made_unix_s: float) -> str:
         rows=rows,
         charted=detail.charted,
         left_out=len(ranked) - len(cards) - len(rows),
-        hidden_drift=any(feature.drifted for feature in rows),
+        hidden_drift=sum(feature.drifted for feature in rows),
         has_history=any(len(feature.history) > 1 for feature in cards),
         intervals=intervals if len(intervals) > 1 else [],
         segment_accuracy=any(math.isfinite(segment.accuracy) for segment in view.segments),
