@@ -71,6 +71,7 @@ class Page:
 
 
 @pytest.mark.filterwarnings("ignore:the reference has .* rows, below 5000")
+@pytest.mark.filterwarnings("ignore:.* strata have fewer than 5000 rows")
 @pytest.mark.parametrize("name", pages())
 def test_every_block_of_a_page_works_in_the_order_of_the_page(
     name: str,
