@@ -99,7 +99,7 @@ def test_a_calm_fleet_of_many_segments_is_silent_for_a_day(fleet: WatchedFleet) 
     rng = random.Random(9)
 
     raised = [
-        fleet.pass_by(windows(fleet, rng), package=package, length_s=1200.0) for _ in range(72)
+        fleet.pass_by(windows(fleet, rng), package=package, length_s=2400.0) for _ in range(36)
     ]
 
     assert sum(raised) == 0
@@ -219,6 +219,8 @@ def test_predictions_that_go_wrong_at_one_site_alarm_there_as_concept_drift(tmp_
     assert alarm.document["kind"] == "concept"
     assert "the labelled prediction of gate@1.0.0" in str(alarm.document["sentence"])
     assert "site=s02" in str(alarm.document["sentence"])
+    assert "s02-" in str(alarm.document["devices"])
+    assert "s01-" not in str(alarm.document["devices"])
     assert alarm.raised_unix_s > START_UNIX_S + 4 * 60.0
     assert 0.0 < granted < 1.0
     assert pending == []

@@ -145,12 +145,14 @@ class WatchedFleet(AbstractContextManager["WatchedFleet"]):
         folder: For the warehouse and the registry.
         per_month: False alarms that are allowed.
         rules: How devices are told apart.
+        window_s: How long devices count.
         now_unix_s: The time; moves by :meth:`pass_by`.
     """
 
     folder: Path
     per_month: float = 1.0
     rules: SegmentRules = field(default_factory=SegmentRules)
+    window_s: float = MINUTE_S
     now_unix_s: float = START_UNIX_S
     devices: dict[str, _Device] = field(default_factory=dict)
 
@@ -194,12 +196,12 @@ class WatchedFleet(AbstractContextManager["WatchedFleet"]):
         seen: Mapping[str, Profile],
         *,
         package: PackageFacts,
-        length_s: float = MINUTE_S,
+        length_s: float | None = None,
         role: str = Role.PRIMARY,
     ) -> int:
         """Let a window pass in which devices saw something; return how many alarms were raised."""
         start_unix_s = self.now_unix_s
-        self.now_unix_s += length_s
+        self.now_unix_s += self.window_s if length_s is None else length_s
         for name, profile in seen.items():
             rows = profile[0].count
             window = WindowEntry(
@@ -241,7 +243,7 @@ class WatchedFleet(AbstractContextManager["WatchedFleet"]):
             self.registry,
             WarehouseEvidence(self.registry, self.warehouse),
             per_month=self.per_month,
-            grouping_s=10 * MINUTE_S,
+            grouping_s=10 * self.window_s,
             members=self.segments.devices_of,
         )
         self.desk.restore(self.now_unix_s)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from cloud_sync.core.alarms.base import Cause, Finding
+from cloud_sync.core.alarms.kinds import role_of
 from cloud_sync.core.analysis.ranking import DeviceShare, rank_devices
 from cloud_sync.core.analysis.watched import title_of
 from cloud_sync.core.facts import EvidenceSource, PackageFacts
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
-from edge_contract.package.reference import Role
 from edge_contract.reading import JsonObject
 
 __all__ = ["Alarm", "MembersLookup", "alarm_of", "found_json"]
@@ -88,10 +88,13 @@ def alarm_of(
     story = _Story.of(findings)
     ranked: Sequence[DeviceShare] = ()
     if source is not None:
-        by_device = source.by_device(package.digest, Role.PRIMARY, since_unix_s=since_unix_s)
+        role = role_of(story.lead.kind)
+        by_device = source.by_device(package.digest, role, since_unix_s=since_unix_s)
         within = by_device.keys() if story.is_everywhere else members(story.segment)
         by_device = {name: seen for name, seen in by_device.items() if name in within}
-        ranked = rank_devices(package, by_device, story.subjects)
+        strata = package.reference.strata
+        stratum = "" if strata is None else strata.spec.key(now_unix_s)
+        ranked = rank_devices(package, by_device, story.subjects, role=role, stratum=stratum)
     blamed = [share for share in ranked if share.blamed]
     devices = [share.device for share in blamed][:_NAMED]
     return Alarm(

@@ -11,7 +11,7 @@ from cloud_sync.core.alarms.detector import DriftDetector
 from cloud_sync.core.alarms.joint import joint_detector
 from edge_contract.package import Role
 
-__all__ = ["KINDS", "register", "share_of"]
+__all__ = ["KINDS", "register", "role_of", "share_of"]
 
 KINDS: Final[list[DetectorKind]] = [
     DetectorKind("drift", Role.PRIMARY, 4.0, DriftDetector),
@@ -25,6 +25,11 @@ def register(kind: DetectorKind) -> None:
     """List a kind; one of its name that is listed already stays."""
     if kind.name not in {each.name for each in KINDS}:
         KINDS.append(kind)
+
+
+def role_of(name: str) -> str:
+    """Return the role whose counts a kind takes; of a kind that is not listed any more, primary."""
+    return next((kind.role for kind in KINDS if kind.name == name), Role.PRIMARY)
 
 
 def share_of(kind: DetectorKind) -> float:

@@ -7,9 +7,11 @@ from typing import Final
 
 from cloud_sync.core.analysis.bins import View, views_of
 from cloud_sync.core.analysis.distances import ks
-from cloud_sync.core.analysis.watched import watched_columns
+from cloud_sync.core.analysis.watched import truth_columns, watched_columns
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
+from edge_contract.package.reference import Role
 from edge_contract.reading import JsonObject
+from edge_contract.stats import Profile
 
 __all__ = ["DeviceShare", "rank_devices", "rank_features"]
 
@@ -52,6 +54,9 @@ def rank_devices(
     package: PackageFacts,
     by_device: Mapping[str, CohortStatistics],
     subjects: Collection[str],
+    *,
+    role: str = Role.PRIMARY,
+    stratum: str = "",
 ) -> Sequence[DeviceShare]:
     """Return the devices that saw any rows, the ones that differ most first.
 
@@ -59,8 +64,10 @@ def rank_devices(
         package: Whose reference they are compared with.
         by_device: What each counted lately.
         subjects: The columns that drifted.
+        role: In which role they counted it; truths are compared with those of the author.
+        stratum: Part of the day or week that it was counted in; empty compares with all rows.
     """
-    views = _views(package, subjects)
+    views = _views(_reference(package, role, stratum), subjects, role=role)
     counts = {
         device: [view.counts_of(statistics.profile[index]) for index, view in views]
         for device, statistics in by_device.items()
@@ -95,18 +102,31 @@ def rank_devices(
 def rank_features(package: PackageFacts, live: CohortStatistics) -> Sequence[tuple[str, float]]:
     """Return (subject, KS distance to the reference), the most distant first."""
     distances: dict[str, float] = {}
-    for index, view in _views(package, None):
+    for index, view in _views(package.reference.profile, None, role=Role.PRIMARY):
         subject = package.reference.profile.spec.columns[index].subject
         distance = ks(view.counts_of(live.profile[index]), view.reference)
         distances[subject] = max(distances.get(subject, 0.0), distance)
     return sorted(distances.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _views(package: PackageFacts, subjects: Collection[str] | None) -> list[tuple[int, View]]:
-    profile = package.reference.profile
+def _reference(package: PackageFacts, role: str, stratum: str) -> Profile | None:
+    reference = package.reference
+    if role != Role.PRIMARY:
+        return reference.labels
+    if reference.strata is not None and stratum in reference.strata.parts:
+        return reference.strata.parts[stratum].profile
+    return reference.profile
+
+
+def _views(
+    profile: Profile | None, subjects: Collection[str] | None, *, role: str
+) -> list[tuple[int, View]]:
+    if profile is None:
+        return []
+    columns = watched_columns if role == Role.PRIMARY else truth_columns
     return [
         (index, view)
-        for index, subject in watched_columns(profile.spec)
+        for index, subject in columns(profile.spec)
         if subjects is None or subject in subjects
         for view in views_of(profile[index])
     ]
