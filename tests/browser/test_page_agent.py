@@ -2,18 +2,18 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
 
 from browser.bundle import build_bundle
 from browser.py.bridge import layouts
 from cloud_sync.adapters.listening import free_port
-from edge_agent.adapters.inputs import InputEncoder
+from edge_agent.adapters.inputs import InputEncoder, Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.adapters.outputs import OutputDecoder
 from edge_contract.package import ArtifactRole, Package
@@ -33,6 +33,8 @@ from tests.support.packages import (
 )
 
 ROW = digits().rows[0].tolist()
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,16 @@ def rows_merged(cloud: Cloud) -> int:
     return cloud.client.summary().rows_merged
 
 
+def while_routing(tab: Tab, look: Callable[[], T]) -> Callable[[], T]:
+    """The look, with time for the tab's requests, which wait for this thread."""
+
+    def looked() -> T:
+        tab.page.wait_for_timeout(50)
+        return look()
+
+    return looked
+
+
 def serving(cloud: Cloud, device: str) -> str:
     report = cloud.client.device(device).models.get("digits")
     return str(report["version"]) if isinstance(report, dict) else ""
@@ -150,12 +162,10 @@ def test_after_a_reload_the_tab_predicts_before_python_has_loaded_and_loses_no_r
     assert tab.predict_often(ROW, 7) == 0
     assert tab.status()["hasCore"] is False
 
-    eventually("Pyodide was asked for", lambda: tab.page.wait_for_timeout(50) or held)
+    eventually("Pyodide was asked for", while_routing(tab, lambda: held))
     for let_go in held:
         let_go()
-    eventually(
-        "all rows are merged", lambda: tab.page.wait_for_timeout(50) or rows_merged(cloud) == 12
-    )
+    eventually("all rows are merged", while_routing(tab, lambda: rows_merged(cloud) == 12))
 
 
 def test_what_was_counted_while_the_cloud_was_away_survives_a_reload_and_is_merged_once(
@@ -210,7 +220,7 @@ def test_a_new_version_comes_through_its_trial_and_one_that_fails_is_taken_back(
     tab.predict([ROW])
 
     cloud.client.push(digits("1.1.0").package)
-    rollout = cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once")
+    rollout = cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once", bake_s=1)
     eventually(
         "1.1.0 is promoted",
         lambda: (
@@ -247,10 +257,10 @@ def test_bytes_that_were_tampered_with_are_refused_and_the_old_version_goes_on(
     model = new.manifest.artifact(ArtifactRole.MODEL)
     cloud.client.push(new)
 
-    def tamper(route: object) -> None:
+    def tamper(route: Route) -> None:
         data = bytearray(new.files[model.path])
         data[-1] ^= 1
-        route.fulfill(body=bytes(data))  # type: ignore[attr-defined]
+        route.fulfill(body=bytes(data))
 
     tab.page.context.route(f"**/{model.digest}", tamper)
     cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once")
@@ -262,7 +272,7 @@ def test_bytes_that_were_tampered_with_are_refused_and_the_old_version_goes_on(
     assert tab.predict([ROW])["model"] == "digits@1.0.0"
 
 
-PARITY = {
+PARITY: dict[str, tuple[Package, Rows]] = {
     "digits": (digits().package, digits().rows[:20].tolist()),
     "threshold": (binary().package, binary().rows[:20].tolist()),
     "regression": (regression().package, regression().rows[:20].tolist()),
@@ -304,7 +314,7 @@ def test_a_page_that_brings_its_model_predicts_as_a_device_does_and_needs_no_clo
     assert complaints == []
 
 
-def assert_same(package: Package, rows: list[object], found: dict[str, object]) -> None:
+def assert_same(package: Package, rows: Rows, found: Mapping[str, Any]) -> None:
     encoded = InputEncoder(package.manifest).encode(rows)
     outputs = OnnxRuntimeEngine().load(package).run(encoded.feeds)
     expected = OutputDecoder(package.manifest).decode(outputs, encoded.rows)
@@ -312,7 +322,7 @@ def assert_same(package: Package, rows: list[object], found: dict[str, object]) 
         assert found["labels"] == expected.labels.tolist()
     for key, numbers in (("probabilities", expected.probabilities), ("values", expected.values)):
         if numbers is not None:
-            np.testing.assert_allclose(found[key], numbers.ravel(), rtol=1e-4, atol=1e-6)  # type: ignore[arg-type]
+            np.testing.assert_allclose(found[key], numbers.ravel(), rtol=1e-4, atol=1e-6)
 
 
 def test_rows_that_do_not_fit_are_refused_with_what_is_wrong(
