@@ -6,23 +6,19 @@ from pathlib import Path
 from typing import Final
 
 from cloud_sync.alarm_desk import Watched
-from cloud_sync.core.alarms import AlarmBudget, DriftDetector, Finding
-from cloud_sync.core.alarms.budget import MONTH_S
+from cloud_sync.core.alarms import Finding
 from cloud_sync.core.analysis import class_shares, estimate
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.feature_views import feature_views, measured, worst_first
 from cloud_sync.statistics_view import ClassView, FeatureView, StatisticsView
 from edge_contract.errors import UsageError
 from edge_contract.package import Manifest, Reference, Task
-from edge_contract.stats import Profile
 from edgefleet.comparing.counting import Counted, PlainRows, RowSource, count_file
 from edgefleet.comparing.survey import Plan, surveyed
+from edgefleet.comparing.verdict import judged
 from edgefleet.shadowing import require_own_package
 
 __all__ = ["Comparison", "compare_files"]
-
-_FIRST_S: Final = 60.0
-"""For how long a detector takes its first portion of rows to have been on the way."""
 
 _ORDERED_ROWS: Final = 5.0
 _NAMED: Final = 12
@@ -111,7 +107,7 @@ def compare_files(
     package = PackageFacts(package.digest, package.manifest, known)
     seen = counted_from(current)
     absent, notes = _columns_told(plan, package, reference=counted, current=seen)
-    findings, evidence = _judged(package, seen.profile, level=level, absent=absent)
+    findings, evidence = judged(package, seen.profile, level=level, without=absent)
     statistics = _statistics(
         package, counted, seen, findings=findings, evidence=evidence, absent=absent
     )
@@ -144,30 +140,6 @@ def _source(
         features=plan.features,
     )
     return PlainRows(plan, manifest), PackageFacts("", manifest, Reference(0, plan.spec.empty()))
-
-
-def _judged(
-    package: PackageFacts, live: Profile, *, level: float, absent: frozenset[str]
-) -> tuple[dict[str, Finding], dict[str, float]]:
-    """Return what drifted, and the evidence by subject.
-
-    The cloud's own detector takes the file as its first portion, with a budget that spends the
-    level on it: a subject's e-value alarms from ``subjects / (0.9 level)`` on, the test for abrupt
-    change is made at ``0.1 level / subjects``, so that all together are wrong with probability
-    ``level`` at most.
-    """
-    budget = AlarmBudget(per_month=level * MONTH_S / _FIRST_S)
-    detector = DriftDetector(package, budget)
-    findings = {
-        finding.subject: finding
-        for finding in detector.observe(live, 0.0)
-        if finding.subject not in absent
-    }
-    evidence = {
-        subject: max(value, findings[subject].evidence) if subject in findings else value
-        for subject, value in detector.evidence().items()
-    }
-    return findings, evidence
 
 
 def _statistics(

@@ -97,25 +97,28 @@ def test_values_that_go_missing_drift(reference: Path) -> None:
 
 
 def test_the_level_is_that_of_all_columns_together(tmp_path: Path) -> None:
-    """Without drift, a column alarms when its e-value reaches columns / (0.9 level)."""
+    """Evidence is in proportion to the level, and shared by the columns."""
     reference = tmp_path / "reference.parquet"
-    pd.DataFrame({"flag": [0] * 5000 + [1] * 5000}).sample(frac=1, random_state=1).to_parquet(
-        reference
-    )
+    flags = np.random.default_rng(1).permutation([0] * 5000 + [1] * 5000)
+    pd.DataFrame({"flag": flags}).to_parquet(reference)
     current = pd.DataFrame({"flag": [0] * 420 + [1] * 580})
 
     strict = compared(reference, current, level=1e-6).statistics.features[0]
     loose = compared(reference, current, level=1e-3).statistics.features[0]
+    pd.DataFrame({"flag": flags, "other": flags}).to_parquet(reference)
+    shared = compared(reference, current.assign(other=0.5), level=1e-6, without=["x"])
 
     assert 0.0 < strict.evidence < 1.0
     assert loose.evidence / strict.evidence == pytest.approx(1000.0, rel=1e-6)
+    [half] = [f for f in shared.statistics.features if f.subject == "feature:flag"]
+    assert half.evidence == pytest.approx(strict.evidence / 2, rel=1e-6)
 
 
 def test_false_alarms_are_rarer_than_the_level(tmp_path: Path) -> None:
     reference = tmp_path / "reference.npz"
     np.savez(reference, np.random.default_rng(1).normal(size=(5000, 10)).astype(np.float32))
     alarms = 0
-    for seed in range(20):
+    for seed in range(12):
         current = tmp_path / "current.npz"
         rows = np.random.default_rng(100 + seed).normal(size=(1000, 10))
         np.savez(current, rows.astype(np.float32))
