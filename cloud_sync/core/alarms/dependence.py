@@ -8,8 +8,9 @@ if they vary more than the package says; it is never lowered.
 **How.** Of each portion the mean normal score is taken, subject by subject, and half the mean
 square of its differences from one portion to the next is divided by what independent rows would
 give (von Neumann's ratio, 1941); the same for means of 4 and of 16 portions in a row, where the
-dependence lasts longer than one portion. Differences hardly see a level that changes once or
-slowly, so a drift that begins meanwhile is not mistaken for dependence. Each subject is judged by
+dependence lasts longer than one portion. Differences do not see a level that changes slowly, and
+the two largest ones are left out, so a drift that begins meanwhile is not mistaken for dependence.
+Each subject is judged by
 itself, all together by their mean, and what chance explains raises nothing.
 
 **Until enough is known** (30 differences) nothing is sure, but a guess is better than none: where
@@ -33,7 +34,7 @@ the devices' own.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import NormalDist, median
 from typing import Final, NamedTuple, Self
 
 from edge_contract.reading import JsonObject, Reader
@@ -49,13 +50,14 @@ _CHECKED: Final = (30, 60, 120, 240, 480)
 
 _FEWEST_ROWS: Final = 20
 _SIGMAS: Final = 4.0
-_POOLED_SIGMAS: Final = 3.0
+_POOLED_SIGMAS: Final = 3.5
 _UNKNOWN: Final = 8.0
 _GUESSED: Final = 3
 """From so many differences on, what is not sure yet is guessed; before, a large tau is."""
 
 _NOTABLE: Final = 1.1
 _DECIMALS: Final = 6
+_NORMAL: Final = NormalDist()
 
 
 class PortionScore(NamedTuple):
@@ -75,26 +77,34 @@ class PortionScore(NamedTuple):
 
 @dataclass(slots=True)
 class _Sums:
-    """Of squared differences, each over what independent rows would give on average."""
+    """Of squared differences, each over what independent rows would give on average.
+
+    The two largest are known by themselves and left out of everything: a drift that begins, or
+    comes and goes once, makes no more than two.
+    """
 
     pairs: int = 0
     total: float = 0.0
     squares: float = 0.0
+    largest: tuple[float, float] = (0.0, 0.0)
 
     def add(self, ratio: float) -> None:
         self.pairs += 1
         self.total += ratio
         self.squares += ratio * ratio
+        first, second, _ = sorted((*self.largest, ratio), reverse=True)
+        self.largest = (first, second)
 
     @property
     def mean(self) -> float:
-        return self.total / self.pairs
+        return max(self.total - sum(self.largest), 0.0) / (self.pairs - 2)
 
     @property
     def error(self) -> float:
         """Standard error of the mean; neighbouring differences have one portion in common."""
-        variance = max(self.squares / self.pairs - self.mean**2, 0.0)
-        return math.sqrt(1.5 * variance / self.pairs)
+        squares = max(self.squares - sum(ratio**2 for ratio in self.largest), 0.0)
+        variance = max(squares / (self.pairs - 2) - self.mean**2, 0.0)
+        return math.sqrt(1.5 * variance / (self.pairs - 2))
 
 
 @dataclass(slots=True)
@@ -186,8 +196,7 @@ class LiveDependence:
         common = pooled.mean if pooled.mean > 1.0 + _POOLED_SIGMAS * pooled.error else 1.0
         raised = False
         for subject, sums in level.sums.items():
-            own = sums.mean if sums.mean > _largest_by_chance(sums.pairs) else 1.0
-            found = max(own, common)
+            found = max(_own_tau(sums), common)
             if found > _NOTABLE * self.inflation(subject):
                 self._taus[subject] = found
                 raised = True
@@ -237,6 +246,14 @@ class LiveDependence:
         return found
 
 
+def _own_tau(sums: _Sums) -> float:
+    """Return what one subject's differences say, 1 if chance explains it."""
+    if sums.pairs < _CHECKED[0]:
+        return 1.0
+    tau = sums.mean * _untrimmed(sums.pairs)
+    return tau if tau > _largest_by_chance(sums.pairs) else 1.0
+
+
 def _largest_by_chance(pairs: int) -> float:
     """Return which mean ratio independent rows exceed with the probability of 4 sigma.
 
@@ -246,6 +263,13 @@ def _largest_by_chance(pairs: int) -> float:
     ninth = 2.0 / (9.0 * (2.0 * pairs / 3.0))
     root = 1.0 - ninth + _SIGMAS * math.sqrt(ninth)
     return root**3
+
+
+def _untrimmed(pairs: int) -> float:
+    """Return by how much a mean of squares of normal numbers grows with its two largest ones."""
+    ranks = [(number - 0.375) / (pairs + 0.25) for number in (1, 2)]
+    largest = sum(_NORMAL.inv_cdf(1.0 - rank / 2.0) ** 2 for rank in ranks)
+    return (pairs - 2) / (pairs - largest)
 
 
 def _scores_json(scores: Mapping[str, PortionScore]) -> JsonObject:
@@ -260,8 +284,10 @@ def _read_scores(reader: Reader) -> dict[str, PortionScore]:
 
 
 def _sums_json(sums: _Sums) -> list[float]:
-    return [sums.pairs, round(sums.total, _DECIMALS), round(sums.squares, _DECIMALS)]
+    numbers = (sums.total, sums.squares, *sums.largest)
+    return [sums.pairs, *(round(number, _DECIMALS) for number in numbers)]
 
 
 def _read_sums(reader: Reader) -> _Sums:
-    return _Sums(reader[0].integer(low=0), reader[1].number(low=0.0), reader[2].number(low=0.0))
+    total, squares, first, second = (reader[place].number(low=0.0) for place in range(1, 5))
+    return _Sums(reader[0].integer(low=0), total, squares, (first, second))
