@@ -4,6 +4,7 @@ import { BINS } from "./probabilities.js";
 import { increment, sparseState } from "./sparse.js";
 
 const SHARES = 1 << 16;
+const WORTH_BINS = 2 * BINS;
 
 /** Sums over rows of (predicted class, probability of each class). */
 export class ClassProbabilities {
@@ -39,13 +40,14 @@ export class ClassProbabilities {
       this.invalid += 1;
       return;
     }
-    const bins = probabilities.map((p) => Math.min(Math.trunc(Math.sqrt(p) * BINS), BINS - 1));
+    const last = WORTH_BINS - 1;
+    const bins = probabilities.map((p) => Math.min(Math.trunc(Math.sqrt(p) * WORTH_BINS), last));
     const shares = this.#shares(bins);
     this.rows += 1;
     this.right[predicted] += shares[predicted];
     bins.forEach((bin, rival) => {
       this.expected[rival] += shares[rival];
-      if (rival !== predicted) increment(this.rivals[rival], bin);
+      if (rival !== predicted) increment(this.rivals[rival], bin >> 1);
     });
   }
 
