@@ -198,6 +198,7 @@ def _stay(
             "edgefleet fleet send ping --wait\n"
             "edgefleet model show digits@1.1.0\n"
             "edgefleet alarms\n"
+            "edgefleet report digits@1.0.0 --since 10m --html digits.html\n"
             "edgefleet rollout status\n\n"
             "Ctrl-C ends it.",
             border_style="cyan",
