@@ -1,6 +1,9 @@
 import threading
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
+
+import pytest
 
 from cloud_sync.adapters.folder_registry import FolderRegistry
 from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
@@ -42,13 +45,15 @@ class StuckLink(MemoryFleetLink):
         return super().publish(topic, payload, retain=retain)
 
 
-def conductor_in(folder: Path, stack: ExitStack, link: FleetLink) -> Conductor:
+def conductor_in(
+    folder: Path, stack: ExitStack, link: FleetLink, *, rules: SegmentRules | None = None
+) -> Conductor:
     """One that has not begun to work."""
     warehouse = stack.enter_context(closing(SqliteWarehouse(folder)))
     packages = stack.enter_context(closing(FolderRegistry(folder)))
     evidence = WarehouseEvidence(packages, warehouse)
     fleet = Fleet(FleetConfig(), now_unix_s=NOW, twins=warehouse.devices())
-    segments = SegmentIndex(SegmentRules(), [twin.facts() for twin in warehouse.devices()])
+    segments = SegmentIndex(rules or SegmentRules(), [twin.facts() for twin in warehouse.devices()])
     return Conductor(
         "f1",
         collector=Collector(
@@ -128,3 +133,27 @@ def test_telemetry_counts_in_the_segments_that_a_device_was_born_into(tmp_path: 
         AlarmDesk(warehouse, packages, None, per_month=1.0, grouping_s=60.0).tick(NOW)
         assert set(warehouse.detectors(DIGITS_ROLE)) == {WHOLE_FLEET, oslo, bergen}
         assert warehouse.totals().by_role[Role.PRIMARY].rows == 3
+
+
+def test_the_operator_is_told_of_values_that_are_not_watched_by_themselves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = SegmentRules(sources=("tag:serial",), max_values=2)
+    with closing(SqliteWarehouse(tmp_path)) as earlier:
+        births = [
+            Birth(f"cam-{n}", 1, NOW, clean=True, agent_version="1", tags={"serial": f"s{n}"})
+            for n in range(5)
+        ]
+        earlier.save_fleet(
+            twins=[DeviceTwin(b.device, DeviceStatus.ONLINE, 1, birth=b) for b in births]
+        )
+
+    with ExitStack() as stack:
+        conductor = conductor_in(tmp_path, stack, MemoryFleetLink(), rules=rules)
+        conductor.start(lambda: None)
+        deadline_s = time.monotonic() + 10.0
+        while "tag:serial" not in caplog.text and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        conductor.stop()
+
+    assert "more values of tag:serial than are watched by themselves: 3 are" in caplog.text
