@@ -16,6 +16,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 __all__ = ["Case", "Data", "cases", "names"]
 
@@ -134,10 +135,12 @@ def cases(*, kind: str, offset: float = 0.0, only: frozenset[str] | None = None)
 
 
 def _fitted(name: str, estimator: type, kind: str, offset: float) -> Case:
-    model = _made(name, estimator)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = _made(name, estimator)
     data = _data(name, model, kind, offset)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):  # rows are few, threads cost time
             warnings.simplefilter("ignore")
             if data.labels is None:
                 model.fit(data.train)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.conversion_cases import Case, cases
 from benchmarks.conversion_checks import fault_of, session_of
 
 __all__ = ["Outcome", "Verdict", "by_edgefleet", "by_skl2onnx", "sweep"]
 
-_MAX_REASON: Final = 200
+_MAX_REASON: Final = 240
 
 
 class Verdict(enum.StrEnum):
@@ -64,9 +65,10 @@ def sweep(
 ) -> Iterator[Outcome]:
     """Yield an outcome for every estimator; see :func:`benchmarks.conversion_cases.cases`."""
     for case in cases(kind=kind, offset=offset, only=only):
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")
-            yield _outcome(case, convert)
+            outcome = _outcome(case, convert)
+        yield outcome
 
 
 def _outcome(case: Case, convert: Convert) -> Outcome:

@@ -7,7 +7,8 @@ the expected value and a tenth of the output's usual size (1 for probabilities).
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -22,9 +23,10 @@ from converters.differences import (
     undecided,
 )
 from converters.probes import MISSING, Probe, probes_of
-from converters.rows import row_count, take
+from converters.rows import in_float64, row_count, take
 from converters.runtime import OnnxModel
 from converters.table import has_missing_texts
+from converters.thresholds import SourceConverted, threshold_probes
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec
 from edge_contract.reading import JsonObject
@@ -69,21 +71,28 @@ def check_parity(
         except ValueError as error:
             raise UsageError(f"the model does not accept the rows of X: {error}") from error
     where = [f"row {row} of X" for row in chosen.tolist()]
-    gate.compare(expected, found, where, advice=_advice_for(sample))
+    finer = partial(_said_of_finer_rows, converted, sample)
+    gate.compare(expected, found, where, finer=finer, advice=_advice_for(sample))
     few = {name: values[: max(_BATCHES)] for name, values in feeds.items()}
     alone = {name: values[: max(_BATCHES)] for name, values in found.items()}
     for size in _BATCHES:
         where = [f"row {row} of X, {size} at a time" for row in chosen[: max(_BATCHES)].tolist()]
         gate.compare(alone, model.run(few, block_rows=size), where)
-    probes = () if converted.predict is None else probes_of(converted.rows)
+    probes = () if converted.predict is None else _probes(converted)
     made_up = {probe.kind: gate.compare_probe(probe) for probe in probes}
     return {
         "rows": len(chosen),
         "batches": list(_BATCHES),
         "made_up_rows": made_up,
         "accept_difference": accept_difference,
+        "source_rounds": gate.source_rounds,
         "outputs": gate.report(),
     }
+
+
+def _probes(converted: Converted) -> Iterator[Probe]:
+    yield from probes_of(converted.rows)
+    yield from threshold_probes(converted)
 
 
 class _Gate:
@@ -94,6 +103,7 @@ class _Gate:
         self._model = model
         self._accepted = accept_difference
         self._seen: dict[str, list[tuple[Difference, str]]] = defaultdict(list)
+        self.source_rounds = False
 
     def compare(
         self,
@@ -101,6 +111,7 @@ class _Gate:
         found: Tensors,
         where: Sequence[str],
         *,
+        finer: "Callable[[], Tensors | None]" = lambda: None,
         advice: str = "the model cannot be converted as it is",
     ) -> None:
         """Compare all outputs of some rows; raises ``PackageError`` if one is too far off.
@@ -109,17 +120,37 @@ class _Gate:
             expected: What the source says.
             found: What the converted model says.
             where: How to call each row.
+            finer: What the source says where it need not round as much, if it can; asked for only
+                if they differ. Between the two the source itself is undecided.
             advice: What to do if they differ.
         """
-        refused: list[tuple[OutputSpec, Difference]] = []
-        for output in self._converted.outputs:
-            difference = self._difference(output, expected, found)
-            least = 0.0 if output.role is OutputRole.LABEL else RELATIVE_TOLERANCE
-            if difference.size > max(self._accepted, least):
-                refused.append((output, difference))
-            self._seen[output.tensor.name].append((difference, where[difference.worst]))
+        differences = self._differences(expected, found)
+        refused = self._too_far_off(differences)
+        exact = finer() if refused else None
+        if exact is not None:
+            closer = self._differences(exact, found)
+            if not self._too_far_off(closer):
+                differences, refused, self.source_rounds = closer, [], True
         if refused:
             raise PackageError(_refusal(refused, where, advice=advice))
+        for output, difference in differences:
+            self._seen[output.tensor.name].append((difference, where[difference.worst]))
+
+    def _differences(
+        self, expected: Tensors, found: Tensors
+    ) -> list[tuple[OutputSpec, Difference]]:
+        outputs = self._converted.outputs
+        return [(output, self._difference(output, expected, found)) for output in outputs]
+
+    def _too_far_off(
+        self, differences: Sequence[tuple[OutputSpec, Difference]]
+    ) -> list[tuple[OutputSpec, Difference]]:
+        return [
+            (output, difference)
+            for output, difference in differences
+            if difference.size
+            > max(self._accepted, 0.0 if output.role is OutputRole.LABEL else RELATIVE_TOLERANCE)
+        ]
 
     def compare_probe(self, probe: Probe) -> int:
         """Compare made-up rows; returns how many of them the source model accepts."""
@@ -134,11 +165,13 @@ class _Gate:
             if not len(accepted):
                 return 0
             expected = predict(take(probe.rows, accepted))
-        found = self._model.run(self._converted.feeds(take(probe.rows, accepted)))
+        asked = take(probe.rows, accepted)
+        found = self._model.run(self._converted.feeds(asked))
         where = [f"a made-up row ({probe.kind}: {probe.changed[row]})" for row in accepted.tolist()]
         imputer = "put an imputer in front of the model"
         advice = imputer if probe.kind == MISSING else _advice_for(probe.rows)
-        self.compare(expected, found, where, advice=advice)
+        finer = partial(_said_of_finer_rows, self._converted, asked)
+        self.compare(expected, found, where, finer=finer, advice=advice)
         return len(accepted)
 
     def report(self) -> JsonObject:
@@ -181,6 +214,18 @@ class _Gate:
             class_indices(found[name], places),
             threshold=self._converted.threshold,
         )
+
+
+def _said_of_finer_rows(converted: Converted, rows: Rows) -> "Tensors | None":
+    """Return what the source says of the same numbers as float64; ``None`` if they are already."""
+    finer = in_float64(rows)
+    may_round = isinstance(converted, SourceConverted) and converted.may_round
+    if finer is None or converted.predict is None or not may_round:
+        return None
+    try:
+        return converted.predict(finer)
+    except ValueError:
+        return None
 
 
 def _accepts(predict: Callable[[Rows], Tensors], probe: Probe, row: int) -> bool:

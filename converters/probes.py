@@ -1,13 +1,13 @@
 """Rows made up to find out where a converted model departs from its source.
 
-They are the caller's rows, changed in one way: a number is missing, a text is empty (as a missing
-text is, once it has reached a device's model) or was never seen, or numbers have more digits than a
-float32 because they lie between those of two rows.
+They are the caller's rows, changed in one way: a number is missing or infinite, a text is empty (as
+a missing text is, once it has reached a device's model), was never seen or is in capitals, or
+numbers have more digits than a float32 because they lie between those of two rows.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,9 @@ MISSING: Final = "missing number"
 
 _MAX_COLUMNS: Final = 32
 _MAX_BETWEEN: Final = 64
+_MAX_CAPITALS: Final = 64
 _UNKNOWN_TEXT: Final = "unknown \u00e9"
+_Value: TypeAlias = str | float | None
 _SHARE: Final = 0.381966
 """Of the second row; not a half, where neighbours and the thresholds of trees are equally near."""
 
@@ -52,11 +54,14 @@ def probes_of(rows: Rows) -> Iterator[Probe]:
     columns = columns_of(rows)
     fine = [i for i, it in enumerate(columns) if not (it.is_text or it.is_whole)]
     texts = _some([i for i, it in enumerate(columns) if it.is_text])
-    for kind, chosen, value in (
+    changes: tuple[tuple[str, list[int], _Value], ...] = (
         (MISSING, _some(fine), None),
+        ("infinite number", _some(fine), np.inf),
+        ("negative infinite number", _some(fine), -np.inf),
         ("empty text", texts, MISSING_TEXT),
         ("unknown text", texts, _UNKNOWN_TEXT),
-    ):
+    )
+    for kind, chosen, value in changes:
         if chosen:
             base = take(rows, np.arange(len(chosen)) % row_count(rows))
             changed = tuple(columns[column].name for column in chosen)
@@ -64,6 +69,9 @@ def probes_of(rows: Rows) -> Iterator[Probe]:
                 yield Probe(kind, _array_with(base, chosen, value), changed)
             elif is_frame(base):
                 yield Probe(kind, _frame_with(base, chosen, value), changed)
+    if texts:
+        base = take(rows, np.arange(min(row_count(rows), _MAX_CAPITALS)))
+        yield Probe("text in capitals", _in_capitals(base, texts), ("all texts",) * len(base))
     if fine and row_count(rows) > 1:
         here = np.arange(min(row_count(rows) - 1, _MAX_BETWEEN))
         between = _between(take(rows, here), take(rows, here + 1), fine)
@@ -76,30 +84,48 @@ def _some(columns: list[int]) -> list[int]:
     return columns[:: max(step, 1)]
 
 
-def _array_with(
-    base: NDArray[np.generic], chosen: list[int], value: str | None
-) -> NDArray[np.generic]:
+def _in_capitals(base: Rows, texts: list[int]) -> Rows:
+    """Return rows whose texts are in capitals: devices' locales may not know how to turn back."""
+    if isinstance(base, np.ndarray):
+        array: NDArray[np.object_] = base.astype(object)
+        for place, value in np.ndenumerate(array):
+            array[place] = value.upper() if isinstance(value, str) else value
+        return array
+    if is_frame(base):
+        frame = base.reset_index(drop=True)
+        for column in texts:
+            values = [it.upper() if isinstance(it, str) else it for it in frame.iloc[:, column]]
+            frame[frame.columns[column]] = np.array([*values, None], dtype=object)[:-1]
+        return frame
+    return base
+
+
+def _array_with(base: NDArray[np.generic], chosen: list[int], value: _Value) -> NDArray[np.generic]:
     """Return the array with ``value`` (or nothing) in one column of each row."""
-    if value is not None:
+    if isinstance(value, str):
         texts: NDArray[np.object_] = base.astype(object).reshape(len(base), -1)
         for row, column in enumerate(chosen):
             texts[row, column] = value
         return texts.reshape(base.shape)
     numbers: NDArray[np.generic] = base.copy() if base.dtype.kind == "f" else base.astype(float)
-    numbers[np.arange(len(chosen)), chosen] = np.nan
+    numbers[np.arange(len(chosen)), chosen] = np.nan if value is None else value
     return numbers
 
 
-def _frame_with(base: "pd.DataFrame", chosen: list[int], value: str | None) -> "pd.DataFrame":
+def _frame_with(base: "pd.DataFrame", chosen: list[int], value: _Value) -> "pd.DataFrame":
     """Return the table with ``value`` (or nothing) in one column of each row."""
     frame = base.reset_index(drop=True)
     for row, column in enumerate(chosen):
         name = frame.columns[column]
         here = np.arange(len(frame)) == row
         values = frame[name]
-        frame[name] = (
-            values.mask(here) if value is None else values.astype(object).mask(here, value)
-        )
+        match value:
+            case None:
+                frame[name] = values.mask(here)
+            case str():
+                frame[name] = values.astype(object).mask(here, value)
+            case _:
+                frame[name] = values.mask(here, value)
     return frame
 
 

@@ -14,7 +14,7 @@ from edge_contract.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_rows", "digest_of_rows", "is_frame", "row_count", "take"]
+__all__ = ["as_rows", "digest_of_rows", "in_float64", "is_frame", "row_count", "take"]
 
 
 def as_rows(data: object) -> Rows:
@@ -57,6 +57,16 @@ def take(rows: Rows, indices: NDArray[np.int64]) -> Rows:
     if isinstance(rows, Mapping):
         return {name: values[indices] for name, values in rows.items()}
     return rows.iloc[indices]
+
+
+def in_float64(rows: Rows) -> "Rows | None":
+    """Return rows whose numbers of float32 are float64; ``None`` if there are none."""
+    if isinstance(rows, np.ndarray):
+        return rows.astype(np.float64) if rows.dtype == np.float32 else None
+    if is_frame(rows):
+        names = [name for name, kind in rows.dtypes.items() if kind == np.float32]
+        return rows.astype(dict.fromkeys(names, np.float64)) if names else None
+    return None
 
 
 def digest_of_rows(rows: Rows) -> str:

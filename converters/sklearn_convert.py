@@ -18,6 +18,7 @@ from skl2onnx.common.data_types import (
 )
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_selection import RFE
 from sklearn.pipeline import Pipeline
 
 from converters.base import Converted, Rows, Tensors
@@ -36,8 +37,10 @@ from converters.sklearn_more.registry import allowed_options, registered
 from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
+from converters.sklearn_thresholds import thresholds_of
 from converters.sklearn_trees import BOOSTED, Hook, shape_calculators, tree_converters
 from converters.table import columns_of
+from converters.thresholds import SourceConverted
 from edge_contract.errors import EdgeError, PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec, Task
 
@@ -130,7 +133,7 @@ def _converted(
     def predict(rows: Rows) -> Tensors:
         return dict(zip(outputs, model.say(rows), strict=False))
 
-    return Converted(
+    return SourceConverted(
         model=data,
         rows=rows,
         inputs=graph.inputs,
@@ -149,6 +152,8 @@ def _converted(
             "onnx": onnx.__version__,
         },
         parameters=model.parameters,
+        thresholds=tuple(thresholds_of(model.source)),
+        may_round=not any(_is_tree(type(part)) for part in parts_of(model.source)),
     )
 
 
@@ -160,6 +165,8 @@ def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onn
         if _is_vectorizer(part):
             # the locale of the converting machine is not on every device, the "C" locale is
             options[id(part)] = {"locale": "C"}
+        elif isinstance(part, RFE):  # else skl2onnx takes it for a classifier
+            options[id(part)] = {}
         elif "zipmap" in allowed_options(type(part)) and not isinstance(part, Pipeline):
             options[id(part)] = {"zipmap": False}
     return _convert(estimator, types, way.hooks, options=options)

@@ -17,7 +17,9 @@ import converters.sklearn_more.kernels
 import converters.sklearn_more.linear_maps
 import converters.sklearn_more.missing
 import converters.sklearn_more.multiclass
+import converters.sklearn_more.neighbour_graph
 import converters.sklearn_more.power
+import converters.sklearn_more.quantiles
 import converters.sklearn_more.radius
 import converters.sklearn_more.selection
 import converters.sklearn_more.sparse_coding

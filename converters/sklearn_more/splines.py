@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline, PPoly  # type: ignore[import-untyped]
+from scipy.interpolate import BSpline, PPoly
 from sklearn.preprocessing import SplineTransformer
 
 from converters.sklearn_more.nodes import Nodes

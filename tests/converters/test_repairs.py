@@ -53,7 +53,13 @@ def test_a_forest_that_never_saw_a_missing_number_is_tried_with_some() -> None:
     package = quietly_converted(model, rows, labels)
 
     made_up = package.manifest.evidence.parity["made_up_rows"]
-    assert made_up == {"missing number": 32, "values between two rows": 64}
+    assert made_up == {
+        "missing number": 32,
+        "infinite number": 0,
+        "negative infinite number": 0,
+        "values between two rows": 64,
+        "value at a threshold": 180,
+    }
 
 
 @pytest.mark.parametrize("scaler", [MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler])

@@ -112,8 +112,11 @@ def test_a_table_of_mixed_columns_becomes_an_input_for_each() -> None:
     made_up = package.manifest.evidence.parity["made_up_rows"]
     assert made_up == {
         "missing number": 1,
+        "infinite number": 0,
+        "negative infinite number": 0,
         "empty text": 2,
         "unknown text": 2,
+        "text in capitals": 64,
         "values between two rows": 64,
     }
 
@@ -241,7 +244,13 @@ def test_outliers_are_found_also_where_numbers_are_missing() -> None:
 
     assert outputs_of(package) == [("other", "int64[batch]"), ("other", "float32[batch, 1]")]
     made_up = package.manifest.evidence.parity["made_up_rows"]
-    assert made_up == {"missing number": 4, "values between two rows": 64}
+    assert made_up == {
+        "missing number": 4,
+        "infinite number": 4,
+        "negative infinite number": 4,
+        "values between two rows": 64,
+        "value at a threshold": 189,
+    }
 
 
 def test_several_labels_at_once_have_no_known_meaning() -> None:
