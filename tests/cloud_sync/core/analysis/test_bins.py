@@ -8,6 +8,7 @@ from cloud_sync.core.analysis import views_of
 from cloud_sync.core.analysis.bins import MAX_CELLS
 from edge_contract.stats import (
     CategoriesSpec,
+    LabelsSpec,
     MomentsSpec,
     ProbabilitiesSpec,
     Sketch,
@@ -68,6 +69,41 @@ def test_zero_missing_and_infinities_have_cells_of_their_own() -> None:
     assert view.reference[-1] == 1
     assert view.reference[0] == 1
     assert view.reference[view.ordered - 1] == 1
+
+
+@pytest.mark.parametrize(
+    ("reference", "outside", "inside"),
+    [
+        ([5.0, 6.0, 7.0], [-1.0, 1.0, 30.0], [5.0, 6.5, 7.0]),
+        ([-7.0, -5.0], [-30.0, -1.0, 2.0], [-6.0]),
+        ([-7.0, 0.0, 5.0], [-30.0, 30.0], [-1.0, 1.0, 0.0]),
+        ([], [], [-1.0, 0.0, 1.0]),
+    ],
+)
+def test_what_lies_outside_of_the_references_range_is_told_apart(
+    reference: list[float], outside: list[float], inside: list[float]
+) -> None:
+    (view,) = views_of(sketch(reference))
+    beyond = next(atom.cells for atom in view.atoms if atom.name == "out of range")
+
+    def is_beyond(value: float) -> bool:
+        return view.counts_of(sketch([value])).index(1) in beyond
+
+    assert all(is_beyond(value) for value in outside)
+    assert not any(is_beyond(value) for value in inside)
+    assert not any(view.reference[cell] for cell in beyond)
+
+
+def test_truths_are_right_wrong_or_unknown() -> None:
+    labels = LabelsSpec(3).empty()
+    for row in ((0.0, 0.0, 0.9), (0.0, 2.0, 0.9), (1.0, 1.0, 0.9), (1.0, 7.0, 0.9)):
+        labels.observe(row)
+
+    (view,) = views_of(labels)
+
+    assert view.reference == (2, 1, 1)
+    assert view.one_sided
+    assert [(atom.name, atom.cells) for atom in view.atoms] == [("wrong", (1,)), ("unknown", (2,))]
 
 
 def test_what_the_reference_never_held_has_a_cell_too() -> None:
