@@ -116,7 +116,7 @@ class PackageWorker:
     def _load(self, digest: str) -> None:
         try:
             package = self._packages.load(digest)
-            reference = package.reference()
+            reference = package.reference(with_strata=False)
             session = self._engine.load(package)
             check_golden(package, session)
             self._recorder.knows(digest, package.manifest, reference)

@@ -170,12 +170,12 @@ def _counts_classes(package: Package) -> bool:
     """Return whether the reference counts the probabilities of all classes."""
     if package.manifest.output(OutputRole.PROBABILITIES) is None:
         return False
-    return probabilities_size(package.reference().profile.spec) > 0
+    return probabilities_size(package.reference(with_strata=False).profile.spec) > 0
 
 
 def _embedding_reader(package: Package) -> EmbeddingReader | None:
     """Return what reads the embeddings that the reference counts; ``None`` if it counts none."""
     if package.manifest.output(OutputRole.EMBEDDING) is None:
         return None
-    components = embedding_size(package.reference().profile.spec)
+    components = embedding_size(package.reference(with_strata=False).profile.spec)
     return EmbeddingReader(package.manifest, components) if components else None

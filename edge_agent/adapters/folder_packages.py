@@ -99,7 +99,9 @@ class FolderPackages:
         try:
             _, manifest = self._manifest(digest)
             data = self.intact_file(digest, manifest.artifact(ArtifactRole.REFERENCE).path)
-            return None if data is None else (manifest, Reference.from_bytes(data))
+            if data is None:
+                return None
+            return manifest, Reference.from_bytes(data, with_strata=False)
         except PackageError:
             return None
 

@@ -113,9 +113,14 @@ class Package:
         """Return the ONNX model; raises ``PackageError`` if there is none of that variant."""
         return self.files[self.manifest.artifact(ArtifactRole.MODEL, variant=variant).path]
 
-    def reference(self) -> Reference:
-        """Return the parsed reference; raises ``PackageError`` if it is missing or wrong."""
-        return Reference.from_bytes(self.files[self.manifest.artifact(ArtifactRole.REFERENCE).path])
+    def reference(self, *, with_strata: bool = True) -> Reference:
+        """Return the parsed reference, see :meth:`Reference.from_bytes`.
+
+        Raises:
+            PackageError: It is missing or wrong.
+        """
+        data = self.files[self.manifest.artifact(ArtifactRole.REFERENCE).path]
+        return Reference.from_bytes(data, with_strata=with_strata)
 
     def golden(self) -> Golden:
         """Return the golden vectors; raises ``PackageError`` if they are missing or wrong."""

@@ -106,8 +106,12 @@ class Reference:
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes, *, with_strata: bool = True) -> Self:
         """Read ``reference.json``.
+
+        Args:
+            data: The file.
+            with_strata: Whoever only counts needs no strata, which may be most of the file.
 
         Raises:
             PackageError: It is no JSON, or a part breaks its invariants.
@@ -116,7 +120,9 @@ class Reference:
             reader = Reader(parse_json(data), "reference", PackageError)
             profile = _profile(reader)
             rows = reader["rows"].integer(low=0)
-            strata = _strata(reader["strata"], spec=profile.spec, rows=rows)
+            strata = None
+            if with_strata and not reader["strata"].is_null:
+                strata = Strata.from_json(reader["strata"], spec=profile.spec, rows=rows)
             labels = None if reader["labels"].is_null else _profile(reader["labels"])
         except (MessageError, ValueError) as error:
             raise PackageError(f"reference is not readable: {error}") from error
@@ -178,10 +184,6 @@ def _profile_json(profile: Profile) -> JsonObject:
 def _profile(reader: Reader) -> Profile:
     spec = ProfileSpec.from_json(reader["columns"].items())
     return spec.decode(state_from_json(reader["state"]))
-
-
-def _strata(reader: Reader, *, spec: ProfileSpec, rows: int) -> Strata | None:
-    return None if reader.is_null else Strata.from_json(reader, spec=spec, rows=rows)
 
 
 def label_columns(manifest: Manifest, *, errors: SketchSpec | None = None) -> tuple[Column, ...]:

@@ -112,6 +112,16 @@ def test_strata_survive_the_package_they_stand_in() -> None:
     assert read.strata.parts["00"].profile.to_state() == profile(1.0, 2.0).to_state()
 
 
+def test_whoever_only_counts_reads_no_strata() -> None:
+    good = json.loads(by_hour().to_bytes())
+    good["strata"]["parts"][0]["key"] = "no hour"
+
+    read = Reference.from_bytes(json.dumps(good).encode(), with_strata=False)
+
+    assert read.strata is None
+    assert read.profile.to_state() == by_hour().profile.to_state()
+
+
 def test_a_reference_without_strata_says_so() -> None:
     assert Reference.from_bytes(Reference(0, SPEC.empty()).to_bytes()).strata is None
 
