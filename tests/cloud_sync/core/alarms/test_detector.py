@@ -1,4 +1,5 @@
 import json
+import math
 import random
 from dataclasses import replace
 
@@ -230,3 +231,67 @@ def test_a_reference_without_rows_is_watched_in_vain() -> None:
     )
 
     assert DriftDetector(facts, BUDGET).observe(facts.specs["primary"].empty(), 1.0) == []
+
+
+def repeated(rng: random.Random, *, dirty: bool, rows: int = 12, times: int = 10) -> Profile:
+    """A window in which every row comes several times, as frames of one scene do."""
+    profile = window(PACKAGE, FRAGILE, rng, rows=rows, dirty=dirty)
+    whole = profile
+    for _ in range(times - 1):
+        whole = whole.merged(profile)
+    return whole
+
+
+def test_rows_that_repeat_each_other_do_not_alarm_though_the_reference_came_shuffled() -> None:
+    rng = random.Random(9)
+    detector = DriftDetector(PACKAGE, AlarmBudget(per_month=1.0))
+
+    found = feed(detector, [repeated(rng, dirty=False) for _ in range(400)])
+
+    assert found == []
+    assert all(5.0 < tau < 20.0 for tau in detector.inflation().values())
+
+
+def test_a_drift_of_rows_that_repeat_each_other_is_still_found_and_tau_survives_a_restart() -> None:
+    rng = random.Random(10)
+    detector = DriftDetector(PACKAGE, BUDGET)
+    feed(detector, [repeated(rng, dirty=False) for _ in range(40)])
+    state = json.loads(json.dumps(detector.to_state(), allow_nan=False))
+    restarted = DriftDetector(PACKAGE, BUDGET, state)
+
+    found = feed(restarted, [repeated(rng, dirty=True) for _ in range(20)], from_s=40 * MINUTE_S)
+
+    assert restarted.inflation() == detector.inflation()
+    assert {finding.subject for _, finding in found} == {"feature:x", "prediction"}
+
+
+def test_a_feature_missing_from_a_window_is_no_alarm_and_hides_no_other() -> None:
+    detector = DriftDetector(PACKAGE, BUDGET)
+    spec = PACKAGE.reference.profile.spec
+    partial = [
+        Profile(spec, {index: portion[index] for index in (1, 2)})
+        for portion in portions(dirty=False, count=60)
+    ]
+
+    assert feed(detector, partial) == []
+    assert "feature:x" not in detector.readings()
+    assert feed(detector, portions(dirty=True, count=5), from_s=60 * MINUTE_S)
+
+
+def test_a_finding_says_what_was_found_against_what_was_expected() -> None:
+    rng = random.Random(12)
+    detector = DriftDetector(PACKAGE, BUDGET)
+    spec = PACKAGE.reference.profile.spec
+
+    def with_missing() -> Profile:
+        portion = window(PACKAGE, FRAGILE, rng, rows=95, dirty=False)
+        for _ in range(5):
+            portion.observe(0, (math.nan,))
+        return portion
+
+    found = feed(detector, [with_missing() for _ in range(20)])
+
+    ((_, finding),) = found
+    assert spec.columns[0].subject == finding.subject == "feature:x"
+    assert (finding.kind, finding.test) == ("drift", "missing values")
+    assert finding.text == "is missing in 5.0 % of rows (reference 0 %)"
