@@ -9,6 +9,7 @@ from typing import Self
 from cloud_sync.adapters.folder_registry import FolderRegistry
 from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker
 from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
+from cloud_sync.adapters.river_adwin import register_if_installed
 from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
 from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
 from cloud_sync.alarm_desk import AlarmDesk
@@ -138,6 +139,8 @@ class CloudService:
         segments = SegmentIndex(
             config.segment_rules, [twin.facts() for twin in warehouse.devices()]
         )
+        if register_if_installed():
+            _log.info("river is installed: changes of error rates are looked for with ADWIN, too")
         alarms = AlarmDesk(
             warehouse,
             packages,
