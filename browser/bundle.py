@@ -2,8 +2,11 @@
 
 ::
 
+    OUT/index.html  leads to the page
+    OUT/page/       a page to try a model on, and config.json, which says which
     OUT/src/        the agent's JavaScript, as it stands here
     OUT/vendor/     onnxruntime-web, mqtt.js and Pyodide, and core.zip: the agent's Python
+    OUT/models/     files of a package that comes along, by digest
     OUT/bundle.json digests of all files
 
 Nothing in it is fetched from anywhere else when the page runs.
@@ -18,11 +21,15 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from browser.py.bridge import layouts
 from edge_contract.errors import UsageError
+from edge_contract.package import ArtifactRole, Package
+from edge_contract.reading import JsonObject, JsonValue
 
-__all__ = ["NPM_FILES", "build_bundle", "core_archive"]
+__all__ = ["NODE_MODULES", "NPM_FILES", "build_bundle", "core_archive"]
 
 _HERE: Final = Path(__file__).parent
+NODE_MODULES: Final = _HERE / "node_modules"
 _ROOT: Final = _HERE.parent
 
 NPM_FILES: Final = {
@@ -47,11 +54,35 @@ NPM_FILES: Final = {
 _CORE: Final = ("edge_contract", "edge_agent/__init__.py", "edge_agent/core", "browser/py")
 
 
-def build_bundle(out: Path, *, npm: Path = _HERE / "node_modules") -> Path:
+_INDEX: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url=page/index.html">
+<title>edgefleet</title>
+<link rel="icon" href="page/icon.svg">
+<a href="page/index.html">To the page</a>
+</html>
+"""
+
+
+def build_bundle(
+    out: Path,
+    *,
+    model: str = "",
+    package: Package | None = None,
+    cloud: str = "",
+    fleet: str = "default",
+    npm: Path = NODE_MODULES,
+) -> Path:
     """Write the bundle into ``out``, in place of one that is there; return ``out``.
 
     Args:
         out: A folder that is empty, missing, or an older bundle.
+        model: Name of the model of the page; the package's if there is one.
+        package: Comes along, so that the page predicts without a cloud.
+        cloud: URL of the broker for browsers, ``ws://`` or ``wss://``; ``:PORT`` for the host that
+            the page comes from; empty for a page that only predicts.
+        fleet: Name of the fleet.
         npm: The folder ``node_modules`` that ``npm ci`` has filled.
 
     Raises:
@@ -62,10 +93,27 @@ def build_bundle(out: Path, *, npm: Path = _HERE / "node_modules") -> Path:
             f"folder {str(out)!r} is not empty and holds no bundle: name another one, or empty it"
         )
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(_HERE / "src", out / "src")
+    for folder in ("src", "page"):
+        shutil.copytree(_HERE / folder, out / folder)
+    (out / "index.html").write_text(_INDEX)
+    _copy_vendor(out / "vendor", npm)
+    agent: dict[str, JsonValue] = {"model": model, "fleet": fleet}
+    if package is not None:
+        agent |= {"model": package.manifest.name, "bundled": _bundled(out / "models", package)}
+    config: dict[str, JsonValue] = {"agent": agent}
+    if cloud.startswith(":"):
+        config["cloudPort"] = int(cloud[1:])
+    elif cloud:
+        agent["cloud"] = cloud
+    (out / "page" / "config.json").write_text(json.dumps(config) + "\n")
+    digests = {path.relative_to(out).as_posix(): _integrity(path) for path in _files(out)}
+    (out / "bundle.json").write_text(json.dumps({"files": digests}, indent=1) + "\n")
+    return out
+
+
+def _copy_vendor(target: Path, npm: Path) -> None:
     for folder, (package, names) in NPM_FILES.items():
-        target = out / "vendor" / folder
-        target.mkdir(parents=True)
+        (target / folder).mkdir(parents=True)
         for name in names:
             source = npm / package / name
             if not source.is_file():
@@ -73,11 +121,23 @@ def build_bundle(out: Path, *, npm: Path = _HERE / "node_modules") -> Path:
                     f"npm package file {package}/{name} is missing in {str(npm)!r}: "
                     "run `npm ci` in the folder browser/"
                 )
-            shutil.copyfile(source, target / name)
-    (out / "vendor" / "core.zip").write_bytes(core_archive())
-    digests = {path.relative_to(out).as_posix(): _integrity(path) for path in _files(out)}
-    (out / "bundle.json").write_text(json.dumps({"files": digests}, indent=1) + "\n")
-    return out
+            shutil.copyfile(source, target / folder / name)
+    (target / "core.zip").write_bytes(core_archive())
+
+
+def _bundled(folder: Path, package: Package) -> JsonObject:
+    """Write a package's files by digest, and return what the page must know of it."""
+    folder.mkdir()
+    (folder / package.digest).write_bytes(package.manifest_bytes)
+    for artifact in package.manifest.artifacts:
+        (folder / artifact.digest).write_bytes(package.files[artifact.path])
+    reference = package.files[package.manifest.artifact(ArtifactRole.REFERENCE).path]
+    return {
+        "digest": package.digest,
+        "version": package.manifest.version,
+        "url": "../models",
+        "layouts": json.loads(layouts(package.manifest_bytes, reference)),
+    }
 
 
 def core_archive() -> bytes:

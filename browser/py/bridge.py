@@ -212,6 +212,7 @@ class Bridge:
                 described["replaces"] = [list(batch_id) for batch_id in replaces]
             case PublishBatch(batch):
                 described["payload"] = _placed(encode(batch), blobs)
+                described["batch"] = batch.to_body()
             case DeleteBatches(batch_ids):
                 described["ids"] = [list(batch_id) for batch_id in batch_ids]
             case SendEvent(message):

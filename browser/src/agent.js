@@ -127,9 +127,27 @@ export class Agent {
       provider: this.#switch.routing?.serve.session.provider ?? "",
       fallback: this.#switch.routing?.serve.session.fallback ?? "",
       hasCore: this.#shell !== undefined,
+      hasCloud: Boolean(this.#options.cloud),
+      link: this.#shell?.isOnline ? "up" : "down",
       waitingBatches: this.#shell?.waitingBatches ?? 0,
       rowsObserved: this.#recorder.rowsObserved,
     };
+  }
+
+  /** What the model takes and gives. */
+  async describe() {
+    const { serve } = this.#switch.routing ?? (await this.#firstRouting());
+    const { task, features, classes } = serve.manifest;
+    return { name: serve.name, task, features, classes };
+  }
+
+  /**
+   * Leave the cloud alone, or go back to it.
+   * @param {boolean} offline
+   */
+  async goOffline(offline) {
+    await this.#shell?.goOffline(offline);
+    this.#tell("status", this.status());
   }
 
   /**
@@ -244,6 +262,8 @@ export class Agent {
       ended: () => this.#ended(),
       log: ({ level, text }) => this.#log(level, text),
       onReport: (report) => this.#tell("report", report),
+      onBatch: (batch) => this.#tell("batch", batch),
+      onLink: () => this.#tell("status", this.status()),
       onLoaded: (servable) => void this.#servables.set(servable.digest, servable),
       onRoute: (digests) => {
         this.#channel.postMessage(digests);

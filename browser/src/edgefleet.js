@@ -81,6 +81,22 @@ export class PageAgent extends EventTarget {
     return this.#call("status");
   }
 
+  /**
+   * What the model takes and gives: its features and classes; waits until there is a model.
+   * @returns {Promise<{features: import("./manifest.js").Feature[], classes: (string | number)[]}>}
+   */
+  describe() {
+    return this.#call("describe");
+  }
+
+  /**
+   * Leave the cloud alone, or go back to it; predictions go on.
+   * @param {boolean} offline
+   */
+  goOffline(offline) {
+    return this.#call("goOffline", offline);
+  }
+
   /** Save what was counted, and send it if the cloud is there. */
   flush() {
     return this.#call("flush");

@@ -86,6 +86,19 @@ export class Link {
   }
 
   /**
+   * Leave in good order, to come back with `resume`.
+   * @param {{topic: string, payload: Uint8Array}} farewell
+   */
+  async pause(farewell) {
+    await this.close(farewell);
+  }
+
+  /** Connect again after `pause`. */
+  resume() {
+    this.#client.reconnect();
+  }
+
+  /**
    * Leave in good order, so that the broker does not publish the will.
    * @param {{topic: string, payload: Uint8Array}} [farewell]
    */

@@ -115,7 +115,8 @@ export class PackageSource {
 
   /** @param {string} url */
   #resolved(url) {
-    const full = url.startsWith(":") ? `${location.protocol}//${this.#brokerHost}${url}` : url;
+    const host = `${location.protocol}//${this.#brokerHost}`;
+    const full = url.startsWith(":") ? `${host}${url}` : new URL(url, location.href).href;
     if (!/^https?:/.test(full)) throw new PackageError(`packages URL ${url} is neither http nor https`);
     return full.replace(/\/+$/, "");
   }

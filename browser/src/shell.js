@@ -28,6 +28,8 @@ import { Servable } from "./servable.js";
  *   no tab will write again.
  * @property {(line: {level: string, text: string}) => void} log
  * @property {(report: unknown) => void} onReport
+ * @property {(batch: {bytes: number, batch: unknown}) => void} onBatch Hears what is sent.
+ * @property {() => void} onLink Hears that the link is up or down.
  * @property {(servable: Servable) => void} onLoaded
  * @property {(digests: {serve: string, shadow: string, fallback: string}) => void} onRoute
  */
@@ -45,6 +47,7 @@ export class Shell {
   /** @type {string[]} snapshots whose rows are in batches that no store has confirmed */
   #covered = [];
   #watched = { digest: "", calls: 0, failures: 0 };
+  isOnline = false;
 
   /** @param {Parts} parts */
   constructor(parts) {
@@ -77,8 +80,14 @@ export class Shell {
    */
   connect(make) {
     this.#link = make({
-      onConnected: () => void this.#loop.put((now) => this.#core.call("on_connected", now)),
+      onConnected: () => {
+        this.isOnline = true;
+        this.#parts.onLink();
+        void this.#loop.put((now) => this.#core.call("on_connected", now));
+      },
       onDisconnected: (reason) => {
+        this.isOnline = false;
+        this.#parts.onLink();
         this.#parts.log({ level: "info", text: `disconnected: ${reason}` });
         void this.#loop.put(() => this.#core.call("on_disconnected"));
       },
@@ -87,6 +96,16 @@ export class Shell {
           this.#core.input("on_message", topic, payload, now, Date.now() / 1000),
         ),
     });
+  }
+
+  /**
+   * Leave the cloud alone, or go back to it.
+   * @param {boolean} offline
+   */
+  async goOffline(offline) {
+    const farewell = { topic: this.#topics.events, payload: this.#core.farewell() };
+    if (offline) await this.#link?.pause(farewell);
+    else this.#link?.resume();
   }
 
   /** Count and save what there is, as before a tab is hidden. */
@@ -134,7 +153,10 @@ export class Shell {
       case "DeleteBatches":
         return store.delete(effect.ids);
       case "PublishBatch":
-        return void this.#link?.publish(this.#topics.telemetry, blobs[effect.payload]);
+        if (this.#link?.publish(this.#topics.telemetry, blobs[effect.payload])) {
+          this.#parts.onBatch({ bytes: blobs[effect.payload].length, batch: effect.batch });
+        }
+        return undefined;
       case "SendEvent":
         this.#link?.publish(this.#topics.events, blobs[effect.payload]);
         if (effect.report) onReport(effect.report);

@@ -20,6 +20,10 @@ async function answer(method, given) {
       return agent.predict(given[0]);
     case "label":
       return agent.label(given[0], given[1]);
+    case "describe":
+      return agent.describe();
+    case "goOffline":
+      return agent.goOffline(given[0]);
     case "flush":
       return agent.flush();
     case "status":

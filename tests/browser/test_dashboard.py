@@ -1,11 +1,10 @@
 """The dashboard in a real Chromium: live, by keyboard, on a phone, under its own policy."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from cloud_sync.api.server import ApiServer
 from cloud_sync.api.settings import ApiSettings
@@ -14,18 +13,6 @@ from tests.support.memory_cloud import MemoryCloud
 from tests.support.views import device
 
 TIMEOUT_MS = 10_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.fail("Chromium is missing: apt-get install chromium")
-    with sync_playwright() as playwright:
-        # As root, in a container, Chromium cannot make its sandbox; the page is our own.
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -40,18 +27,12 @@ def server(backend: MemoryCloud) -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def complaints() -> list[str]:
-    """What the browser complained of: faults of the script, breaches of the policy."""
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, server: ApiServer, complaints: list[str]) -> Iterator[Page]:
+def page(chromium: Browser, server: ApiServer, complaints: list[str]) -> Iterator[Page]:
     def note(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             complaints.append(message.text)
 
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
     opened = context.new_page()
     opened.set_default_timeout(TIMEOUT_MS)
     opened.on("console", note)
@@ -120,10 +101,10 @@ def test_a_step_that_has_become_impossible_is_explained(page: Page, backend: Mem
 
 
 def test_the_page_finds_its_way_back_after_a_restart_of_the_cloud(
-    browser: Browser, backend: MemoryCloud
+    chromium: Browser, backend: MemoryCloud
 ) -> None:
     first = ApiServer(backend, port=0)
-    page = browser.new_page()
+    page = chromium.new_page()
     page.goto(f"{first.url}/")
     expect(page.locator("#link")).to_have_text("live", timeout=TIMEOUT_MS)
 
@@ -137,8 +118,8 @@ def test_the_page_finds_its_way_back_after_a_restart_of_the_cloud(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_sticks_out_on_a_phone(browser: Browser, server: ApiServer, scheme: str) -> None:
-    context = browser.new_context(
+def test_nothing_sticks_out_on_a_phone(chromium: Browser, server: ApiServer, scheme: str) -> None:
+    context = chromium.new_context(
         viewport={"width": 360, "height": 740}, color_scheme="dark" if scheme == "dark" else "light"
     )
     page = context.new_page()
@@ -153,9 +134,9 @@ def test_nothing_sticks_out_on_a_phone(browser: Browser, server: ApiServer, sche
     assert ground == ("rgb(13, 18, 23)" if scheme == "dark" else "rgb(244, 246, 248)")
 
 
-def test_with_a_token_the_browser_asks_for_it_once(browser: Browser, backend: MemoryCloud) -> None:
+def test_with_a_token_the_browser_asks_for_it_once(chromium: Browser, backend: MemoryCloud) -> None:
     with ApiServer(backend, port=0, settings=ApiSettings(token="s3cret")) as server:
-        context = browser.new_context(
+        context = chromium.new_context(
             http_credentials={"username": "anybody", "password": "s3cret"}
         )
         page = context.new_page()

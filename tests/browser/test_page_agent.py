@@ -1,25 +1,24 @@
 """The agent in a tab of a real Chromium, with a real cloud behind it."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
+from playwright.sync_api import BrowserContext, Route
 
 from browser.bundle import build_bundle
 from browser.py.bridge import layouts
-from cloud_sync.adapters.listening import free_port
 from edge_agent.adapters.inputs import InputEncoder, Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.adapters.outputs import OutputDecoder
 from edge_contract.package import ArtifactRole, Package
+from tests.browser.clouds import Cloud
 from tests.browser.pages import PageServer
 from tests.browser.tabs import PAGE, Tab
-from tests.integration.processes import CloudProcess, eventually
+from tests.integration.processes import eventually
 from tests.integration.system import read_ledger
 from tests.support.packages import (
     altered,
@@ -35,17 +34,6 @@ from tests.support.packages import (
 ROW = digits().rows[0].tolist()
 
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.fail("Chromium is missing: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Site(NamedTuple):
@@ -64,30 +52,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context()
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What scripts complained of."""
-    return []
-
-
-@pytest.fixture
 def open_tab(context: BrowserContext, site: Site, complaints: list[str]) -> Callable[[], Tab]:
     return lambda: Tab(context, f"{site.url}/index.html", complaints)
-
-
-class Cloud(CloudProcess):
-    """A cloud that browsers reach as well."""
-
-    def __init__(self, folder: Path) -> None:
-        port = free_port("127.0.0.1")
-        self.websocket_url = f"ws://127.0.0.1:{port}/mqtt"
-        super().__init__(folder, options=["--websocket-port", str(port)])
 
 
 @pytest.fixture

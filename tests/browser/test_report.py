@@ -69,14 +69,14 @@ def test_a_report_fits_and_asks_for_nothing(
 
 def test_calm_columns_unfold_and_print(browser: Browser, report: str) -> None:
     page, _ = opened(browser, report, width=1280, scheme="light")
-    calm = page.locator("details.more tr", has_text="calm_29")
+    calm = page.locator("#columns details tr", has_text="calm_29")
 
     assert not calm.is_visible()
-    page.click("details.more > summary")
+    page.click("#columns details > summary")
     assert calm.is_visible()
-    page.click("details.more > summary")
+    page.click("#columns details > summary")
     page.emulate_media(media="print")
-    height = page.locator("details.more tr", has_text="calm_29").bounding_box()
+    height = page.locator("#columns details tr", has_text="calm_29").bounding_box()
     page.context.close()
 
     assert height is not None

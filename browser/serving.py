@@ -1,0 +1,68 @@
+"""Serves a bundle from a folder, with the headers that make a page isolated."""
+
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+
+from edge_contract.errors import UnavailableError, UsageError
+
+__all__ = ["bundle_server"]
+
+_HEADERS: Final = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+def bundle_server(folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTTPServer:
+    """Return a server of a bundle that listens; ``serve_forever`` runs it.
+
+    Args:
+        folder: What :func:`browser.bundle.build_bundle` wrote.
+        host: Where to listen.
+        port: 0 for any that is free.
+
+    Raises:
+        UsageError: ``folder`` holds no bundle.
+        UnavailableError: The port is taken.
+    """
+    if not (folder / "bundle.json").is_file():
+        raise UsageError(
+            f"folder {str(folder)!r} holds no bundle: make one with "
+            "`edgefleet browser build --out DIR`"
+        )
+    try:
+        return _Server((host, port), partial(_Handler, directory=str(folder)))
+    except OSError as error:
+        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Tell of defects; that a page was left while it loaded is none."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    extensions_map = {  # noqa: RUF012  as the base class has it
+        **SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+        ".js": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def end_headers(self) -> None:
+        """Add the headers of every answer."""
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name there
+        """Say nothing."""

@@ -1,0 +1,136 @@
+"""The page that a bundle brings: somebody draws a digit and sees what the model makes of it."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from browser.bundle import build_bundle
+from tests.browser.clouds import Cloud
+from tests.browser.pages import PageServer
+from tests.integration.processes import cli, eventually
+from tests.support.packages import digits, mixed
+
+TIMEOUT_MS = 30_000
+THREE = [(0.35, 0.2), (0.6, 0.2), (0.65, 0.35), (0.5, 0.5), (0.65, 0.62), (0.6, 0.8), (0.35, 0.8)]
+
+
+def opened(context: BrowserContext, url: str, complaints: list[str]) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
+    page.goto(url)
+    return page
+
+
+def draw(page: Page, points: list[tuple[float, float]]) -> None:
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=5)
+    page.mouse.up()
+
+
+def test_a_digit_that_is_drawn_is_recognised_without_any_cloud(
+    tmp_path: Path, context: BrowserContext, complaints: list[str]
+) -> None:
+    with PageServer(build_bundle(tmp_path / "site", package=digits().package)) as server:
+        page = opened(context, f"{server.url}/", complaints)
+        expect(page.locator("#pad-card")).to_be_visible(timeout=TIMEOUT_MS)
+
+        draw(page, THREE)
+
+        expect(page.locator("#answer")).to_have_text("3", timeout=TIMEOUT_MS)
+        expect(page.locator("#bars li")).to_have_count(10)
+        expect(page.locator("#state")).to_have_text("predicts here, tells nobody")
+        page.locator("#labels").get_by_role("button", name="3").click()
+        expect(page.locator("#thanks")).to_have_text("Counted: it was 3.")
+        page.get_by_role("button", name="Clear").click()
+        page.locator("#pad").focus()
+        page.keyboard.press("ArrowUp")
+        page.keyboard.down("Space")
+        for _ in range(9):
+            page.keyboard.press("ArrowDown")
+        page.keyboard.up("Space")
+        expect(page.locator("#answer")).to_have_text("1", timeout=TIMEOUT_MS)
+    assert complaints == []
+
+
+def test_a_model_of_a_table_gets_a_form(
+    tmp_path: Path, context: BrowserContext, complaints: list[str]
+) -> None:
+    with PageServer(build_bundle(tmp_path / "site", package=mixed().package)) as server:
+        page = opened(context, f"{server.url}/", complaints)
+
+        page.get_by_label("age").fill("44")
+        page.get_by_label("city").fill("bergen")
+        page.get_by_role("button", name="Predict").click()
+
+        expect(page.locator("#answer")).to_have_text("0", timeout=TIMEOUT_MS)
+    assert complaints == []
+
+
+def test_the_page_shows_what_leaves_it_and_can_be_taken_offline(
+    tmp_path: Path, context: BrowserContext, complaints: list[str]
+) -> None:
+    with Cloud(tmp_path / "cloud") as cloud:
+        cloud.client.push(digits().package)
+        site = build_bundle(tmp_path / "site", model="digits", cloud=f":{cloud.websocket_port}")
+        with PageServer(site) as server:
+            page = opened(context, f"{server.url}/", complaints)
+            expect(page.locator("#state")).to_contain_text("is online", timeout=TIMEOUT_MS)
+            draw(page, THREE)
+            expect(page.locator("#leaves")).to_contain_text("no row", timeout=TIMEOUT_MS)
+            expect(page.locator("#log")).to_contain_text("digits 1.0.0 serves")
+
+            page.get_by_label("Go offline").check()
+            expect(page.locator("#state")).to_contain_text("is offline", timeout=TIMEOUT_MS)
+            eventually("it left", lambda: cloud.client.devices()[0].status == "offline")
+            draw(page, THREE)
+            expect(page.locator("#answer")).to_have_text("3")
+
+            page.get_by_label("Go offline").uncheck()
+            expect(page.locator("#state")).to_contain_text("is online", timeout=TIMEOUT_MS)
+            eventually("it is back", lambda: cloud.client.devices()[0].status == "online")
+    assert complaints == []
+
+
+class TestCommand:
+    def test_it_builds_a_bundle_and_builds_it_anew(self, tmp_path: Path) -> None:
+        package, out = tmp_path / "digits.modelpkg", tmp_path / "site"
+        package.write_bytes(digits().package.to_archive())
+
+        first = cli("browser", "build", "--out", out, "--package", package)
+        again = cli("browser", "build", "--out", out, "--package", package)
+
+        assert (first.code, again.code) == (0, 0), first.err + again.err
+        assert (out / "vendor" / "core.zip").exists()
+        assert "edgefleet browser serve" in again.out
+
+    def test_a_folder_with_other_things_is_left_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "thesis.txt").write_text("all of it")
+
+        outcome = cli("browser", "build", "--out", tmp_path, "--model", "digits", "--cloud", ":1")
+
+        assert outcome.code == 2
+        assert "is not empty and holds no bundle" in outcome.err
+        assert (tmp_path / "thesis.txt").read_text() == "all of it"
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["browser", "build", "--out", "site"], "a page needs a model"),
+            (["browser", "serve", "."], "holds no bundle"),
+        ],
+    )
+    def test_mistakes_are_explained(self, words: list[str], said: str) -> None:
+        outcome = cli(*words)
+        assert outcome.code == 2
+        assert said in " ".join(outcome.err.split())
