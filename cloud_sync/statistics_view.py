@@ -78,11 +78,15 @@ class AlarmView:
 
 @dataclass(frozen=True, slots=True)
 class ClassView:
-    """How often a class is predicted, in the reference and live; fractions of all predictions."""
+    """How often a class is predicted, in the reference and live; fractions of all predictions.
+
+    ``index`` is its place among the classes of the model, and in ``per_class`` of the quality.
+    """
 
     name: str
     reference: float
     live: float
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,9 @@ def compare_files(
         raise UsageError("a label needs a model that is measured by it: add --model PACKAGE")
     tell = progress or _tell_nobody
     tell(f"deciding how {reference.name} is counted", 0.0)
+    plan = surveyed(reference, without=(*without, label) if label else without)
     if label:
-        without = (*without, label)
-    plan = surveyed(reference, without=without)
+        del plan.left_out[label]  # it is used, not left out
     source, package = _source(plan, reference, model=model, label=label)
 
     def counted_from(path: Path) -> Counted:
@@ -106,7 +106,7 @@ def compare_files(
     )
     package = PackageFacts(package.digest, package.manifest, known)
     seen = counted_from(current)
-    absent, notes = _columns_told(plan, package, reference=counted, current=seen)
+    absent, notes = _columns_told(plan, package, reference=counted, current=seen, label=label)
     findings, evidence = judged(package, seen.profile, level=level, without=absent)
     statistics = _statistics(
         package, counted, seen, findings=findings, evidence=evidence, absent=absent
@@ -183,7 +183,7 @@ def _explained(feature: FeatureView, finding: Finding | None) -> FeatureView:
 
 
 def _columns_told(
-    plan: Plan, package: PackageFacts, *, reference: Counted, current: Counted
+    plan: Plan, package: PackageFacts, *, reference: Counted, current: Counted, label: str
 ) -> tuple[frozenset[str], list[str]]:
     """Return the subjects that the current file has no column of, and sentences about columns."""
     names = [feature.name for feature in package.manifest.features]
@@ -192,7 +192,7 @@ def _columns_told(
     extra = [
         name
         for name in current.columns
-        if name not in reference.columns and name not in plan.left_out
+        if name not in reference.columns and name not in (*plan.left_out, label)
     ]
     if missing and len(missing) == len(names):
         raise UsageError(

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cloud_sync.core.analysis import NOTE, title_of
 from cloud_sync.statistics_view import FeatureView, StatisticsView
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISTANCES_NOTE",
+    "ClassRow",
     "Measured",
     "MetricRow",
     "Report",
+    "class_rows",
     "column_title",
     "files_report",
     "fleet_report",
@@ -28,7 +30,19 @@ DISTANCES_NOTE: Final = (
     "Evidence decides: at 1 an alarm is raised. The distances are shown for orientation only."
 )
 
-_METRICS: Final = ("accuracy", "precision", "recall", "f1", "roc_auc", "mae", "rmse", "r2")
+_METRICS: Final[Mapping[str, str]] = {
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "roc_auc": "ROC-AUC",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "bias": "mean error",
+    "r2": "R\N{SUPERSCRIPT TWO}",
+    "calibration_error": "calibration error",
+    "calibration_error_excess": "\N{EN DASH} above what chance explains",
+}
 _NORMAL_95: Final = 1.96
 
 
@@ -47,12 +61,27 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric: when the package was made (or of the reference's rows), estimated, measured."""
+    """One metric: when the package was made (or of the reference's rows), estimated, measured.
+
+    ``baseline`` is what a person or a rule reaches, ``verdict`` whether measured quality is better.
+    """
 
     name: str
     held_out: Measured
     estimated: Measured
     labelled: Measured
+    baseline: Measured
+    verdict: str = ""
+
+
+class ClassRow(NamedTuple):
+    """Measured quality of one class."""
+
+    name: str
+    truths: int
+    precision: float
+    recall: float
+    f1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +111,11 @@ class Report:
     held_out_name: str
     notes: Sequence[str] = ()
     quality_note: str = ""
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether measured quality is compared with that of a person or a rule."""
+        return any(row.baseline.is_known for row in self.metrics)
 
     @property
     def drifted(self) -> Sequence[FeatureView]:
@@ -146,20 +180,38 @@ def files_report(comparison: "Comparison") -> Report:
 
 def metric_rows(view: StatisticsView) -> list[MetricRow]:
     """Return all metrics that are known anywhere, the usual ones in their usual order."""
+    baseline = _object(_object(view.labelled, "baseline"), "metrics")
     rows = [
         MetricRow(
-            name,
+            title,
             _measured(view.held_out, name, has_error=False),
             _measured(view.estimated, name, has_error=True),
             _measured(view.labelled, name, has_error=True),
+            _measured(_object(baseline, name), "baseline", has_error=False),
+            str(_object(baseline, name).get("verdict", "")),
         )
-        for name in _METRICS
+        for name, title in _METRICS.items()
     ]
     return [
         row
         for row in rows
         if row.held_out.is_known or row.estimated.is_known or row.labelled.is_known
     ]
+
+
+def class_rows(view: StatisticsView) -> list[ClassRow]:
+    """Return the measured quality of each class that came true, the worst F1 first."""
+    found = view.labelled.get("per_class")
+    listed = found if isinstance(found, Sequence) and not isinstance(found, str) else ()
+    rows = []
+    for share in view.classes:
+        scores = listed[share.index] if share.index < len(listed) else None
+        match scores:
+            case {"truths": int(truths), "precision": float(p), "recall": float(r), "f1": float(f)}:
+                rows.append(ClassRow(share.name, truths, p, r, f))
+            case _:
+                pass
+    return sorted((row for row in rows if row.truths), key=lambda row: row.f1)
 
 
 def column_title(subject: str) -> str:
@@ -182,6 +234,11 @@ def _measured(metrics: JsonObject, name: str, *, has_error: bool) -> Measured:
             error = math.sqrt(value * (1 - value) / rows)
     known = isinstance(error, int | float) and math.isfinite(error)
     return Measured(float(value), _NORMAL_95 * float(error) if known else math.nan)  # type: ignore[arg-type]
+
+
+def _object(value: JsonObject, name: str) -> JsonObject:
+    found = value.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _quality_note(view: StatisticsView) -> str:

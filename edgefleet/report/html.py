@@ -15,7 +15,7 @@ from cloud_sync.dashboard import wording
 from cloud_sync.dashboard.charts import ends_of
 from cloud_sync.statistics_view import FeatureView
 from edgefleet.printing import plain
-from edgefleet.report.content import DISTANCES_NOTE, Measured, Report, column_title
+from edgefleet.report.content import DISTANCES_NOTE, Measured, Report, class_rows, column_title
 from edgefleet.report.drawing import interval_chart, shape_of, timeline_of
 
 __all__ = ["MAX_BYTES", "html_of"]
@@ -101,6 +101,7 @@ def _drawn(report: Report, detail: _Detail, *, made_unix_s: float) -> str:
         left_out=len(ranked) - len(cards) - len(rows),
         hidden_drift=sum(feature.drifted for feature in rows),
         has_history=any(len(feature.history) > 1 for feature in cards),
+        class_rows=class_rows(view),
         intervals=intervals if len(intervals) > 1 else [],
         segment_accuracy=any(math.isfinite(segment.accuracy) for segment in view.segments),
         class_top=max((max(c.reference, c.live) for c in view.classes), default=0.0),
@@ -170,7 +171,6 @@ def _templates() -> Environment:
         ends=ends_of,
         evidence=_evidence,
         measured=_measured,
-        metric=lambda name: {"roc_auc": "ROC-AUC", "f1": "F1"}.get(name, name),
         mini=lambda feature: shape_of(feature, height=_MINI_HEIGHT),
         moment=_moment,
         number=wording.number,

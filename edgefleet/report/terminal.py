@@ -79,10 +79,13 @@ def _performance(out: Console, report: Report) -> None:
     if not report.metrics:
         return
     _heading(out, "Performance")
-    table = _table("metric", report.held_out_name, "estimated", "measured")
+    names = ["metric", report.held_out_name, "estimated", "measured"]
+    table = _table(*names, *(["baseline"] if report.has_baseline else []))
     for row in report.metrics:
-        cells = (_measured(found) for found in (row.held_out, row.estimated, row.labelled))
-        table.add_row(row.name.replace("_", " "), *cells)
+        cells = [_measured(found) for found in (row.held_out, row.estimated, row.labelled)]
+        if report.has_baseline:
+            cells.append(f"{_measured(row.baseline)} {row.verdict}".strip())
+        table.add_row(row.name, *cells)
     out.print(table)
     if report.quality_note:
         _hanging(out, "", plain(report.quality_note), style="bright_black")

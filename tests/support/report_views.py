@@ -84,7 +84,7 @@ def statistics_view(*features: FeatureView, rows: int = 31_904) -> StatisticsVie
         reference_rows=1797,
         variance_inflation=1.0,
         features=features,
-        classes=[ClassView("3", 0.1, 0.18), ClassView("1", 0.1, 0.06)],
+        classes=[ClassView("3", 0.1, 0.18, 1), ClassView("1", 0.1, 0.06, 0)],
         held_out={"accuracy": 0.96, "f1": 0.957},
         estimated={
             "accuracy": 0.884,
@@ -93,7 +93,19 @@ def statistics_view(*features: FeatureView, rows: int = 31_904) -> StatisticsVie
             "rows": rows,
             "note": "estimated without labels: it cannot see concept drift",
         },
-        labelled={"accuracy": 0.871, "f1": 0.866, "rows": 2210},
+        labelled={
+            "accuracy": 0.871,
+            "f1": 0.866,
+            "rows": 2210,
+            "per_class": [
+                {"truths": 1400, "precision": 0.9, "recall": 0.89, "f1": 0.895},
+                {"truths": 810, "precision": 0.84, "recall": 0.8, "f1": 0.819},
+            ],
+            "baseline": {
+                "source": "two radiologists",
+                "metrics": {"f1": {"baseline": 0.91, "gain": -0.044, "verdict": "worse"}},
+            },
+        },
         segments=[
             SegmentView("site=oslo", 6, 10_200, 0.31, "feature:left", 3.4, ["feature:left"], 0.812),
             SegmentView("lens=wide", 4, 8000, 0.12, "prediction", 0.4, [], 0.9),

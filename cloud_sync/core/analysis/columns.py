@@ -71,11 +71,15 @@ class ColumnView:
 
 @dataclass(frozen=True, slots=True)
 class ClassShare:
-    """How often a class is predicted, in the reference and live; fractions of all predictions."""
+    """How often a class is predicted, in the reference and live; fractions of all predictions.
+
+    ``index`` is its place among the classes of the model.
+    """
 
     name: str
     reference: float
     live: float
+    index: int = 0
 
 
 def column_views(
@@ -132,7 +136,7 @@ def class_shares(package: PackageFacts, live: Profile) -> Sequence[ClassShare]:
     names = package.manifest.classes
     before, now = max(sum(reference.values()), 1), max(sum(seen.values()), 1)
     shares = [
-        ClassShare(str(name), reference.get(k, 0) / before, seen.get(k, 0) / now)
+        ClassShare(str(name), reference.get(k, 0) / before, seen.get(k, 0) / now, k)
         for k, name in enumerate(names)
         if reference or seen
     ]

@@ -168,6 +168,7 @@ def test_a_model_is_scored_and_measured_on_both_files(tmp_path: Path) -> None:
     assert found.statistics.labelled["rows"] == 2000
     assert found.statistics.estimated["rows"] == 2000
     assert {share.name for share in found.statistics.classes} == {"0", "1"}
+    assert not any("left" in note for note in found.notes)
 
 
 def test_a_matrix_is_scored_by_the_order_of_its_columns(tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def test_the_page_says_what_drifted_where_and_how_well_the_model_fares() -> None
     assert "31,904 rows from 18 devices" in page.text
     assert "left of digits@1.0.0 drifted at site=oslo: KS 0.31 over 1840 rows" in page.text
     assert "accuracy 0.960 0.884 ± 0.012 0.871 ± 0.014" in page.text
+    assert "F1 0.957 0.878 0.866 0.910 worse" in page.text
+    assert "Class Truths Precision Recall F1 3 810 0.84 0.8 0.819 1 1,400 0.9 0.89" in page.text
     assert "Estimated without labels: it cannot see concept drift." in page.text
     assert page.text.index("site=oslo alarm") < page.text.index("lens=wide")
     assert "withheld: they rest on 1 device" in page.text

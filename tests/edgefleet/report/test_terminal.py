@@ -37,6 +37,7 @@ def test_the_verdict_comes_first_and_the_worst_columns_before_the_others() -> No
     assert lines[0] == "digits 1.0.0 against its reference of 1,797 rows"
     assert lines[2] == "✗ 2 of 62 columns drifted"
     assert "accuracy     0.960  0.884 ± 0.012  0.871 ± 0.014" in text
+    assert "F1           0.957          0.878          0.866  0.910 worse" in text
     assert "it cannot see concept drift" in text
     assert text.index("site=oslo") < text.index("lens=wide")
     assert "differs by more than chance" in text
