@@ -25,7 +25,7 @@ def parse_json(data: bytes) -> object:
     """
     if data.count(b"[") + data.count(b"{") > _MAX_DEPTH:
         _check_depth(data)
-    return json.loads(data.decode(), parse_constant=_refuse_constant)
+    return _DECODER.decode(data.decode())
 
 
 def _check_depth(data: bytes) -> None:
@@ -43,3 +43,6 @@ def _check_depth(data: bytes) -> None:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -1,6 +1,9 @@
 """An agent that answers other processes, from the command line."""
 
-from typing import TYPE_CHECKING
+import gc
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
@@ -12,34 +15,56 @@ if TYPE_CHECKING:
 
 __all__ = ["serve_agent", "serving_options"]
 
+_SWITCH_S: Final = 0.0005
 
-def serving_options(http: str | None) -> "ServeOptions | None":
+
+def serving_options(
+    http: str | None, unix: Path | None, *, batch: int, delay_ms: float, deadline_s: float
+) -> "ServeOptions | None":
     """Return how to serve; ``None`` if that was not asked for.
 
+    Args:
+        http: ``HOST:PORT``.
+        unix: Path of a Unix socket.
+        batch: Most rows of one call of the model.
+        delay_ms: How long a request may wait for others to be joined with.
+        deadline_s: How long it may wait for its prediction.
+
     Raises:
-        UsageError: The address is none.
+        UsageError: An option is wrong.
         UnavailableError: What serving needs is not installed.
     """
-    if http is None:
+    if http is None and unix is None:
         return None
     try:
+        from edge_agent.serving.batching import BatchLimits
         from edge_agent.serving.server import ServeOptions, parse_address
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f"serving needs {error.name}, which is not installed: pip install 'edgefleet[serve]'"
         ) from error
-    return ServeOptions(http=parse_address(http))
+    return ServeOptions(
+        http=None if http is None else parse_address(http),
+        unix=unix,
+        batches=BatchLimits(rows=batch, delay_s=delay_ms / 1e3),
+        deadline_s=deadline_s,
+    )
 
 
 def serve_agent(agent: "Agent", options: "ServeOptions", console: Console) -> None:
-    """Serve until SIGTERM or Ctrl-C, and say where."""
+    """Serve until SIGTERM or Ctrl-C, and say where.
+
+    The process is this command's own, so it is tuned as a whole.
+    """
     from edge_agent.serving.serving import serve
 
     def tell(address: "Address | None") -> None:
-        if address is not None:
-            console.print(
-                f"serving [bold]http://{address.host}:{address.port}/v2[/bold]; Ctrl-C ends it",
-                highlight=False,
-            )
+        where = [] if address is None else [f"http://{address.host}:{address.port}/v2"]
+        where += [] if options.unix is None else [str(options.unix)]
+        console.print(f"serving {' and '.join(where)}; Ctrl-C ends it", markup=False)
 
+    gc.collect()
+    gc.freeze()  # what is loaded stays for ever: it need not be looked at again and again
+    # Python's 5 ms would be what a request waits while telemetry is being counted.
+    sys.setswitchinterval(_SWITCH_S)
     serve(agent, options, on_ready=tell)

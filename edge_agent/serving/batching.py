@@ -32,7 +32,7 @@ __all__ = ["BatchCounts", "BatchLimits", "Batcher", "Job", "Predictor"]
 _SLOW_S: Final = 0.002
 _MANY_ROWS: Final = 1024
 _LOOK_S: Final = 0.01
-_WEIGHT: Final = 0.2
+_REMEMBERED: Final = 16
 
 
 class Predictor(Protocol):
@@ -126,7 +126,7 @@ class Batcher:
         self._timer: asyncio.Handle | None = None
         self._watch: asyncio.Handle | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="edgefleet-predict")
-        self._cost_s = math.inf  # the first call warms the model up: it is slow
+        self._costs_s = deque([math.inf], _REMEMBERED)  # the first call is slow: it warms up
         self.counts = BatchCounts()
 
     @property
@@ -177,7 +177,8 @@ class Batcher:
         jobs = self._taken()
         if not jobs:
             return
-        if self._cost_s > _SLOW_S or jobs[0].count > _MANY_ROWS:
+        # The least of the latest: on a busy machine any call may take long, thread or not.
+        if min(self._costs_s) > _SLOW_S or jobs[0].count > _MANY_ROWS:
             self._under_way = jobs
             self._watch_deadlines()
             self._loop.run_in_executor(self._pool, self._results, jobs).add_done_callback(
@@ -240,9 +241,7 @@ class Batcher:
     def _results(self, jobs: Sequence[Job]) -> "list[Prediction | Exception]":
         began_s = time.perf_counter()
         results = self._predicted(jobs)
-        cost_s = time.perf_counter() - began_s
-        is_first = self._cost_s == math.inf
-        self._cost_s = cost_s if is_first else self._cost_s + _WEIGHT * (cost_s - self._cost_s)
+        self._costs_s.append(time.perf_counter() - began_s)
         counts = self.counts
         counts.calls += 1
         counts.requests += len(jobs)

@@ -3,57 +3,22 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from edge_agent.serving.answer import Answer, refused_answer
 from edge_agent.serving.batching import Job
 from edge_agent.serving.http_message import Incoming, written
+from edge_agent.serving.listener import ClientLimits, Listener
 from edge_agent.serving.refused import RefusedError
 from edge_agent.serving.service import Call
 
-__all__ = ["HttpConnection", "HttpLimits", "Listener"]
+__all__ = ["HttpConnection"]
 
 _LINGER_S: Final = 1.0
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpLimits:
-    """What one client may take.
-
-    Attributes:
-        body_bytes: Longest body.
-        head_bytes: Longest request line and headers, roughly.
-        pipelined: Requests on one connection that may wait for their answers.
-        request_s: How long a request may take to arrive, and an answer to be taken.
-        idle_s: How long a connection may be silent.
-    """
-
-    body_bytes: int = 16_000_000
-    head_bytes: int = 64_000
-    pipelined: int = 128
-    request_s: float = 30.0
-    idle_s: float = 75.0
-
-
-class Listener(Protocol):
-    """Whom connections tell what they hear."""
-
-    def handle(self, call: Call, reply: Callable[[Answer], None]) -> Job | None:
-        """Answer a call, now or later."""
-        ...
-
-    def joined(self, connection: "HttpConnection") -> str:
-        """A client has connected; return why it has to leave, or nothing."""
-        ...
-
-    def left(self, connection: "HttpConnection") -> None:
-        """A client is gone."""
-        ...
 
 
 class _Exchange:
@@ -71,6 +36,7 @@ class _Exchange:
     def reply(self, answer: Answer) -> None:
         """Send the answer when those before it are sent."""
         self.data = written(answer, is_head=self.is_head, is_last=self.is_last)
+        self.job = None  # it knows this exchange: without a cycle both go at once
         self._connection.flush()
 
 
@@ -79,12 +45,12 @@ class HttpConnection(asyncio.Protocol):
 
     Args:
         listener: Is told what comes.
-        limits: See :class:`HttpLimits`.
+        limits: See :class:`ClientLimits`.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, listener: Listener, limits: HttpLimits, *, clock: Callable[[], float]
+        self, listener: Listener, limits: ClientLimits, *, clock: Callable[[], float]
     ) -> None:
         self._listener = listener
         self._limits = limits

@@ -62,7 +62,9 @@ class ModelInterface:
         shapes: list[tuple[int, ...]] = []
         for spec, dtype in self._dtypes:
             tensor = tensors.get(spec.name)
-            if tensor is None or tensor.dtype != dtype or not _fits(tensor.shape, spec.shape):
+            if tensor is None or tensor.dtype != dtype:
+                return None
+            if tensor.shape[1:] != spec.shape[1:] and not _fits(tensor.shape, spec.shape):
                 return None
             if len(tensor) == 0 or rows not in (-1, len(tensor)):
                 return None

@@ -1,8 +1,6 @@
 """Inference requests: a JSON header, and after it the tensors that come as bytes."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_agent.serving.refused import RefusedError
@@ -28,8 +26,7 @@ class WantedOutput(NamedTuple):
     binary: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """What a client asks.
 
     Attributes:
@@ -135,17 +132,18 @@ def _name(fields: Mapping[str, object], what: str) -> str:
 
 
 def _shape(found: object, name: str) -> list[int]:
-    if (
-        not isinstance(found, list)
-        or len(found) > _MAX_AXES
-        or not all(type(axis) is int and axis >= 0 for axis in found)
-        or math.prod(axis or 1 for axis in found) > _MAX_VALUES
-    ):
-        raise RefusedError.bad(
-            f"input {name!r}: shape is {found!r:.60}, expected the lengths of at most "
-            f"{_MAX_AXES} axes"
-        )
-    return found
+    values = 1
+    if isinstance(found, list) and len(found) <= _MAX_AXES:
+        for axis in found:
+            if type(axis) is not int or axis < 0:
+                break
+            values *= axis or 1
+        else:
+            if values <= _MAX_VALUES:
+                return found
+    raise RefusedError.bad(
+        f"input {name!r}: shape is {found!r:.60}, expected the lengths of at most {_MAX_AXES} axes"
+    )
 
 
 def _wanted(fields: Mapping[str, object]) -> WantedOutput:

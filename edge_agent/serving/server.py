@@ -5,13 +5,17 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_agent.serving.answer import Answer
 from edge_agent.serving.batching import BatchLimits, Job
-from edge_agent.serving.http import HttpConnection, HttpLimits
+from edge_agent.serving.http import HttpConnection
+from edge_agent.serving.listener import ClientLimits, Connection
 from edge_agent.serving.service import Call, Served, Service
-from edge_contract.errors import UnavailableError, UsageError
+from edge_agent.serving.socket_path import SocketPath
+from edge_agent.serving.socket_server import SocketConnection
+from edge_contract.errors import EdgeError, UnavailableError, UsageError
 
 __all__ = ["Address", "ServeOptions", "Server", "parse_address"]
 
@@ -33,6 +37,7 @@ class ServeOptions:
 
     Attributes:
         http: Where to speak HTTP; ``None`` for nowhere.
+        unix: Path of a Unix socket for frames; ``None`` for none.
         batches: How requests are joined, and how many may wait.
         limits: What one client may take.
         deadline_s: How long a request may wait for its prediction.
@@ -41,11 +46,16 @@ class ServeOptions:
     """
 
     http: Address | None = None
+    unix: Path | None = None
     batches: BatchLimits = field(default_factory=BatchLimits)
-    limits: HttpLimits = field(default_factory=HttpLimits)
+    limits: ClientLimits = field(default_factory=ClientLimits)
     deadline_s: float = 10.0
     connections: int = 1000
     drain_s: float = 1.5
+
+    def __post_init__(self) -> None:
+        if not self.deadline_s > 0.0:
+            raise UsageError(f"the deadline of requests is above 0 s, got {self.deadline_s} s")
 
 
 def parse_address(text: str) -> Address:
@@ -66,34 +76,37 @@ class Server:
 
     def __init__(self, agent: Served, options: ServeOptions) -> None:
         self._options = options
+        self._model = agent.model
         self._loop = asyncio.get_running_loop()
         self._service = Service(
             agent, options.batches, deadline_s=options.deadline_s, loop=self._loop
         )
-        self._connections: set[HttpConnection] = set()
+        self._connections: set[Connection] = set()
         self._listening: list[asyncio.Server] = []
+        self._socket_path: SocketPath | None = None
         self._stopping = asyncio.Event()
 
     async def start(self) -> Address | None:
         """Listen; return where HTTP is spoken.
 
         Raises:
+            UsageError: Something else is at the path of the socket.
             UnavailableError: The address is taken, or is none of this machine.
         """
-        http = self._options.http
-        if http is None:
-            return None
-        try:
-            server = await self._loop.create_server(
-                self._http_connection, http.host, http.port, backlog=_BACKLOG
+        http, unix = self._options.http, self._options.unix
+        address = None if http is None else await self._start_http(http)
+        if unix is not None:
+            try:
+                self._socket_path = SocketPath(unix)
+            except EdgeError:
+                self._close_listening()
+                raise
+            self._listening.append(
+                await self._loop.create_unix_server(
+                    self._socket_connection, sock=self._socket_path.socket, backlog=_BACKLOG
+                )
             )
-        except OSError as error:
-            raise UnavailableError(
-                f"cannot listen at {http.host}:{http.port}: {error.strerror or error}"
-            ) from error
-        self._listening.append(server)
-        host, port = server.sockets[0].getsockname()[:2]
-        return Address(host, port)
+        return address
 
     def stop(self) -> None:
         """Let :meth:`run` end."""
@@ -114,7 +127,7 @@ class Server:
         """Answer a call, now or later."""
         return self._service.handle(call, reply)
 
-    def joined(self, connection: HttpConnection) -> str:
+    def joined(self, connection: Connection) -> str:
         """A client has connected; return why it has to leave, or nothing."""
         self._connections.add(connection)
         self._service.connections = len(self._connections)
@@ -122,17 +135,38 @@ class Server:
             return f"{self._options.connections} clients are connected already"
         return ""
 
-    def left(self, connection: HttpConnection) -> None:
+    def left(self, connection: Connection) -> None:
         """A client is gone."""
         self._connections.discard(connection)
         self._service.connections = len(self._connections)
+
+    async def _start_http(self, at: Address) -> Address:
+        try:
+            server = await self._loop.create_server(
+                self._http_connection, at.host, at.port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot listen at {at.host}:{at.port}: {error.strerror or error}"
+            ) from error
+        self._listening.append(server)
+        host, port = server.sockets[0].getsockname()[:2]
+        return Address(host, port)
+
+    def _close_listening(self) -> None:
+        for listening in self._listening:
+            listening.close()
+        if self._socket_path is not None:
+            self._socket_path.close()
+
+    def _socket_connection(self) -> SocketConnection:
+        return SocketConnection(self, self._options.limits, model=self._model, clock=time.monotonic)
 
     def _http_connection(self) -> HttpConnection:
         return HttpConnection(self, self._options.limits, clock=time.monotonic)
 
     async def _leave(self) -> None:
-        for listening in self._listening:
-            listening.close()
+        self._close_listening()
         self._service.is_leaving = True
         for connection in list(self._connections):
             connection.leave()

@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+from array import array
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,8 @@ _LENGTH: Final = struct.Struct("<I")
 _WHOLE: Final = frozenset({int})
 _NUMBERS: Final = frozenset({int, float, type(None)})  # null stands for a missing value
 _JSON_TYPES: Final = {"f": _NUMBERS, "i": _WHOLE, "u": _WHOLE, "b": frozenset({bool})}
+_PLAIN_NUMBERS: Final = frozenset({int, float})
+_ARRAY_CODES: Final = {np.dtype(np.float32): "f", np.dtype(np.float64): "d"}
 _TEXTS: Final = frozenset({str, type(None)})
 _KINDS: Final = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false"}
 
@@ -41,9 +44,9 @@ def protocol_type(element_type: str) -> str:
     return _ELEMENT_TYPES[element_type]
 
 
-def datatype_of(array: "Tensor") -> str:
-    """Return what the protocol calls the type of an array."""
-    return _NAMES.get(array.dtype, _TEXT)
+def datatype_of(tensor: "Tensor") -> str:
+    """Return what the protocol calls the type of a tensor."""
+    return _NAMES.get(tensor.dtype, _TEXT)
 
 
 def from_json(data: object, datatype: str, shape: Sequence[int], *, name: str) -> "Tensor":
@@ -70,11 +73,9 @@ def from_json(data: object, datatype: str, shape: Sequence[int], *, name: str) -
     if not found <= _JSON_TYPES[dtype.kind]:
         raise _misfit(name, datatype, _KINDS[dtype.kind], found)
     try:
-        with np.errstate(over="ignore"):  # too large for a float is infinite, as in training
-            array: Tensor = np.array(flat, dtype)
+        return _numbers(flat, found, dtype).reshape(shape)
     except OverflowError as error:
         raise RefusedError.bad(f"input {name!r} is {datatype}: {error}") from error
-    return array.reshape(shape)
 
 
 def from_bytes(data: memoryview, datatype: str, shape: Sequence[int], *, name: str) -> "Tensor":
@@ -94,16 +95,16 @@ def from_bytes(data: memoryview, datatype: str, shape: Sequence[int], *, name: s
         )
     if dtype.kind == "b":  # any other byte would be a value that numpy does not know
         return np.frombuffer(data, np.uint8).astype(np.bool_).reshape(shape)
-    array: Tensor = np.frombuffer(data, dtype).reshape(shape)
-    return array if array.flags.aligned else array.copy()
+    tensor: Tensor = np.frombuffer(data, dtype).reshape(shape)
+    return tensor if tensor.flags.aligned else tensor.copy()
 
 
-def json_of(array: "Tensor") -> str:
-    """Return the values of an array as a flat JSON list; what is not finite becomes null."""
-    if array.dtype == _OBJECT or array.dtype.kind == "U":
-        return json.dumps([str(value) for value in array.ravel().tolist()])
-    values = array.ravel().tolist()
-    if array.dtype.kind == "b":
+def json_of(tensor: "Tensor") -> str:
+    """Return the values of a tensor as a flat JSON list; what is not finite becomes null."""
+    if tensor.dtype == _OBJECT or tensor.dtype.kind == "U":
+        return json.dumps([str(value) for value in tensor.ravel().tolist()])
+    values = tensor.ravel().tolist()
+    if tensor.dtype.kind == "b":
         return json.dumps(values)
     text = str(values)  # numbers look the same in JSON, and this is twice as quick
     if "n" in text:
@@ -111,12 +112,12 @@ def json_of(array: "Tensor") -> str:
     return text
 
 
-def bytes_of(array: "Tensor") -> bytes:
-    """Return the values of an array as :func:`from_bytes` reads them."""
-    dtype = array.dtype
+def bytes_of(tensor: "Tensor") -> bytes:
+    """Return the values of a tensor as :func:`from_bytes` reads them."""
+    dtype = tensor.dtype
     if dtype != _OBJECT and dtype.kind != "U":
-        return array.astype(dtype.newbyteorder("<"), copy=False).tobytes()
-    texts = [str(value).encode() for value in array.ravel().tolist()]
+        return tensor.astype(dtype.newbyteorder("<"), copy=False).tobytes()
+    texts = [str(value).encode() for value in tensor.ravel().tolist()]
     return b"".join(chain.from_iterable((_LENGTH.pack(len(text)), text) for text in texts))
 
 
@@ -129,10 +130,20 @@ def _flattened(data: list[object]) -> tuple[list[object], set[type]]:
     return data, found
 
 
+def _numbers(values: list[object], found: set[type], dtype: "np.dtype[np.generic]") -> "Tensor":
+    """Return numbers as an array; what is too large for a float is infinite, as in training."""
+    code = _ARRAY_CODES.get(dtype)
+    if code is not None and found <= _PLAIN_NUMBERS:
+        # In half the time of numpy, and silent about numbers that are too large.
+        return np.frombuffer(array(code, values), dtype)  # type: ignore[type-var]
+    with np.errstate(over="ignore"):
+        return np.array(values, dtype)
+
+
 def _texts(texts: list[object], shape: Sequence[int]) -> "NDArray[np.object_]":
-    array = np.empty(len(texts), _OBJECT)
-    array[:] = texts
-    return array.reshape(shape)
+    tensor = np.empty(len(texts), _OBJECT)
+    tensor[:] = texts
+    return tensor.reshape(shape)
 
 
 def _texts_in(data: memoryview, count: int, name: str) -> list[object]:

@@ -98,6 +98,16 @@ def run(  # noqa: PLR0917  one argument per option
             envvar="EDGEFLEET_SERVE",
         ),
     ] = None,
+    serve_unix: Annotated[
+        Path | None, typer.Option(help="The same by frames on a Unix socket at this path.")
+    ] = None,
+    serve_batch: Annotated[int, typer.Option(help="Most rows of requests joined in a call.")] = 64,
+    serve_delay_ms: Annotated[
+        float, typer.Option(help="How long a request may wait for others to be joined with.")
+    ] = 0.0,
+    serve_deadline: Annotated[
+        float, typer.Option(help="Seconds that a request may wait for its prediction.")
+    ] = 10.0,
 ) -> None:
     """Run an agent until Ctrl-C.
 
@@ -106,7 +116,7 @@ def run(  # noqa: PLR0917  one argument per option
     their end the agent leaves, with code 1 if there were errors. Without rows the agent stays,
     follows rollouts and can be looked at with [bold]edgefleet agent status[/bold].
 
-    With --serve it answers other processes instead, and reads no rows.
+    With --serve or --serve-unix it answers other processes instead, and reads no rows.
     """
     from edge_agent.agent import Agent
     from edgefleet.logs import log_to_stderr
@@ -114,7 +124,13 @@ def run(  # noqa: PLR0917  one argument per option
 
     log_to_stderr()
     console = Console(stderr=True)
-    options = serving_options(serve)
+    options = serving_options(
+        serve,
+        serve_unix,
+        batch=serve_batch,
+        delay_ms=serve_delay_ms,
+        deadline_s=serve_deadline,
+    )
     with (
         _leaving_on_sigterm(),
         Agent(
