@@ -129,6 +129,7 @@ class Conductor:
         self._inputs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
         self._told_listening: bool | None = None
+        self._told_left_out: set[str] = set()
         self._leaving = False
         self._tell_again_s = 0.0
         self._refusal_logged_s = 0.0
@@ -301,9 +302,21 @@ class Conductor:
 
     def _look_for_drift(self) -> None:
         if time.monotonic() >= self._next_analysis_s:
+            self._tell_left_out()
             self._next_analysis_s = time.monotonic() + self._analysis_s
             if self._alarms.tick(time.time()):
                 self._changed = True
+
+    def _tell_left_out(self) -> None:
+        for source, values in self._segments.left_out().items():
+            if source not in self._told_left_out:
+                self._told_left_out.add(source)
+                _log.warning(
+                    "devices have more values of %s than are watched by themselves: %d are "
+                    "counted together as '(other)'; a tag that names devices is no group",
+                    source,
+                    values,
+                )
 
     def _look_after_rollouts(self) -> None:
         if self._rollout_desk.tick(time.time()):

@@ -5,7 +5,7 @@ Every method may be called from any thread. Besides what is named, every method 
 then, and the same call may succeed later.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -127,9 +127,21 @@ class StatisticsStore(Protocol):
         ...
 
     def by_device(
-        self, subject: PackageRole, spec: ProfileSpec, *, since_unix_s: float = 0.0
+        self,
+        subject: PackageRole,
+        spec: ProfileSpec,
+        *,
+        since_unix_s: float = 0.0,
+        columns: Collection[int] | None = None,
     ) -> dict[str, CohortStatistics]:
-        """Return the same for each device by itself."""
+        """Return the same for each device by itself.
+
+        Args:
+            subject: Which package in which role.
+            spec: What its profiles hold.
+            since_unix_s: Only windows that began then or later.
+            columns: Only these of the profiles, which spares reading the others; ``None`` for all.
+        """
         ...
 
     def totals(self) -> Totals:

@@ -1,5 +1,7 @@
 """Evidence for decisions, from the registry and the warehouse."""
 
+from collections.abc import Collection
+
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
 from cloud_sync.core.increments import PackageRole
 from cloud_sync.ports import PackageRepository, StatisticsStore
@@ -43,11 +45,20 @@ class WarehouseEvidence:
         )
 
     def by_device(
-        self, digest: str, role: str = Role.PRIMARY, *, since_unix_s: float = 0.0
+        self,
+        digest: str,
+        role: str = Role.PRIMARY,
+        *,
+        since_unix_s: float = 0.0,
+        subjects: Collection[str] | None = None,
     ) -> dict[str, CohortStatistics]:
         """Return the same for each device by itself."""
+        spec = self._spec(digest, role)
+        columns = None
+        if subjects is not None:
+            columns = [i for i, column in enumerate(spec.columns) if column.subject in subjects]
         return self._warehouse.by_device(
-            PackageRole(digest, role), self._spec(digest, role), since_unix_s=since_unix_s
+            PackageRole(digest, role), spec, since_unix_s=since_unix_s, columns=columns
         )
 
     def _spec(self, digest: str, role: str) -> ProfileSpec:

@@ -1,7 +1,7 @@
 """Facts that decisions are made from: what is known of devices, packages and cohorts."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -119,7 +119,20 @@ class EvidenceSource(Protocol):
         ...
 
     def by_device(
-        self, digest: str, role: str = Role.PRIMARY, *, since_unix_s: float = 0.0
+        self,
+        digest: str,
+        role: str = Role.PRIMARY,
+        *,
+        since_unix_s: float = 0.0,
+        subjects: Collection[str] | None = None,
     ) -> Mapping[str, CohortStatistics]:
-        """Return the same for each device by itself."""
+        """Return the same for each device by itself.
+
+        Args:
+            digest: Of the package.
+            role: In which role it saw the rows.
+            since_unix_s: Only windows that began then or later.
+            subjects: All that the caller looks at in the profiles; others may be empty there, which
+                spares reading them. ``None`` for all.
+        """
         ...

@@ -68,7 +68,8 @@ def run(  # noqa: PLR0917  one argument per option
         list[str] | None,
         typer.Option(
             help="What devices are told apart by, to watch each group by itself: tag:NAME or "
-            "hardware; repeat it for more. Without it: every tag of 2 to 50 values, and hardware."
+            "hardware; repeat it for more, or say none. Default: every tag of 2 to 50 values, and "
+            "hardware."
         ),
     ] = None,
     *,
@@ -102,7 +103,7 @@ def run(  # noqa: PLR0917  one argument per option
         interval_s=interval,
         false_alarms_per_month=false_alarms,
         open_enrolment=open_enrolment,
-        segments=None if segment is None else tuple(segment),
+        segments=_sources(segment),
         min_cohort=min_cohort,
     )
     leave = threading.Event()
@@ -116,3 +117,9 @@ def run(  # noqa: PLR0917  one argument per option
         console.print("Ctrl-C ends it")
         leave.wait()
         console.print("leaving")
+
+
+def _sources(segment: list[str] | None) -> tuple[str, ...] | None:
+    if segment is None:
+        return None
+    return () if segment == ["none"] else tuple(segment)

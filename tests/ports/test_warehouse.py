@@ -1,7 +1,7 @@
 """Every warehouse keeps the promises of ``cloud_sync.ports.Warehouse``."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -48,6 +48,7 @@ from edge_contract.messages import (
     Target,
 )
 from edge_contract.package import Role
+from tests.support.memory_warehouse import MemoryWarehouse
 from tests.support.telemetry import (
     DIGITS,
     DIGITS_ROLE,
@@ -68,9 +69,15 @@ OSLO, BERGEN, ARM = (
 SEGMENTS = {"cam-1": (ARM, OSLO), "cam-2": (ARM, BERGEN)}
 
 
-@pytest.fixture(params=["sqlite"])
+WAREHOUSES: dict[str, Callable[[Path], Warehouse]] = {
+    "sqlite": SqliteWarehouse,
+    "memory": lambda _folder: MemoryWarehouse(),
+}
+
+
+@pytest.fixture(params=WAREHOUSES)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    with closing({"sqlite": SqliteWarehouse}[request.param](tmp_path)) as store:
+    with closing(WAREHOUSES[request.param](tmp_path)) as store:
         yield store
 
 
@@ -153,6 +160,17 @@ def test_several_pieces_of_a_device_in_one_commit_are_merged(warehouse: Warehous
         profile_of([(1.0, 2.0), (3.0, 4.0)]).to_state(),
         1,
     )
+
+
+def test_columns_that_nobody_looks_at_are_not_read(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 0.0, (1.0, 2.0)), ("cam-1", 1, 0.0, (3.0, 4.0))))
+
+    one = warehouse.by_device(DIGITS_ROLE, SPEC, columns=[1])["cam-1"]
+    none = warehouse.by_device(DIGITS_ROLE, SPEC, columns=[])["cam-1"]
+
+    state = profile_of([(1.0, 2.0), (3.0, 4.0)]).to_state()
+    assert counted(one) == (2, {1: state[1]}, 1)
+    assert counted(none) == (2, {}, 1)
 
 
 def test_a_cohort_is_of_some_devices_and_of_a_span_of_time(warehouse: Warehouse) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloud_sync.core.facts import CohortStatistics, DeviceFacts, DeviceStatus, PackageFacts
@@ -274,7 +274,12 @@ class World:
         return CohortStatistics(counters, profile, len({row[2] for row in found}))
 
     def by_device(
-        self, digest: str, role: str = Role.PRIMARY, *, since_unix_s: float = 0.0
+        self,
+        digest: str,
+        role: str = Role.PRIMARY,
+        *,
+        since_unix_s: float = 0.0,
+        subjects: Collection[str] | None = None,
     ) -> Mapping[str, CohortStatistics]:
         names = {row[2] for row in self.rows if row[0] == digest and row[1] == role}
         every = {

@@ -1,7 +1,7 @@
 """One look at a stage, put together by hand: who is in it and what everybody counted."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloud_sync.core.facts import CohortStatistics, DeviceFacts, DeviceStatus, PackageFacts
@@ -83,7 +83,12 @@ class Ledger:
         return CohortStatistics(counters, profile, len({row[2] for row in found}))
 
     def by_device(
-        self, digest: str, role: str = Role.PRIMARY, *, since_unix_s: float = 0.0
+        self,
+        digest: str,
+        role: str = Role.PRIMARY,
+        *,
+        since_unix_s: float = 0.0,
+        subjects: Collection[str] | None = None,
     ) -> Mapping[str, CohortStatistics]:
         names = sorted({row[2] for row in self.rows if row[:2] == (digest, role)})
         return {

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 from cloud_sync.core.facts import CohortStatistics
@@ -25,17 +25,28 @@ def pack(state: "Mapping[int, JsonValue | State]") -> bytes:
     return zlib.compress(text.encode(), 1)
 
 
-def unpack(data: bytes, spec: ProfileSpec) -> Profile:
-    """Return the profile; raises ``MessageError`` or ``zlib.error`` if the bytes are damaged."""
+def unpack(data: bytes, spec: ProfileSpec, *, columns: Collection[int] | None = None) -> Profile:
+    """Return the profile, or some columns of it.
+
+    Raises:
+        MessageError, zlib.error: The bytes are damaged.
+    """
+    if columns is not None and not columns:
+        return spec.empty()
     reader = Reader(json.loads(zlib.decompress(data)), "profile", MessageError)
-    return spec.decode(state_from_json(reader))
+    state = state_from_json(reader)
+    if columns is not None:
+        state = {index: found for index, found in state.items() if index in columns}
+    return spec.decode(state)
 
 
-def merged_rows(rows: Iterable[CountedRow], spec: ProfileSpec) -> Increment:
-    """Return the sum of rows of a table."""
+def merged_rows(
+    rows: Iterable[CountedRow], spec: ProfileSpec, *, columns: Collection[int] | None = None
+) -> Increment:
+    """Return the sum of rows of a table, or of some columns of their profiles."""
     total = Increment(Counters(), spec.empty())
     for *counters, data in rows:
-        total = total.merged(Increment(Counters(*counters), unpack(data, spec)))
+        total = total.merged(Increment(Counters(*counters), unpack(data, spec, columns=columns)))
     return total
 
 

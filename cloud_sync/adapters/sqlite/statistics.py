@@ -1,6 +1,7 @@
 """Merged statistics in SQLite: written by commits, read by cohort."""
 
 import json
+from collections.abc import Collection
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -88,14 +89,19 @@ class SqliteStatistics:
         return CohortStatistics(total.counters, total.profile, count)
 
     def by_device(
-        self, subject: PackageRole, spec: ProfileSpec, *, since_unix_s: float = 0.0
+        self,
+        subject: PackageRole,
+        spec: ProfileSpec,
+        *,
+        since_unix_s: float = 0.0,
+        columns: Collection[int] | None = None,
     ) -> dict[str, CohortStatistics]:
         """Return the same for each device by itself."""
         found: dict[str, CohortStatistics] = {}
         with self._db.reading() as db:
             rows = db.execute(_DEVICES, (*subject, since_unix_s, _FOR_EVER_UNIX_S))
             for device, own in groupby(rows, key=itemgetter(0)):
-                total = merged_rows((row[1:] for row in own), spec)
+                total = merged_rows((row[1:] for row in own), spec, columns=columns)
                 found[device] = CohortStatistics(total.counters, total.profile, 1)
         return found
 

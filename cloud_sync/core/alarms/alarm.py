@@ -89,7 +89,9 @@ def alarm_of(
     ranked: Sequence[DeviceShare] = ()
     if source is not None:
         role = role_of(story.lead.kind)
-        by_device = source.by_device(package.digest, role, since_unix_s=since_unix_s)
+        by_device = source.by_device(
+            package.digest, role, since_unix_s=since_unix_s, subjects=story.subjects
+        )
         within = by_device.keys() if story.is_everywhere else members(story.segment)
         by_device = {name: seen for name, seen in by_device.items() if name in within}
         strata = package.reference.strata

@@ -85,7 +85,7 @@ def note_exposed(record: RolloutRecord, source: EvidenceSource, now_unix_s: floa
     if record.started_unix_s is None:
         return
     served = source.by_device(
-        record.candidate.digest, Role.PRIMARY, since_unix_s=record.started_unix_s
+        record.candidate.digest, Role.PRIMARY, since_unix_s=record.started_unix_s, subjects=()
     )
     record.exposed |= {name for name, seen in served.items() if seen.counters.rows}
     for name, execution in record.executions.items():

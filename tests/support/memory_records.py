@@ -1,0 +1,137 @@
+"""What a warehouse in memory keeps besides statistics: devices, commands, rollouts, the audit."""
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cloud_sync.core.records import AuditRecord, CommandRecord, RolloutEvent, RolloutRecord
+from cloud_sync.core.twin import DeviceTwin
+from edge_contract.errors import UnavailableError
+from edge_contract.messages import CommandResult
+from edge_contract.reading import JsonObject
+
+__all__ = ["MemoryRecords", "copied"]
+
+
+class MemoryRecords:
+    """Implements ``FleetStore`` and ``RolloutStore``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._is_closed = False
+        self._twins: dict[str, DeviceTwin] = {}
+        self._commands: dict[str, CommandRecord] = {}
+        self._rollouts: dict[str, RolloutRecord] = {}
+        self._events: dict[str, list[RolloutEvent]] = {}
+        self._executions: dict[str, dict[str, str]] = {}
+        self._audit: list[AuditRecord] = []
+
+    def close(self) -> None:
+        """See ``Warehouse``."""
+        self._is_closed = True
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """One thread at a time; raises ``UnavailableError`` once it is closed."""
+        with self._lock:
+            if self._is_closed:
+                raise UnavailableError("the warehouse in memory is closed")
+            yield
+
+    # Devices and commands.
+
+    def save_fleet(
+        self,
+        *,
+        twins: Iterable[DeviceTwin] = (),
+        commands: Iterable[CommandRecord] = (),
+        results: Iterable[tuple[CommandResult, float]] = (),
+    ) -> None:
+        """See ``FleetStore``."""
+        with self.opened():
+            self._twins.update({twin.name: twin for twin in twins})
+            for record in commands:
+                self._commands.setdefault(record.command.command_id, replace(record, results={}))
+            for result, _ in results:
+                known = self._commands.get(result.command_id)
+                if known is not None and result.device not in known.results:
+                    answers = {**known.results, result.device: result}
+                    self._commands[result.command_id] = replace(known, results=answers)
+
+    def devices(self) -> list[DeviceTwin]:
+        """See ``FleetStore``."""
+        with self.opened():
+            return [self._twins[name] for name in sorted(self._twins)]
+
+    def command(self, command_id: str) -> CommandRecord | None:
+        """See ``FleetStore``."""
+        with self.opened():
+            return self._commands.get(command_id)
+
+    def commands(self, *, limit: int = 100) -> list[CommandRecord]:
+        """See ``FleetStore``."""
+        with self.opened():
+            newest = sorted(
+                self._commands.values(),
+                key=lambda record: (record.created_unix_s, record.command.command_id),
+                reverse=True,
+            )
+            return newest[:limit]
+
+    def open_commands(self, at_unix_s: float) -> list[CommandRecord]:
+        """See ``FleetStore``."""
+        every = self.commands(limit=10**9)
+        return [record for record in every if record.command.expires_unix_s > at_unix_s]
+
+    # Rollouts.
+
+    def save_rollout(
+        self,
+        record: RolloutRecord,
+        *,
+        events: Sequence[RolloutEvent] = (),
+        executions: Mapping[str, str] | None = None,
+    ) -> None:
+        """See ``RolloutStore``."""
+        with self.opened():
+            key = record.rollout_id
+            self._rollouts[key] = replace(record, document=copied(record.document))
+            self._events.setdefault(key, []).extend(events)
+            self._executions.setdefault(key, {}).update(executions or {})
+
+    def rollouts(self) -> list[RolloutRecord]:
+        """See ``RolloutStore``."""
+        with self.opened():
+            return sorted(
+                self._rollouts.values(),
+                key=lambda record: (record.started_unix_s, record.rollout_id),
+                reverse=True,
+            )
+
+    def rollout_events(self, rollout_id: str) -> list[RolloutEvent]:
+        """See ``RolloutStore``."""
+        with self.opened():
+            return list(self._events.get(rollout_id, ()))
+
+    def executions(self, rollout_id: str) -> dict[str, str]:
+        """See ``RolloutStore``."""
+        with self.opened():
+            return dict(self._executions.get(rollout_id, {}))
+
+    def add_audit(self, record: AuditRecord) -> None:
+        """See ``RolloutStore``."""
+        with self.opened():
+            self._audit.append(record)
+
+    def audit(self, *, limit: int = 100) -> list[AuditRecord]:
+        """See ``RolloutStore``."""
+        with self.opened():
+            return self._audit[::-1][:limit]
+
+
+def copied(document: JsonObject) -> JsonObject:
+    """What comes back from a store is no part of what was handed to it."""
+    copy: JsonObject = json.loads(json.dumps(document, allow_nan=False))
+    return copy

@@ -1,0 +1,263 @@
+"""A warehouse in memory: keeps the promises of ``cloud_sync.ports.Warehouse``, survives nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from cloud_sync.core.facts import CohortStatistics
+from cloud_sync.core.increments import (
+    AnalysisSubject,
+    Commit,
+    DeviceRole,
+    DeviceWindow,
+    FleetWindow,
+    Increment,
+    Life,
+    PackageRole,
+    PendingKey,
+    Tally,
+)
+from cloud_sync.core.pending import Analysis, Pending
+from cloud_sync.core.records import (
+    AlarmRecord,
+    DetectorRecord,
+    EvidencePoint,
+)
+from cloud_sync.core.seen import Marks
+from cloud_sync.core.segments import Segment
+from cloud_sync.ports import Totals
+from edge_contract.messages import Counters
+from edge_contract.stats import Profile, ProfileSpec
+from tests.support.memory_records import MemoryRecords, copied
+
+__all__ = ["MemoryWarehouse"]
+
+_DAY_S = 86_400.0
+K = TypeVar("K")
+
+
+class MemoryWarehouse(MemoryRecords):
+    """Implements ``Warehouse``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._windows: dict[FleetWindow, Increment] = {}
+        self._device_windows: dict[DeviceWindow, Increment] = {}
+        self._device_totals: dict[DeviceRole, Counters] = {}
+        self._marks: dict[Life, Marks] = {}
+        self._tally = Tally()
+        self._refused: Counter[str] = Counter()
+        self._pending: dict[int, tuple[PendingKey, Increment]] = {}
+        self._last_pending = 0
+        self._detectors: dict[tuple[PackageRole, Segment], DetectorRecord] = {}
+        self._alarms: dict[str, AlarmRecord] = {}
+        self._points: dict[tuple[PackageRole, Segment], dict[int, EvidencePoint]] = {}
+
+    # Statistics.
+
+    def commit(self, commit: Commit) -> None:
+        """See ``StatisticsStore``."""
+        with self.opened():
+            for window, increment in commit.windows.items():
+                _add(self._windows, window, increment)
+            for own, piece in commit.device_windows.items():
+                for state in piece.states:
+                    _add(self._device_windows, own, Increment(Counters(), piece.spec.decode(state)))
+                counted = Increment(piece.counters, piece.spec.empty())
+                _add(self._device_windows, own, counted)
+            for key, pending in commit.pending.items():
+                self._last_pending += 1
+                self._pending[self._last_pending] = (key, pending)
+            for who, counters in commit.totals.items():
+                self._device_totals[who] = self._device_totals.get(who, Counters()).plus(counters)
+            self._marks.update(commit.marks)
+            self._tally = self._tally.plus(commit.tally)
+            self._refused.update(commit.refused)
+
+    def marks(self, life: Life) -> Marks:
+        """See ``StatisticsStore``."""
+        with self.opened():
+            return self._marks.get(life, Marks())
+
+    def cohort(
+        self,
+        subject: PackageRole,
+        spec: ProfileSpec,
+        *,
+        devices: frozenset[str] | None = None,
+        since_unix_s: float = 0.0,
+        until_unix_s: float | None = None,
+    ) -> CohortStatistics:
+        """See ``StatisticsStore``."""
+
+        def is_meant(window: FleetWindow | DeviceWindow) -> bool:
+            is_early = until_unix_s is None or window.start_unix_s < until_unix_s
+            return window.subject == subject and since_unix_s <= window.start_unix_s and is_early
+
+        with self.opened():
+            own = {window: one for window, one in self._device_windows.items() if is_meant(window)}
+            if devices is not None:
+                own = {window: one for window, one in own.items() if window.device in devices}
+                total = _sum(own.values(), spec)
+            else:
+                total = _sum((one for w, one in self._windows.items() if is_meant(w)), spec)
+            return CohortStatistics(
+                total.counters, total.profile, len({window.device for window in own})
+            )
+
+    def by_device(
+        self,
+        subject: PackageRole,
+        spec: ProfileSpec,
+        *,
+        since_unix_s: float = 0.0,
+        columns: Collection[int] | None = None,
+    ) -> dict[str, CohortStatistics]:
+        """See ``StatisticsStore``."""
+        with self.opened():
+            names = {w.device for w in self._device_windows if w.subject == subject}
+            found = {
+                name: self.cohort(
+                    subject, spec, devices=frozenset({name}), since_unix_s=since_unix_s
+                )
+                for name in sorted(names)
+            }
+        return {
+            name: replace(one, profile=_only(one.profile, columns))
+            for name, one in found.items()
+            if one.devices
+        }
+
+    def totals(self) -> Totals:
+        """See ``StatisticsStore``."""
+        with self.opened():
+            by_role: dict[str, Counters] = {}
+            for who, counters in self._device_totals.items():
+                role = who.subject.role
+                by_role[role] = by_role.get(role, Counters()).plus(counters)
+            return Totals(self._tally, dict(self._refused), by_role)
+
+    def device_totals(self) -> dict[DeviceRole, Counters]:
+        """See ``StatisticsStore``."""
+        with self.opened():
+            return dict(self._device_totals)
+
+    def prune(self, *, windows_before_unix_s: float, device_windows_before_unix_s: float) -> int:
+        """See ``Warehouse``."""
+        with self.opened():
+            return _forget(
+                self._windows, lambda window: window.start_unix_s < windows_before_unix_s
+            ) + _forget(
+                self._device_windows,
+                lambda window: window.start_unix_s < device_windows_before_unix_s,
+            )
+
+    # Analysis.
+
+    def pending_subjects(self) -> list[PackageRole]:
+        """See ``AnalysisStore``."""
+        with self.opened():
+            return sorted({key.subject for key, _ in self._pending.values()})
+
+    def pending(self, subject: PackageRole, spec: ProfileSpec) -> Pending | None:
+        """See ``AnalysisStore``."""
+        with self.opened():
+            groups: dict[PendingKey, Increment] = {}
+            newest = 0
+            for number, (key, increment) in self._pending.items():
+                if key.subject == subject:
+                    _add(groups, key, increment)
+                    newest = number
+            return Pending(groups, newest) if groups else None
+
+    def detectors(self, subject: PackageRole) -> dict[Segment, DetectorRecord]:
+        """See ``AnalysisStore``."""
+        with self.opened():
+            return {
+                segment: replace(record, state=copied(record.state))
+                for (of, segment), record in self._detectors.items()
+                if of == subject
+            }
+
+    def commit_analysis(self, subject: PackageRole, analysis: Analysis) -> None:
+        """See ``AnalysisStore``."""
+        with self.opened():
+            for segment, state in analysis.detectors.items():
+                record = DetectorRecord(copied(state), analysis.at_unix_s)
+                self._detectors[subject, segment] = record
+            for segment in analysis.retired:
+                self._detectors.pop((subject, segment), None)
+            for alarm in analysis.alarms:
+                self._alarms[alarm.alarm_id] = replace(alarm, document=copied(alarm.document))
+            for segment, point in analysis.points.items():
+                minute = int(point.at_unix_s // 60)
+                self._points.setdefault((subject, segment), {})[minute] = point
+            token = analysis.token or 0
+            for number in [n for n, (key, _) in self._pending.items() if key.subject == subject]:
+                if number <= token:
+                    del self._pending[number]
+
+    def evidence_history(
+        self, subject: AnalysisSubject, *, since_unix_s: float = 0.0
+    ) -> list[EvidencePoint]:
+        """See ``AnalysisStore``."""
+        with self.opened():
+            key = PackageRole(subject.package, subject.role), subject.segment
+            points = self._points.get(key, {})
+            found = [points[minute] for minute in sorted(points)]
+            return [point for point in found if point.at_unix_s >= since_unix_s]
+
+    def thin_evidence(self, now_unix_s: float) -> int:
+        """See ``AnalysisStore``."""
+        with self.opened():
+            return sum(_thinned(points, now_unix_s) for points in self._points.values())
+
+    def alarms(self, *, model: str = "", limit: int = 100) -> list[AlarmRecord]:
+        """See ``AnalysisStore``."""
+        with self.opened():
+            mine = [alarm for alarm in self._alarms.values() if model in ("", alarm.model)]
+            mine.sort(key=lambda alarm: (alarm.raised_unix_s, alarm.alarm_id), reverse=True)
+            return mine[:limit]
+
+
+def _add(sums: dict[K, Increment], key: K, increment: Increment) -> None:
+    before = sums.get(key)
+    sums[key] = increment if before is None else before.merged(increment)
+
+
+def _sum(increments: Iterable[Increment], spec: ProfileSpec) -> Increment:
+    total = Increment(Counters(), spec.empty())
+    for increment in increments:
+        total = total.merged(increment)
+    return total
+
+
+def _only(profile: Profile, columns: Collection[int] | None) -> Profile:
+    if columns is None:
+        return profile
+    state = {i: found for i, found in profile.to_state().items() if i in columns}
+    return profile.spec.decode(state)
+
+
+def _forget(windows: dict[K, Increment], is_old: Callable[[K], bool]) -> int:
+    old = [window for window in windows if is_old(window)]
+    for window in old:
+        del windows[window]
+    return len(old)
+
+
+def _thinned(points: dict[int, EvidencePoint], now_unix_s: float) -> int:
+    before = len(points)
+    oldest = int((now_unix_s - 90 * _DAY_S) // 60)
+    whole_hours = int((now_unix_s - 2 * _DAY_S) // 3600)
+    worst: dict[int, int] = {}
+    for minute in sorted(points):
+        best = worst.setdefault(minute // 60, minute)
+        if points[minute].peak > points[best].peak:
+            worst[minute // 60] = minute
+    for minute in list(points):
+        is_one_too_many = minute // 60 < whole_hours and worst[minute // 60] != minute
+        if minute < oldest or is_one_too_many:
+            del points[minute]
+    return before - len(points)
