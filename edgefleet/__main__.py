@@ -14,6 +14,7 @@ _EXTRAS: Final = {
     "convert": ("onnx", "skl2onnx", "sklearn", "scipy", "joblib"),
     "boost": ("onnxmltools", "lightgbm", "xgboost", "catboost"),
     "torch": ("torch", "onnxscript"),
+    "drift": ("river",),
     "parquet": ("pyarrow",),
     "postgres": ("psycopg",),
     "browser": ("pyodide_build", "pyodide_lock"),

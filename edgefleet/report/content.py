@@ -41,7 +41,7 @@ _METRICS: Final[Mapping[str, str]] = {
     "bias": "mean error",
     "r2": "R\N{SUPERSCRIPT TWO}",
     "calibration_error": "calibration error",
-    "calibration_error_excess": "\N{EN DASH} above what chance explains",
+    "calibration_error_excess": "calibration error beyond chance",
 }
 _NORMAL_95: Final = 1.96
 
