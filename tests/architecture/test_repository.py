@@ -32,9 +32,8 @@ def pyproject() -> dict[str, dict[str, object]]:
 
 @pytest.mark.parametrize("name", LOCK_FILES)
 def test_a_lock_file_holds_no_addresses(name: str) -> None:
-    addresses = re.findall(
-        r".*(?://|--(?:extra-)?index-url|--find-links| @ ).*", text_of(ROOT / name)
-    )
+    text = re.sub(r"sha512-[A-Za-z0-9+/=]+", "", text_of(ROOT / name))  # may hold two slashes
+    addresses = re.findall(r".*(?://|--(?:extra-)?index-url|--find-links| @ ).*", text)
 
     assert addresses == [], 'run "make lock"'
 
