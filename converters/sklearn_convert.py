@@ -37,6 +37,7 @@ from converters.sklearn_more.registry import allowed_options, registered
 from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
+from converters.sklearn_texts import count_words_in_capitals, text_options
 from converters.sklearn_thresholds import thresholds_of
 from converters.sklearn_trees import BOOSTED, Hook, shape_calculators, tree_converters
 from converters.table import columns_of
@@ -163,13 +164,14 @@ def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onn
     options: dict[int, dict[str, bool | str]] = {}
     for part in parts_of(estimator):
         if _is_vectorizer(part):
-            # the locale of the converting machine is not on every device, the "C" locale is
-            options[id(part)] = {"locale": "C"}
+            options[id(part)] = text_options(part)
         elif isinstance(part, RFE):  # else skl2onnx takes it for a classifier
             options[id(part)] = {}
         elif "zipmap" in allowed_options(type(part)) and not isinstance(part, Pipeline):
             options[id(part)] = {"zipmap": False}
-    return _convert(estimator, types, way.hooks, options=options)
+    proto = _convert(estimator, types, way.hooks, options=options)
+    count_words_in_capitals(proto, list(parts_of(estimator)))
+    return proto
 
 
 def _is_vectorizer(part: object) -> bool:
