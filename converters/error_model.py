@@ -33,7 +33,7 @@ _SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16)
 _FOLDS: Final = 5
 _RIDGE_ROWS: Final = 1.0
 _NEIGHBOUR_ROWS: Final = 10.0
-_WORTH_A_TERM: Final = 0.002
+_WORTH_A_TERM: Final = 0.004
 
 
 class _Candidate(NamedTuple):
