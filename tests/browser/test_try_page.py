@@ -69,8 +69,8 @@ def test_a_model_of_a_table_gets_a_form(
     with PageServer(build_bundle(tmp_path / "site", package=mixed().package)) as server:
         page = opened(context, f"{server.url}/", complaints)
 
-        page.get_by_label("age").fill("44")
-        page.get_by_label("city").fill("bergen")
+        page.get_by_label("age", exact=True).fill("44")
+        page.get_by_label("city", exact=True).fill("bergen")
         page.get_by_role("button", name="Predict").click()
 
         expect(page.locator("#answer")).to_have_text("0", timeout=TIMEOUT_MS)

@@ -15,7 +15,7 @@ import pytest
 from tests.docs.pages import Block, blocks_of, commands_in_prose, need_of, pages, text_of
 from tests.docs.shell import WrongCommandError, check_script
 
-SHOWN_AS = {"bash", "python", "text", "json", "mermaid"}
+SHOWN_AS = {"bash", "python", "js", "text", "json", "mermaid"}
 
 API, BROKER = "http://127.0.0.1:8080", "mqtt://127.0.0.1:1883"
 """The addresses that pages show; the test's cloud has free ports."""
@@ -42,6 +42,8 @@ class Page:
                 self._printed = ""
             case "bash", "":
                 self._printed = self._run_bash(text, block.line)
+            case "js", "":
+                self._parse_javascript(text, block.line)
             case "text", "output":
                 self._check_output(text, block.line)
 
@@ -63,6 +65,18 @@ class Page:
         )
         assert done.returncode == 0, f"{self.name}:{line} failed:\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def _parse_javascript(self, text: str, line: int) -> None:
+        """Parse it only: a browser would run it, as the tests of the page do."""
+        done = subprocess.run(
+            ["node", "--input-type=module", "--check"],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, f"{self.name}:{line} is no JavaScript:\n{done.stderr}"
 
     def _check_output(self, wanted: str, line: int) -> None:
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
