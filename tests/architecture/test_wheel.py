@@ -42,14 +42,14 @@ def test_the_wheel_holds_every_module_of_the_repository_and_nothing_else(wheel: 
     assert not [name for name in names if "node_modules" in name]
 
 
-def test_the_wheel_holds_the_dashboard_s_templates_and_styles(wheel: Path) -> None:
+@pytest.mark.parametrize("folder", ["cloud_sync/dashboard", "edgefleet/report"])
+def test_the_wheel_holds_templates_and_styles(wheel: Path, folder: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
 
-    folder = ROOT / "cloud_sync" / "dashboard"
     assets = {
         path.relative_to(ROOT).as_posix()
-        for path in folder.rglob("*")
+        for path in (ROOT / folder).rglob("*")
         if path.is_file() and path.suffix in {".css", ".html", ".js", ".svg"}
     }
 
