@@ -98,6 +98,8 @@ def _print_version(view: "VersionView") -> None:
             ("rows", f"{view.rows:,}"),
         ],
     )
+    if view.suppressed:
+        print_line(f"statistics are {view.suppressed}")
     metrics = [
         name
         for name, value in {**view.labelled, **view.estimated}.items()
@@ -117,3 +119,4 @@ def _print_version(view: "VersionView") -> None:
             ("drift of", "alarm", "evidence", "KS", "PSI", "missing"),
             [(f.subject, f.drifted, f.evidence, f.ks, f.psi, f.missing_fraction) for f in worst],
         )
+        print_line(f"more: edgefleet report {view.name}@{view.version}")

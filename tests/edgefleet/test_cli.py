@@ -70,6 +70,14 @@ def test_a_version_shows_quality_and_what_drifts_most(run: Run, backend: MemoryC
     assert shown.index("feature:right") < shown.index("feature:left")
 
 
+def test_a_version_says_what_is_withheld(run: Run, backend: MemoryCloud) -> None:
+    put_two_versions(backend)
+    why = "withheld: they rest on 1 device, and statistics of fewer than 5 are shown to nobody"
+    backend.put_version(replace(backend.version("digits", "1.0.0"), suppressed=why))
+
+    assert f"statistics are {why}" in run("model", "show", "digits@1.0.0").out
+
+
 def test_devices_are_listed_with_what_they_serve(run: Run, backend: MemoryCloud) -> None:
     backend.put_device(device("cam-01", rows=12_345, version="1.1.0"))
     backend.put_device(device("cam-02", status="unreachable"))
