@@ -7,7 +7,7 @@ Each ``benchmarks/drift_*.py`` is a section. To add one: write a file with a fun
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from benchmarks import drift_alarms, drift_ingest
+from benchmarks import drift_alarms, drift_ingest, drift_windows
 from benchmarks.harness import Figure, benchmark
 
 __all__ = ["drift"]
@@ -21,7 +21,11 @@ class _Section(Protocol):
         ...
 
 
-_SECTIONS: Final[tuple[_Section, ...]] = (drift_ingest.figures, drift_alarms.figures)
+_SECTIONS: Final[tuple[_Section, ...]] = (
+    drift_ingest.figures,
+    drift_windows.figures,
+    drift_alarms.figures,
+)
 
 
 @benchmark

@@ -33,7 +33,11 @@ def mixed_rows(count: int, rng: np.random.Generator) -> "NDArray[np.float32]":
         np.where(rng.random(count) < share, 0.0, rng.lognormal(0.0, 1.0, count))
         for share in _SHARES_OF_ZEROS
     ]
-    columns += [rng.random(count), rng.poisson(4, count).astype(np.float64), rng.normal(1000.0, 1.0, count)]
+    columns += [
+        rng.random(count),
+        rng.poisson(4, count).astype(np.float64),
+        rng.normal(1000.0, 1.0, count),
+    ]
     rows = np.stack(columns, axis=1).astype(np.float32)
     rows[rng.random(count) < _SHARE_MISSING, _WITH_GAPS] = np.nan
     return rows

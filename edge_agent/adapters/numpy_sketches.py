@@ -7,7 +7,7 @@ operations in the same order. Sums differ in their last bits only.
 import time
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -80,14 +80,13 @@ class SketchColumns:
 def block_moments(block: Block | NDArray[np.float64]) -> list[Moments]:
     """Return the moments of each column of ``block``, which has at least one row."""
     low, high = block.min(axis=1), block.max(axis=1)
+    found = _moments_of_numbers(block, low, high)
     is_finite = (low >= -MAX_FLOAT32) & (high <= MAX_FLOAT32)  # NaN is in neither
-    if is_finite.all():
-        return _moments_of_numbers(block, low, high)
-    if not is_finite.any():
-        return _moments_of_finite(block)
-    ordinary = iter(_moments_of_numbers(block[is_finite], low[is_finite], high[is_finite]))
-    others = iter(_moments_of_finite(block[~is_finite]))
-    return [next(ordinary if finite else others) for finite in is_finite.tolist()]
+    if not is_finite.all():
+        odd = np.flatnonzero(~is_finite)
+        for place, moments in zip(odd.tolist(), _moments_of_finite(block[odd]), strict=True):
+            found[place] = moments
+    return found
 
 
 def _moments_of_numbers(
@@ -170,10 +169,8 @@ def _run_lengths(codes: _Codes) -> list[dict[int, int]]:
     keys = codes.ravel()[starts].tolist()
     counts = np.diff(starts, append=codes.size).tolist()
     bounds = np.searchsorted(starts, np.arange(0, codes.size + 1, rows)).tolist()
-    return [
-        dict(zip(keys[first:last], counts[first:last], strict=True))
-        for first, last in pairwise(bounds)
-    ]
+    pairs = zip(keys, counts, strict=True)
+    return [dict(islice(pairs, last - first)) for first, last in pairwise(bounds)]
 
 
 @cache

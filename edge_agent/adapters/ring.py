@@ -38,7 +38,7 @@ _MAGIC: Final = 0x45444745464C5404  # the last byte is the version of the layout
 _HEADER_BYTES: Final = 128
 _MAX_FILE_BYTES: Final = 4_000_000
 _MIN_ROWS: Final = 256
-_MAX_ROWS: Final = 8192
+_MAX_ROWS: Final = 16_384
 
 # Places in the header, in words of 8 bytes; the counters stand at 8 to 11 and at 12 to 15.
 _M, _NONCE, _WIDTH, _ROWS, _OWNER, _TURN, _RELEASED, _OPENED = range(8)

@@ -20,7 +20,7 @@ ENVELOPE: Final = 1
 MAX_PAYLOAD_BYTES: Final = 64_000
 """Largest payload; brokers limit messages too."""
 
-_LEVEL: Final = 6
+_LEVEL: Final = 9
 _BLOCK_CHARACTERS: Final = 200
 """Length from which a text is worth a block of the compressed data to itself."""
 

@@ -1,4 +1,4 @@
-"""Statistics as telemetry carries them: lists of whole numbers as text, apart from the rest.
+"""Statistics as telemetry carries them: lists of small whole numbers as text, apart from the rest.
 
 A window is mostly small counts. As JSON they would share their bytes with commas and with the
 digits of sums; as text, one character each and all in one place, they compress to little more than
@@ -27,10 +27,13 @@ __all__ = ["PackedStates", "packed", "unpacked"]
 
 _Columns: TypeAlias = "Mapping[int, JsonValue | State]"
 
-_LARGEST: Final = 2**53 - 1  # that JavaScript reads exactly
+_SMALL: Final = 9999
+"""Largest number that is written in a text: the digits of greater ones are chance, which takes less
+room where all the other digits are."""
+
 _MAX_COLUMN: Final = 1_000_000
-_MAX_OTHERS: Final = 17
-"""Characters before the last one that the largest number needs."""
+_MAX_OTHERS: Final = 3
+"""Characters before the last one that such a number needs at most."""
 
 # All of ASCII that JSON writes as it is, but for the "~" behind a list.
 _ALPHABET: Final = "".join(chr(code) for code in range(32, 126) if chr(code) not in '"\\')
@@ -78,7 +81,7 @@ class PackedStates(NamedTuple):
 
     Attributes:
         states: Of each profile the first column and the gaps to the next ones, and the states of
-            these columns, with ``null`` in place of lists of whole numbers.
+            these columns, with ``null`` in place of lists of small whole numbers.
         firsts: Those that begin the list they stand in.
         others: All other ones.
     """
@@ -102,7 +105,7 @@ def packed(profiles: Iterable[_Columns]) -> PackedStates:
             raise MessageError("a state cannot hold null")
         if not isinstance(state, (list, tuple)):
             return state
-        if _is_whole(state):
+        if _is_small(state):
             texts.append("".join(map(_written, state)))
             return None
         return [
@@ -159,10 +162,10 @@ def unpacked(
     return found
 
 
-def _is_whole(state: "Sequence[JsonValue | State]") -> "TypeGuard[Sequence[int]]":
-    """Return whether this is a list of whole numbers, and not empty."""
+def _is_small(state: "Sequence[JsonValue | State]") -> "TypeGuard[Sequence[int]]":
+    """Return whether this is a list of small whole numbers, and not empty."""
     return set(map(type, state)) == {int} and all(
-        isinstance(item, int) and -_LARGEST <= item <= _LARGEST for item in state
+        isinstance(item, int) and -_SMALL <= item <= _SMALL for item in state
     )
 
 
@@ -202,10 +205,7 @@ def _long_list(text: str, reader: Reader) -> list[int]:
     written = _NUMBERS.findall(text)
     if len("".join(written)) != len(text):
         raise reader.refused("whole numbers as text")
-    numbers = list(map(_read, written))
-    if numbers and not -_LARGEST <= min(numbers) <= max(numbers) <= _LARGEST:
-        raise reader.refused(f"whole numbers of at most {_LARGEST}")
-    return numbers
+    return list(map(_read, written))
 
 
 @lru_cache(4096)  # the same few hundred come again and again

@@ -137,14 +137,15 @@ class Moments:
     def brief(self) -> Self:
         """Return the same in as few digits as they deserve, for a state that costs little to send.
 
-        ``m2`` keeps 7 significant digits, the mean stays right to a millionth of the standard
-        deviation, and the range comes back exactly from the state. Doing it again changes nothing.
+        ``m2`` keeps 6 significant digits, the mean stays right to a hundred-thousandth of the
+        standard deviation, which is far below what chance does to both, and the range comes back
+        exactly from the state. Doing it again changes nothing.
         """
-        m2 = _with_digits(self.m2, 7)
+        m2 = _with_digits(self.m2, 6)
         deviation = math.sqrt(m2 / self.finite) if self.finite else 0.0
         mean = self.mean
         if mean and deviation:
-            mean = _with_digits(mean, _exponent(mean) - _exponent(deviation) + 7)
+            mean = _with_digits(mean, _exponent(mean) - _exponent(deviation) + 6)
             mean = min(max(mean, -MAX_FLOAT32), MAX_FLOAT32)
         low, high = decimal_of(self.low), decimal_of(self.high)
         return type(self)(self.finite, self.nonfinite, mean, m2, low, high)

@@ -5,7 +5,7 @@ without labels (confidence-based performance estimation, CBPE, as NannyML descri
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
@@ -149,6 +149,14 @@ class Probabilities:
             self.invalid,
             [[k, self.sums[k], sparse_state(self.counts[k])] for k in sorted(self.counts)],
         ]
+
+    def brief(self) -> Self:
+        """Return the same with sums of 8 significant digits; doing it again changes nothing."""
+        sums = {
+            k: min(float(f"{total:.8g}"), float(sum(self.counts[k].values())))
+            for k, total in self.sums.items()
+        }
+        return replace(self, sums=sums)
 
 
 def _clamped(low: float) -> float:

@@ -208,11 +208,11 @@ class TestLabels:
 
     def test_more_truths_than_the_ring_holds_are_counted_whole(self, make_agent: MakeAgent) -> None:
         agent = make_agent(digits().package)
-        rows = np.resize(digits().rows, (10_000, 64))
+        rows = np.resize(digits().rows, (20_000, 64))
         call = agent.predict(rows)
-        assert agent.label(call.id, [0] * 10_000) == 10_000
+        assert agent.label(call.id, [0] * 20_000) == 20_000
         agent.close()
-        assert total(entries_in(agent.state), "labels") == Counters(rows=10_000)
+        assert total(entries_in(agent.state), "labels") == Counters(rows=20_000)
 
 
 class TestLife:

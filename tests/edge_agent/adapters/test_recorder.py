@@ -178,7 +178,7 @@ def test_rows_whose_batch_was_only_in_memory_are_counted_by_the_next_life(
     first_life.close()
 
     second_life = recorder_of(tmp_path, package)
-    assert primary(second_life, package).ring.free == 8190  # they are not overwritten meanwhile
+    assert primary(second_life, package).ring.free == 16382  # they are not overwritten meanwhile
     (entry,), _ = second_life.collect(300.0)
 
     assert entry.counters == Counters(rows=2, calls=1)
@@ -191,7 +191,7 @@ def test_rows_overwritten_before_their_batch_was_saved_are_counted_as_dropped(
 ) -> None:
     first_life = recorder_of(tmp_path, package)
     for value in (1.0, 2.0):
-        observe(primary(first_life, package), *[value] * 5000)
+        observe(primary(first_life, package), *[value] * 10_000)
         _, unsaved = first_life.collect(160.0)
         first_life.release(unsaved)
     first_life.close()
@@ -199,10 +199,10 @@ def test_rows_overwritten_before_their_batch_was_saved_are_counted_as_dropped(
     second_life = recorder_of(tmp_path, package)
     (entry,), _ = second_life.collect(300.0)
 
-    assert entry.counters == Counters(rows=8192, calls=2, dropped=1808)
+    assert entry.counters == Counters(rows=16384, calls=2, dropped=3616)
     count, mean = first_feature(package, entry)
-    assert count == 8192
-    assert mean == pytest.approx((3192 * 1.0 + 5000 * 2.0) / 8192)
+    assert count == 16384
+    assert mean == pytest.approx((6384 * 1.0 + 10_000 * 2.0) / 16384)
     second_life.close()
 
 
@@ -312,7 +312,7 @@ def test_a_ring_that_is_half_full_asks_to_be_collected(
     recorder: Recorder, package: Package
 ) -> None:
     stream = primary(recorder, package)
-    stream.put(row_parts(*[0.0] * 4096), 4096, 100.0, wake=never)
+    stream.put(row_parts(*[0.0] * 8192), 8192, 100.0, wake=never)
     woken: list[bool] = []
 
     stream.put(row_parts(0.0), 1, 100.0, wake=lambda: woken.append(True))
@@ -349,7 +349,7 @@ def test_a_ring_that_is_stuck_holds_up_one_prediction_and_no_more(
 ) -> None:
     monkeypatch.setattr("edge_agent.adapters.stream._FULL_WAIT_S", 0.05)
     stream = primary(recorder, package)
-    observe(stream, *[0.0] * 8192)
+    observe(stream, *[0.0] * 16384)
 
     began_s = time.monotonic()
     observe(stream, *[0.0] * 100)
@@ -362,7 +362,7 @@ def test_a_ring_that_is_stuck_holds_up_one_prediction_and_no_more(
     assert waited_s >= 0.05
     assert waited_later_s < 20 * 0.05
     (entry,), marks = recorder.collect(160.0)
-    assert entry.counters == Counters(rows=8192, calls=22, dropped=2100)
+    assert entry.counters == Counters(rows=16384, calls=22, dropped=2100)
     recorder.release(marks)
     observe(stream, 1.0)
     (entry,), _ = recorder.collect(170.0)
@@ -371,13 +371,13 @@ def test_a_ring_that_is_stuck_holds_up_one_prediction_and_no_more(
 
 def test_the_shadow_does_not_wait_for_room(recorder: Recorder, package: Package) -> None:
     stream = recorder.stream(package.digest, Role.SHADOW)
-    full = np.zeros((8192, 5), np.float32)
-    stream.offer([full], 8192, 100.0)
+    full = np.zeros((16384, 5), np.float32)
+    stream.offer([full], 16384, 100.0)
 
     stream.offer([full[:3]], 3, 100.0)
 
     (entry,), _ = recorder.collect(160.0)
-    assert entry.counters == Counters(rows=8192, calls=1, dropped=3)
+    assert entry.counters == Counters(rows=16384, calls=1, dropped=3)
 
 
 def test_rows_of_calls_still_under_way_at_the_end_are_counted_by_the_next_life(

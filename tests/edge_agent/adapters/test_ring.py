@@ -39,9 +39,9 @@ def numbers_in(ring: Ring, first: int, last: int) -> list[float]:
     return [row[0] for block in ring.read(first, last) for row in block.tolist()]
 
 
-def test_a_ring_holds_at_most_four_megabytes_and_8192_rows(tmp_path: Path) -> None:
+def test_a_ring_holds_at_most_four_megabytes_and_16384_rows(tmp_path: Path) -> None:
     narrow, wide = Ring(tmp_path / "narrow", 3), Ring(tmp_path / "wide", 1000)
-    assert (narrow.rows, wide.rows) == (8192, 1000)
+    assert (narrow.rows, wide.rows) == (16384, 1000)
     narrow.close()
     wide.close()
 
@@ -75,8 +75,8 @@ def test_a_call_of_one_row_is_appended_like_any_other(ring: Ring) -> None:
 
     room = ring.append_call(np.zeros((1, 0), np.float32), 7.0, float("nan"), 12.5)
 
-    assert room == 8190
-    assert (ring.mark, ring.free) == (RingMark(rows=3, calls=2), 8189)
+    assert room == 16382
+    assert (ring.mark, ring.free) == (RingMark(rows=3, calls=2), 16381)
     (rows,) = ring.read(2, 3)
     assert rows[0].tolist() == [7.0, pytest.approx(float("nan"), nan_ok=True), 12.5]
 
@@ -97,16 +97,16 @@ def test_the_three_numbers_of_a_call_stand_where_they_are_laid_out(path: Path) -
 def test_calls_go_over_the_end_and_stop_where_there_is_no_room(path: Path) -> None:
     ring = Ring(path, 3)
     ring.lay_out_calls(0)
-    ring.append([np.zeros((8191, 3), np.float32)], 8191, 10.0)
-    ring.release(8000, 10.0)
+    ring.append([np.zeros((16383, 3), np.float32)], 16383, 10.0)
+    ring.release(16000, 10.0)
     nothing = np.zeros(0, np.float32)
 
-    rooms = [ring.append_call(nothing, float(number), 0.0, 0.0) for number in range(8002)]
+    rooms = [ring.append_call(nothing, float(number), 0.0, 0.0) for number in range(16002)]
 
-    assert rooms[:2] == [8001, 8000]
+    assert rooms[:2] == [16001, 16000]
     assert rooms[-2:] == [1, 0]
-    assert ring.mark == RingMark(rows=16192, calls=8001)
-    assert numbers_in(ring, 8191, 8194) == [0.0, 1.0, 2.0]
+    assert ring.mark == RingMark(rows=32384, calls=16001)
+    assert numbers_in(ring, 16383, 16386) == [0.0, 1.0, 2.0]
     ring.close()
 
 
@@ -160,7 +160,7 @@ def test_everything_is_there_after_the_ring_is_opened_again(path: Path) -> None:
     again = Ring(path, 3)
 
     assert (again.ring_id, again.mark) == (name, RingMark(5, 2, 1, 4))
-    assert (again.released, again.free, again.opened_unix_s) == (2, 8189, 9.0)
+    assert (again.released, again.free, again.opened_unix_s) == (2, 16381, 9.0)
     assert numbers_in(again, 2, 5) == [2.0, 3.0, 4.0]
     assert Ring.id_at(path) == name
     again.close()
@@ -227,7 +227,7 @@ def test_a_damaged_header_makes_a_new_ring(path: Path, place: int, word: int) ->
 
     mended = Ring(path, 3)
 
-    assert (mended.mark, mended.free) == (RingMark(), 8192)
+    assert (mended.mark, mended.free) == (RingMark(), 16384)
     assert mended.ring_id != name
     mended.close()
 
@@ -255,7 +255,7 @@ def test_no_file_has_no_identifier_nor_has_one_of_something_else(path: Path) -> 
 def test_a_full_disk_refuses_the_ring_and_leaves_no_file(path: Path) -> None:
     with (
         files_of_at_most(10_000),
-        pytest.raises(UnavailableError, match=r"cannot make ring '.*rows\.ring' \(98432 bytes\)"),
+        pytest.raises(UnavailableError, match=r"cannot make ring '.*rows\.ring' \(196736 bytes\)"),
     ):
         Ring(path, 3)
     assert not path.exists()
@@ -291,7 +291,7 @@ def test_a_ring_holds_what_a_list_would_hold(path: Path, steps: list[tuple[str, 
             ring = Ring(path, 1)
 
         assert ring.mark.rows == len(rows)
-        assert ring.free == 8192 - len(rows) + released
+        assert ring.free == 16384 - len(rows) + released
         assert numbers_in(ring, released, len(rows)) == rows[released:]
     ring.close()
 
