@@ -138,12 +138,12 @@ def _delays(
         ours = _our_delays(features[kind], marks_of(kind, members), rng, windows=windows)
         target = 45.0 if effect == "shift of 0.1 sigma" else None
         name = f"windows until an alarm: {effect}"
-        found.append(Figure(name, float(np.median(ours)), "windows", target))
+        found.append(_delay(name, ours, windows=windows, target=target))
         if kind == "normal":
             each, hourly = _usual_delays(members, rng, windows=windows, features=peers)
             found += [
-                Figure(f"{name}, exact KS of windows", float(np.median(each)), "windows"),
-                Figure(f"{name}, exact KS of hours", float(np.median(hourly)), "windows"),
+                _delay(f"{name}, exact KS of windows", each, windows=windows),
+                _delay(f"{name}, exact KS of hours", hourly, windows=windows),
             ]
             found += [
                 Figure(f"found within an hour: {effect}, {who}", float(share), "share")
@@ -154,6 +154,14 @@ def _delays(
                 )
             ]
     return found
+
+
+def _delay(name: str, delays: Numbers, *, windows: int, target: float | None = None) -> Figure:
+    """Return the median as a figure; without a value if most were not found."""
+    median = float(np.median(delays))
+    if median >= windows:
+        return Figure(name, None, "windows", target, peer=f"not found in {windows} windows")
+    return Figure(name, median, "windows", target)
 
 
 def _our_delays(
