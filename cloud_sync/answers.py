@@ -170,7 +170,12 @@ class Answers:
             self._found(model, version), facts, segment=segment, since_unix_s=since_unix_s
         )
         alarms = self.alarms(model=model, limit=_ALARMS_LOOKED_THROUGH)
-        mine = [alarm for alarm in alarms if alarm.version == version]
+        mine = [
+            alarm
+            for alarm in alarms
+            if alarm.version == version
+            and (not view.segment or alarm.segment in ("", view.segment))
+        ]
         return replace(
             view,
             features=[with_test(feature, mine) for feature in view.features],
