@@ -116,7 +116,7 @@ class HttpConnection(asyncio.Protocol):
         """Some bytes came."""
         if self._is_deaf:
             return
-        was_in_head = self._in_head
+        incoming = self._incoming
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:  # HTTP goes on instead: the request has been answered by now
@@ -124,17 +124,10 @@ class HttpConnection(asyncio.Protocol):
         except HttpParserError as error:
             self._refuse(RefusedError.bad(f"this is no HTTP request: {error}"))
             return
-        if was_in_head and self._in_head:
+        if self._in_head and self._incoming is incoming:  # nothing is told before a header ends
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_bytes:
-                status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-                text = f"headers have more than {self._limits.head_bytes} bytes"
-                self._refuse(RefusedError(status, text))
-
-    def eof_received(self) -> bool:
-        """The client sends no more, and may still wait for answers."""
-        self._is_leaving = True
-        return bool(self._exchanges)
+                self._head_too_large()
 
     def pause_writing(self) -> None:
         """The client does not take its answers: take no more of its requests."""
@@ -170,6 +163,8 @@ class HttpConnection(asyncio.Protocol):
         incoming = self._incoming
         if incoming.length > self._limits.body_bytes:
             self._too_large()
+        elif incoming.head_bytes + len(incoming.url) > self._limits.head_bytes:
+            self._head_too_large()
         elif incoming.refused is not None:
             self._refuse(incoming.refused)
         elif incoming.expects and self._transport is not None and not self._exchanges:
@@ -221,6 +216,10 @@ class HttpConnection(asyncio.Protocol):
     def _too_large(self) -> None:
         text = f"the body has more than {self._limits.body_bytes} bytes: send fewer rows at once"
         self._refuse(RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text))
+
+    def _head_too_large(self) -> None:
+        text = f"the headers have more than {self._limits.head_bytes} bytes"
+        self._refuse(RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text))
 
     def _refuse(self, error: RefusedError) -> None:
         """Answer with an error after what is under way, and hear nothing more."""

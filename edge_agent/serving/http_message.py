@@ -22,9 +22,19 @@ class Incoming:
         refused: Why it will not be answered.
         expects: Whether the client waits for a word before it sends the body.
         body_bytes: How much of the body is here.
+        head_bytes: How much of the headers is here.
     """
 
-    __slots__ = ("_body", "body_bytes", "expects", "header_bytes", "length", "refused", "url")
+    __slots__ = (
+        "_body",
+        "body_bytes",
+        "expects",
+        "head_bytes",
+        "header_bytes",
+        "length",
+        "refused",
+        "url",
+    )
 
     def __init__(self) -> None:
         self.url = b""
@@ -33,7 +43,7 @@ class Incoming:
         self.refused: RefusedError | None = None
         self.expects = False
         self._body: list[bytes] = []
-        self.body_bytes = 0
+        self.body_bytes = self.head_bytes = 0
 
     @property
     def path(self) -> str:
@@ -52,6 +62,7 @@ class Incoming:
 
     def add_header(self, name: bytes, value: bytes) -> None:
         """Take note of a header, if it matters here."""
+        self.head_bytes += len(name) + len(value)
         match name.lower():
             case b"content-length":
                 self.length = _number(value)

@@ -34,7 +34,8 @@ class ModelInterface:
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
         self._dtypes = [(spec, dtype_of(spec.element_type)) for spec in manifest.inputs]
-        self._known = {spec.name for spec in manifest.inputs} | {f.name for f in manifest.features}
+        self._input_names = [spec.name for spec in manifest.inputs]
+        self._known = {*self._input_names, *(feature.name for feature in manifest.features)}
         self._label, extra = _label_of(manifest)
         self.outputs = (*(output.tensor for output in manifest.outputs), *extra)
         self._everything = [WantedOutput(spec.name, None) for spec in self.outputs]
@@ -78,16 +79,24 @@ class ModelInterface:
         Raises:
             RefusedError: There is one that the model does not have, beside all that it has.
         """
-        unknown = sorted(tensors.keys() - self._known)
-        needed = [spec.name for spec, _ in self._dtypes]
-        if unknown and all(name in tensors for name in needed):
-            raise RefusedError.bad(
-                f"model {self.manifest.reference!r} has no input {unknown[0]!r}: its inputs are "
-                f"{', '.join(needed)}"
-            )
-        if len(needed) == 1 and needed[0] in tensors:
-            return tensors[needed[0]]
+        names = self._input_names
+        if all(name in tensors for name in names):
+            unknown = self.unknown(tensors)
+            if unknown is not None:
+                raise unknown
+            if len(names) == 1:
+                return tensors[names[0]]
         return tensors
+
+    def unknown(self, tensors: "Mapping[str, Tensor]") -> RefusedError | None:
+        """Return what to say of a tensor that the model does not have, if there is one."""
+        names = sorted(tensors.keys() - self._known)
+        if not names:
+            return None
+        return RefusedError.bad(
+            f"model {self.manifest.reference!r} has no input {names[0]!r}: its inputs are "
+            f"{', '.join(self._input_names)}"
+        )
 
     def wanted(self, outputs: Sequence[WantedOutput]) -> Sequence[WantedOutput]:
         """Return what to answer with; raises ``RefusedError`` for an output that is not there."""

@@ -15,6 +15,7 @@ from edge_agent.serving.labels import label_answer
 from edge_agent.serving.metrics import METRICS_TYPE, Gauges, Metrics
 from edge_agent.serving.refused import RefusedError, refusal_of
 from edge_agent.serving.request import InferRequest, json_object, parse_infer
+from edge_contract.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_agent.prediction import Prediction
@@ -174,6 +175,8 @@ class Service:
 
         def finish(result: "Prediction | Exception") -> None:
             try:
+                if isinstance(result, UsageError):
+                    result = interface.unknown(request.tensors) or result
                 answer = self._inferred(request, route, result)
             except Exception as error:  # noqa: BLE001  told to the client, and logged there
                 answer = refused_answer(refusal_of(error))

@@ -107,11 +107,6 @@ class SocketConnection(asyncio.Protocol):
         if len(self._jobs) >= self._limits.pipelined:
             self._pause()
 
-    def eof_received(self) -> bool:
-        """The client sends no more, and may still wait for answers."""
-        self._is_leaving = True
-        return bool(self._jobs)
-
     def pause_writing(self) -> None:
         """The client does not take its answers: take no more of its requests."""
         self._is_stalled = True
