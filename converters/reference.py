@@ -18,7 +18,7 @@ from converters.joint import joint_for
 from converters.mapping import sketch_for
 from converters.observed import feature_column, observed_rows
 from converters.quality import Truth
-from converters.strata import Places, strata_spec, stratum_places, unix_times
+from converters.strata import Timing, timing_of
 from converters.table import MISSING_TEXT
 from converters.watching import Watching
 from edge_contract.package import (
@@ -33,7 +33,6 @@ from edge_contract.package import (
     Reference,
     Role,
     Strata,
-    StrataSpec,
     Stratum,
     Task,
     count_rows,
@@ -124,7 +123,6 @@ def build_reference(
     """
     wanted = watching or Watching()
     rows = observed_rows(manifest, feeds, outputs)
-    by_time = strata_spec(wanted.strata, wanted.time_zone)
     if len(rows) < FEW_ROWS:
         warnings.warn(
             f"the reference has {len(rows)} rows, below {FEW_ROWS}: only larger changes of the "
@@ -132,10 +130,7 @@ def build_reference(
             ConversionWarning,
             stacklevel=2,
         )
-    places: Places = {}
-    if by_time is not None:
-        times_unix_s = unix_times(wanted.times, rows=len(rows), spec=by_time)
-        places = stratum_places(by_time, times_unix_s)
+    timing = timing_of(wanted, rows=len(rows))
     given = probabilities_of(manifest, outputs)
     found = learned(manifest, predicted=rows[:, -3], probabilities=given, truths=truth.classes)
     spec = _profile_spec(manifest, rows, joint=wanted.joint, worths=found.worths)
@@ -148,22 +143,27 @@ def build_reference(
         rows=len(rows),
         profile=count(spec, layout, counted),
         calibration=calibration,
-        variance_inflation=_variance_inflation(_watched(manifest, rows), truth, places),
-        strata=None if by_time is None else _strata(by_time, places, spec, layout, counted, count),
+        variance_inflation=_variance_inflation(_watched(manifest, rows), truth, timing),
+        strata=_strata(timing, spec, layout, counted, count=count),
         labels=_labels(manifest, rows, truth, count),
     )
 
 
 def _strata(
-    by_time: StrataSpec,
-    places: Places,
+    timing: Timing,
     spec: ProfileSpec,
     layout: Layout,
     rows: NDArray[np.float32],
+    *,
     count: RowCounter,
-) -> Strata:
-    parts = {key: Stratum(len(p), count(spec, layout, rows[p])) for key, p in places.items()}
-    return Strata(by_time, parts)
+) -> Strata | None:
+    if timing.spec is None:
+        return None
+    parts = {
+        key: Stratum(len(places), count(spec, layout, rows[places]))
+        for key, places in timing.places.items()
+    }
+    return Strata(timing.spec, parts)
 
 
 def _labels(
@@ -236,21 +236,25 @@ def _categories(texts: NDArray[np.generic]) -> tuple[str, ...]:
     return tuple(text for _, text in sorted(known)[:_MAX_CATEGORIES])
 
 
-def _variance_inflation(columns: NDArray[np.float32], truth: Truth, places: Places) -> float:
+def _variance_inflation(columns: NDArray[np.float32], truth: Truth, timing: Timing) -> float:
     """Return tau, and say so if the rows depend on each other or are sorted."""
+    if timing.order is not None:
+        place = np.argsort(timing.order)
+        groups = [np.sort(place[rows]) for rows in timing.places.values()]
+        return variance_inflation(columns[timing.order], groups)
     if truth.classes is not None and _is_grouped(truth.classes):
         warnings.warn(
             "the rows are sorted by their labels, so how much neighbouring rows depend on each "
-            "other is unknown and taken as not at all: give the rows in the order of time",
+            "other is unknown and taken as not at all: give times, or the rows in their order",
             ConversionWarning,
             stacklevel=3,
         )
         return 1.0
-    tau = variance_inflation(columns, places.values())
+    tau = variance_inflation(columns)
     if tau > _ORDERED_ROWS:
         warnings.warn(
             f"neighbouring rows resemble each other (variance inflation {tau:.1f}), so alarms will "
-            "wait for more rows: if X is sorted and not in the order of time, shuffle it",
+            "wait for more rows: if X is sorted, and not by time, shuffle it or give times",
             ConversionWarning,
             stacklevel=3,
         )

@@ -1,8 +1,9 @@
-"""Splits the reference by the time of its rows."""
+"""Splits the reference by the time of its rows, and puts them in its order."""
 
 import math
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.base import ConversionWarning
+from converters.watching import Watching
 from edge_contract.errors import UsageError
 from edge_contract.package import FEW_ROWS, StrataKind, StrataSpec
 
-__all__ = ["Places", "strata_spec", "stratum_places", "unix_times"]
+__all__ = ["Places", "Timing", "timing_of", "unix_times"]
 
 _EARLIEST_UNIX_S: Final = -3e9
 _LATEST_UNIX_S: Final = 1e10
@@ -23,42 +25,61 @@ Places = dict[str, NDArray[np.intp]]
 """Which rows belong to each stratum, in the order of time."""
 
 
-def strata_spec(kind: str, time_zone: str = "UTC") -> StrataSpec | None:
-    """Return how times are told apart; ``None`` if ``kind`` is empty.
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What is known of when rows were.
+
+    Attributes:
+        spec: How they are told apart; ``None`` if they are not.
+        places: Which rows belong to each stratum; empty without strata.
+        order: All rows in the order of time; ``None`` if nobody gave times.
+    """
+
+    spec: StrataSpec | None = None
+    places: Places = field(default_factory=dict)
+    order: NDArray[np.intp] | None = None
+
+
+def timing_of(watching: Watching, *, rows: int) -> Timing:
+    """Return what the author said of the time of rows; warn of strata with few rows or none.
 
     Raises:
-        UsageError: The kind or the time zone is unknown.
+        UsageError: The strata or the time zone are unknown, times are missing or cannot be read.
         UnavailableError: This machine knows no time zones.
     """
-    if not kind:
-        return None
-    known = {kind.value: kind for kind in StrataKind}
-    if kind not in known:
-        raise UsageError(f"strata {kind!r} are unknown: expected {', '.join(known)}")
-    spec = StrataSpec(known[kind], time_zone)
-    spec.zone()
-    return spec
+    kinds = {kind.value: kind for kind in StrataKind}
+    if watching.strata and watching.strata not in kinds:
+        raise UsageError(f"strata {watching.strata!r} are unknown: expected {', '.join(kinds)}")
+    kind = kinds.get(watching.strata, StrataKind.HOUR_OF_DAY)
+    spec = StrataSpec(kind, watching.time_zone)
+    zone = spec.zone()
+    if watching.times is None:
+        if watching.strata:
+            raise UsageError(f"strata by {kind.value} need the time of every row: give times")
+        return Timing()
+    times_unix_s = unix_times(watching.times, rows=rows, zone=zone)
+    order = np.argsort(times_unix_s, kind="stable")
+    if not watching.strata:
+        return Timing(order=order)
+    return Timing(spec, _places(spec, times_unix_s), order)
 
 
-def unix_times(times: object, *, rows: int, spec: StrataSpec) -> NDArray[np.float64]:
+def unix_times(times: object, *, rows: int, zone: tzinfo) -> NDArray[np.float64]:
     """Return the time of every row in Unix seconds.
 
     Args:
         times: One for each row: Unix seconds, ISO 8601 texts, or dates as numpy and pandas have
-            them. Those without an offset are read off a clock in the zone of ``spec``.
+            them. Those without an offset are read off a clock in ``zone``.
         rows: How many there must be.
-        spec: For its time zone.
+        zone: The time zone.
 
     Raises:
-        UsageError: There are none or another number of them, or one cannot be read; the message
-            names its row, from 1.
+        UsageError: There is another number of them, or one cannot be read; the message names its
+            row, from 1.
     """
-    if times is None:
-        raise UsageError(f"strata by {spec.kind.value} need the time of every row: give times")
     listed = _listed(times)
     if len(listed) != rows:
         raise UsageError(f"there are {len(listed)} times for {rows} rows: give one for each")
-    zone = spec.zone()
     found = np.empty(rows, np.float64)
     for index, value in enumerate(listed):
         try:
@@ -71,8 +92,7 @@ def unix_times(times: object, *, rows: int, spec: StrataSpec) -> NDArray[np.floa
     return found
 
 
-def stratum_places(spec: StrataSpec, times_unix_s: NDArray[np.float64]) -> Places:
-    """Return which rows belong to each stratum; warn of strata with few rows or none."""
+def _places(spec: StrataSpec, times_unix_s: NDArray[np.float64]) -> Places:
     keys = np.array([spec.key(at_unix_s) for at_unix_s in times_unix_s.tolist()])
     places = {key: np.flatnonzero(keys == key) for key in spec.keys}
     few = [key for key, rows in places.items() if 0 < len(rows) < FEW_ROWS]
@@ -82,7 +102,7 @@ def stratum_places(spec: StrataSpec, times_unix_s: NDArray[np.float64]) -> Place
             f"{len(few)} of {len(places)} strata have fewer than {FEW_ROWS} rows (fewest: "
             f"{len(places[fewest])} in {fewest!r}): only larger changes will raise alarms there",
             ConversionWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     none = [key for key, rows in places.items() if not len(rows)]
     if none:
@@ -91,7 +111,7 @@ def stratum_places(spec: StrataSpec, times_unix_s: NDArray[np.float64]) -> Place
             f"{len(none)} of {len(places)} strata have no rows ({', '.join(none[:_SHOWN])}{more}): "
             "what devices see then cannot be compared with anything",
             ConversionWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return {key: rows for key, rows in places.items() if len(rows)}
 

@@ -17,8 +17,9 @@ class Watching:
             of a model that predicts neither classes nor a number.
         strata: ``hour-of-day``, ``day-of-week`` or ``hour-of-week``: devices' windows are then
             compared with the rows of the same hour or day; empty to compare with all rows.
-        times: With ``strata``, the time of every row: Unix seconds, ISO 8601 texts, or dates.
-        time_zone: With ``strata``, the IANA zone whose clocks count, also for times without offset.
+        times: The time of every row: Unix seconds, ISO 8601 texts, or dates. Needed for strata;
+            also tells how much rows that follow each other depend on each other.
+        time_zone: The IANA zone whose clocks count for strata, and for times without an offset.
     """
 
     joint: int = DEFAULT_PAIRS

@@ -59,8 +59,10 @@ def convert(
         embedding: Name of an output that stands for a row as a vector, to be watched as well.
         strata: ``hour-of-day``, ``day-of-week`` or ``hour-of-week``: compare what devices see with
             the rows of the same hour or day, so that a daily or weekly cycle is no drift.
-        times: With ``strata``, the time of every row: Unix seconds, ISO 8601 texts, or dates.
-        time_zone: With ``strata``, the IANA zone whose clocks count: ``Europe/Oslo``.
+        times: The time of every row: Unix seconds, ISO 8601 texts, or dates. Needed for strata;
+            also tells how much rows that follow each other depend on each other.
+        time_zone: The IANA zone whose clocks count, also for times without an offset:
+            ``Europe/Oslo``.
         out: File or folder to write the package to; ``None`` only returns it.
         progress: Is told each step, and how far it all is from 0 to 1.
 

@@ -75,7 +75,11 @@ def convert(  # noqa: PLR0917  one argument per option
         ),
     ] = 0.0,
     time_column: Annotated[
-        str, typer.Option(help="Column or array with the times of the rows; it is no feature.")
+        str,
+        typer.Option(
+            help="Column or array with the times of the rows; it is no feature, and says in which "
+            "order they came."
+        ),
     ] = "",
     strata: Annotated[
         str,

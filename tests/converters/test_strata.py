@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 
 from converters.base import ConversionWarning
 from converters.convert import convert
-from converters.strata import strata_spec, unix_times
+from converters.strata import Timing, timing_of, unix_times
 from converters.watching import Watching
 from edge_contract.errors import UsageError
 from edge_contract.package import Reference, StrataKind, StrataSpec
@@ -36,13 +36,12 @@ NOON_UNIX_S = 1_780_488_000.0  # 3 June 2026, 12:00 in Greenwich, 14:00 in Oslo
     ],
 )
 def test_times_are_read_as_people_write_them(times: object) -> None:
-    assert unix_times(times, rows=1, spec=OSLO).tolist() == [NOON_UNIX_S]
+    assert unix_times(times, rows=1, zone=OSLO.zone()).tolist() == [NOON_UNIX_S]
 
 
 @pytest.mark.parametrize(
     ("times", "why"),
     [
-        (None, "strata by hour-of-day need the time of every row"),
         ([1.0], "there are 1 times for 2 rows"),
         (7.0, "times must be a list or column, got a single float"),
         ([0.0, "noon"], r"time 'noon' of row 2 cannot be read \(Invalid isoformat string"),
@@ -56,15 +55,34 @@ def test_times_are_read_as_people_write_them(times: object) -> None:
 )
 def test_times_that_cannot_be_read_are_refused_by_row(times: object, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        unix_times(times, rows=2, spec=OSLO)
+        unix_times(times, rows=2, zone=OSLO.zone())
 
 
 def test_strata_and_zones_that_do_not_exist_are_refused() -> None:
-    assert strata_spec("") is None
     with pytest.raises(UsageError, match="strata 'season' are unknown: expected hour-of-day"):
-        strata_spec("season")
+        timing_of(Watching(strata="season", times=[0.0]), rows=1)
     with pytest.raises(UsageError, match="no time zone 'Oslo'"):
-        strata_spec("day-of-week", "Oslo")
+        timing_of(Watching(strata="day-of-week", times=[0.0], time_zone="Oslo"), rows=1)
+    with pytest.raises(UsageError, match="strata by hour-of-day need the time of every row"):
+        timing_of(Watching(strata="hour-of-day"), rows=1)
+    assert timing_of(Watching(), rows=1) == Timing()
+
+
+def test_rows_in_any_order_are_put_into_that_of_their_times() -> None:
+    following = np.cumsum(np.random.default_rng(5).normal(size=(800, 2)), axis=0)
+    shuffled = np.random.default_rng(6).permutation(800)
+    rows, times = following[shuffled], 60.0 * shuffled
+    model = LinearRegression().fit(rows, rows.sum(axis=1))
+
+    def tau(watching: Watching) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConversionWarning)
+            package = convert(model, rows, name="m", version="1.0.0", watching=watching)
+        return package.reference().variance_inflation
+
+    assert tau(Watching()) == 1.0
+    assert tau(Watching(times=times)) > 5.0
+    assert tau(Watching(times=times, strata="day-of-week")) > 5.0
 
 
 def by_hour(times: object, rows: np.ndarray) -> tuple[Reference, list[str]]:
