@@ -87,6 +87,24 @@ def test_counts_get_two_sided_geometric_noise() -> None:
     assert variance == pytest.approx(2 * keeps / (1 - keeps) ** 2, rel=0.1)
 
 
+@pytest.mark.parametrize("empty", [(), (1, 2)])
+def test_no_outcome_tells_much_about_where_one_row_lies(empty: tuple[int, ...]) -> None:
+    chance = random.Random(0)
+
+    def outcomes(counts: list[int]) -> Counter[tuple[int, ...]]:
+        return Counter(
+            tuple(noisy_counts(counts, epsilon=1.0, draw=chance.random, empty=empty))
+            for _ in range(20_000)
+        )
+
+    here, there = outcomes([6, 0, 1]), outcomes([5, 1, 1])  # one row is elsewhere
+
+    common = [outcome for outcome, times in (here + there).items() if times > 400]
+    ratios = [math.log(here[outcome] / there[outcome]) for outcome in common]
+    assert len(ratios) >= 1
+    assert max(map(abs, ratios)) < 1.0 + 0.15  # epsilon, and what 20,000 draws leave open
+
+
 @pytest.mark.parametrize("counts", [[0], [5], [0, 0, 9], [1] * 50, [0] * 300 + [1], [7, 0, 3]])
 @pytest.mark.parametrize("seed", range(5))
 def test_noisy_counts_are_none_below_zero_and_have_the_same_sum(
