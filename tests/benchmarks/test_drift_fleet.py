@@ -56,3 +56,18 @@ def test_a_fleet_that_does_not_drift_raises_nothing_and_one_that_does_is_found()
 
     assert still.alarms.sum() == 0
     assert (found.first > 0).all()
+
+
+def test_a_tenth_of_a_sigma_is_found_within_45_windows_at_a_hundredth_of_the_budget() -> None:
+    rng = np.random.default_rng(4)
+    features = [feature_of("normal", rng, rows=100_000) for _ in range(60)]
+    fleet = Fleet(features, AlarmBudget(per_month=0.6), measured=True)
+    still = fleet.run(rng, windows=60)
+
+    moved = marks_of("normal", members_of("normal", shift=0.1))
+    fleet.replace_features([with_live(feature, moved) for feature in features])
+    found = fleet.run(rng, windows=150)
+
+    assert still.alarms.sum() == 0
+    assert (found.first > 0).all()
+    assert np.median(found.first) <= 45
