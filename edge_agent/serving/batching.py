@@ -227,6 +227,8 @@ class Batcher:
         for job in (*self._under_way, *self._jobs):
             if job.deadline_s <= now_s:
                 self._drop(job)
+        self._jobs = deque(job for job in self._jobs if not job.is_over)
+        self._waiting_rows = sum(job.count for job in self._jobs)
         if self._under_way:
             self._watch_deadlines()
 
