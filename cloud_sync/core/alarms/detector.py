@@ -43,7 +43,7 @@ __all__ = ["CountsDetector", "DriftDetector"]
 
 _MOST_EVIDENCE: Final = 1e6
 _KEPT_GROUNDS: Final = 8
-"""Strata whose bets are kept; others are made again when rows of theirs come."""
+"""Strata whose bets are kept beside those in use; others are made again when their rows come."""
 
 
 class CountsDetector:
@@ -80,9 +80,10 @@ class CountsDetector:
         self._standings = Standings()
         self._dependence = LiveDependence()
         self._columns = _columns(package, role)
+        self._stratum, self._grounds = "", _grounds(package, role, "")
         self._watches = {
             subject: Watch(ground, inflation=package.reference.variance_inflation)
-            for subject, ground in _grounds(package, role, "").items()
+            for subject, ground in self._grounds.items()
         }
         if state is not None:
             self._restore(Reader(state, f"{kind} detector", MessageError))
@@ -175,7 +176,8 @@ class CountsDetector:
         months = self._elapsed.months(now_unix_s)
         granted = self.budget.gradual(len(self._watches)) * months
         level = self.budget.abrupt(len(self._watches)) * months
-        grounds = _grounds(self.package, self._role, stratum)
+        if stratum != self._stratum:
+            self._stratum, self._grounds = stratum, _grounds(self.package, self._role, stratum)
         is_known = self.package.reference.variance_inflation > 1.0
         caution = 1.0 if is_known else self._dependence.caution
         return {
@@ -183,7 +185,7 @@ class CountsDetector:
                 increment[self._columns[subject]],
                 granted=granted,
                 level=level,
-                ground=grounds[subject],
+                ground=self._grounds[subject],
                 caution=caution,
             )
             for subject, watch in self._watches.items()

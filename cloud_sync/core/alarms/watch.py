@@ -210,7 +210,7 @@ def _abrupt(counts: Sequence[int], reference: Sequence[int], *, level: float, ta
         return 0.0
     tail = math.erfc(4.0 / math.sqrt(2.0))
     tolerance = tolerance_se(known) / 4.0 * math.sqrt(math.log(2 / tail) / (2 * known))
-    bound = math.sqrt(tau * math.log(2 / level) / (2 * rows))
+    bound = math.sqrt(tau * math.log(2 / min(level, 1.0)) / (2 * rows))
     return max(ks(counts, reference) - tolerance, 0.0) / bound
 
 

@@ -24,6 +24,7 @@ SPECS: list[Spec] = [
     SketchSpec(),
     SketchSpec("centred", 10.0, 2.0),
     CategoriesSpec(3),
+    CategoriesSpec(0),
     ProbabilitiesSpec(),
     LabelsSpec(2),
 ]
