@@ -1,6 +1,8 @@
 """Files of rows as blocks of named columns, each of numbers or of texts."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -155,10 +157,14 @@ def _kind_of_one(value: object) -> str:
     match value:
         case _ if _is_missing(value) or value == "":
             return ""
-        case bool() | int() | float():
+        case bool() | int() | float() | Decimal():
             return "number"
         case str():
             return "text"
+        case date() | time() | timedelta():
+            return "times"
+        case list() | dict():
+            return "nested values"
         case _:
             return type(value).__name__
 

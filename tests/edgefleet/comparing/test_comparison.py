@@ -1,3 +1,4 @@
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloud_sync.api.json_views import view_to_json
 from edge_contract.errors import UsageError
 from edgefleet.comparing.comparison import Comparison, compare_files
+from edgefleet.report.content import files_report
+from edgefleet.report.html import html_of
 from tests.support.packages import binary, mixed, regression
 
 CITIES = ["oslo", "bergen", "tromso"]
@@ -219,3 +223,37 @@ def test_what_makes_no_sense_is_refused(
 def test_files_without_a_column_in_common_are_refused(reference: Path) -> None:
     with pytest.raises(UsageError, match="no column in common: the reference has load, count"):
         compared(reference, pd.DataFrame({"other": [1.0]}))
+
+
+def awkward(rows: int) -> pd.DataFrame:
+    rng = np.random.default_rng(rows)
+    return pd.DataFrame(
+        {
+            "constant": np.ones(rows),
+            "all_missing": np.full(rows, np.nan),
+            "subnormal": np.full(rows, 1e-42),
+            "infinite": np.where(rng.random(rows) < 0.3, np.inf, rng.normal(size=rows)),
+            "past_float32": 1e300 * rng.normal(size=rows),
+            "large_whole": rng.integers(2**40, 2**50, rows),
+            "far_from_zero": 1e9 + rng.normal(size=rows),
+            "flag": rng.random(rows) < 0.5,
+            "when": pd.date_range("2026-01-01", periods=rows, freq="s"),
+            "text": rng.choice(["a", "b"], rows),
+        }
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("known", "seen"), [(50, 50), (3000, 1), (3000, 500), (1, 3000)])
+def test_awkward_numbers_and_few_rows_raise_no_alarm_and_can_be_shown(
+    tmp_path: Path, known: int, seen: int
+) -> None:
+    awkward(known).to_parquet(tmp_path / "reference.parquet")
+
+    found = compared(tmp_path / "reference.parquet", awkward(seen))
+    page = html_of(files_report(found))
+
+    assert not found.drifted
+    assert "when (it holds times)" in found.notes[0]
+    assert "nan" not in page.replace("all_missing", "")
+    assert json.dumps(view_to_json(found.statistics), allow_nan=False)

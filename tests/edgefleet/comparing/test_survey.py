@@ -67,7 +67,7 @@ def test_what_is_neither_number_nor_text_is_left_out_and_named(tmp_path: Path) -
     assert [feature.name for feature in plan.features] == ["n"]
     assert plan.left_out == {
         "asked": "asked for",
-        "tags": "it holds list",
+        "tags": "it holds nested values",
         "mixed": "it holds several kinds of values",
         "empty": "it holds nothing",
     }

@@ -1,4 +1,6 @@
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +71,10 @@ def test_a_column_may_be_read_as_text_though_it_looks_like_numbers(tmp_path: Pat
         (["a", None, ""], "text"),
         ([None, float("nan"), ""], ""),
         ([1, "a"], MIXED),
-        ([{"a": 1}], "dict"),
+        ([Decimal("1.5"), None], "number"),
+        ([{"a": 1}], "nested values"),
+        ([datetime(2026, 1, 1, tzinfo=UTC)], "times"),
+        ([b"raw"], "bytes"),
         (np.array([1.0]), "number"),
         (np.array(["a"]), "text"),
     ],
