@@ -39,6 +39,7 @@ __all__ = ["Seen", "StatisticsDesk"]
 _MOST_DEVICES: Final = 20
 _MOST_SEGMENTS: Final = 50
 _MOST_POINTS: Final = 120
+_GROUPS_S: Final = 5.0
 
 
 class Seen(NamedTuple):
@@ -81,6 +82,7 @@ class StatisticsDesk:
         self._rules = rules
         self._min_cohort = min_cohort
         self._live_s = live_s
+        self._groups: tuple[float, Mapping[Segment, frozenset[str]]] | None = None
 
     def seen(
         self,
@@ -116,7 +118,7 @@ class StatisticsDesk:
         self, package: PackageFacts, facts: Mapping[str, DeviceFacts]
     ) -> Sequence[SegmentView]:
         """Return where detectors of segments stand, the worst first; asks no statistics."""
-        members = SegmentIndex(self._rules, facts.values()).members()
+        members = self._members(facts)
         parts = self._alarms.watched.get(package.digest, Watched()).segments
         views = [
             with_evidence(SegmentView(segment.title, len(members.get(segment, ())), 0), part)
@@ -141,7 +143,7 @@ class StatisticsDesk:
         now_unix_s = time.time()
         since_unix_s = now_unix_s - self._live_s if since_unix_s is None else since_unix_s
         wanted = read_segment(segment)
-        members = SegmentIndex(self._rules, facts.values()).members()
+        members = self._members(facts)
         devices = devices_of(wanted, members, facts)
         seen = self.seen(package, segment=wanted, devices=devices, since_unix_s=since_unix_s)
         by_device = {
@@ -180,6 +182,16 @@ class StatisticsDesk:
             device_shares=shares,
             device_note=note,
         )
+
+    def _members(self, facts: Mapping[str, DeviceFacts]) -> Mapping[Segment, frozenset[str]]:
+        """Return every segment's devices, as they were some seconds ago at most.
+
+        Thousands of devices take a good part of a second, and a page asks with every change.
+        """
+        now_s = time.monotonic()
+        if self._groups is None or now_s >= self._groups[0] + _GROUPS_S:
+            self._groups = now_s, SegmentIndex(self._rules, facts.values()).members()
+        return self._groups[1]
 
     def _watched(self, package: PackageFacts, segment: Segment) -> Watched:
         watched = self._alarms.watched.get(package.digest, Watched())
