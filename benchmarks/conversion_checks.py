@@ -98,7 +98,7 @@ def _thresholds(model: object, depth: int = 0) -> Iterator[tuple[int, float]]:
                     yield int(node["feature_idx"]), float(node["num_threshold"])
     if depth < 3 and not hasattr(model, "steps"):
         inner = getattr(model, "estimators_", None)
-        for member in np.ravel(np.asarray([] if inner is None else inner, dtype=object)):
+        for member in inner.ravel().tolist() if isinstance(inner, np.ndarray) else inner or ():
             yield from _thresholds(member, depth + 1)
 
 

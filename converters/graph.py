@@ -13,6 +13,7 @@ __all__ = [
     "OPSETS",
     "check_model",
     "flatten_output",
+    "forget_width",
     "keep_outputs",
     "opsets_of",
     "parse_model",
@@ -143,6 +144,12 @@ def flatten_output(model: ModelProto, name: str) -> None:
             del dims[1:]
             if not dims:
                 dims.add()
+
+
+def forget_width(model: ModelProto) -> None:
+    """Leave open how many values the first output holds per row."""
+    for axis in model.graph.output[0].type.tensor_type.shape.dim[1:]:
+        axis.Clear()
 
 
 def predict_at_threshold(

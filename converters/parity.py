@@ -91,7 +91,8 @@ def check_parity(
 
 
 def _probes(converted: Converted) -> Iterator[Probe]:
-    yield from probes_of(converted.rows)
+    fills_texts = isinstance(converted, SourceConverted) and converted.fills_texts
+    yield from probes_of(converted.rows, empty_is_missing=fills_texts)
     yield from threshold_probes(converted)
 
 

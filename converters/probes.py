@@ -47,8 +47,14 @@ class Probe:
     changed: tuple[str, ...]
 
 
-def probes_of(rows: Rows) -> Iterator[Probe]:
-    """Yield made-up rows; none for arrays by input name, which no source model can judge."""
+def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
+    """Yield made-up rows; none for arrays by input name, which no source model can judge.
+
+    Args:
+        rows: The caller's.
+        empty_is_missing: Whether the source model knows missing texts, which reach a device's
+            model as the empty one: then it is asked about a missing text.
+    """
     if isinstance(rows, Mapping):
         return
     columns = columns_of(rows)
@@ -58,7 +64,7 @@ def probes_of(rows: Rows) -> Iterator[Probe]:
         (MISSING, _some(fine), None),
         ("infinite number", _some(fine), np.inf),
         ("negative infinite number", _some(fine), -np.inf),
-        ("empty text", texts, MISSING_TEXT),
+        ("empty text", texts, None if empty_is_missing else MISSING_TEXT),
         ("unknown text", texts, _UNKNOWN_TEXT),
     )
     for kind, chosen, value in changes:
@@ -102,7 +108,7 @@ def _in_capitals(base: Rows, texts: list[int]) -> Rows:
 
 def _array_with(base: NDArray[np.generic], chosen: list[int], value: _Value) -> NDArray[np.generic]:
     """Return the array with ``value`` (or nothing) in one column of each row."""
-    if isinstance(value, str):
+    if isinstance(value, str) or base.dtype.kind in "OUT":
         texts: NDArray[np.object_] = base.astype(object).reshape(len(base), -1)
         for row, column in enumerate(chosen):
             texts[row, column] = value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
+import numpy as np
 import onnx
 import skl2onnx
 import sklearn
@@ -17,20 +18,24 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+from sklearn.base import is_classifier
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.feature_selection import RFE
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import KBinsDiscretizer
 
 from converters.base import Converted, Rows, Tensors
 from converters.graph import (
     OPSETS,
     check_model,
     flatten_output,
+    forget_width,
     keep_outputs,
     predict_at_threshold,
     use_fixed_opsets,
     use_float32_outside,
 )
+from converters.rows import take
 from converters.runtime import OnnxModel
 from converters.sklearn_model import SklearnModel
 from converters.sklearn_more.registry import allowed_options, registered
@@ -62,10 +67,13 @@ class _Way:
         hooks: Repairs, as skl2onnx's ``custom_conversion_functions``.
         is_wide: Whether to compute in float64 inside; slower, but keeps digits where large numbers
             are subtracted from each other.
+        is_nearest: Whether thresholds and edges of float64 are rounded to the nearest float32, so
+            that rows of float64 that equal one still do.
     """
 
     hooks: Mapping[type, Hook]
     is_wide: bool = False
+    is_nearest: bool = False
 
 
 def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
@@ -78,7 +86,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     failure: EdgeError | None = None
     for schema, way in product(schemas_for(rows), _ways(model.estimator)):
         try:
-            with registered():
+            with registered(nearest=way.is_nearest):
                 converted = _converted(model, schema, rows, way)
         except EdgeError as error:
             failure = failure if way.is_wide else error
@@ -92,15 +100,20 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
 def _ways(estimator: object) -> Iterator[_Way]:
     """Yield what to try: trees are always repaired, scalers if there are trees behind them."""
     kinds = {type(part) for part in parts_of(estimator)}
-    repairs = [tree_converters()]
-    if kinds & set(BOOSTED):
-        repairs.append(tree_converters(nearest=True))
-    for trees in repairs:
-        yield _Way(trees)
-        if kinds & set(SCALERS) and any(_is_tree(kind) for kind in kinds):
-            yield _Way({**trees, **scaler_converters(single=False)})
-            yield _Way({**trees, **scaler_converters(single=True)})
-    yield _Way(repairs[0], is_wide=True)
+    has_edges = bool(kinds & {*BOOSTED, KBinsDiscretizer})
+    has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
+    for is_nearest in (False, True) if has_edges else (False,):
+        trees = tree_converters(nearest=is_nearest)
+        yield _Way(trees, is_nearest=is_nearest)
+        if kinds & set(SCALERS) and has_steps:
+            for single in (False, True):
+                scalers = scaler_converters(single=single)
+                yield _Way({**trees, **scalers}, is_nearest=is_nearest)
+    yield _Way(tree_converters(), is_wide=True)
+
+
+def _fills_texts(part: object) -> bool:
+    return isinstance(part, SimpleImputer) and part.statistics_.dtype.kind in "OU"
 
 
 def _is_tree(kind: type) -> bool:
@@ -118,8 +131,10 @@ def _converted(
         predict_at_threshold(proto, classes=model.classes, threshold=model.threshold)
     use_fixed_opsets(proto)
     keep_outputs(proto, [output.name for output in proto.graph.output[: len(model.answers)]])
-    if model.task is Task.REGRESSION and _is_one_number(proto.graph.output[0]):
+    if model.task is Task.REGRESSION and _says_one_number(model, rows):
         flatten_output(proto, proto.graph.output[0].name)
+    elif model.task is Task.REGRESSION:
+        forget_width(proto)  # skl2onnx says 1 where there are several
     check_model(proto, what=what)
     data = proto.SerializeToString(deterministic=True)
     graph = OnnxModel(data, what=what)
@@ -154,6 +169,7 @@ def _converted(
         },
         parameters=model.parameters,
         thresholds=tuple(thresholds_of(model.source)),
+        fills_texts=any(_fills_texts(part) for part in parts_of(model.source)),
         may_round=not any(_is_tree(type(part)) for part in parts_of(model.source)),
     )
 
@@ -165,10 +181,12 @@ def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onn
     for part in parts_of(estimator):
         if _is_vectorizer(part):
             options[id(part)] = text_options(part)
-        elif isinstance(part, RFE):  # else skl2onnx takes it for a classifier
-            options[id(part)] = {}
-        elif "zipmap" in allowed_options(type(part)) and not isinstance(part, Pipeline):
+        elif isinstance(part, Pipeline):  # skl2onnx would hand its options on to all its steps
+            continue
+        elif "zipmap" in allowed_options(type(part)):
             options[id(part)] = {"zipmap": False}
+        elif is_classifier(part):  # else skl2onnx adds an option that this one does not know
+            options[id(part)] = {}
     proto = _convert(estimator, types, way.hooks, options=options)
     count_words_in_capitals(proto, list(parts_of(estimator)))
     return proto
@@ -216,6 +234,8 @@ def _missing_part(error: Exception) -> str:
     return found.group(1) if found else str(error).splitlines()[0]
 
 
-def _is_one_number(output: onnx.ValueInfoProto) -> bool:
-    axes = [axis.dim_value for axis in output.type.tensor_type.shape.dim]
-    return axes[1:] == [1]
+def _says_one_number(model: SklearnModel, rows: Rows) -> bool:
+    try:
+        return model.say(take(rows, np.array([0])))[0].ndim == 1
+    except ValueError:  # the parity check asks again, and says so
+        return False

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -144,6 +145,9 @@ def _without_threshold(source: object) -> tuple[object, float | None]:
         if threshold is None:
             return source, None
         return Pipeline([*source.steps[:-1], (name, inner)]), threshold
+    if isinstance(source, BaseSearchCV) and hasattr(source, "best_estimator_"):
+        inner, threshold = _without_threshold(source.best_estimator_)
+        return (source, None) if threshold is None else (inner, threshold)
     if not isinstance(source, FixedThresholdClassifier | TunedThresholdClassifierCV):
         return source, None
     inner = getattr(source, "estimator_", source.estimator)

@@ -18,13 +18,15 @@ def parts_of(estimator: object) -> Iterator[object]:
             continue
         seen.add(id(part))
         if _is_estimator(part):
-            yield part
+            if isinstance(part, BaseEstimator):
+                yield part
             waiting.extend(reversed(list(getattr(part, "__dict__", {}).values())))
         else:
             waiting.extend(_members(part))
 
 
 def _is_estimator(part: object) -> bool:
+    """Whether something holds estimators; calibration has a class that is none itself."""
     return isinstance(part, BaseEstimator) or type(part).__name__ == "_CalibratedClassifier"
 
 

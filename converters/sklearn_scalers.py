@@ -79,8 +79,12 @@ def _steps(scaler: object, *, single: bool) -> Iterator[tuple[str, NDArray[np.fl
                 yield "Sub", scaler.center_
             if scaler.with_scaling:
                 yield "Div", scaler.scale_
-        case MinMaxScaler() if not scaler.clip:
+        case MinMaxScaler():
             yield "Mul", scaler.scale_
             yield "Add", scaler.min_
+            if scaler.clip:
+                low, high = scaler.feature_range
+                yield "Max", np.full(scaler.scale_.shape, float(low))
+                yield "Min", np.full(scaler.scale_.shape, float(high))
         case MaxAbsScaler() if not getattr(scaler, "clip", False):
             yield "Div", scaler.scale_

@@ -48,7 +48,9 @@ def _inner_thresholds(estimator: object) -> Iterator[Threshold]:
         return
     subsets = getattr(estimator, "estimators_features_", None)
     every = np.arange(getattr(estimator, "n_features_in_", 0))
-    for index, member in enumerate(np.ravel(np.asarray(members, dtype=object))):
+    # a list of pipelines is kept apart from numpy, which would take each for a list of its steps
+    flat = members.ravel().tolist() if isinstance(members, np.ndarray) else members
+    for index, member in enumerate(flat):
         columns = every if subsets is None else np.asarray(subsets[index])
         for column, value in _thresholds(member):
             if column < len(columns):

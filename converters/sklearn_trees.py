@@ -79,11 +79,20 @@ def _mended(kind: type, trees_of: Callable[[BaseEstimator], Sequence[_Tree]]) ->
 
     def convert(scope: object, operator: object, container: object) -> None:
         add_node = getattr(container, "add_node")  # noqa: B009  skl2onnx publishes no types
-        trees = trees_of(getattr(operator, "raw_operator", None))
+        estimator = getattr(operator, "raw_operator", None)
+        trees = trees_of(estimator)
+        loss = getattr(estimator, "_loss", None)
+        has_log_link = type(getattr(loss, "link", None)).__name__ == "LogLink"
 
         def add_mended_node(*arguments: object, **attributes: _Attribute) -> None:
             if _FLAGS in attributes:
                 attributes.update(_mended_attributes(trees, attributes))
+            if has_log_link and arguments[0] == "TreeEnsembleRegressor":
+                kind, given, outputs = arguments[:3]
+                (output,) = outputs if isinstance(outputs, list) else [outputs]
+                add_node(kind, given, [f"{output}_log"], *arguments[3:], **attributes)
+                add_node("Exp", [f"{output}_log"], [output], name=f"{output}_exp")
+                return
             add_node(*arguments, **attributes)
 
         vars(container)["add_node"] = add_mended_node

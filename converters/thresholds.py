@@ -36,10 +36,12 @@ class SourceConverted(Converted):
             are.
         may_round: Whether what the source says of float32 rows may be replaced by what it says of
             the same rows as float64. Not of trees: they turn a rounding into another answer.
+        fills_texts: Whether the empty text means a missing one, which the model fills.
     """
 
     thresholds: tuple[Threshold, ...] = ()
     may_round: bool = False
+    fills_texts: bool = False
 
 
 def threshold_probes(converted: Converted) -> Iterator[Probe]:

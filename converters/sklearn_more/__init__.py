@@ -4,12 +4,16 @@ Each file holds one estimator or a family of them and lists itself in
 :mod:`converters.sklearn_more.registry`.
 """
 
+import converters.sklearn_more.calibrated
 import converters.sklearn_more.chains
 import converters.sklearn_more.clusters
 import converters.sklearn_more.dummies
 import converters.sklearn_more.encoders
+import converters.sklearn_more.ensembles
 import converters.sklearn_more.functions
 import converters.sklearn_more.gaussian
+import converters.sklearn_more.imputers
+import converters.sklearn_more.in_the_middle
 import converters.sklearn_more.isolation
 import converters.sklearn_more.isotonic
 import converters.sklearn_more.kernel_features
@@ -18,6 +22,7 @@ import converters.sklearn_more.linear_maps
 import converters.sklearn_more.missing
 import converters.sklearn_more.multiclass
 import converters.sklearn_more.neighbour_graph
+import converters.sklearn_more.neighbour_votes
 import converters.sklearn_more.power
 import converters.sklearn_more.quantiles
 import converters.sklearn_more.radius

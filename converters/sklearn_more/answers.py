@@ -1,21 +1,26 @@
 """What inner estimators say: labels, probabilities, decision values, numbers."""
 
 import copy
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier, is_regressor
-from sklearn.ensemble import GradientBoostingClassifier
-from sklearn.feature_selection import RFE, RFECV
-from sklearn.linear_model import SGDClassifier
+from sklearn.base import BaseEstimator, TransformerMixin, is_classifier, is_regressor
+from sklearn.cluster import Birch, BisectingKMeans, KMeans, MiniBatchKMeans
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_selection import RFE
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
 
 from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.registry import allowed_options
 from edge_contract.errors import UsageError
 
 __all__ = [
+    "PREDICTING",
+    "Transforming",
     "as_predictor",
+    "as_transformer",
     "binary_scores",
     "labels_of",
     "positive_probabilities",
@@ -24,21 +29,56 @@ __all__ = [
     "values_of",
 ]
 
+PREDICTING: Final = (
+    Birch,
+    BisectingKMeans,
+    KMeans,
+    LinearDiscriminantAnalysis,
+    MiniBatchKMeans,
+)
+"""Estimators that predict, but transform in the middle of a pipeline."""
+
 
 def as_predictor(estimator: BaseEstimator) -> BaseEstimator:
     """Return what predicts as an estimator does; skl2onnx takes some of them for transformers."""
-    if isinstance(estimator, RFE | RFECV):
-        return Pipeline(
-            [("selected", estimator), ("predicted", as_predictor(estimator.estimator_))]
-        )
+    if isinstance(estimator, RFE):
+        inner = as_predictor(estimator.estimator_)
+        return Pipeline([("selected", estimator), ("predicted", inner)])
     if isinstance(estimator, Pipeline) and estimator.steps:
-        name, last = estimator.steps[-1]
-        inner = as_predictor(last)
-        if inner is not last:
+        *before, (name, last) = estimator.steps
+        steps = [(step, as_transformer(part)) for step, part in before]
+        steps.append((name, as_predictor(last)))
+        if any(new is not old for (_, new), (_, old) in zip(steps, estimator.steps, strict=True)):
             copied = copy.copy(estimator)
-            copied.steps = [*estimator.steps[:-1], (name, inner)]
+            copied.steps = steps
             return copied
     return estimator
+
+
+def as_transformer(estimator: BaseEstimator) -> BaseEstimator:
+    """Return what transforms as an estimator does; skl2onnx takes some of them for predictors."""
+    if isinstance(estimator, Pipeline) and estimator.steps:
+        copied = copy.copy(estimator)
+        copied.steps = [(name, as_transformer(part)) for name, part in estimator.steps]
+        return copied
+    return Transforming(estimator) if isinstance(estimator, PREDICTING) else estimator
+
+
+class Transforming(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # publishes no types
+    """A predictor that stands where its ``transform`` is wanted."""
+
+    def __init__(self, predictor: BaseEstimator) -> None:
+        self.predictor = predictor
+        self.n_features_in_ = getattr(predictor, "n_features_in_", None)
+
+    def fit(self, rows: object, labels: object = None) -> "Transforming":
+        """Do nothing: the predictor is fitted."""
+        del rows, labels
+        return self
+
+    def transform(self, rows: object) -> object:
+        """Transform rows as the predictor does."""
+        return self.predictor.transform(rows)
 
 
 def labels_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
@@ -76,6 +116,10 @@ def scores_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
     Raises:
         UsageError: It is not known how to compute it.
     """
+    if isinstance(estimator, Pipeline):
+        before, last = Pipeline(estimator.steps[:-1]), estimator.steps[-1][1]
+        given = nodes.cast(nodes.ask(before, value)[0], "float64") if before.steps else value
+        return scores_of(nodes, last, given)
     weights = getattr(estimator, "coef_", None)
     if (
         isinstance(weights, np.ndarray)
@@ -85,7 +129,7 @@ def scores_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
         dense: NDArray[np.generic] = np.atleast_2d(weights)
         given = value or nodes.x
         return nodes.linear(given, dense.T, np.atleast_1d(estimator.intercept_).astype(np.float64))
-    if _is_svm(estimator) or isinstance(estimator, SGDClassifier | GradientBoostingClassifier):
+    if "raw_scores" in allowed_options(type(estimator)):
         said = nodes.cast(nodes.ask(estimator, value, raw_scores=True)[1], "float64")
         return nodes.column(said, -1) if len(estimator.classes_) == 2 else said
     raise UsageError(

@@ -15,7 +15,7 @@ def k_bins_discretizer(nodes: Nodes, model: KBinsDiscretizer) -> None:
     """Give the bin of each value, as a number or as a one among zeros."""
     columns = []
     for index, edges in enumerate(model.bin_edges_):
-        inner = np.asarray(edges, dtype=np.float64)[1:-1].reshape(1, -1)
+        inner = nodes.edges(np.asarray(edges)[1:-1]).reshape(1, -1)
         if not inner.size:
             inner = np.array([[np.inf]])
         passed = nodes("GreaterOrEqual", nodes.column(nodes.x, index), inner)

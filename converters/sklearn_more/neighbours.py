@@ -1,10 +1,14 @@
 """Distances between given rows and rows that a model keeps."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from converters.sklearn_more.nodes import Nodes
 from edge_contract.errors import UsageError
+
+_MANY_VALUES: Final = 20_000
 
 __all__ = ["distances", "metric_power", "nearest_rows", "squared_distances"]
 
@@ -26,9 +30,12 @@ def squared_distances(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> str:
 def distances(nodes: Nodes, x: str, rows: NDArray[np.generic], *, power: float = 2.0) -> str:
     """Return distances of a Minkowski metric: ``float64[batch, rows]``.
 
-    They are sums of differences, so the distance of a row to itself is exactly zero.
+    They are sums of differences, so the distance of a row to itself is exactly zero; of many fitted
+    rows that would take too much memory, so Euclidean ones are then differences of products.
     """
     fitted = np.asarray(rows, dtype=np.float64)
+    if power == 2 and fitted.size > _MANY_VALUES:
+        return nodes("Sqrt", squared_distances(nodes, x, fitted))
     apart = nodes("Abs", nodes("Sub", nodes("Unsqueeze", x, np.array([1])), fitted[None]))
     if power == np.inf:
         return nodes("ReduceMax", apart, np.array([2]), keepdims=0)

@@ -11,11 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 from skl2onnx._parse import _parse_sklearn
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
 from edge_contract.errors import UsageError
 
-__all__ = ["Container", "Nodes", "Operator", "Scope", "Value", "Variable", "number_type_of"]
+__all__ = [
+    "Container",
+    "Nodes",
+    "Operator",
+    "Scope",
+    "Value",
+    "Variable",
+    "gets_texts",
+    "number_type_of",
+]
 
 Value: TypeAlias = "str | float | np.generic | NDArray[np.generic]"
 """The name of a tensor, or a constant: whole numbers as int64, others as float64."""
@@ -88,12 +97,21 @@ class Container(Protocol):
         """Add a constant."""
         ...
 
+    def add_options(self, model_id: int, options: dict[str, bool]) -> None:
+        """Set options of one estimator; skl2onnx keeps them here, too."""
+        ...
+
 
 def number_type_of(operator: Operator) -> type:
     """Return the type of numbers that an operator's output has: float64 if its input has it."""
     is_wide = isinstance(operator.inputs[0].type, DoubleTensorType)
     kind: type = DoubleTensorType if is_wide else FloatTensorType
     return kind
+
+
+def gets_texts(operator: Operator) -> bool:
+    """Whether an operator's inputs are texts."""
+    return isinstance(operator.inputs[0].type, StringTensorType)
 
 
 class Nodes:
@@ -103,9 +121,13 @@ class Nodes:
         scope: Of skl2onnx.
         operator: The estimator's.
         container: Where the nodes go.
+        nearest: See :meth:`edges`.
     """
 
-    def __init__(self, scope: Scope, operator: Operator, container: Container) -> None:
+    def __init__(
+        self, scope: Scope, operator: Operator, container: Container, *, nearest: bool = False
+    ) -> None:
+        self._nearest = nearest
         self._scope = scope
         self._operator = operator
         self._container = container
@@ -123,6 +145,11 @@ class Nodes:
     def inputs(self) -> list[str]:
         """The inputs as they come."""
         return [it.full_name for it in self._operator.inputs]
+
+    @property
+    def gets_texts(self) -> bool:
+        """Whether the inputs are texts."""
+        return gets_texts(self._operator)
 
     @property
     def outputs(self) -> list[str]:
@@ -181,9 +208,25 @@ class Nodes:
         """Return a tensor in another element type."""
         return self("Cast", value, to=_TYPES[kind])
 
+    def edges(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return values that given ones are compared with.
+
+        They are exact, or rounded to float32 as given ones of float64 have been: then those that
+        were equal still are.
+        """
+        exact = np.asarray(values, dtype=np.float64)
+        return exact.astype(np.float32).astype(np.float64) if self._nearest else exact
+
     def total(self, value: str, *, axis: int = 1, keep: bool = True) -> str:
         """Return sums along an axis."""
         return self("ReduceSum", value, np.array([axis]), keepdims=int(keep))
+
+    def mean(self, values: Sequence[str]) -> str:
+        """Return the mean of tensors of one shape."""
+        total = values[0]
+        for value in values[1:]:
+            total = self("Add", total, value)
+        return self("Div", total, float(len(values)))
 
     def column(self, value: str, index: int) -> str:
         """Return one column as ``[batch, 1]``."""
@@ -222,6 +265,7 @@ class Nodes:
         """
         if options:
             self._scope.add_options(id(estimator), options)
+            self._container.add_options(id(estimator), options)
         inputs = list(self._operator.inputs)
         if value:
             width = getattr(estimator, "n_features_in_", None)

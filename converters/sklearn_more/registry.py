@@ -23,6 +23,7 @@ from converters.sklearn_more.nodes import (
     Operator,
     Scope,
     Variable,
+    gets_texts,
     number_type_of,
 )
 
@@ -51,17 +52,25 @@ STAND_INS: Final[dict[type, Callable[[BaseEstimator], BaseEstimator]]] = {}
 _LOCK: Final = threading.RLock()
 
 
-def converts(*kinds: type, numbers_only: bool = False) -> Callable[[Write], Write]:
+KEEP_TEXTS: Final[set[type]] = set()
+"""Those of them that give texts if they get texts."""
+
+
+def converts(
+    *kinds: type, numbers_only: bool = False, keeps_texts: bool = False
+) -> Callable[[Write], Write]:
     """List a function as the converter of estimators of these classes.
 
     Args:
         kinds: The classes.
         numbers_only: Whether they give numbers and no label, though they are clusterings.
+        keeps_texts: Whether they give texts if they get texts.
     """
 
     def listed(write: Write) -> Write:
         CONVERTERS.update(dict.fromkeys(kinds, write))
         TRANSFORMS.update(kinds if numbers_only else ())
+        KEEP_TEXTS.update(kinds if keeps_texts else ())
         return write
 
     return listed
@@ -89,8 +98,12 @@ def allowed_options(kind: type) -> frozenset[str]:
 
 
 @contextmanager
-def registered() -> Iterator[None]:
-    """Let skl2onnx use our converters; afterwards it is as it was, for whoever else uses it."""
+def registered(*, nearest: bool = False) -> Iterator[None]:
+    """Let skl2onnx use our converters; afterwards it is as it was, for whoever else uses it.
+
+    Args:
+        nearest: See :meth:`converters.sklearn_more.nodes.Nodes.edges`.
+    """
     pools: tuple[dict[object, object], ...] = (
         _supported_operators.sklearn_operator_name_map,
         _registration._converter_pool,
@@ -102,7 +115,7 @@ def registered() -> Iterator[None]:
         try:
             for kind, write in CONVERTERS.items():
                 parser = _numbers_parser if kind in TRANSFORMS else None
-                _register(kind, _shapes, _hook(write), parser=parser)
+                _register(kind, _shapes, _hook(write, nearest=nearest), parser=parser)
             for kind, inner in STAND_INS.items():
                 _register(kind, _shapes, _hook(_asking(inner)), parser=_parser(inner))
             yield
@@ -132,9 +145,9 @@ def _register(
         sklearn_parsers_map.pop(kind, None)
 
 
-def _hook(write: Write) -> Callable[[Scope, Operator, Container], None]:
+def _hook(write: Write, *, nearest: bool = False) -> Callable[[Scope, Operator, Container], None]:
     def convert(scope: Scope, operator: Operator, container: Container) -> None:
-        write(Nodes(scope, operator, container), operator.raw_operator)
+        write(Nodes(scope, operator, container, nearest=nearest), operator.raw_operator)
 
     return convert
 
@@ -171,6 +184,9 @@ def _shapes(operator: Operator) -> None:
     """Set the types of the outputs: numbers, or a label and numbers."""
     numbers = number_type_of(operator)
     outputs = operator.outputs
+    if type(operator.raw_operator) in KEEP_TEXTS and gets_texts(operator):
+        outputs[0].set_type(StringTensorType([None, None]))
+        return
     if len(outputs) == 1:
         outputs[0].set_type(numbers([None, None]))
         return

@@ -236,4 +236,7 @@ def test_every_own_converter_is_of_an_estimator_that_the_sweep_tries(
 ) -> None:
     swept = {kind for name, kind in all_estimators() if name in outcomes}
 
-    assert {kind.__name__ for kind in {*CONVERTERS, *STAND_INS} - swept} == {"FrozenEstimator"}
+    assert {kind.__name__ for kind in {*CONVERTERS, *STAND_INS} - swept} == {
+        "FrozenEstimator",
+        "Transforming",
+    }

@@ -1,0 +1,39 @@
+"""Predictors that stand in the middle of a pipeline, where they transform."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.cluster import Birch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from converters.sklearn_more.answers import Transforming
+from converters.sklearn_more.neighbours import distances
+from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.registry import converts
+from edge_contract.errors import UsageError
+
+__all__: list[str] = []
+
+
+@converts(Transforming)
+def transforming(nodes: Nodes, model: Transforming) -> None:
+    """Give what ``transform`` gives."""
+    inner: BaseEstimator = model.predictor
+    match inner:
+        case LinearDiscriminantAnalysis():
+            nodes.say_numbers(_discriminants(nodes, inner))
+        case Birch():
+            nodes.say_numbers(distances(nodes, nodes.x, inner.subcluster_centers_))
+        case _ if hasattr(inner, "cluster_centers_"):
+            nodes.say_numbers(distances(nodes, nodes.x, inner.cluster_centers_))
+        case _:
+            shifted = nodes("Sub", nodes.x, np.asarray(inner._x_mean))
+            scaled = nodes("Div", shifted, np.asarray(inner._x_std))
+            nodes.say_numbers(nodes.linear(scaled, inner.x_rotations_))
+
+
+def _discriminants(nodes: Nodes, model: LinearDiscriminantAnalysis) -> str:
+    if model.solver == "lsqr":
+        raise UsageError("LinearDiscriminantAnalysis with solver='lsqr' cannot transform")
+    shifted = nodes("Sub", nodes.x, np.asarray(model.xbar_)) if model.solver == "svd" else nodes.x
+    kept = int(model._max_components)
+    return nodes.linear(shifted, np.asarray(model.scalings_)[:, :kept])
