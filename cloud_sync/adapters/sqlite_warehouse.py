@@ -9,6 +9,7 @@ from cloud_sync.adapters.folder_lock import FolderLock
 from cloud_sync.adapters.sqlite.analysis import SqliteAnalysis
 from cloud_sync.adapters.sqlite.database import SqliteDatabase
 from cloud_sync.adapters.sqlite.fleet import SqliteFleet
+from cloud_sync.adapters.sqlite.fresh import FreshCounts
 from cloud_sync.adapters.sqlite.rollouts import SqliteRollouts
 from cloud_sync.adapters.sqlite.statistics import SqliteStatistics
 
@@ -28,6 +29,7 @@ class SqliteWarehouse(SqliteStatistics, SqliteAnalysis, SqliteFleet, SqliteRollo
     """
 
     def __init__(self, folder: Path, *, busy_timeout_s: float = 5.0) -> None:
+        self._fresh = FreshCounts()
         self._lock = FolderLock(folder, "warehouse", name="warehouse.lock")
         try:
             self._db = SqliteDatabase(folder / "warehouse.sqlite3", busy_timeout_s=busy_timeout_s)

@@ -1,6 +1,8 @@
 """What the alarm analysis has not seen, what it remembers, and its alarms, in SQLite."""
 
 import json
+import sqlite3
+from collections.abc import Set
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -8,8 +10,9 @@ from typing import Final
 from cloud_sync.adapters.sqlite.database import SqliteDatabase
 from cloud_sync.adapters.sqlite.documents import as_object, as_text, packed, unpacked
 from cloud_sync.adapters.sqlite.evidence import SqliteEvidence, write_points
+from cloud_sync.adapters.sqlite.fresh import FreshCounts
 from cloud_sync.adapters.sqlite.profiles import merged_rows
-from cloud_sync.core.increments import PackageRole, PendingKey
+from cloud_sync.core.increments import Increment, PackageRole, PendingKey
 from cloud_sync.core.pending import Analysis, Pending
 from cloud_sync.core.records import AlarmRecord, DetectorRecord
 from cloud_sync.core.segments import Segment
@@ -17,11 +20,13 @@ from edge_contract.stats import ProfileSpec
 
 __all__ = ["SqliteAnalysis"]
 
-_PENDING: Final = """
-SELECT segments, stratum, rows, calls, failures, dropped, profile FROM pending
-WHERE package = ? AND role = ? ORDER BY segments, stratum
+_PENDING_ROWS: Final = """
+SELECT segments, stratum, id FROM pending WHERE package = ? AND role = ? ORDER BY segments, stratum
 """
-_NEWEST_PENDING: Final = "SELECT MAX(id) FROM pending WHERE package = ? AND role = ?"
+_PENDING: Final = """
+SELECT rows, calls, failures, dropped, profile FROM pending
+WHERE id IN (SELECT value FROM json_each(?))
+"""
 _FORGET_PENDING: Final = "DELETE FROM pending WHERE package = ? AND role = ? AND id <= ?"
 _DETECTORS: Final = """
 SELECT segment, seen_unix_s, state FROM detector WHERE package = ? AND role = ? ORDER BY segment
@@ -46,6 +51,7 @@ class SqliteAnalysis(SqliteEvidence):
     """Implements :class:`cloud_sync.ports.AnalysisStore`."""
 
     _db: SqliteDatabase
+    _fresh: FreshCounts
 
     def pending_subjects(self) -> list[PackageRole]:
         """Return what there are unseen counts of."""
@@ -58,19 +64,14 @@ class SqliteAnalysis(SqliteEvidence):
     def pending(self, subject: PackageRole, spec: ProfileSpec) -> Pending | None:
         """Return the counts that came since the last :meth:`commit_analysis`, if any."""
         with self._db.reading() as db:
-            (newest,) = db.execute(_NEWEST_PENDING, subject).fetchone()
-            if newest is None:
+            rows = db.execute(_PENDING_ROWS, subject).fetchall()
+            if not rows:
                 return None
-            rows = db.execute(_PENDING, subject)
-            return Pending(
-                {
-                    PendingKey(subject, _segments(segments), stratum): merged_rows(
-                        (row[2:] for row in own), spec
-                    )
-                    for (segments, stratum), own in groupby(rows, key=itemgetter(0, 1))
-                },
-                token=newest,
-            )
+            groups: dict[PendingKey, Increment] = {}
+            for (segments, stratum), own in groupby(rows, key=itemgetter(0, 1)):
+                key = PendingKey(subject, _segments(segments), stratum)
+                groups[key] = self._sum(db, key, {row[2] for row in own}, spec=spec)
+            return Pending(groups, token=max(row[2] for row in rows))
 
     def detectors(self, subject: PackageRole) -> dict[Segment, DetectorRecord]:
         """Return what the detectors of a package in a role remember, by segment."""
@@ -103,6 +104,8 @@ class SqliteAnalysis(SqliteEvidence):
             write_points(db, subject, analysis.points)
             if analysis.token is not None:
                 db.execute(_FORGET_PENDING, (*subject, analysis.token))
+        if analysis.token is not None:
+            self._fresh.forget(subject, analysis.token)
 
     def alarms(self, *, model: str = "", limit: int = 100) -> list[AlarmRecord]:
         """Return alarms, newest first."""
@@ -113,6 +116,19 @@ class SqliteAnalysis(SqliteEvidence):
                     _ALARMS, (model, limit)
                 )
             ]
+
+    def _sum(
+        self, db: sqlite3.Connection, key: PendingKey, row_ids: Set[int], *, spec: ProfileSpec
+    ) -> Increment:
+        """Return the sum of rows of a key, of which most may be known without reading them."""
+        fresh = self._fresh.find(key, row_ids)
+        if fresh is None:
+            return merged_rows(db.execute(_PENDING, (json.dumps(sorted(row_ids)),)), spec)
+        known, ids = fresh
+        unread = sorted(row_ids - ids)
+        if not unread:
+            return known
+        return known.merged(merged_rows(db.execute(_PENDING, (json.dumps(unread),)), spec))
 
 
 def _segments(keys: str) -> tuple[Segment, ...]:

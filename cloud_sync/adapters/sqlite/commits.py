@@ -4,6 +4,7 @@ import json
 import sqlite3
 from typing import Final
 
+from cloud_sync.adapters.sqlite.fresh import PendingRow
 from cloud_sync.adapters.sqlite.profiles import pack, unpack
 from cloud_sync.core.increments import (
     Commit,
@@ -11,6 +12,7 @@ from cloud_sync.core.increments import (
     DeviceWindow,
     FleetWindow,
     Increment,
+    PendingKey,
 )
 
 __all__ = ["write_commit"]
@@ -66,25 +68,13 @@ ON CONFLICT DO UPDATE SET count = count + excluded.count
 """
 
 
-def write_commit(db: sqlite3.Connection, commit: Commit) -> None:
-    """Write everything of a commit inside the present transaction."""
+def write_commit(db: sqlite3.Connection, commit: Commit) -> list[PendingRow]:
+    """Write everything of a commit inside the present transaction; return its pending rows."""
     for window, increment in commit.windows.items():
         _add_fleet_window(db, window, increment)
     for own, piece in commit.device_windows.items():
         _add_device_window(db, own, piece)
-    db.executemany(
-        _WRITE_PENDING,
-        [
-            (
-                *key.subject,
-                json.dumps([segment.key for segment in key.segments]),
-                key.stratum,
-                *increment.counters,
-                pack(increment.profile.to_state()),
-            )
-            for key, increment in commit.pending.items()
-        ],
-    )
+    pending = [_add_pending(db, key, increment) for key, increment in commit.pending.items()]
     db.executemany(
         _WRITE_DEVICE_TOTAL,
         [(key.device, *key.subject, *counters) for key, counters in commit.totals.items()],
@@ -95,6 +85,21 @@ def write_commit(db: sqlite3.Connection, commit: Commit) -> None:
     )
     db.executemany(_WRITE_TALLY, commit.tally._asdict().items())
     db.executemany(_WRITE_REFUSAL, commit.refused.items())
+    return pending
+
+
+def _add_pending(db: sqlite3.Connection, key: PendingKey, increment: Increment) -> PendingRow:
+    cursor = db.execute(
+        _WRITE_PENDING,
+        (
+            *key.subject,
+            json.dumps([segment.key for segment in key.segments]),
+            key.stratum,
+            *increment.counters,
+            pack(increment.profile.to_state()),
+        ),
+    )
+    return PendingRow(cursor.lastrowid or 0, key, increment)
 
 
 def _add_fleet_window(db: sqlite3.Connection, window: FleetWindow, increment: Increment) -> None:

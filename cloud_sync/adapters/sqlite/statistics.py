@@ -8,6 +8,7 @@ from typing import Final
 
 from cloud_sync.adapters.sqlite.commits import write_commit
 from cloud_sync.adapters.sqlite.database import SqliteDatabase
+from cloud_sync.adapters.sqlite.fresh import FreshCounts
 from cloud_sync.adapters.sqlite.profiles import merged_rows
 from cloud_sync.core.facts import CohortStatistics
 from cloud_sync.core.increments import Commit, DeviceRole, Life, PackageRole, Tally
@@ -49,11 +50,13 @@ class SqliteStatistics:
     """Implements :class:`cloud_sync.ports.StatisticsStore`."""
 
     _db: SqliteDatabase
+    _fresh: FreshCounts
 
     def commit(self, commit: Commit) -> None:
         """Write everything in one transaction; on return it survives loss of power."""
         with self._db.writing() as db:
-            write_commit(db, commit)
+            pending = write_commit(db, commit)
+        self._fresh.add(pending)
 
     def marks(self, life: Life) -> Marks:
         """Return which batches of one life of a device have been merged."""

@@ -2,18 +2,26 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cloud_sync.adapters.sqlite.fresh import FreshCounts, PendingRow
 from cloud_sync.adapters.sqlite.schema import MIGRATIONS
 from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
-from cloud_sync.core.increments import Commit, Tally
+from cloud_sync.core.increments import Commit, Increment, PendingKey, Tally
+from cloud_sync.core.pending import Analysis
 from cloud_sync.core.records import AuditRecord
+from cloud_sync.core.segments import Segment
 from cloud_sync.ports import Totals
 from edge_contract.errors import UnavailableError, UsageError
+from edge_contract.messages import Counters
+from edge_contract.package import Role
 from tests.support.disks import files_of_at_most
+from tests.support.telemetry import DIGITS, DIGITS_ROLE, profile_of
 
+SPEC = DIGITS.specs[Role.PRIMARY]
 ONE = Commit(tally=Tally(batches=1))
 FILE = "warehouse.sqlite3"
 
@@ -157,3 +165,70 @@ def test_a_disk_that_takes_no_more_is_unavailable_and_nothing_is_half_written(
         assert 0 < written < 200
         assert len(warehouse.audit(limit=1000)) == written
         assert warehouse.totals() == Totals(Tally(batches=2))
+
+
+def pending_commit(value: float, *segments: Segment) -> Commit:
+    counted = Increment(Counters(rows=1), profile_of([(value, value)]))
+    return Commit(pending={PendingKey(DIGITS_ROLE, segments): counted})
+
+
+def pending_rows(warehouse: SqliteWarehouse) -> dict[PendingKey, int]:
+    """Rows of each group, which must be in its profile as well."""
+    pending = warehouse.pending(DIGITS_ROLE, SPEC)
+    groups = {} if pending is None else pending.groups
+    for increment in groups.values():
+        assert increment.profile[0].count == increment.counters.rows
+    return {key: increment.counters.rows for key, increment in groups.items()}
+
+
+def test_pending_counts_of_this_process_and_of_an_earlier_one_add_up(tmp_path: Path) -> None:
+    oslo = Segment("tag:site", "oslo")
+    with closing(SqliteWarehouse(tmp_path)) as earlier:
+        earlier.commit(pending_commit(1.0))
+        earlier.commit(pending_commit(2.0, oslo))
+
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        for value in (3.0, 4.0):
+            warehouse.commit(pending_commit(value))
+        assert pending_rows(warehouse) == {
+            PendingKey(DIGITS_ROLE): 3,
+            PendingKey(DIGITS_ROLE, (oslo,)): 1,
+        }
+
+        warehouse.commit_analysis(DIGITS_ROLE, Analysis(at_unix_s=1.0, token=3))
+
+        assert pending_rows(warehouse) == {PendingKey(DIGITS_ROLE): 1}
+        warehouse.commit(pending_commit(5.0))
+        assert pending_rows(warehouse) == {PendingKey(DIGITS_ROLE): 2}
+
+
+def test_pending_counts_of_a_commit_that_failed_are_nowhere(tmp_path: Path) -> None:
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        warehouse.commit(pending_commit(1.0))
+        with pytest.raises(OverflowError):
+            warehouse.commit(replace(pending_commit(2.0), refused={"busy": 2**63}))
+
+        assert pending_rows(warehouse) == {PendingKey(DIGITS_ROLE): 1}
+
+
+def test_sums_that_hold_more_rows_than_are_asked_for_are_not_used() -> None:
+    fresh = FreshCounts()
+    key = PendingKey(DIGITS_ROLE)
+    (increment,) = pending_commit(1.0).pending.values()
+    fresh.add([PendingRow(4, key, increment), PendingRow(5, key, increment)])
+
+    assert fresh.find(key, {4}) is None
+    assert fresh.find(PendingKey(DIGITS_ROLE, stratum="03"), {4, 5}) is None
+    found = fresh.find(key, {3, 4, 5})
+    assert found is not None
+    assert (found[0].counters.rows, found[1]) == (2, {4, 5})
+
+
+def test_sums_that_nobody_asks_for_do_not_fill_the_memory() -> None:
+    fresh = FreshCounts()
+    (increment,) = pending_commit(1.0).pending.values()
+    keys = [PendingKey(DIGITS_ROLE, stratum=str(number)) for number in range(2_001)]
+
+    fresh.add(PendingRow(number, key, increment) for number, key in enumerate(keys))
+
+    assert fresh.find(keys[0], {0}) is None
