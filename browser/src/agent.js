@@ -24,6 +24,8 @@ import { Switch } from "./switch.js";
  * @property {string} model Name of a model of the fleet.
  * @property {string} [cloud] URL of the broker, `ws://` or `wss://`; without it the tab only predicts.
  * @property {string} [fleet]
+ * @property {string} [salt] What unknown categories are hashed with, the same on all devices of the
+ *   fleet; by default a secret that is drawn once and kept. Whoever reads the page reads it.
  * @property {string} [device] By default a name that is drawn once and kept.
  * @property {Record<string, string>} [tags]
  * @property {number} [intervalS] Length of a telemetry window, until the cloud says otherwise.
@@ -257,7 +259,7 @@ export class Agent {
       engine: this.#engine,
       recorder: this.#recorder,
       switch: this.#switch,
-      salt: this.#options.fleet ?? "default",
+      salt: await this.#salt(),
       snapshotKey: () => this.#endSnapshot(),
       ended: () => this.#ended(),
       log: ({ level, text }) => this.#log(level, text),
@@ -296,6 +298,19 @@ export class Agent {
       subscriptions,
     };
     shell.connect((handler) => new Link(mqtt, options, handler));
+  }
+
+  /** What unknown categories are hashed with, as `AgentConfig.hash_salt` has it. */
+  async #salt() {
+    const { fleet = "default", salt } = this.#options;
+    if (salt) return `fleet/${fleet}/${salt}`;
+    let own = await this.#store.fact("salt");
+    if (!own) {
+      const words = crypto.getRandomValues(new Uint32Array(4));
+      own = Array.from(words, (word) => word.toString(16)).join("");
+      await this.#store.putFact("salt", own);
+    }
+    return `device/${own}`;
   }
 
   #config() {
@@ -349,7 +364,7 @@ export class Agent {
       ort: this.#engine.ort,
       layouts,
       recorder: this.#recorder,
-      salt: this.#options.fleet ?? "default",
+      salt: await this.#salt(),
     });
     this.#servables.set(digest, servable);
     return servable;
