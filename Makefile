@@ -52,6 +52,7 @@ lock: ## pin the newest dependencies, with hashes, in requirements-dev.txt and b
 	{ echo '# Written by "make lock"; runs on Python 3.11 and later, on every platform.'; \
 	  cat build/lock/requirements.txt; } > requirements-dev.txt
 	cd browser && npm update --package-lock-only --ignore-scripts
+	$(PYTHON) .ci/without-funding browser/package-lock.json
 
 clean: ## remove .venv, npm packages, builds and caches
 	rm -rf .venv browser/node_modules build dist
