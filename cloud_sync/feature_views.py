@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Final
 
 from cloud_sync.alarm_desk import Watched
 from cloud_sync.core import analysis
 from cloud_sync.core.facts import PackageFacts
-from cloud_sync.statistics_view import FeatureView
+from cloud_sync.statistics_view import EvidenceView, FeatureView
 from edge_contract.reading import JsonObject
 from edge_contract.stats import Profile
 
-__all__ = ["feature_views", "measured", "worst_first"]
+__all__ = ["feature_views", "measured", "thinned", "with_history", "worst_first"]
+
+_MOST_POINTS: Final = 120
 
 
 def feature_views(
@@ -62,6 +65,22 @@ def worst_first(features: Iterable[FeatureView]) -> Sequence[FeatureView]:
         return feature.drifted, round(_finite(feature.evidence), 2), _finite(feature.ks)
 
     return sorted(features, key=severity, reverse=True)
+
+
+def with_history(
+    feature: FeatureView, history: Sequence[EvidenceView], now_unix_s: float
+) -> FeatureView:
+    """Return a feature with its evidence over time, up to now."""
+    if not history or not math.isfinite(feature.evidence):
+        return feature
+    return replace(feature, history=[*history, EvidenceView(now_unix_s, feature.evidence)])
+
+
+def thinned(history: Sequence[EvidenceView]) -> Sequence[EvidenceView]:
+    """Return at most so many points as can be seen: of neighbours the one with most evidence."""
+    size = max(-(-len(history) // _MOST_POINTS), 1)
+    parts = (history[first : first + size] for first in range(0, len(history), size))
+    return [max(part, key=lambda view: view.evidence) for part in parts]
 
 
 def _finite(number: float) -> float:

@@ -18,7 +18,7 @@ from cloud_sync.core.increments import AnalysisSubject
 from cloud_sync.core.records import EvidencePoint
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
-from cloud_sync.feature_views import feature_views, measured, worst_first
+from cloud_sync.feature_views import feature_views, measured, thinned, with_history, worst_first
 from cloud_sync.ports import AnalysisStore, PackageVersion
 from cloud_sync.segment_views import devices_of, read_segment, segment_order, with_evidence
 from cloud_sync.statistics_view import (
@@ -38,7 +38,6 @@ __all__ = ["Seen", "StatisticsDesk"]
 
 _MOST_DEVICES: Final = 20
 _MOST_SEGMENTS: Final = 50
-_MOST_POINTS: Final = 120
 _GROUPS_S: Final = 5.0
 
 
@@ -169,7 +168,7 @@ class StatisticsDesk:
             variance_inflation=package.reference.variance_inflation,
             suppressed=seen.suppressed,
             features=[
-                _with_history(feature, histories.get(feature.subject, ()), now_unix_s)
+                with_history(feature, histories.get(feature.subject, ()), now_unix_s)
                 for feature in worst_first(seen.features)
             ],
             classes=[ClassView(**asdict(c)) for c in class_shares(package, seen.profile)]
@@ -221,7 +220,7 @@ class StatisticsDesk:
             for name, reading in point.readings.items():
                 view = EvidenceView(round(point.at_unix_s, 1), float(f"{reading.evidence:.4g}"))
                 histories.setdefault(name, []).append(view)
-        return {name: _thinned(history) for name, history in histories.items()}
+        return {name: thinned(history) for name, history in histories.items()}
 
     def _device_shares(
         self, package: PackageFacts, by_device: Mapping[str, CohortStatistics], seen: Seen
@@ -279,22 +278,6 @@ class StatisticsDesk:
             worst=ranked[0][0] if ranked else "",
             accuracy=accuracy if isinstance(accuracy, float) else math.nan,
         )
-
-
-def _with_history(
-    feature: FeatureView, history: Sequence[EvidenceView], now_unix_s: float
-) -> FeatureView:
-    """Return a feature with its evidence over time, up to now."""
-    if not history or not math.isfinite(feature.evidence):
-        return feature
-    return replace(feature, history=[*history, EvidenceView(now_unix_s, feature.evidence)])
-
-
-def _thinned(history: Sequence[EvidenceView]) -> Sequence[EvidenceView]:
-    """Return at most so many points as can be seen: of neighbours the one with most evidence."""
-    size = max(-(-len(history) // _MOST_POINTS), 1)
-    parts = (history[first : first + size] for first in range(0, len(history), size))
-    return [max(part, key=lambda view: view.evidence) for part in parts]
 
 
 def _merged(package: PackageFacts, parts: Sequence[CohortStatistics]) -> CohortStatistics:

@@ -16,9 +16,10 @@ from cloud_sync.core.collector import Collector, CollectorConfig
 from cloud_sync.core.facts import DeviceFacts, DeviceStatus
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.segments import TAG, Segment
+from cloud_sync.feature_views import thinned
 from cloud_sync.segment_views import read_segment
 from cloud_sync.statistics import StatisticsDesk
-from cloud_sync.statistics_view import StatisticsView
+from cloud_sync.statistics_view import EvidenceView, StatisticsView
 from converters.observed import predicted
 from converters.runtime import OnnxModel
 from edge_agent.adapters.numpy_counting import count_block
@@ -159,6 +160,30 @@ def test_evidence_comes_over_time_and_rises_with_the_drift(
     assert len(times) == 4  # three looks, and now
     assert times == sorted(times)
     assert first.history[-1].evidence >= 1.0
+
+
+def test_a_page_learns_where_segments_stand_without_asking_for_statistics(
+    warehouse: SqliteWarehouse, packages: FolderRegistry
+) -> None:
+    cloud = Cloud(warehouse, packages, sites=DEVICES, shifts={"oslo": 1.5})
+    warehouse.close()
+
+    oslo, bergen = cloud.desk.segments_watched(FACTS, cloud.fleet)
+
+    assert (oslo.segment, oslo.devices, oslo.worst) == ("site=oslo", 4, "feature:x2")
+    assert oslo.evidence >= 1.0
+    assert (bergen.segment, bergen.devices, list(bergen.drifted)) == ("site=bergen", 8, [])
+
+
+def test_long_histories_are_thinned_to_what_can_be_seen() -> None:
+    history = [EvidenceView(60.0 * k, 9.0 if k == 777 else 0.1) for k in range(2880)]
+
+    thin = thinned(history)
+
+    assert len(thin) == 120
+    assert max(point.evidence for point in thin) == 9.0
+    assert [point.at_unix_s for point in thin] == sorted(point.at_unix_s for point in thin)
+    assert thinned(history[:3]) == history[:3]
 
 
 def test_a_segment_is_looked_at_by_itself(
