@@ -47,6 +47,7 @@ _Numbers: TypeAlias = NDArray[np.float64]
 _Mask: TypeAlias = NDArray[np.bool_]
 
 _HASHES: Final = 1 << HASH_BITS
+_NUMBERS_AT_ONCE: Final = 262_144
 
 
 def count_block(spec: ProfileSpec, layout: Layout, rows: NDArray[np.float32]) -> Profile:
@@ -62,6 +63,13 @@ class _Column(NamedTuple):
     skips_nan: bool
 
 
+class _SketchPart(NamedTuple):
+    """Some columns with sketches, and what counts them together."""
+
+    columns: Sequence[_Column]
+    sketch_columns: SketchColumns
+
+
 class BlockCounter:
     """Counts blocks of rows of one layout.
 
@@ -70,7 +78,7 @@ class BlockCounter:
         layout: Where each column finds its numbers in a row.
     """
 
-    __slots__ = ("_moments", "_others", "_sketch_columns", "_sketches", "_spec", "_width")
+    __slots__ = ("_moments", "_others", "_sketch_parts_of", "_sketches", "_spec", "_width")
 
     def __init__(self, spec: ProfileSpec, layout: Layout) -> None:
         self._spec = spec
@@ -78,18 +86,16 @@ class BlockCounter:
         self._sketches: list[_Column] = []
         self._moments: list[_Column] = []
         self._others: list[_Column] = []
-        sketch_specs: list[SketchSpec] = []
+        self._sketch_parts_of: dict[int, list[_SketchPart]] = {}
         for index, (column, source) in enumerate(zip(spec.columns, layout.sources, strict=True)):
             item = _Column(index, source.positions, source.skips_nan)
             match column.spec:
-                case SketchSpec() as sketch:
+                case SketchSpec():
                     self._sketches.append(item)
-                    sketch_specs.append(sketch)
                 case MomentsSpec():
                     self._moments.append(item)
                 case _:
                     self._others.append(item)
-        self._sketch_columns = SketchColumns(sketch_specs)
 
     def count(self, rows: NDArray[np.float32]) -> Profile:
         """Return the profile of a block.
@@ -122,24 +128,33 @@ class BlockCounter:
         return {number: counted[number] for number in sorted(counted)}
 
     def _counted_sketches(self, block: Block) -> "Iterator[tuple[int, Statistic]]":
-        if not self._sketches:
-            return
-        sketches = self._sketch_columns.count(_taken(block, self._sketches))
-        for column, sketch in zip(self._sketches, sketches, strict=True):
-            if column.skips_nan:
-                sketch.missing = 0
-            if not column.skips_nan or sketch.count:
-                yield column.number, sketch
+        for columns, sketch_columns in self._sketch_parts(_columns_at_once(block)):
+            sketches = sketch_columns.count(_taken(block, columns))
+            for column, sketch in zip(columns, sketches, strict=True):
+                if column.skips_nan:
+                    sketch.missing = 0
+                if not column.skips_nan or sketch.count:
+                    yield column.number, sketch
+
+    def _sketch_parts(self, columns: int) -> "list[_SketchPart]":
+        """Return the sketches, so many columns in each part."""
+        parts = self._sketch_parts_of.get(columns)
+        if parts is None:
+            parts = self._sketch_parts_of[columns] = []
+            for part in _parts(self._sketches, columns):
+                specs = [self._spec.columns[column.number].spec for column in part]
+                sketch_specs = [spec for spec in specs if isinstance(spec, SketchSpec)]
+                parts.append(_SketchPart(part, SketchColumns(sketch_specs)))
+        return parts
 
     def _counted_moments(self, block: Block) -> "Iterator[tuple[int, Statistic]]":
-        if not self._moments:
-            return
-        taken = _taken(block, self._moments)
-        for column, values, moments in zip(self._moments, taken, block_moments(taken), strict=True):
-            if column.skips_nan:
-                moments.nonfinite -= int(np.count_nonzero(np.isnan(values)))
-            if moments.count:
-                yield column.number, moments
+        for columns in _parts(self._moments, _columns_at_once(block)):
+            taken = _taken(block, columns)
+            for column, values, moments in zip(columns, taken, block_moments(taken), strict=True):
+                if column.skips_nan:
+                    moments.nonfinite -= int(np.count_nonzero(np.isnan(values)))
+                if moments.count:
+                    yield column.number, moments
 
     def _counted_others(self, block: Block) -> "Iterator[tuple[int, Statistic]]":
         for column in self._others:
@@ -149,6 +164,17 @@ class BlockCounter:
             if values.shape[1]:
                 spec = self._spec.columns[column.number].spec
                 yield column.number, _count_column(spec, values)
+
+
+def _columns_at_once(block: Block) -> int:
+    """Return how many columns, a power of two, are counted together to stay in the cache."""
+    at_once: int = max(_NUMBERS_AT_ONCE // block.shape[1], 1)
+    return 1 << (at_once.bit_length() - 1)
+
+
+def _parts(columns: Sequence[_Column], size: int) -> Iterator[Sequence[_Column]]:
+    for first in range(0, len(columns), size):
+        yield columns[first : first + size]
 
 
 def _taken(block: Block, columns: Sequence[_Column]) -> Block:

@@ -231,6 +231,68 @@ def test_scores_whose_gap_is_no_single_precision_number_have_no_finite_gap() -> 
     }
 
 
+EDGES: dict[str, list[float]] = {
+    "one row": [3.5],
+    "a constant": [0.1] * 40,
+    "zeros of both signs": [0.0, -0.0] * 20,
+    "nothing but missing": [math.nan] * 40,
+    "missing and one number": [math.nan, 7.0, math.nan],
+    "subnormals": [float_of(bits) for bits in (1, 2, 0x0007FFFF, 0x00080000, 0x007FFFFF)],
+    "subnormals below zero": [-float_of(bits) for bits in (1, 0x0007FFFF, 0x007FFFFF)] + [0.0],
+    "infinities": [math.inf, -math.inf, 1.0, math.inf],
+    "nothing but infinities": [math.inf, -math.inf],
+    "the largest": [MAX_FLOAT32, -MAX_FLOAT32, rounded(3e38)],
+    "whole numbers beyond 2^24": [rounded(2.0**24 + step) for step in range(40)] + [2.0**53],
+    "doubles that no float32 can be": [rounded(number) for number in (0.1, 1e-300, 1 / 3, 1e39)],
+    "a huge offset": [rounded(1e9 + 64.0 * step) for step in range(40)],
+    "a huge offset below zero": [rounded(-1e30 - 1e23 * step) for step in range(40)],
+}
+
+
+@pytest.mark.parametrize("values", EDGES.values(), ids=EDGES)
+def test_numbers_at_the_edge_of_what_there_is_are_counted_alike(values: list[float]) -> None:
+    specs = (
+        SketchSpec(),
+        SketchSpec(integer=True),
+        SketchSpec(CENTRED, center=1000.0, scale=2.0),
+        *EXTREME_SKETCHES,
+        MomentsSpec(),
+    )
+    rows = np.repeat(np.array(values, np.float32)[:, None], len(specs), axis=1)
+
+    assert_same_profile(*packed(specs), rows)
+    assert_same_profile(*packed(specs, skips_nan=True), rows)
+
+
+def test_a_feature_that_a_window_never_saw_is_all_missing_beside_others_that_are_there() -> None:
+    spec, layout = packed([SketchSpec(), MomentsSpec(), SketchSpec(), MomentsSpec()])
+    rows = np.array([[np.nan, np.nan, 1.0, 1.0], [np.nan, np.nan, 1.0, 2.0]], np.float32)
+
+    profile = count_block(spec, layout, rows)
+
+    assert profile.to_state() == {
+        0: [0, 2, 0, 0, [[], []]],
+        1: [0, 2, 0.0, 0.0, 0.0, 0.0],
+        2: [0, 0, 0, 0, [[2033], [2]]],
+        3: [2, 0, 1.5, 0.5, 1.0, 2.0],
+    }
+
+
+def test_a_large_block_is_counted_in_parts_and_gives_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(5)
+    rows = random.normal(1.0, 2.0, (300, FULL_LAYOUT.width)).astype(np.float32)
+    rows[random.random(rows.shape) < 0.05] = np.nan
+    whole = count_block(FULL_SPEC, FULL_LAYOUT, rows)
+
+    monkeypatch.setattr("edge_agent.adapters.numpy_counting._NUMBERS_AT_ONCE", 700)
+    in_parts = count_block(FULL_SPEC, FULL_LAYOUT, rows)
+
+    assert in_parts.to_state() == whole.to_state()
+    assert list(in_parts.to_state()) == list(whole.to_state())
+
+
 def test_no_rows_give_the_profile_of_an_idle_window() -> None:
     profile = count_block(FULL_SPEC, FULL_LAYOUT, np.empty((0, FULL_LAYOUT.width), np.float32))
 
