@@ -74,6 +74,37 @@ class TestRun:
         assert sum(first["probabilities"]) == pytest.approx(1.0)
         assert "keeps its state in" in outcome.err
 
+    def test_noise_and_salt_may_be_asked_for(
+        self, edgefleet: Command, package: str, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EDGEFLEET_SALT", "a long random text of the fleet")
+
+        outcome = edgefleet(
+            "run", package, "--state", str(state), "--noise-epsilon", "0.5", stdin=ROWS
+        )
+
+        assert outcome.code == 0
+        with closing(SqliteBatchStore(state / "agent.db", wait_s=0.0)) as store:
+            (entry,) = [entry for batch in store.batches() for entry in batch.entries]
+        columns = mixed().package.reference().profile.spec.columns
+        assert entry.counters.rows == 2
+        assert "moments" not in {columns[index].spec.kind for index in entry.profile}
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (("--noise-epsilon", "0.001"), "noise epsilon must be 0 for none"),
+            (("--salt", "oslo"), "salt has 4 characters, fewer than 16"),
+        ],
+    )
+    def test_noise_or_salt_that_protect_nobody_are_refused(
+        self, edgefleet: Command, package: str, words: tuple[str, str], why: str
+    ) -> None:
+        outcome = edgefleet("run", package, *words, stdin=ROWS)
+
+        assert outcome.code == 2
+        assert why in outcome.err
+
     def test_a_row_that_does_not_fit_is_answered_with_its_error_and_the_rest_goes_on(
         self, edgefleet: Command, package: str
     ) -> None:
