@@ -85,7 +85,6 @@ def run(  # noqa: PLR0917  one argument per option
     from cloud_sync.service import CloudService
     from edgefleet.logs import log_to_stderr
 
-    log_to_stderr()
     config = CloudConfig(
         data=data,
         fleet=fleet,
@@ -106,6 +105,7 @@ def run(  # noqa: PLR0917  one argument per option
         segments=_sources(segment),
         min_cohort=min_cohort,
     )
+    log_to_stderr()
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: leave.set())

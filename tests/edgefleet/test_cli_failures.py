@@ -66,6 +66,16 @@ def test_an_address_on_the_command_line_comes_before_the_environment(run: Run) -
     )
 
 
+def test_devices_that_cannot_be_told_apart_so_end_the_cloud_before_it_starts(
+    run: Run, tmp_path: Path
+) -> None:
+    refused = run("cloud", "run", "--data", str(tmp_path), "--segment", "none", "--segment", "site")
+
+    assert refused.code == 2
+    assert "cannot tell devices apart by 'none': give 'tag:NAME'" in refused.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     refused = run("fleet", "explode")
 
