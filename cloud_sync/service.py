@@ -75,11 +75,14 @@ class CloudService:
             UnavailableError: A port is taken, the folder cannot be written, or the embedded broker
                 does not start. A broker of your own may come later.
         """
+        looks_for_changes = register_if_installed()
         try:
             self._start()
         except BaseException:
             self.stop()
             raise
+        if looks_for_changes:
+            _log.info("river is installed: changes of error rates are looked for with ADWIN, too")
 
     def stop(self) -> None:
         """End all parts in good order, the broker last. Idempotent."""
@@ -139,8 +142,6 @@ class CloudService:
         segments = SegmentIndex(
             config.segment_rules, [twin.facts() for twin in warehouse.devices()]
         )
-        if register_if_installed():
-            _log.info("river is installed: changes of error rates are looked for with ADWIN, too")
         alarms = AlarmDesk(
             warehouse,
             packages,
