@@ -5,7 +5,15 @@ from typing import Final
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper, numpy_helper
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+    numpy_helper,
+)
 
 from edge_contract.errors import PackageError, UsageError
 
@@ -13,11 +21,11 @@ __all__ = [
     "OPSETS",
     "check_model",
     "flatten_output",
-    "forget_width",
     "keep_outputs",
     "opsets_of",
     "parse_model",
     "predict_at_threshold",
+    "set_width",
     "use_fixed_opsets",
     "use_float32_outside",
 ]
@@ -146,10 +154,12 @@ def flatten_output(model: ModelProto, name: str) -> None:
                 dims.add()
 
 
-def forget_width(model: ModelProto) -> None:
-    """Leave open how many values the first output holds per row."""
-    for axis in model.graph.output[0].type.tensor_type.shape.dim[1:]:
-        axis.Clear()
+def set_width(output: ValueInfoProto, width: int) -> None:
+    """Say how many values an output of two axes holds per row."""
+    axes = output.type.tensor_type.shape.dim
+    if len(axes) == 2:
+        axes[1].Clear()
+        axes[1].dim_value = width
 
 
 def predict_at_threshold(

@@ -29,9 +29,9 @@ from converters.graph import (
     OPSETS,
     check_model,
     flatten_output,
-    forget_width,
     keep_outputs,
     predict_at_threshold,
+    set_width,
     use_fixed_opsets,
     use_float32_outside,
 )
@@ -113,7 +113,8 @@ def _ways(estimator: object) -> Iterator[_Way]:
 
 
 def _fills_texts(part: object) -> bool:
-    return isinstance(part, SimpleImputer) and part.statistics_.dtype.kind in "OU"
+    fill = getattr(part, "statistics_", None) if isinstance(part, SimpleImputer) else None
+    return isinstance(fill, np.ndarray) and fill.dtype.kind in "OU"
 
 
 def _is_tree(kind: type) -> bool:
@@ -131,10 +132,7 @@ def _converted(
         predict_at_threshold(proto, classes=model.classes, threshold=model.threshold)
     use_fixed_opsets(proto)
     keep_outputs(proto, [output.name for output in proto.graph.output[: len(model.answers)]])
-    if model.task is Task.REGRESSION and _says_one_number(model, rows):
-        flatten_output(proto, proto.graph.output[0].name)
-    elif model.task is Task.REGRESSION:
-        forget_width(proto)  # skl2onnx says 1 where there are several
+    _correct_shapes(proto, model, rows)
     check_model(proto, what=what)
     data = proto.SerializeToString(deterministic=True)
     graph = OnnxModel(data, what=what)
@@ -234,8 +232,14 @@ def _missing_part(error: Exception) -> str:
     return found.group(1) if found else str(error).splitlines()[0]
 
 
-def _says_one_number(model: SklearnModel, rows: Rows) -> bool:
+def _correct_shapes(proto: onnx.ModelProto, model: SklearnModel, rows: Rows) -> None:
+    """Give outputs the axes of the source's answers; skl2onnx often does not know them."""
     try:
-        return model.say(take(rows, np.array([0])))[0].ndim == 1
+        said = model.say(take(rows, np.array([0])))
     except ValueError:  # the parity check asks again, and says so
-        return False
+        return
+    if model.task is Task.REGRESSION and said[0].ndim == 1:
+        flatten_output(proto, proto.graph.output[0].name)
+    for output, answer in zip(proto.graph.output, said, strict=False):
+        if answer.ndim == 2:
+            set_width(output, answer.shape[1])

@@ -23,12 +23,8 @@ def transforming(nodes: Nodes, model: Transforming) -> None:
             nodes.say_numbers(_discriminants(nodes, inner))
         case Birch():
             nodes.say_numbers(distances(nodes, nodes.x, inner.subcluster_centers_))
-        case _ if hasattr(inner, "cluster_centers_"):
-            nodes.say_numbers(distances(nodes, nodes.x, inner.cluster_centers_))
         case _:
-            shifted = nodes("Sub", nodes.x, np.asarray(inner._x_mean))
-            scaled = nodes("Div", shifted, np.asarray(inner._x_std))
-            nodes.say_numbers(nodes.linear(scaled, inner.x_rotations_))
+            nodes.say_numbers(distances(nodes, nodes.x, inner.cluster_centers_))
 
 
 def _discriminants(nodes: Nodes, model: LinearDiscriminantAnalysis) -> str:

@@ -7,7 +7,7 @@ from benchmarks.conversion_sweep import Outcome, Verdict, by_edgefleet, sweep
 from converters.sklearn_more.registry import CONVERTERS, STAND_INS
 
 CONVERT = frozenset(
-    [
+    (
         "ARDRegression",
         "AdaBoostClassifier",
         "AdaBoostRegressor",
@@ -28,6 +28,7 @@ CONVERT = frozenset(
         "ClassifierChain",
         "ColumnTransformer",
         "ComplementNB",
+        "CountVectorizer",
         "DecisionTreeClassifier",
         "DecisionTreeRegressor",
         "DictionaryLearning",
@@ -175,6 +176,7 @@ CONVERT = frozenset(
         "StandardScaler",
         "TargetEncoder",
         "TfidfTransformer",
+        "TfidfVectorizer",
         "TheilSenRegressor",
         "TransformedTargetRegressor",
         "TruncatedSVD",
@@ -183,7 +185,7 @@ CONVERT = frozenset(
         "VarianceThreshold",
         "VotingClassifier",
         "VotingRegressor",
-    ]
+    )
 )
 
 REFUSED = {
