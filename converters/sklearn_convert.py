@@ -1,6 +1,7 @@
 """Turns a described scikit-learn estimator into ONNX, in every way that rows can be fed to it."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -202,15 +203,17 @@ def _convert(
     options: Mapping[int, Mapping[str, bool | str]],
 ) -> onnx.ModelProto:
     try:
-        proto: onnx.ModelProto = convert_sklearn(
-            estimator,
-            name="model",  # without a name it would be random
-            initial_types=types,
-            options=dict(options),
-            target_opset=dict(OPSETS),
-            custom_conversion_functions=dict(hooks),
-            custom_shape_calculators=shape_calculators(hooks),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the libraries tell each other
+            proto: onnx.ModelProto = convert_sklearn(
+                estimator,
+                name="model",  # without a name it would be random
+                initial_types=types,
+                options=dict(options),
+                target_opset=dict(OPSETS),
+                custom_conversion_functions=dict(hooks),
+                custom_shape_calculators=shape_calculators(hooks),
+            )
     except EdgeError:
         raise
     except (MissingConverter, MissingShapeCalculator) as error:
