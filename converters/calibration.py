@@ -24,6 +24,7 @@ from edge_contract.stats import (
     ClassProbabilitiesSpec,
     ProbabilitiesSpec,
 )
+from edge_contract.stats.class_probabilities import worth_middle
 
 __all__ = ["Learned", "learned", "probabilities_of"]
 
@@ -88,15 +89,13 @@ def learned(
         bins = _worth_bins(rows.probabilities)
         table = np.array(worths.worths, np.float64).T
         calibrated = _scaled(np.take_along_axis(table, bins, axis=0), rows)
-        found = _with_rivals(_calibration(spec, rows, calibrated), rows, calibrated, bins)
+        found = _with_rivals(_calibration(spec, rows, calibrated), rows, calibrated)
         return Learned(found, worths)
     if classes == 2:
         calibrated = np.stack([_isotonic(rows, k) for k in range(classes)], axis=1)
         return Learned(_calibration(spec, rows, _scaled(calibrated, rows)))
     hits = (rows.truths[:, None] == np.arange(classes)).astype(np.float64)
-    return Learned(
-        _with_rivals(_calibration(spec, rows, hits), rows, hits, _worth_bins(rows.probabilities))
-    )
+    return Learned(_with_rivals(_calibration(spec, rows, hits), rows, hits))
 
 
 def probabilities_of(manifest: Manifest, outputs: Tensors) -> NDArray[np.float32] | None:
@@ -164,19 +163,17 @@ def _calibration(spec: ProbabilitiesSpec, rows: _Rows, calibrated: _Numbers) -> 
     index = np.arange(len(rows.predicted))
     own = rows.probabilities[index, rows.predicted]
     lows = np.array(spec.lows)[rows.predicted]
-    bins = np.clip(((own - lows) * BINS / (1.0 - lows)).astype(np.int64), 0, BINS - 1)
+    bins = BINS - 1 - _fine_bins(np.clip((1.0 - own) / (1.0 - lows), 0.0, 1.0))
     keys = rows.predicted * BINS + bins
     counts = np.bincount(keys, minlength=classes * BINS)
     hits = _summed(keys, calibrated[index, rows.predicted], size=classes * BINS)
     return Calibration(_count_table(counts), _hit_table(hits))
 
 
-def _with_rivals(
-    calibration: Calibration, rows: _Rows, calibrated: _Numbers, bins: _Classes
-) -> Calibration:
+def _with_rivals(calibration: Calibration, rows: _Rows, calibrated: _Numbers) -> Calibration:
     classes = rows.probabilities.shape[1]
     is_rival = rows.predicted[:, None] != np.arange(classes)
-    keys = (np.arange(classes) * BINS + bins // 2)[is_rival]
+    keys = (np.arange(classes) * BINS + _fine_bins(rows.probabilities))[is_rival]
     counts = np.bincount(keys, minlength=classes * BINS)
     hits = _summed(keys, calibrated[is_rival], size=classes * BINS)
     return replace(calibration, rival_rows=_count_table(counts), rival_true=_hit_table(hits))
@@ -186,8 +183,15 @@ def _summed(keys: NDArray[np.int64], numbers: _Numbers, *, size: int) -> _Number
     return np.bincount(keys, numbers, minlength=size).astype(np.float64)
 
 
+def _fine_bins(parts: _Numbers) -> _Classes:
+    roots = np.sqrt(parts)
+    return np.minimum(((roots + np.sqrt(roots)) * (BINS / 2)).astype(np.int64), BINS - 1)
+
+
 def _worth_bins(probabilities: _Numbers) -> _Classes:
-    return np.minimum((np.sqrt(probabilities) * WORTH_BINS).astype(np.int64), WORTH_BINS - 1)
+    is_low = probabilities < 0.5
+    bins = _fine_bins(2.0 * np.where(is_low, probabilities, 1.0 - probabilities))
+    return np.where(is_low, bins, WORTH_BINS - 1 - bins)
 
 
 def _count_table(flat: NDArray[np.intp]) -> tuple[tuple[int, ...], ...]:
@@ -198,5 +202,4 @@ def _hit_table(flat: _Numbers) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(bins) for bins in flat.round(_DECIMALS).reshape(-1, BINS).tolist())
 
 
-_MIDDLES: Final = tuple(((place + 0.5) / WORTH_BINS) ** 2 for place in range(WORTH_BINS))
-"""Probabilities in the middle of the bins of the tables."""
+_MIDDLES: Final = tuple(worth_middle(index) for index in range(WORTH_BINS))

@@ -5,7 +5,13 @@ from numpy.typing import NDArray
 
 from edge_contract.stats import BINS, SHARES, WORTH_BINS, ClassProbabilities, ClassProbabilitiesSpec
 
-__all__ = ["count_class_probabilities"]
+__all__ = ["count_class_probabilities", "fine_bins"]
+
+
+def fine_bins(parts: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return :func:`edge_contract.stats.probabilities.fine_bin` of numbers from 0 to 1."""
+    roots = np.sqrt(parts)
+    return np.minimum(((roots + np.sqrt(roots)) * (BINS / 2)).astype(np.int64), BINS - 1)
 
 
 def count_class_probabilities(
@@ -25,11 +31,9 @@ def count_class_probabilities(
         found.invalid = invalid
         return found
     index = predicted.astype(np.intp)
-    roots = (np.sqrt(probabilities) * WORTH_BINS).astype(np.intp)
-    bins = np.minimum(roots, WORTH_BINS - 1)
-    shares = _shares(spec, bins)
+    shares = _shares(spec, _worth_bins(probabilities))
     own = shares[index, np.arange(rows)].astype(np.float64)  # below 2 ** 53 for 1e11 rows
-    keys = np.arange(classes)[:, None] * BINS + bins // 2
+    keys = np.arange(classes)[:, None] * BINS + fine_bins(np.minimum(probabilities, 1.0))
     counts = np.bincount(keys[index != np.arange(classes)[:, None]], minlength=classes * BINS)
     return ClassProbabilities(
         spec,
@@ -41,7 +45,14 @@ def count_class_probabilities(
     )
 
 
-def _shares(spec: ClassProbabilitiesSpec, bins: NDArray[np.intp]) -> NDArray[np.int64]:
+def _worth_bins(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+    is_low = probabilities < 0.5
+    distance = np.where(is_low, probabilities, np.maximum(1.0 - probabilities, 0.0))
+    bins = fine_bins(2.0 * distance)
+    return np.where(is_low, bins, WORTH_BINS - 1 - bins)
+
+
+def _shares(spec: ClassProbabilitiesSpec, bins: NDArray[np.int64]) -> NDArray[np.int64]:
     worths = np.take_along_axis(np.array(spec.worths, np.int64), bins, axis=1)
     total = worths.sum(axis=0)
     is_worthless = total == 0

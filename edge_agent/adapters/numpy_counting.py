@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.adapters.numpy_classes import count_class_probabilities
+from edge_agent.adapters.numpy_classes import count_class_probabilities, fine_bins
 from edge_agent.adapters.numpy_joint import count_joint, count_vectors
 from edge_agent.adapters.numpy_sketches import Block, SketchColumns, block_moments
 from edge_contract.errors import UsageError
@@ -233,7 +233,7 @@ def _probabilities(spec: ProbabilitiesSpec, block: _Numbers) -> Probabilities:
     classes = predicted[is_valid].astype(np.int64)
     values = probability[is_valid]
     lows = np.array(spec.lows)[classes]
-    bins = np.clip(((values - lows) * BINS / (1.0 - lows)).astype(np.int64), 0, BINS - 1)
+    bins = BINS - 1 - fine_bins(np.clip((1.0 - values) / (1.0 - lows), 0.0, 1.0))
     counts: dict[int, dict[int, int]] = {}
     for key, count in _tally(classes * BINS + bins).items():
         counts.setdefault(key // BINS, {})[key % BINS] = count

@@ -26,8 +26,8 @@ class Calibration:
         rows: Per predicted class and bin of :class:`ProbabilitiesSpec`, labelled rows.
         correct: Of those, the ones that were predicted right, calibrated row by row and summed:
             that differs from counting them only by being smoother.
-        rival_rows: Of more than two classes: per class and pair of :func:`worth_bin` of its
-            probability, labelled rows in which another class was predicted.
+        rival_rows: Of more than two classes: per class and :func:`fine_bin` of its probability,
+            labelled rows in which another class was predicted.
         rival_true: Of those, the ones in which it was the truth after all, by the same rule.
         errors: Of a regression: where errors were large.
     """

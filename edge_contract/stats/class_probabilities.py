@@ -10,7 +10,6 @@ result. The bins of the classes that were not predicted give the area under the 
 All arithmetic is on whole numbers: every kernel gives the same sums, and merging loses nothing.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
@@ -19,7 +18,7 @@ from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.pairs import is_class
-from edge_contract.stats.probabilities import BINS
+from edge_contract.stats.probabilities import BINS, fine_bin, fine_edge
 from edge_contract.stats.sparse import added, read_sparse, sparse_state
 
 __all__ = [
@@ -29,6 +28,7 @@ __all__ = [
     "ClassProbabilities",
     "ClassProbabilitiesSpec",
     "worth_bin",
+    "worth_middle",
 ]
 
 MAX_CLASSES: Final = 32
@@ -39,16 +39,21 @@ SHARES: Final = 1 << 16
 
 
 WORTH_BINS: Final = 2 * BINS
-"""Bins of the tables; two of them are one of the histograms."""
+"""Bins of the tables."""
 
 
 def worth_bin(probability: float) -> int:
-    """Return the bin of a probability, 0 to 127.
+    """Return the bin of a table, 0 to 127, of a probability; narrow near 0 and near 1."""
+    if probability < 0.5:
+        return fine_bin(2.0 * probability)
+    return WORTH_BINS - 1 - fine_bin(max(2.0 * (1.0 - probability), 0.0))
 
-    Bins are even in its square root, and so finer where most probabilities of a class that is not
-    predicted lie.
-    """
-    return min(int(math.sqrt(probability) * WORTH_BINS), WORTH_BINS - 1)
+
+def worth_middle(index: int) -> float:
+    """Return the probability in the middle of a bin of a table."""
+    place = min(index, WORTH_BINS - 1 - index)
+    part = (fine_edge(place) + fine_edge(place + 1)) / 4.0
+    return part if index < BINS else 1.0 - part
 
 
 @register
@@ -137,7 +142,7 @@ class ClassProbabilitiesSpec:
     @classmethod
     def examples(cls) -> Sequence[Self]:
         """Return one that believes the model, and one with a class that is never true."""
-        plain = tuple((2 * place + 1) ** 2 for place in range(WORTH_BINS))
+        plain = tuple(round(worth_middle(place) * SHARES) for place in range(WORTH_BINS))
         return (cls((plain, plain, plain)), cls((plain, (0,) * WORTH_BINS)))
 
 
@@ -151,8 +156,8 @@ class ClassProbabilities:
         rows: All others.
         right: Per predicted class, the shares of that class: expected right predictions.
         expected: Per class, the shares of all rows: how often it is expected to be true.
-        rivals: Per class, the rows in which another one was predicted, by pairs of
-            :func:`worth_bin` of its probability.
+        rivals: Per class, the rows in which another one was predicted, by :func:`fine_bin` of its
+            probability.
     """
 
     spec: ClassProbabilitiesSpec
@@ -181,10 +186,11 @@ class ClassProbabilities:
         self.rows += 1
         self.right[index] += shares[index]
         self.expected = [a + b for a, b in zip(self.expected, shares, strict=True)]
-        for rival, place in enumerate(bins):
+        for rival, probability in enumerate(probabilities):
             if rival != index:
                 counts = self.rivals.setdefault(rival, {})
-                counts[place // 2] = counts.get(place // 2, 0) + 1
+                place = fine_bin(min(probability, 1.0))
+                counts[place] = counts.get(place, 0) + 1
 
     def merged(self, other: Self) -> Self:
         """Return the sums of both streams."""

@@ -131,8 +131,9 @@ def test_without_labels_devices_believe_the_model() -> None:
     assert not found.calibration
     assert found.worths is not None
     table = found.worths.worths[0]
-    assert table[0] == 1
-    assert table[WORTH_BINS // 2] / SHARES == pytest.approx(0.25, abs=0.01)
+    assert table[0] == 0
+    assert table[WORTH_BINS // 2] / SHARES == pytest.approx(0.5, abs=0.02)
+    assert table[-1] == SHARES
 
 
 def test_more_classes_than_devices_count_have_no_tables() -> None:

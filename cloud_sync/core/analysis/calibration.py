@@ -50,9 +50,9 @@ def calibrated(spec: ProbabilitiesSpec, calibration: Calibration) -> Curves:
     """Return the curves of a package.
 
     A bin with few labels leans on the same bin of all classes with the same range of
-    probabilities, and that one on the model's own probability, bent by a straight line in the
-    log-odds that fits all labels there are (Platt). Each curve rises with the bin (isotonic), as in
-    the method that calibrates row by row.
+    probabilities, and that one on the model's own probability; both are bent by a straight line in
+    the log-odds that fits all labels there are (Platt). Each curve rises with the bin (isotonic),
+    as in the method that calibrates row by row.
     """
     own = [[spec.middle_of(k, b) for b in range(BINS)] for k in range(len(spec.lows))]
     if not calibration or len(calibration.rows) != len(own):
@@ -61,14 +61,14 @@ def calibrated(spec: ProbabilitiesSpec, calibration: Calibration) -> Curves:
     for low, probabilities in zip(spec.lows, own, strict=True):
         if low not in pooled:
             alike = [k for k, other in enumerate(spec.lows) if other == low]
-            rows = _columns([calibration.rows[k] for k in alike])
-            correct = _columns([calibration.correct[k] for k in alike])
-            prior = recalibrated(probabilities, rows, correct)
-            pooled[low] = shrunk(rows, correct, prior)
-    right = [
-        tuple(shrunk(calibration.rows[k], calibration.correct[k], pooled[low]))
-        for k, low in enumerate(spec.lows)
-    ]
+            rows_alike = _columns([calibration.rows[k] for k in alike])
+            right_alike = _columns([calibration.correct[k] for k in alike])
+            prior = recalibrated(probabilities, rows_alike, right_alike)
+            pooled[low] = shrunk(rows_alike, right_alike, prior)
+    right: list[tuple[float, ...]] = []
+    for low, rows, correct in zip(spec.lows, calibration.rows, calibration.correct, strict=True):
+        prior = recalibrated(pooled[low], rows, correct)
+        right.append(tuple(shrunk(rows, correct, prior)))
     labels = tuple(rows + PRIOR_ROWS for rows in _columns(calibration.rows))
     return Curves(tuple(right), labels, calibrated=True)
 

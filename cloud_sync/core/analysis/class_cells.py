@@ -10,10 +10,13 @@ from cloud_sync.core.analysis.class_estimate import Cell, ClassEstimate, class_e
 from edge_contract.package.calibration import Calibration
 from edge_contract.package.curves import PRIOR_ROWS, recalibrated, shrunk
 from edge_contract.stats import BINS, SHARES, ClassProbabilities, ProbabilitiesSpec
+from edge_contract.stats.probabilities import fine_edge
 
 __all__ = ["class_estimates"]
 
-_ROOT_MIDDLES: Final = tuple(((place + 0.5) / BINS) ** 2 for place in range(BINS))
+_RIVAL_MIDDLES: Final = tuple(
+    (fine_edge(place) + fine_edge(place + 1)) / 2 for place in range(BINS)
+)
 """Probabilities in the middle of the bins of rivals."""
 
 
@@ -79,9 +82,9 @@ def _rival_cells(calibration: Calibration, bins: dict[int, int], k: int) -> list
 def _rival_curve(calibration: Calibration, k: int) -> tuple[float, ...]:
     """Return how often a class is true, by its probability, where another one is predicted."""
     if not calibration.rival_rows:
-        return _ROOT_MIDDLES
+        return _RIVAL_MIDDLES
     rows, true = calibration.rival_rows[k], calibration.rival_true[k]
-    return tuple(shrunk(rows, true, recalibrated(_ROOT_MIDDLES, rows, true)))
+    return tuple(shrunk(rows, true, recalibrated(_RIVAL_MIDDLES, rows, true)))
 
 
 def _merged(
@@ -89,7 +92,7 @@ def _merged(
 ) -> list[Cell]:
     """Return both kinds of cells in rising order of the probability of the class."""
     placed = [(spec.middle_of(k, place), cell) for place, cell in enumerate(predicted)]
-    placed += zip(_ROOT_MIDDLES, rivals, strict=True)
+    placed += zip(_RIVAL_MIDDLES, rivals, strict=True)
     return [cell for _, cell in sorted(placed, key=lambda item: item[0]) if cell.rows]
 
 

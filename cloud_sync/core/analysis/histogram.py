@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edge_contract.stats import BINS, Categories, Probabilities, Sketch, Statistic
+from edge_contract.stats import Categories, Probabilities, Sketch, Statistic
 
 __all__ = ["DISPLAY_BINS", "NEW", "OTHERS", "Histograms", "histograms"]
 
@@ -90,9 +90,8 @@ def _pieces(statistic: Statistic) -> list[Piece]:
                 pieces.append((low, high, count))
             return pieces
         case Probabilities(spec=spec):
-            half = [(1.0 - low) / BINS / 2 for low in spec.lows]
             return [
-                (spec.middle_of(k, b) - half[k], spec.middle_of(k, b) + half[k], count)
+                (*spec.edges_of(k, b), count)
                 for k, bins in statistic.counts.items()
                 for b, count in bins.items()
             ]

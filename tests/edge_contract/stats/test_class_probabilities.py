@@ -2,24 +2,23 @@ import pytest
 
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.stats import SHARES, WORTH_BINS, ClassProbabilitiesSpec
-from edge_contract.stats.class_probabilities import worth_bin
+from edge_contract.stats.class_probabilities import worth_bin, worth_middle
 
 
 def step(*worths: tuple[int, int]) -> ClassProbabilitiesSpec:
-    """One table per class: what probabilities below a quarter are worth, and all others."""
-    half = WORTH_BINS // 2  # the square root of a quarter is a half
+    """One table per class: what probabilities below a half are worth, and all others."""
+    half = WORTH_BINS // 2
     return ClassProbabilitiesSpec(tuple((low,) * half + (high,) * half for low, high in worths))
 
 
-def test_bins_are_narrow_where_probabilities_are_small() -> None:
-    assert [worth_bin(p) for p in (0.0, 0.0001, 0.01, 0.25, 1.0, 1.0001)] == [
-        0,
-        1,
-        12,
-        64,
-        127,
-        127,
-    ]
+def test_bins_are_narrow_where_models_are_sure() -> None:
+    assert [worth_bin(p) for p in (0.0, 0.0001, 0.01, 0.25)] == [0, 4, 16, 49]
+    assert [worth_bin(p) for p in (0.5, 0.75, 0.99, 0.9999)] == [64, 78, 111, 123]
+    assert [worth_bin(p) for p in (1.0, 1.0001)] == [127, 127]
+
+
+def test_the_middle_of_a_bin_lies_in_it() -> None:
+    assert [worth_bin(worth_middle(index)) for index in range(WORTH_BINS)] == [*range(WORTH_BINS)]
 
 
 def test_the_worths_of_a_row_are_scaled_to_one_row() -> None:
@@ -46,7 +45,7 @@ def test_sums_are_the_expected_confusion() -> None:
     assert found.rows == 3
     assert found.right == [2 * 49_152, 49_152]
     assert found.expected == [2 * 49_152 + 16_384, 2 * 16_384 + 49_152]
-    assert found.rivals == {0: {20: 1}, 1: {20: 1, 28: 1}}
+    assert found.rivals == {0: {28: 1}, 1: {28: 1, 35: 1}}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What each statistic counts, on streams small enough to count by hand."""
 
+import itertools
 import math
 
 import pytest
@@ -120,11 +121,11 @@ def test_a_category_becomes_its_index_or_a_salted_hash() -> None:
 
 def test_probabilities_are_counted_in_bins_that_start_where_a_class_is_predicted() -> None:
     probabilities = Probabilities(ProbabilitiesSpec.for_classes(2, threshold=0.25))
-    for row in ((1.0, 0.25), (1.0, 1.0), (1.0, 1.0001), (0.0, 0.75), (0.0, 0.76), (1.0, 0.249)):
+    for row in ((1.0, 0.25), (1.0, 1.0), (1.0, 1.0001), (0.0, 0.75), (0.0, 0.77), (1.0, 0.249)):
         probabilities.observe(row)
 
-    assert probabilities.counts == {1: {0: 2, 63: 2}, 0: {0: 1, 2: 1}}
-    assert probabilities.sums == {1: 0.25 + 1.0 + 1.0 + 0.249, 0: 0.75 + 0.76}
+    assert probabilities.counts == {1: {0: 2, 63: 2}, 0: {0: 1, 1: 1}}
+    assert probabilities.sums == {1: 0.25 + 1.0 + 1.0 + 0.249, 0: 0.75 + 0.77}
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,19 @@ def test_the_middle_of_a_probability_bin_lies_between_its_edges() -> None:
     spec = ProbabilitiesSpec.for_classes(4)
 
     assert spec.lows == (0.25,) * 4
-    assert spec.middle_of(2, 0) == 0.25 + 0.75 / 128
-    assert spec.bin_of(2, spec.middle_of(2, 63)) == 63
+    assert spec.edges_of(2, 0)[0] == 0.25
+    assert spec.edges_of(2, 63)[1] == 1.0
+    assert [spec.bin_of(2, spec.middle_of(2, index)) for index in range(64)] == [*range(64)]
+
+
+def test_probability_bins_meet_and_are_narrowest_below_1() -> None:
+    spec = ProbabilitiesSpec.for_classes(2, threshold=0.3)
+
+    edges = [spec.edges_of(1, index) for index in range(64)]
+
+    assert all(high == low for (_, high), (low, _) in itertools.pairwise(edges))
+    assert edges[63][0] > 0.999999
+    assert edges[0][1] - edges[0][0] == pytest.approx(0.0288, abs=1e-4)
 
 
 @pytest.mark.parametrize("lows", [(), (0.5, 1.0), (-0.1,), (NAN,)])
