@@ -198,6 +198,7 @@ class CloudService:
             marks=warehouse.marks,
             is_known=fleet.knows,
             segments=segments.of,
+            adds_noise=fleet.adds_noise,
         )
         return Conductor(
             config.fleet,

@@ -66,6 +66,9 @@ class Collector:
         is_known: Whether a device has announced itself; asked only without open enrolment.
         segments: Finds the segments that a device is in now, rising; none of a device that has not
             announced itself, whose counts then go to the whole fleet alone.
+        adds_noise: Whether a device adds noise to its counts. They are merged like all others, but
+            not judged by alarms: the noise cannot make counts negative, so it moves them all one
+            way, which adds up over devices and windows to what a drift would look like.
     """
 
     def __init__(
@@ -76,12 +79,14 @@ class Collector:
         marks: MarksLookup,
         is_known: Callable[[str], bool],
         segments: Callable[[str], tuple[Segment, ...]] = lambda _device: (),
+        adds_noise: Callable[[str], bool] = lambda _device: False,
     ) -> None:
         self._config = config
         self._packages = packages
         self._load_marks = marks
         self._is_known = is_known
         self._segments = segments
+        self._adds_noise = adds_noise
         self._lives: dict[Life, SeenBatches] = {}
         self._gathering = Gathering(config)
         self._flight: _Flight | None = None
@@ -188,6 +193,7 @@ class Collector:
             life,
             windows,
             segments=self._segments(life.device),
+            judged=not self._adds_noise(life.device),
             lost_rows=batch.lost_rows,
             now_unix_s=now_unix_s,
         )

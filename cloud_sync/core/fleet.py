@@ -24,6 +24,7 @@ from edge_contract.messages import (
     Report,
     Target,
 )
+from edge_contract.stats.noise import NOISE_FACT
 
 __all__ = ["Fleet", "FleetConfig", "FleetEvent"]
 
@@ -108,6 +109,11 @@ class Fleet:
     def knows(self, device: str) -> bool:
         """Return whether a device has ever announced itself."""
         return device in self._twins
+
+    def adds_noise(self, device: str) -> bool:
+        """Return whether a device says that it adds noise to its counts, for privacy."""
+        twin = self._twins.get(device)
+        return twin is not None and bool(twin.facts().facts.get(NOISE_FACT))
 
     def twin(self, device: str) -> DeviceTwin:
         """Return a device's twin; raises ``UsageError`` if it is unknown."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from cloud_sync.core.collector_config import CollectorConfig
@@ -64,15 +65,17 @@ class Gathering:
         windows: Iterable[CheckedWindow],
         *,
         segments: tuple[Segment, ...],
+        judged: bool,
         lost_rows: int,
         now_unix_s: float,
     ) -> None:
-        """Merge a batch of a device that is in some segments now."""
+        """Merge a batch of a device that is in some segments now, for alarms or without them."""
         self.skip(life)
         self.batches += 1
         self._tally = self._tally.plus(Tally(batches=1, lost_rows=lost_rows))
         for window in windows:
-            self._file(life.device, window, segments=segments, now_unix_s=now_unix_s)
+            filed = window if judged else replace(window, stratum=None)
+            self._file(life.device, filed, segments=segments, now_unix_s=now_unix_s)
 
     def skip(self, life: Life) -> None:
         """Note that a life's marks have changed."""

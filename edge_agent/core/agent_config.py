@@ -9,7 +9,7 @@ from edge_contract.errors import MessageError, UsageError
 from edge_contract.messages import Birth, decode, encode
 from edge_contract.names import checked_name
 from edge_contract.reading import JsonValue
-from edge_contract.stats.noise import checked_epsilon
+from edge_contract.stats.noise import NOISE_FACT, checked_epsilon
 
 __all__ = ["AgentConfig"]
 
@@ -87,5 +87,5 @@ class AgentConfig:
         """
         facts = dict(self.facts)
         if self.noise_epsilon:
-            facts["noise_epsilon"] = self.noise_epsilon
+            facts[NOISE_FACT] = self.noise_epsilon
         return Birth(self.device, boot, started_unix_s, clean, self.agent_version, facts, self.tags)

@@ -36,10 +36,20 @@ from edge_contract.stats.probabilities import BINS, Probabilities
 from edge_contract.stats.profile import Profile
 from edge_contract.stats.sketch import FLOAT_BITS, Sketch, SketchSpec
 
-__all__ = ["MAX_EPSILON", "MIN_EPSILON", "checked_epsilon", "noisy_counts", "noisy_profile"]
+__all__ = [
+    "MAX_EPSILON",
+    "MIN_EPSILON",
+    "NOISE_FACT",
+    "checked_epsilon",
+    "noisy_counts",
+    "noisy_profile",
+]
 
 Draw: TypeAlias = Callable[[], float]
 """Gives random numbers from 0 to below 1, which nobody can foresee."""
+
+NOISE_FACT: Final = "noise_epsilon"
+"""The fact in a birth message that says with which epsilon a device adds noise."""
 
 MIN_EPSILON: Final = 0.01
 MAX_EPSILON: Final = 100.0

@@ -39,6 +39,7 @@ def collector_with(
     *,
     marks: dict[Life, Marks] | None = None,
     segments: dict[str, tuple[Segment, ...]] | None = None,
+    noisy: frozenset[str] = frozenset(),
 ) -> Collector:
     return Collector(
         config or CollectorConfig(),
@@ -46,6 +47,7 @@ def collector_with(
         marks=lambda life: (marks or {}).get(life, Marks()),
         is_known=lambda _: True,
         segments=lambda device: (segments or {}).get(device, ()),
+        adds_noise=noisy.__contains__,
     )
 
 
@@ -311,6 +313,18 @@ def test_counts_for_the_analysis_are_kept_by_the_segments_that_a_device_is_in_th
         PendingKey(DIGITS_ROLE): 1,
     }
     assert [increment.counters.rows for increment in commit.windows.values()] == [5]
+
+
+def test_counts_of_a_device_that_adds_noise_are_merged_but_raise_no_alarms() -> None:
+    collector = collector_with(noisy=frozenset({"cam-2"}))
+    for device in ("cam-1", "cam-2"):
+        send(collector, batch_of(0, device=device))
+
+    commit = taken(collector)
+
+    assert [increment.counters.rows for increment in commit.windows.values()] == [2]
+    assert commit.pending[PendingKey(DIGITS_ROLE)].counters.rows == 1
+    assert commit.tally == Tally(batches=2, unjudged=1)
 
 
 def test_marks_of_lives_that_are_idle_are_forgotten_and_loaded_again() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,17 @@ def asked(effects: list[FleetEffect]) -> list[Command]:
 
 def status(fleet: Fleet) -> DeviceStatus:
     return fleet.twin("cam-7").status
+
+
+def test_a_device_says_itself_that_it_adds_noise() -> None:
+    fleet = fleet_of()
+    fleet.on_event(birth(), now_unix_s=1.0)
+    quiet = fleet.adds_noise("cam-7")
+
+    noisy = replace(birth(2), facts={"cpus": 4, "noise_epsilon": 1.0})
+    fleet.on_event(noisy, now_unix_s=2.0)
+
+    assert (quiet, fleet.adds_noise("cam-7"), fleet.adds_noise("cam-8")) == (False, True, False)
 
 
 def test_a_device_that_reports_a_model_is_given_its_stable_version() -> None:
