@@ -304,7 +304,8 @@ class PackageRepository(Protocol):
         stable one.
 
         Raises:
-            UsageError: The version is there with other content.
+            UsageError: The version is there with other content, or it compares rows by the hours of
+                a time zone that is not known on this machine.
             PackageError: Its reference cannot be used.
         """
         ...

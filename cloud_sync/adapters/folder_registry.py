@@ -72,8 +72,11 @@ class FolderRegistry:
 
     def put(self, package: Package, *, at_unix_s: float) -> PackageVersion:
         """Keep a package durably; all of it is there on return, or nothing."""
-        facts = _facts(package.digest, package.manifest, package.reference())
         manifest = package.manifest
+        facts = _facts(package.digest, manifest, package.reference())
+        strata = facts.reference.strata
+        if strata is not None:
+            strata.spec.zone()  # better refused now than every window of it later
         with self._changing:
             model = self._models.get(manifest.name)
             known = model.versions.get(manifest.version) if model else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,19 @@ from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
 from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
 from cloud_sync.ports import PackageRepository, PackageVersion
 from edge_contract.errors import PackageError, UnavailableError, UsageError
-from edge_contract.package import Package, Role, digest_of
+from edge_contract.package import (
+    ArtifactRole,
+    Package,
+    Reference,
+    Role,
+    Strata,
+    StrataKind,
+    StrataSpec,
+    Stratum,
+    digest_of,
+)
 from tests.support.disks import files_of_at_most
+from tests.support.packages import altered
 from tests.support.telemetry import counting_package
 from tests.support.tiny_package import tiny_package
 
@@ -89,6 +101,23 @@ def test_a_version_never_changes_its_content(repository: PackageRepository) -> N
 def test_a_package_that_nobody_can_count_for_is_refused(repository: PackageRepository) -> None:
     with pytest.raises(PackageError, match=r"digits@1\.0\.0 has no file for reference"):
         repository.put(tiny_package(), at_unix_s=0.0)
+
+    assert repository.models() == []
+
+
+def test_a_package_of_a_time_zone_that_is_not_known_here_is_refused(
+    repository: PackageRepository,
+) -> None:
+    def by_hour(data: bytes) -> bytes:
+        reference = Reference.from_bytes(data)
+        spec = StrataSpec(StrataKind.HOUR_OF_DAY, "Atlantis/Poseidonis")
+        parts = {"00": Stratum(reference.rows, reference.profile)}
+        return replace(reference, strata=Strata(spec, parts)).to_bytes()
+
+    package = altered(V1, ArtifactRole.REFERENCE, by_hour)
+
+    with pytest.raises(UsageError, match="Atlantis/Poseidonis"):
+        repository.put(package, at_unix_s=0.0)
 
     assert repository.models() == []
 
