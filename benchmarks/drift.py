@@ -7,7 +7,7 @@ Each ``benchmarks/drift_*.py`` is a section. To add one: write a file with a fun
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from benchmarks import drift_alarms, drift_ingest, drift_windows
+from benchmarks import drift_alarms, drift_ingest, drift_performance, drift_windows
 from benchmarks.harness import Figure, benchmark
 
 __all__ = ["drift"]
@@ -25,6 +25,7 @@ _SECTIONS: Final[tuple[_Section, ...]] = (
     drift_ingest.figures,
     drift_windows.figures,
     drift_alarms.figures,
+    drift_performance.figures,
 )
 
 

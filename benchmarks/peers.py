@@ -18,7 +18,7 @@ __all__ = ["ENVIRONMENTS", "PeerProcess", "python_of"]
 
 ENVIRONMENTS: Final = Path(__file__).parent / ".venvs"
 _PROGRAMS: Final = Path(__file__).parent / "peer_programs"
-_INSTALL_S: Final = 300.0
+_INSTALL_S: Final = 900.0
 _READY: Final = "installed.txt"
 
 
