@@ -7,6 +7,7 @@ from pathlib import Path
 
 from converters.base import Converted, Progress, Request, source_for
 from converters.embedding import with_embedding
+from converters.feature_names import with_feature_names
 from converters.golden import golden_vectors
 from converters.graph import opsets_of, parse_model
 from converters.lineage import git_state
@@ -44,6 +45,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     description: str = "",
     licence: str = "",
     classes: Sequence[str | int] = (),
+    feature_names: Sequence[str] = (),
     lineage: "JsonObject | None" = None,
     baseline: Mapping[str, float | str] | None = None,
     accept_difference: float = 0.0,
@@ -65,6 +67,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         description: For people.
         licence: SPDX expression.
         classes: Labels in the order of the probabilities, for ONNX models that do not say them.
+        feature_names: Of the columns of an array, which has no names.
         lineage: Goes into the manifest beside commit, data digest and parameters.
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
         accept_difference: See :func:`converters.parity.check_parity`.
@@ -85,6 +88,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     require_label_for_each(y, rows=row_count(request.rows))
     tell("Converting, and comparing with the source model", 0.05)
     converted, runtime, parity = _faithful(request, accept_difference)
+    converted = with_feature_names(converted, feature_names)
     tell("Predicting all rows", 0.4)
     feeds = converted.feeds(converted.rows)
     outputs = runtime.run(feeds)

@@ -27,6 +27,7 @@ def convert(
     description: str = "",
     licence: str = "",
     classes: Sequence[str | int] = (),
+    feature_names: Sequence[str] = (),
     lineage: JsonObject | None = None,
     baseline: Mapping[str, float | str] | None = None,
     accept_difference: float = 0.0,
@@ -50,6 +51,7 @@ def convert(
         description: For people.
         licence: SPDX expression.
         classes: Labels in the order of the probabilities, for ONNX files that do not say them.
+        feature_names: Of the columns of an array, which has no names of its own.
         lineage: Where the model comes from; joined with what can be found out.
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
         accept_difference: Largest relative difference to accept between source and ONNX model;
@@ -74,28 +76,31 @@ def convert(
         PackageError: The conversion is not faithful, or not possible.
     """
     require_own_package("converters")
+    from converters.callers import WarningsOfTheCaller
     from converters.convert import convert as convert_model
     from converters.package_files import save_package
     from converters.watching import Watching
 
-    package = convert_model(
-        model,
-        X,
-        y,
-        name=name,
-        version=version,
-        description=description,
-        licence=licence,
-        classes=classes,
-        lineage=lineage,
-        baseline=baseline,
-        accept_difference=accept_difference,
-        watching=Watching(
-            joint=joint, embedding=embedding, strata=strata, times=times, time_zone=time_zone
-        ),
-        count=fast_count,
-        progress=progress,
-    )
+    with WarningsOfTheCaller():
+        package = convert_model(
+            model,
+            X,
+            y,
+            name=name,
+            version=version,
+            description=description,
+            licence=licence,
+            classes=classes,
+            feature_names=feature_names,
+            lineage=lineage,
+            baseline=baseline,
+            accept_difference=accept_difference,
+            watching=Watching(
+                joint=joint, embedding=embedding, strata=strata, times=times, time_zone=time_zone
+            ),
+            count=fast_count,
+            progress=progress,
+        )
     if out is not None:
         save_package(package, Path(out))
     return package

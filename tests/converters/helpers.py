@@ -1,7 +1,7 @@
 """Small fitted models, and converting without the warning that they were given few rows."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict, Unpack
 
 import numpy as np
@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     version: str
     description: str
     classes: tuple[str | int, ...]
+    feature_names: Sequence[str]
     lineage: JsonObject
     baseline: dict[str, float | str]
     accept_difference: float
