@@ -11,7 +11,6 @@ from edge_contract.messages import Counters, WindowEntry
 from edge_contract.stats import Profile, ProfileSpec
 
 if TYPE_CHECKING:
-
     from edge_agent.adapters.ring import Parts
 
 __all__ = ["Stream"]
@@ -83,6 +82,7 @@ class Stream:
         """
         ring = self.ring
         with self._lock:
+            ring.exclude_others()
             free = ring.free
             fits = self._open and free >= count
             if fits:
@@ -118,6 +118,7 @@ class Stream:
     def offer(self, parts: "Parts", count: int, at_unix_s: float) -> None:
         """Add the rows of a call if there is room, and count them as dropped if there is none."""
         with self._lock:
+            self.ring.exclude_others()
             if self._open and self.ring.free >= count:
                 self.ring.append(parts, count, at_unix_s, calls=1)
             elif self._open:
@@ -126,6 +127,7 @@ class Stream:
     def count(self, *, calls: int = 0, failures: int = 0, dropped: int = 0) -> None:
         """Count what has no row."""
         with self._lock:
+            self.ring.exclude_others()
             if self._open:
                 self.ring.count(calls=calls, failures=failures, dropped=dropped)
 
@@ -193,11 +195,13 @@ class Stream:
         """
         ring = self.ring
         with self._lock:
+            ring.exclude_others()
             if self._open and not self._stuck:
                 has_room = self._room.wait_for(
                     lambda: not self._open or ring.free >= count, _FULL_WAIT_S
                 )
                 self._stuck = not has_room
+                ring.exclude_others()  # the lock was free while this thread waited
             if self._open and ring.free >= count:
                 ring.append(parts, count, at_unix_s, calls=calls)
             elif self._open:

@@ -2,6 +2,8 @@ import os
 import struct
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,8 +87,12 @@ def test_the_three_numbers_of_a_call_stand_where_they_are_laid_out(path: Path) -
     ring = Ring(path, 8)
     ring.lay_out_calls(3)
 
-    ring.append_call(np.array([[1, 2, 3]], np.float32), 4.0, 5.0, 6.0, np.array([7, 8], np.float32))
-    ring.append_call(np.array([9, 9, 9], np.float32), 1.0, 2.0, 3.0, np.array([[4, 5]], np.float32))
+    ring.append_call(
+        np.array([[1, 2, 3]], np.float32), 4.0, 5.0, 6.0, np.array([[7, 8]], np.float32)
+    )
+    ring.append_call(
+        np.array([[9, 9, 9]], np.float32), 1.0, 2.0, 3.0, np.array([[4, 5]], np.float32)
+    )
 
     assert [block.tolist() for block in ring.read(0, 2)] == [
         [[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], [9.0, 9.0, 9.0, 1.0, 2.0, 3.0, 4.0, 5.0]]
@@ -99,7 +105,7 @@ def test_calls_go_over_the_end_and_stop_where_there_is_no_room(path: Path) -> No
     ring.lay_out_calls(0)
     ring.append([np.zeros((16383, 3), np.float32)], 16383, 10.0)
     ring.release(16000, 10.0)
-    nothing = np.zeros(0, np.float32)
+    nothing = np.zeros((1, 0), np.float32)
 
     rooms = [ring.append_call(nothing, float(number), 0.0, 0.0) for number in range(16002)]
 
@@ -113,9 +119,9 @@ def test_calls_go_over_the_end_and_stop_where_there_is_no_room(path: Path) -> No
 def test_calls_and_other_counters_survive_together(path: Path) -> None:
     ring = Ring(path, 3)
     ring.lay_out_calls(0)
-    ring.append_call(np.zeros(0, np.float32), 1.0, 2.0, 3.0)
+    ring.append_call(np.zeros((1, 0), np.float32), 1.0, 2.0, 3.0)
     ring.count(calls=5, failures=1, dropped=4)
-    ring.append_call(np.zeros(0, np.float32), 4.0, 5.0, 6.0)
+    ring.append_call(np.zeros((1, 0), np.float32), 4.0, 5.0, 6.0)
     ring.close()
 
     again = Ring(path, 3)
@@ -130,7 +136,80 @@ def test_a_closed_ring_has_no_room_for_calls(path: Path) -> None:
     ring.lay_out_calls(0)
     ring.close()
 
-    assert ring.append_call(np.zeros(0, np.float32), 1.0, 2.0, 3.0) == 0
+    assert ring.append_call(np.zeros((1, 0), np.float32), 1.0, 2.0, 3.0) == 0
+
+
+@pytest.fixture
+def _hasty_threads() -> Iterator[None]:
+    """Threads take turns after nearly every step."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
+@pytest.mark.usefixtures("_hasty_threads")
+def test_threads_that_append_at_once_lose_no_row_and_mix_none(path: Path) -> None:
+    ring = Ring(path, 4)
+    ring.lay_out_calls(1)
+    begin = threading.Barrier(4)
+
+    def call(thread: int) -> None:
+        front = np.full((1, 1), thread, np.float32)
+        begin.wait()
+        for number in range(1500):
+            ring.append_call(front, thread, number, -number)
+
+    def append_under_the_lock(thread: int) -> None:
+        begin.wait()
+        for number in range(300):
+            with ring.lock:
+                ring.exclude_others()
+                row = np.array([[thread, thread, number, -number]] * 2, np.float32)
+                ring.append([row], 2, 10.0, calls=1)
+                ring.count(failures=1)
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in (1, 2, 3)]
+    threads.append(threading.Thread(target=append_under_the_lock, args=(4,)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert ring.mark == RingMark(rows=5100, calls=4800, failures=300)
+    rows = [row for block in ring.read(0, 5100) for row in block.tolist()]
+    numbers: dict[float, list[float]] = {1.0: [], 2.0: [], 3.0: [], 4.0: []}
+    for front, first, second, third in rows:
+        assert (front, third) == (first, -second)
+        numbers[front].append(second)
+    for thread_number in (1.0, 2.0, 3.0):
+        assert numbers[thread_number] == [float(number) for number in range(1500)]
+    assert numbers[4.0] == [float(number // 2) for number in range(600)]
+    ring.close()
+
+
+@pytest.mark.usefixtures("_hasty_threads")
+def test_a_ring_may_be_closed_while_a_thread_appends(path: Path) -> None:
+    ring = Ring(path, 4)
+    ring.lay_out_calls(1)
+    rooms: list[int] = []
+
+    def call() -> None:
+        front = np.ones((1, 1), np.float32)
+        while not rooms or rooms[-1] > 0:
+            rooms.append(ring.append_call(front, 1.0, 2.0, 3.0))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    while len(rooms) < 100:
+        time.sleep(0)
+    with ring.lock:
+        ring.close()
+    thread.join()
+
+    again = Ring(path, 4)
+    assert again.mark.rows == len(rooms) - 1
+    again.close()
 
 
 def test_rows_that_go_over_the_end_go_on_at_the_beginning(path: Path) -> None:
@@ -305,7 +384,7 @@ from edge_agent.adapters.ring import Ring
 def append_for_ever():
     ring = Ring(Path(sys.argv[1]), 3)
     ring.lay_out_calls(0)
-    nothing = np.zeros(0, np.float32)
+    nothing = np.zeros((1, 0), np.float32)
     number = ring.mark.rows
     os.write(ready, b"!")
     while True:
