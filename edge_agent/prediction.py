@@ -8,10 +8,10 @@ likes. A checksum tells one that was cut off or mistyped; it keeps nobody from m
 
 import base64
 import binascii
-import secrets
+import os
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Prediction", "PredictionId", "parse_id"]
 
 _PREFIX_CHARACTERS: Final = 12
-_NUMBER_BITS: Final = 56
+_NUMBER_BYTES: Final = 7
+_DRAWN_AT_ONCE: Final = 256
+_FLOAT: Final = np.dtype("<f4")
 _HEAD: Final = struct.Struct("<IQI")
 
 
@@ -61,9 +63,10 @@ class Prediction:
         model: Which version answered: ``digits@1.0.0``.
         digest: Its package.
         manifest: What that version takes and gives; ``None`` if nobody said.
+        tensors: Everything that the model gave, as it gave it, in the order of its manifest.
     """
 
-    __slots__ = ("__dict__", "_decoded", "_tensors", "digest", "manifest", "model")
+    __slots__ = ("__dict__", "_decoded", "digest", "manifest", "model", "tensors")
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Prediction:
         tensors: "Sequence[Tensor]" = (),
     ) -> None:
         self._decoded = decoded
-        self._tensors = tensors
+        self.tensors = tensors
         self.manifest = manifest
         self.model = model
         self.digest = digest
@@ -95,34 +98,36 @@ class Prediction:
         """Predicted numbers; ``None`` if the model predicts classes."""
         return self._decoded.values
 
-    @property
-    def outputs(self) -> "Mapping[str, Tensor]":
-        """Everything that the model gave, by output name, as it gave it."""
-        return dict(zip(self._output_names, self._tensors, strict=True))
-
-    def part(self, first: int, last: int) -> "Prediction":
-        """Return the rows from ``first`` to before ``last`` as a prediction with an id of its own.
+    def parts(self, sizes: Sequence[int]) -> "list[Prediction]":
+        """Return so many rows after so many as predictions of their own, with ids of their own.
 
         For callers that predict the rows of several others in one call.
 
         Raises:
             UnavailableError: The model gave an output that has not one item for each row.
         """
-        rows, decoded = slice(first, last), self._decoded
-        count = len(decoded.scores)
-        for name, tensor in zip(self._output_names, self._tensors, strict=True):
+        count = len(self)
+        for tensor in self.tensors:
             if tensor.ndim == 0 or len(tensor) != count:
                 raise UnavailableError(
-                    f"output {name!r} of {self.model} has shape {list(tensor.shape)} for {count} "
-                    "rows, which cannot be told apart: predict them one by one"
+                    f"an output of {self.model} has shape {list(tensor.shape)} for {count} rows, "
+                    "which cannot be told apart: predict them one by one"
                 )
-        return Prediction(
-            decoded.part(rows),
-            model=self.model,
-            digest=self.digest,
-            manifest=self.manifest,
-            tensors=[tensor[rows] for tensor in self._tensors],
-        )
+        found: list[Prediction] = []
+        first = 0
+        for size in sizes:
+            rows = slice(first, first + size)
+            first += size
+            found.append(
+                Prediction(
+                    self._decoded.part(rows),
+                    model=self.model,
+                    digest=self.digest,
+                    manifest=self.manifest,
+                    tensors=[tensor[rows] for tensor in self.tensors],
+                )
+            )
+        return found
 
     @cached_property
     def id(self) -> str:
@@ -143,18 +148,14 @@ class Prediction:
         answer = self.labels if self.labels is not None else self.values
         return f"Prediction({answer!r}, model={self.model!r})"
 
-    @property
-    def _output_names(self) -> list[str]:
-        return [] if self.manifest is None else [o.tensor.name for o in self.manifest.outputs]
-
     @cached_property
     def _number(self) -> int:
         """Drawn when it is asked for; chance keeps it apart from all others, reboots included."""
-        return secrets.randbits(_NUMBER_BITS)
+        return _drawn()
 
     def _id(self, rows: slice, number: int) -> str:
-        classes = self._decoded.classes[rows].astype("<f4").tobytes()
-        scores = self._decoded.scores[rows].astype("<f4").tobytes()
+        classes = self._decoded.classes[rows].astype(_FLOAT, copy=False).tobytes()
+        scores = self._decoded.scores[rows].astype(_FLOAT, copy=False).tobytes()
         prefix = self.digest.removeprefix("sha256:")[:_PREFIX_CHARACTERS]
         body = classes + scores
         head = _HEAD.pack(_checksum(prefix, number, body), number, len(body) // 8)
@@ -182,5 +183,24 @@ def parse_id(text: str) -> PredictionId:
     return PredictionId(f"sha256:{prefix}", number, numbers[:rows], numbers[rows:])
 
 
+def _drawn() -> int:
+    """Return a number by chance; many are drawn at once, for each time is a system call."""
+    try:
+        return _numbers.pop()
+    except IndexError:
+        drawn = os.urandom(_NUMBER_BYTES * _DRAWN_AT_ONCE)
+        numbers = [
+            int.from_bytes(drawn[place : place + _NUMBER_BYTES])
+            for place in range(0, len(drawn), _NUMBER_BYTES)
+        ]
+        _numbers.extend(numbers[1:])
+        return numbers[0]
+
+
 def _checksum(prefix: str, number: int, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(f"{prefix}/{number}/".encode(errors="replace")))
+
+
+_numbers: Final[list[int]] = []
+if hasattr(os, "register_at_fork"):  # a child must not use its parent's
+    os.register_at_fork(after_in_child=_numbers.clear)

@@ -1,9 +1,8 @@
 """An agent that answers other processes, from the command line."""
 
 import gc
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from edge_agent.serving.server import Address, ServeOptions
 
 __all__ = ["serve_agent", "serving_options"]
-
-_SWITCH_S: Final = 0.0005
 
 
 def serving_options(
@@ -54,7 +51,7 @@ def serving_options(
 def serve_agent(agent: "Agent", options: "ServeOptions", console: Console) -> None:
     """Serve until SIGTERM or Ctrl-C, and say where.
 
-    The process is this command's own, so it is tuned as a whole.
+    The process is this command's own, so its collector of garbage is told what stays.
     """
     from edge_agent.serving.serving import serve
 
@@ -65,6 +62,4 @@ def serve_agent(agent: "Agent", options: "ServeOptions", console: Console) -> No
 
     gc.collect()
     gc.freeze()  # what is loaded stays for ever: it need not be looked at again and again
-    # Python's 5 ms would be what a request waits while telemetry is being counted.
-    sys.setswitchinterval(_SWITCH_S)
     serve(agent, options, on_ready=tell)

@@ -1,13 +1,15 @@
 """Answers: what goes back to a client, whichever way it asked."""
 
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import orjson
+
 from edge_agent.serving.interface import ModelInterface
+from edge_agent.serving.json_tensors import json_of
 from edge_agent.serving.refused import RefusedError
 from edge_agent.serving.request import InferRequest
-from edge_agent.serving.tensors import bytes_of, datatype_of, json_of
+from edge_agent.serving.tensors import bytes_of, datatype_of
 
 if TYPE_CHECKING:
     from edge_agent.prediction import Prediction
@@ -16,6 +18,9 @@ __all__ = ["BYTES", "JSON", "Answer", "infer_answer", "json_answer", "refused_an
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
+
+_JSON_TAIL: Final = b'"shape":%a,"data":%b}'
+_BYTES_TAIL: Final = b'"shape":%a,"parameters":{"binary_data_size":%d}}'
 
 
 class Answer(NamedTuple):
@@ -40,12 +45,12 @@ class Answer(NamedTuple):
 
 def json_answer(value: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     """Return a value as JSON."""
-    return Answer(status, json.dumps(value).encode())
+    return Answer(status, orjson.dumps(value))
 
 
 def refused_answer(error: RefusedError) -> Answer:
     """Return an error as the protocol tells it."""
-    body = json.dumps({"error": str(error)}).encode()
+    body = orjson.dumps({"error": str(error)})
     return Answer(error.status, body, retry_after_s=error.retry_after_s)
 
 
@@ -63,24 +68,23 @@ def infer_answer(
         RefusedError: It wants an output that the model does not have.
     """
     tensors = interface.tensors_of(prediction)
-    texts: list[str] = []
+    outputs: list[bytes] = []
     chunks: list[bytes] = []
     for name, binary in interface.wanted(request.outputs):
         tensor = tensors[name]
         head = interface.output_head(name, datatype_of(tensor))
-        shape = list(tensor.shape)
         if request.binary if binary is None else binary:
-            chunk = bytes_of(tensor)
-            chunks.append(chunk)
-            size = f'"parameters":{{"binary_data_size":{len(chunk)}}}'
-            texts.append(f'{head}"shape":{shape},{size}}}')
+            chunks.append(bytes_of(tensor))
+            tail = _BYTES_TAIL % (list(tensor.shape), len(chunks[-1]))
         else:
-            texts.append(f'{head}"shape":{shape},"data":{json_of(tensor)}}}')
-    asked = f'"id":{json.dumps(request.id)},' if request.id else ""
-    header = (
-        f'{{{interface.answer_head}{asked}"parameters":{{"prediction_id":"{prediction.id}"}},'
-        f'"outputs":[{",".join(texts)}]}}'
-    ).encode()
+            tail = _JSON_TAIL % (list(tensor.shape), json_of(tensor))
+        outputs.append(head + tail)
+    header = b'%b%b"parameters":{"prediction_id":"%b"},"outputs":[%b]}' % (
+        interface.answer_head,
+        b'"id":%b,' % orjson.dumps(request.id) if request.id else b"",
+        prediction.id.encode(),
+        b",".join(outputs),
+    )
     if not chunks:
         return Answer(HTTPStatus.OK, header)
     body = b"".join((header, *chunks))

@@ -255,17 +255,12 @@ class Batcher:
             if len(jobs) == 1:
                 return [self._predictor.predict(jobs[0].rows)]
             prediction = self._predictor.predict(_joined(jobs))
-            results: list[Prediction | Exception] = []
-            first = 0
-            for job in jobs:
-                results.append(prediction.part(first, first + job.count))
-                first += job.count
+            return list(prediction.parts([job.count for job in jobs]))
         except Exception as error:  # noqa: BLE001  told to the clients, and logged there
             if len(jobs) == 1:
                 return [error]
             # One request must not fail because of another's rows.
             return [result for job in jobs for result in self._predicted([job])]
-        return results
 
 
 def _joined(jobs: Sequence[Job]) -> "Tensor | Mapping[str, Tensor]":

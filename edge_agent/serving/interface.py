@@ -1,10 +1,10 @@
 """A model's interface, as the protocol describes it and as requests have to fit it."""
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import orjson
 
 from edge_agent.adapters.values import dtype_of
 from edge_agent.serving.refused import RefusedError
@@ -40,15 +40,16 @@ class ModelInterface:
         self.outputs = (*(output.tensor for output in manifest.outputs), *extra)
         self._everything = [WantedOutput(spec.name, None) for spec in self.outputs]
         self._names = {spec.name for spec in self.outputs}
-        self._heads: dict[tuple[str, str], str] = {}
+        self._tensor_names = [output.tensor.name for output in manifest.outputs]
+        self._heads: dict[tuple[str, str], bytes] = {}
         self._is_joinable = all(
             spec.shape and isinstance(spec.shape[0], str)
             for spec in (*manifest.inputs, *self.outputs)
         )
-        name, version = json.dumps(manifest.name), json.dumps(manifest.version)
-        self.answer_head = f'"model_name":{name},"model_version":{version},'
+        name, version = orjson.dumps(manifest.name), orjson.dumps(manifest.version)
+        self.answer_head = b'{"model_name":%b,"model_version":%b,' % (name, version)
         """With what every answer begins, as JSON."""
-        self.metadata = json.dumps(self._metadata()).encode()
+        self.metadata = orjson.dumps(self._metadata())
         """What a client is told of the model, as JSON."""
 
     def joining_key(self, tensors: "Mapping[str, Tensor]") -> Hashable | None:
@@ -110,18 +111,18 @@ class ModelInterface:
 
     def tensors_of(self, prediction: "Prediction") -> "Mapping[str, Tensor]":
         """Return all outputs of a prediction of this version."""
-        tensors = dict(prediction.outputs)
+        tensors = dict(zip(self._tensor_names, prediction.tensors, strict=True))
         if self._label and prediction.labels is not None:
             labels = np.asarray(prediction.labels)
             given = tensors.get(self._label)
             tensors[self._label] = labels if given is None else labels.reshape(given.shape)
         return tensors
 
-    def output_head(self, name: str, datatype: str) -> str:
+    def output_head(self, name: str, datatype: str) -> bytes:
         """Return with what an output of an answer begins, as JSON."""
         head = self._heads.get((name, datatype))
         if head is None:
-            head = f'{{"name":{json.dumps(name)},"datatype":"{datatype}",'
+            head = b'{"name":%b,"datatype":"%b",' % (orjson.dumps(name), datatype.encode())
             self._heads[name, datatype] = head
         return head
 

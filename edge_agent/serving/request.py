@@ -1,11 +1,14 @@
 """Inference requests: a JSON header, and after it the tensors that come as bytes."""
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import orjson
+
+from edge_agent.serving.json_tensors import from_json
 from edge_agent.serving.refused import RefusedError
-from edge_agent.serving.tensors import from_bytes, from_json
-from edge_contract.json_text import parse_json
+from edge_agent.serving.tensors import from_bytes
 
 if TYPE_CHECKING:
     from edge_agent.ports import Tensor
@@ -16,6 +19,7 @@ _MAX_TENSORS: Final = 4096
 _MAX_AXES: Final = 16
 _MAX_VALUES: Final = 2**40
 _MAX_ID: Final = 1024
+_SHORT: Final = reprlib.Repr()  # looks at a few levels only, however deep a value is nested
 _NONE: Final[Mapping[str, object]] = {}
 
 
@@ -78,8 +82,8 @@ def parse_infer(body: bytes, header_bytes: int | None) -> InferRequest:
 def json_object(data: bytes) -> Mapping[str, object]:
     """Return the JSON object that a client sent; raises ``RefusedError`` if it is none."""
     try:
-        found = parse_json(data)
-    except (ValueError, RecursionError) as error:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
         raise RefusedError.bad(f"the request is not readable JSON: {error}") from error
     if not isinstance(found, dict):
         raise RefusedError.bad(f"the request is a JSON {type(found).__name__}, expected an object")
@@ -103,8 +107,8 @@ def _tensors(inputs: Sequence[Mapping[str, object]], rest: memoryview) -> "dict[
             continue
         if type(size) is not int or not 0 <= size <= len(rest) - place:
             raise RefusedError.bad(
-                f"input {name!r}: binary_data_size is {size!r:.20}, and {len(rest) - place} bytes "
-                "of the body are left"
+                f"input {name!r}: binary_data_size is {_SHORT.repr(size)}, and "
+                f"{len(rest) - place} bytes of the body are left"
             )
         tensors[name] = from_bytes(rest[place : place + size], datatype, shape, name=name)
         place += size
@@ -142,7 +146,8 @@ def _shape(found: object, name: str) -> list[int]:
             if values <= _MAX_VALUES:
                 return found
     raise RefusedError.bad(
-        f"input {name!r}: shape is {found!r:.60}, expected the lengths of at most {_MAX_AXES} axes"
+        f"input {name!r}: shape is {_SHORT.repr(found)}, expected the lengths of at most "
+        f"{_MAX_AXES} axes"
     )
 
 
@@ -168,7 +173,9 @@ def _parameters(fields: Mapping[str, object], what: str) -> Mapping[str, object]
 def _flag(parameters: Mapping[str, object], name: str) -> bool | None:
     found = parameters.get(name)
     if found is not None and not isinstance(found, bool):
-        raise RefusedError.bad(f"parameter {name!r} is {found!r:.20}, expected true or false")
+        raise RefusedError.bad(
+            f"parameter {name!r} is {_SHORT.repr(found)}, expected true or false"
+        )
     return found
 
 
@@ -178,5 +185,7 @@ def _timeout_s(parameters: Mapping[str, object]) -> float | None:
     if found is None or found == 0:
         return None
     if type(found) is not int or found < 0:
-        raise RefusedError.bad(f"parameter 'timeout' is {found!r:.20}, expected microseconds")
+        raise RefusedError.bad(
+            f"parameter 'timeout' is {_SHORT.repr(found)}, expected microseconds"
+        )
     return found / 1e6

@@ -18,6 +18,7 @@ from edge_agent.serving.request import InferRequest, json_object, parse_infer
 from edge_contract.errors import UsageError
 
 if TYPE_CHECKING:
+    from edge_agent.ports import Tensor
     from edge_agent.prediction import Prediction
     from edge_contract.package import Manifest
 
@@ -184,8 +185,8 @@ class Service:
             self._reply(call, route, answer, reply)
 
         rows = interface.rows_of(request.tensors)
-        count = max((t.shape[0] for t in request.tensors.values() if t.ndim), default=1)
         key = interface.joining_key(request.tensors)
+        count = _count(request.tensors)
         deadline_s = began_s + min(wait_s, self._deadline_s)
         job = Job(rows, count, key, deadline_s, finish)
         self._batcher.submit(job)
@@ -264,6 +265,13 @@ class Service:
             joined=counts.joined,
             joined_requests=counts.requests,
         )
+
+
+def _count(tensors: "Mapping[str, Tensor]") -> int:
+    """Return how many rows the first tensor seems to have."""
+    for tensor in tensors.values():
+        return len(tensor) if tensor.ndim else 1
+    return 0
 
 
 def _route_of(path: str) -> _Route:

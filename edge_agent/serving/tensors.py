@@ -1,9 +1,7 @@
-"""Tensors as the Open Inference Protocol writes them, in JSON and in bytes, to arrays and back."""
+"""Tensors as the Open Inference Protocol writes them in bytes, to arrays and back."""
 
-import json
 import math
 import struct
-from array import array
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
     from edge_agent.ports import Tensor
 
-__all__ = ["bytes_of", "datatype_of", "from_bytes", "from_json", "json_of", "protocol_type"]
+__all__ = ["TEXT", "bytes_of", "datatype_of", "dtype_of", "from_bytes", "protocol_type", "texts"]
 
 _TYPES: Final = {
     "BOOL": np.dtype(np.bool_),
@@ -25,18 +23,11 @@ _TYPES: Final = {
     **{f"INT{bits}": np.dtype(f"<i{bits // 8}") for bits in (8, 16, 32, 64)},
     **{f"FP{bits}": np.dtype(f"<f{bits // 8}") for bits in (16, 32, 64)},
 }
-_TEXT: Final = "BYTES"
+TEXT: Final = "BYTES"
 _OBJECT: Final = np.dtype(np.object_)
 _NAMES: Final = {dtype: name for name, dtype in _TYPES.items()}
-_ELEMENT_TYPES: Final = {str(dtype): name for name, dtype in _TYPES.items()} | {"string": _TEXT}
+_ELEMENT_TYPES: Final = {str(dtype): name for name, dtype in _TYPES.items()} | {"string": TEXT}
 _LENGTH: Final = struct.Struct("<I")
-_WHOLE: Final = frozenset({int})
-_NUMBERS: Final = frozenset({int, float, type(None)})  # null stands for a missing value
-_JSON_TYPES: Final = {"f": _NUMBERS, "i": _WHOLE, "u": _WHOLE, "b": frozenset({bool})}
-_PLAIN_NUMBERS: Final = frozenset({int, float})
-_ARRAY_CODES: Final = {np.dtype(np.float32): "f", np.dtype(np.float64): "d"}
-_TEXTS: Final = frozenset({str, type(None)})
-_KINDS: Final = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false"}
 
 
 def protocol_type(element_type: str) -> str:
@@ -46,36 +37,7 @@ def protocol_type(element_type: str) -> str:
 
 def datatype_of(tensor: "Tensor") -> str:
     """Return what the protocol calls the type of a tensor."""
-    return _NAMES.get(tensor.dtype, _TEXT)
-
-
-def from_json(data: object, datatype: str, shape: Sequence[int], *, name: str) -> "Tensor":
-    """Return the tensor that a JSON list stands for, flat or nested.
-
-    Raises:
-        RefusedError: It is no list, or holds something else than its type and shape say.
-    """
-    if not isinstance(data, list):
-        raise RefusedError.bad(
-            f"input {name!r}: data is no list: give the values in row-major order"
-        )
-    flat, found = _flattened(data)
-    count = math.prod(shape)
-    if len(flat) != count:
-        raise RefusedError.bad(
-            f"input {name!r} has shape {list(shape)}, which is {count} values, got {len(flat)}"
-        )
-    if datatype == _TEXT:
-        if not found <= _TEXTS:
-            raise _misfit(name, datatype, "texts", found)
-        return _texts(["" if text is None else text for text in flat], shape)
-    dtype = _dtype(datatype, name)
-    if not found <= _JSON_TYPES[dtype.kind]:
-        raise _misfit(name, datatype, _KINDS[dtype.kind], found)
-    try:
-        return _numbers(flat, found, dtype).reshape(shape)
-    except OverflowError as error:
-        raise RefusedError.bad(f"input {name!r} is {datatype}: {error}") from error
+    return _NAMES.get(tensor.dtype, TEXT)
 
 
 def from_bytes(data: memoryview, datatype: str, shape: Sequence[int], *, name: str) -> "Tensor":
@@ -85,9 +47,9 @@ def from_bytes(data: memoryview, datatype: str, shape: Sequence[int], *, name: s
         RefusedError: It is not as long as its type and shape say, or a text is no UTF-8.
     """
     count = math.prod(shape)
-    if datatype == _TEXT:
-        return _texts(_texts_in(data, count, name), shape)
-    dtype = _dtype(datatype, name)
+    if datatype == TEXT:
+        return texts(_texts_in(data, count, name), shape)
+    dtype = dtype_of(datatype, name)
     if len(data) != count * dtype.itemsize:
         raise RefusedError.bad(
             f"input {name!r} is {datatype} of shape {list(shape)}, which is "
@@ -99,19 +61,6 @@ def from_bytes(data: memoryview, datatype: str, shape: Sequence[int], *, name: s
     return tensor if tensor.flags.aligned else tensor.copy()
 
 
-def json_of(tensor: "Tensor") -> str:
-    """Return the values of a tensor as a flat JSON list; what is not finite becomes null."""
-    if tensor.dtype == _OBJECT or tensor.dtype.kind == "U":
-        return json.dumps([str(value) for value in tensor.ravel().tolist()])
-    values = tensor.ravel().tolist()
-    if tensor.dtype.kind == "b":
-        return json.dumps(values)
-    text = str(values)  # numbers look the same in JSON, and this is twice as quick
-    if "n" in text:
-        return json.dumps([value if math.isfinite(value) else None for value in values])
-    return text
-
-
 def bytes_of(tensor: "Tensor") -> bytes:
     """Return the values of a tensor as :func:`from_bytes` reads them."""
     dtype = tensor.dtype
@@ -121,28 +70,10 @@ def bytes_of(tensor: "Tensor") -> bytes:
     return b"".join(chain.from_iterable((_LENGTH.pack(len(text)), text) for text in texts))
 
 
-def _flattened(data: list[object]) -> tuple[list[object], set[type]]:
-    """Return the values in nested lists, and their types."""
-    found = set(map(type, data))
-    while found == {list}:
-        data = list(chain.from_iterable(data))  # type: ignore[arg-type]
-        found = set(map(type, data))
-    return data, found
-
-
-def _numbers(values: list[object], found: set[type], dtype: "np.dtype[np.generic]") -> "Tensor":
-    """Return numbers as an array; what is too large for a float is infinite, as in training."""
-    code = _ARRAY_CODES.get(dtype)
-    if code is not None and found <= _PLAIN_NUMBERS:
-        # In half the time of numpy, and silent about numbers that are too large.
-        return np.frombuffer(array(code, values), dtype)  # type: ignore[type-var]
-    with np.errstate(over="ignore"):
-        return np.array(values, dtype)
-
-
-def _texts(texts: list[object], shape: Sequence[int]) -> "NDArray[np.object_]":
-    tensor = np.empty(len(texts), _OBJECT)
-    tensor[:] = texts
+def texts(values: list[object], shape: Sequence[int]) -> "NDArray[np.object_]":
+    """Return texts as a tensor."""
+    tensor = np.empty(len(values), _OBJECT)
+    tensor[:] = values
     return tensor.reshape(shape)
 
 
@@ -169,17 +100,11 @@ def _texts_in(data: memoryview, count: int, name: str) -> list[object]:
     return texts
 
 
-def _dtype(datatype: str, name: str) -> "np.dtype[np.generic]":
+def dtype_of(datatype: str, name: str) -> "np.dtype[np.generic]":
+    """Return the numpy type of a datatype that is no text; raises if there is no such type."""
     found = _TYPES.get(datatype)
     if found is None:
         raise RefusedError.bad(
-            f"input {name!r} has datatype {datatype!r:.20}, known are {', '.join(_TYPES)}, {_TEXT}"
+            f"input {name!r} has datatype {datatype!r:.20}, known are {', '.join(_TYPES)}, {TEXT}"
         )
     return found
-
-
-def _misfit(name: str, datatype: str, wanted: str, found: set[type]) -> RefusedError:
-    words = ", ".join(sorted("null" if kind is type(None) else kind.__name__ for kind in found))
-    return RefusedError.bad(
-        f"input {name!r} is {datatype}: its data are to be {wanted}, got {words}"
-    )

@@ -78,7 +78,8 @@ BAD_REQUESTS = {
     "a list among numbers": (x(data=[[0.0], *ROW[1:]]), "got float, list"),
     "true among numbers": (x(data=[True, *ROW[1:]]), "got bool, float"),
     "an object among numbers": (x(data=[{}, *ROW[1:]]), "got dict, float"),
-    "a number beyond all floats": (x(data=[10**400, *ROW[1:]]), "input 'X' is FP32"),
+    "a number beyond all floats": (x(data=[10**400, *ROW[1:]]), "is not readable JSON"),
+    "a shape that is nested deep": (x(shape=json.loads("[" * 900 + "]" * 900)), "shape is [[[["),
     "a fraction among whole numbers": (x(datatype="INT64", data=[0.5] * 64), "whole numbers"),
     "a number beyond its type": (x(datatype="UINT8", data=[256] * 64), "input 'X' is UINT8"),
     "a long text": (x(datatype="BYTES", data=["a" * 10_000] * 8), "which is 64 values, got 8"),
@@ -220,7 +221,7 @@ def test_what_is_no_http_is_refused_and_the_connection_closed(ask: Asking, sent:
             data = file.read()
 
     assert data.startswith(b"HTTP/1.1 4")
-    assert b'{"error": "' in data
+    assert b'{"error":"' in data
     assert goes_on(ask)
 
 
