@@ -53,7 +53,7 @@ def conversion(*, quick: bool, seed: int) -> Sequence[Figure]:  # noqa: ARG001  
     )
     table.print(Console())
     if not quick:
-        _write(table.markdown())
+        _write(f"{_counts_by_rows(ours, plain)}\n\n{table.markdown()}")
     right, plain_right = table.counts(Verdict.RIGHT)
     wrong, plain_wrong = table.counts(Verdict.WRONG)
     goal = None if quick else _LEAST_RIGHT
@@ -61,7 +61,8 @@ def conversion(*, quick: bool, seed: int) -> Sequence[Figure]:  # noqa: ARG001  
         Figure("estimators that predict or transform", len(table.ours), ""),
         Figure("right", right, "", goal, at_most=False, peer=f"plain skl2onnx: {plain_right}"),
         Figure("wrong, silently", wrong, "", 0, peer=f"plain skl2onnx: {plain_wrong}"),
-        *_far_figures(ours, plain),
+        *_figures_of(_ROWS[0], ours, plain, label="rows of float32"),
+        *_figures_of(_FAR, ours, plain, label=f"numbers around {_FAR.offset:g}"),
     ]
 
 
@@ -70,15 +71,19 @@ def _plain(rows: Rows, only: frozenset[str] | None) -> list[Outcome]:
     return list(sweep(by_skl2onnx, **rows._asdict(), only=only))
 
 
-def _far_figures(
-    ours: Mapping[Rows, Sequence[Outcome]], plain: Mapping[Rows, Sequence[Outcome]]
+def _figures_of(
+    rows: Rows,
+    ours: Mapping[Rows, Sequence[Outcome]],
+    plain: Mapping[Rows, Sequence[Outcome]],
+    *,
+    label: str,
 ) -> list[Figure]:
-    if _FAR not in ours:
+    if rows not in ours:
         return []
-    counts = [Counter(it.verdict for it in found[_FAR]) for found in (ours, plain)]
+    counts = [Counter(it.verdict for it in found[rows]) for found in (ours, plain)]
     return [
         Figure(
-            f"{verdict.value}, numbers around {_FAR.offset:g}",
+            f"{verdict.value}, {label}",
             counts[0][verdict],
             "",
             0 if verdict is Verdict.WRONG else None,
@@ -86,6 +91,19 @@ def _far_figures(
         )
         for verdict in (Verdict.RIGHT, Verdict.WRONG)
     ]
+
+
+def _counts_by_rows(
+    ours: Mapping[Rows, Sequence[Outcome]], plain: Mapping[Rows, Sequence[Outcome]]
+) -> str:
+    lines = ["| rows | by | right | refused | wrong, silently |", "| --- | --- | --- | --- | --- |"]
+    for rows in ours:
+        what = f"{rows.kind}, around {rows.offset:g}" if rows.offset else rows.kind
+        for by, found in (("plain skl2onnx", plain), ("edgefleet", ours)):
+            counts = Counter(it.verdict for it in found[rows])
+            three = (counts[it] for it in (Verdict.RIGHT, Verdict.REFUSED, Verdict.WRONG))
+            lines.append(f"| {what} | {by} | {' | '.join(map(str, three))} |")
+    return "\n".join(lines)
 
 
 def _worst(sweeps: Sequence[Sequence[Outcome]]) -> list[Outcome]:
@@ -117,14 +135,8 @@ class _Comparison:
             )
 
     def markdown(self) -> str:
-        """Return counts, and a row for each estimator."""
-        lines = ["| | plain skl2onnx | edgefleet |", "| --- | --- | --- |"]
-        lines += [
-            f"| {verdict} | {plain} | {ours} |"
-            for verdict in (Verdict.RIGHT, Verdict.REFUSED, Verdict.WRONG)
-            for ours, plain in (self.counts(verdict),)
-        ]
-        lines += ["", "| estimator | plain skl2onnx | edgefleet | reason |"]
+        """Return a row for each estimator: the worse outcome of float32 and float64."""
+        lines = ["| estimator | plain skl2onnx | edgefleet | reason |"]
         lines += ["| --- | --- | --- | --- |"]
         lines += [
             f"| {mine.name} | {other.verdict} | {mine.verdict} | {_cell(mine.reason)} |"
