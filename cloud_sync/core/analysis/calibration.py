@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from edge_contract.package.calibration import Calibration
-from edge_contract.package.curves import PRIOR_ROWS, recalibrated, shrunk
+from edge_contract.package.curves import recalibrated, shrunk
 from edge_contract.stats import BINS, ProbabilitiesSpec
 
-__all__ = ["Curves", "calibrated"]
+__all__ = ["TRUSTED_ROWS", "Curves", "calibrated"]
+
+TRUSTED_ROWS: Final = 8.0
+"""So many labelled rows the curve through the other bins is worth, where errors are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class Curves:
 
     Attributes:
         right: Per class and bin, the share of such predictions that is right.
-        labels: Per bin, labelled rows behind it, all classes and the prior's weight together.
+        labels: Per bin, labelled rows behind it, of all classes, and :data:`TRUSTED_ROWS`.
         calibrated: Whether there were labels at all; if not, the model is believed.
     """
 
@@ -69,7 +73,7 @@ def calibrated(spec: ProbabilitiesSpec, calibration: Calibration) -> Curves:
     for low, rows, correct in zip(spec.lows, calibration.rows, calibration.correct, strict=True):
         prior = recalibrated(pooled[low], rows, correct)
         right.append(tuple(shrunk(rows, correct, prior)))
-    labels = tuple(rows + PRIOR_ROWS for rows in _columns(calibration.rows))
+    labels = tuple(rows + TRUSTED_ROWS for rows in _columns(calibration.rows))
     return Curves(tuple(right), labels, calibrated=True)
 
 

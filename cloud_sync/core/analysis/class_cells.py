@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from cloud_sync.core.analysis.calibration import calibrated
+from cloud_sync.core.analysis.calibration import TRUSTED_ROWS, calibrated
 from cloud_sync.core.analysis.class_estimate import Cell, ClassEstimate, class_estimate
 from edge_contract.package.calibration import Calibration
-from edge_contract.package.curves import PRIOR_ROWS, recalibrated, shrunk
+from edge_contract.package.curves import recalibrated, shrunk
 from edge_contract.stats import BINS, SHARES, ClassProbabilities, ProbabilitiesSpec
 from edge_contract.stats.probabilities import fine_edge
 
@@ -115,9 +115,9 @@ def _rests(own: Sequence[Sequence[Cell]], calibration: Calibration) -> list[Cell
         expected = missed[k] * (sum(per_missed) - per_missed[k])
         labels = sum(calibration.rival_rows[k]) if calibration.rival_rows else math.inf
         share = min(expected / others, 1.0) if others else 0.0
-        rests.append(Cell(others, share, labels + PRIOR_ROWS, is_predicted=False))
+        rests.append(Cell(others, share, labels + TRUSTED_ROWS, is_predicted=False))
     return rests
 
 
 def _labels(table: Sequence[int] | None, place: int) -> float:
-    return math.inf if table is None else table[place] + PRIOR_ROWS
+    return math.inf if table is None else table[place] + TRUSTED_ROWS

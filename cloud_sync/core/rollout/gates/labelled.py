@@ -1,21 +1,36 @@
-"""Labelled: where truths arrive, the candidate is right as often as the control."""
+"""Labelled: where truths arrive, the candidate is right as often, or as nearly, as the control."""
 
 import math
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
+from cloud_sync.core.analysis.error_quality import ErrorQuality
+from cloud_sync.core.analysis.measured import measured
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
 from cloud_sync.core.rollout.gates.contrast import Measured, contrast
 from cloud_sync.core.rollout.scene import ControlKind, Scene
+from edge_contract.package import Task
 from edge_contract.reading import JsonValue
 from edge_contract.stats import Labels, LabelsSpec
 
 __all__ = ["LabelledQuality"]
 
 
+class _Compared(NamedTuple):
+    """Two qualities, and what to say of them."""
+
+    candidate: Measured
+    control: Measured
+    text: str
+
+
 @register
 class LabelledQuality:
-    """Compares accuracies measured with labels. Not waited for: labels may never arrive."""
+    """Compares accuracies measured with labels. Not waited for: labels may never arrive.
+
+    Of models that predict a number, mean absolute errors are compared; the plan's margin is then a
+    share of the control's.
+    """
 
     name: ClassVar[str] = "labelled"
     share: ClassVar[float] = 0.3
@@ -24,20 +39,20 @@ class LabelledQuality:
 
     def applies(self, scene: Scene) -> bool:
         """Return whether the task has labels and there is a control that has them too."""
-        return bool(scene.candidate.manifest.classes) and scene.control_kind not in (
-            ControlKind.NONE,
-            ControlKind.SAME_ROWS,
-        )
+        manifest = scene.candidate.manifest
+        has_labels = bool(manifest.classes) or manifest.task is Task.REGRESSION
+        return has_labels and scene.control_kind not in (ControlKind.NONE, ControlKind.SAME_ROWS)
 
     def judge(self, scene: Scene) -> GateResult:
         """Compare the accuracies."""
         labels = scene.labels()
-        mine = control = None
+        both = None
         if labels is not None and scene.previous is not None:
-            mine = _measured(scene.candidate, labels[0])
-            control = _measured(scene.previous, labels[1])
-        if mine is None or control is None:
+            sides = (scene.candidate, scene.previous, *labels)
+            both = _accuracies(*sides) or _errors(*sides)
+        if both is None:
             return GateResult(self.name, Verdict.INCONCLUSIVE, "no labels on both sides yet")
+        mine, control, text = both
         found = contrast(
             mine,
             control,
@@ -54,14 +69,27 @@ class LabelledQuality:
             "margin": scene.plan.margin,
             **found.to_json(),
         }
-        text = (
-            f"right on {mine.value:.1%} of {mine.rows} labelled rows against "
-            f"{control.value:.1%} of {control.rows} ({scene.control_kind.value})"
-        )
+        text = f"{text} ({scene.control_kind.value})"
         return GateResult(self.name, found.verdict, text, evidence)
 
 
-def _measured(package: PackageFacts, cohort: CohortStatistics) -> Measured | None:
+def _accuracies(
+    candidate: PackageFacts,
+    previous: PackageFacts,
+    its: CohortStatistics,
+    others: CohortStatistics,
+) -> _Compared | None:
+    mine, control = _accuracy(candidate, its), _accuracy(previous, others)
+    if mine is None or control is None:
+        return None
+    text = (
+        f"right on {mine.value:.1%} of {mine.rows} labelled rows against "
+        f"{control.value:.1%} of {control.rows}"
+    )
+    return _Compared(mine, control, text)
+
+
+def _accuracy(package: PackageFacts, cohort: CohortStatistics) -> Measured | None:
     """Return the accuracy; two rows of each outcome are added so that no error is 0 by chance."""
     labels = cohort.profile.find("labels", LabelsSpec.kind)
     if not isinstance(labels, Labels) or labels.count == labels.unknown:
@@ -70,3 +98,27 @@ def _measured(package: PackageFacts, cohort: CohortStatistics) -> Measured | Non
     rate = (labels.correct + 2) / (rows + 4)
     variance = package.reference.variance_inflation * rate * (1 - rate) / (rows + 4)
     return Measured(labels.correct / rows, math.sqrt(variance), rows)
+
+
+def _errors(
+    candidate: PackageFacts,
+    previous: PackageFacts,
+    its: CohortStatistics,
+    others: CohortStatistics,
+) -> _Compared | None:
+    """Return mean absolute errors as qualities: 0 is the control's, 1 is no error at all."""
+    mine, control = measured(candidate, its.profile), measured(previous, others.profile)
+    if not isinstance(mine, ErrorQuality) or not isinstance(control, ErrorQuality):
+        return None
+    unit = control.mae or 1.0
+    text = (
+        f"errs by {mine.mae:.3g} on average of {mine.rows} labelled rows against "
+        f"{control.mae:.3g} of {control.rows}"
+    )
+    return _Compared(_as_quality(mine, unit=unit), _as_quality(control, unit=unit), text)
+
+
+def _as_quality(errors: ErrorQuality, *, unit: float) -> Measured:
+    # Errors that are all alike have no spread, but a few rows are still only a few rows.
+    spread = max(errors.standard_errors["mae"] / unit, 1.0 / errors.rows)
+    return Measured(1.0 - errors.mae / unit, spread, errors.rows)

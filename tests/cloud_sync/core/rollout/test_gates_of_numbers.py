@@ -104,8 +104,50 @@ def test_predicted_numbers_that_drift_fail(mean: float, verdict: Verdict) -> Non
     assert found.verdict is verdict, found.sentence
 
 
-def test_without_probabilities_and_classes_two_gates_are_not_asked() -> None:
+def test_without_probabilities_nothing_is_estimated() -> None:
     scene = scene_of(serving(20.0), members=MEMBERS, others=OTHERS, candidate=NEW, previous=OLD)
 
     assert not GATES["estimate"].applies(scene)
-    assert not GATES["labelled"].applies(scene)
+
+
+def labelled(package: PackageFacts, size: float, *, rows: int, seed: int) -> Profile:
+    """Truths that are off what was predicted by ``size``, about."""
+    profile = package.specs[Role.LABELS].empty()
+    rng = random.Random(seed)
+    for _ in range(rows):
+        error = rng.gauss(0.0, size)
+        profile.observe(0, (error,))
+        profile.observe(1, (error,))
+    return profile
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "verdict"),
+    [
+        (0.5, 2000, Verdict.PASS),
+        (2.0, 2000, Verdict.FAIL),
+        (1.05, 2000, Verdict.INCONCLUSIVE),
+        (2.0, 100, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_where_truths_arrive_the_mean_error_decides(
+    size: float, rows: int, verdict: Verdict
+) -> None:
+    source = serving(20.0)
+    source.put(NEW, Role.LABELS, "cam-0", labelled(NEW, size, rows=rows, seed=1), rows=rows)
+    source.put(OLD, Role.LABELS, "cam-1", labelled(OLD, 1.0, rows=3000, seed=2), rows=3000)
+
+    found = asked("labelled", source)
+
+    assert found.verdict is verdict, found.sentence
+    assert f"of {rows} labelled rows against 0.795 of 3000" in found.sentence
+
+
+def test_without_truths_on_both_sides_nothing_is_decided() -> None:
+    source = serving(20.0)
+    source.put(NEW, Role.LABELS, "cam-0", labelled(NEW, 1.0, rows=500, seed=1), rows=500)
+
+    found = asked("labelled", source)
+
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.sentence == "no labels on both sides yet"
