@@ -23,7 +23,7 @@ _BEGIN: Final = "<!-- begin: written by python -m benchmarks conversion -->"
 _END: Final = "<!-- end -->"
 _WORST_FIRST: Final = (Verdict.WRONG, Verdict.UNFIT, Verdict.REFUSED, Verdict.RIGHT)
 _LEAST_RIGHT: Final = 150
-_ONE_IN_QUICK: Final = 4
+_ONE_IN_QUICK: Final = 8
 
 
 class Rows(NamedTuple):

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from benchmarks.conversion_cases import Case
+from converters.silent_onnxruntime import onnxruntime
 
 __all__ = ["fault_of", "session_of"]
 
