@@ -1,10 +1,19 @@
 /** What all probabilities of a row are worth; mirrors `class_probabilities.py`. */
 import { isClass } from "./pairs.js";
-import { BINS } from "./probabilities.js";
+import { BINS, fineBin } from "./probabilities.js";
 import { increment, sparseState } from "./sparse.js";
 
 const SHARES = 1 << 16;
 const WORTH_BINS = 2 * BINS;
+
+/**
+ * The bin of a table, 0 to 127, of a probability; narrow near 0 and near 1.
+ * @param {number} probability
+ */
+function worthBin(probability) {
+  if (probability < 0.5) return fineBin(2 * probability);
+  return WORTH_BINS - 1 - fineBin(Math.max(2 * (1 - probability), 0));
+}
 
 /** Sums over rows of (predicted class, probability of each class). */
 export class ClassProbabilities {
@@ -40,14 +49,12 @@ export class ClassProbabilities {
       this.invalid += 1;
       return;
     }
-    const last = WORTH_BINS - 1;
-    const bins = probabilities.map((p) => Math.min(Math.trunc(Math.sqrt(p) * WORTH_BINS), last));
-    const shares = this.#shares(bins);
+    const shares = this.#shares(probabilities.map(worthBin));
     this.rows += 1;
     this.right[predicted] += shares[predicted];
-    bins.forEach((bin, rival) => {
+    probabilities.forEach((p, rival) => {
       this.expected[rival] += shares[rival];
-      if (rival !== predicted) increment(this.rivals[rival], bin >> 1);
+      if (rival !== predicted) increment(this.rivals[rival], fineBin(Math.min(p, 1)));
     });
   }
 

@@ -4,6 +4,15 @@ import { increment, sparseState } from "./sparse.js";
 
 export const BINS = 64;
 
+/**
+ * The bin, 0 to 63, of a number from 0 to 1; bins are the narrower the nearer to 0.
+ * @param {number} part
+ */
+export function fineBin(part) {
+  const root = Math.sqrt(part);
+  return Math.min(Math.trunc((root + Math.sqrt(root)) * (BINS / 2)), BINS - 1);
+}
+
 /** Counts of (predicted class, probability of that class). */
 export class Probabilities {
   /** @param {{lows: number[]}} spec */
@@ -29,11 +38,11 @@ export class Probabilities {
       this.invalid += 1;
       return;
     }
-    const low = this.lows[predicted];
-    const bin = Math.trunc(((probability - low) * BINS) / (1 - low));
+    const part = (1 - probability) / (1 - this.lows[predicted]);
+    const bin = BINS - 1 - fineBin(Math.min(Math.max(part, 0), 1));
     let found = this.classes.get(predicted);
     if (!found) this.classes.set(predicted, (found = { sum: 0, counts: new Map() }));
-    increment(found.counts, Math.min(Math.max(bin, 0), BINS - 1));
+    increment(found.counts, bin);
     found.sum += Math.min(probability, 1);
   }
 
