@@ -8,7 +8,7 @@ A whole number from 1 up is written as itself less 1, one from 0 down as its amo
 alphabet of its own: a last character, which stands for the most, after any number of others that
 stand for the rest, least first. The lists that begin their list (the gaps of sparse counts) are
 written into one text, the others (the counts) into another, in the order in which they stand, each
-followed by ``~``. ``null`` marks their places.
+followed by ``~``. An empty object, which no state holds, marks their places.
 """
 
 import re
@@ -38,6 +38,7 @@ _MAX_OTHERS: Final = 3
 # All of ASCII that JSON writes as it is, but for the "~" behind a list.
 _ALPHABET: Final = "".join(chr(code) for code in range(32, 126) if chr(code) not in '"\\')
 _END: Final = "~"
+_PLACE: Final[Mapping[str, JsonValue]] = {}
 
 
 class _Digits(NamedTuple):
@@ -60,8 +61,8 @@ class _Digits(NamedTuple):
         return number
 
 
-_POSITIVE: Final = _Digits(_ALPHABET[:48], _ALPHABET[48:64])
-_OTHER: Final = _Digits(_ALPHABET[64:84], _ALPHABET[84:])
+_POSITIVE: Final = _Digits(_ALPHABET[:32], _ALPHABET[32:60])
+_OTHER: Final = _Digits(_ALPHABET[60:68], _ALPHABET[68:])
 
 _SHORT: Final = bytes(
     _ALPHABET.find(chr(code)) + 1 if chr(code) in _POSITIVE.last else 0 for code in range(256)
@@ -81,7 +82,7 @@ class PackedStates(NamedTuple):
 
     Attributes:
         states: Of each profile the first column and the gaps to the next ones, and the states of
-            these columns, with ``null`` in place of lists of small whole numbers.
+            these columns, with ``{}`` in place of lists of small whole numbers.
         firsts: Those that begin the list they stand in.
         others: All other ones.
     """
@@ -95,19 +96,19 @@ def packed(profiles: Iterable[_Columns]) -> PackedStates:
     """Return the states of profiles, ready to be written as JSON.
 
     Raises:
-        MessageError: There is ``None`` in a state.
+        MessageError: There is an empty object in a state.
     """
     firsts: list[str] = []
     others: list[str] = []
 
     def without_lists(state: "JsonValue | State", texts: list[str]) -> "JsonValue | State":
-        if state is None:
-            raise MessageError("a state cannot hold null")
+        if state == _PLACE:
+            raise MessageError("a state cannot hold an empty object")
         if not isinstance(state, (list, tuple)):
             return state
         if _is_small(state):
             texts.append("".join(map(_written, state)))
-            return None
+            return _PLACE
         return [
             without_lists(item, others if place else firsts) for place, item in enumerate(state)
         ]
@@ -131,13 +132,13 @@ def unpacked(
     first, other = _lists(firsts), _lists(others)
 
     def with_lists(state: JsonValue, lists: Iterator[list[int]]) -> JsonValue:
-        if state is None:
+        if state == _PLACE:
             return next(lists)
         if not isinstance(state, list):
             return state
         return [
             item
-            if item is not None and type(item) is not list
+            if type(item) is not dict and type(item) is not list
             else with_lists(item, other if place else first)
             for place, item in enumerate(state)
         ]
@@ -156,9 +157,9 @@ def unpacked(
                 }
             )
     except StopIteration:
-        raise firsts.refused("a list for every null in a state") from None
+        raise firsts.refused("a list for every {} in a state") from None
     if next(first, None) is not None or next(other, None) is not None:
-        raise firsts.refused("a null in a state for every list")
+        raise firsts.refused("a {} in a state for every list")
     return found
 
 

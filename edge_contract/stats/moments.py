@@ -137,11 +137,11 @@ class Moments:
     def brief(self) -> Self:
         """Return the same in as few digits as they deserve, for a state that costs little to send.
 
-        ``m2`` keeps 6 significant digits, the mean stays right to a hundred-thousandth of the
+        ``m2`` keeps 5 significant digits, the mean stays right to a hundred-thousandth of the
         standard deviation, which is far below what chance does to both, and the range comes back
         exactly from the state. Doing it again changes nothing.
         """
-        m2 = _with_digits(self.m2, 6)
+        m2 = _with_digits(self.m2, 5)
         deviation = math.sqrt(m2 / self.finite) if self.finite else 0.0
         mean = self.mean
         if mean and deviation:
