@@ -6,5 +6,6 @@ from benchmarks.drift import drift
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
+from benchmarks.serving import serving
 
-__all__ = ["calibration", "conversion", "drift", "gpu", "inference", "ingest"]
+__all__ = ["calibration", "conversion", "drift", "gpu", "inference", "ingest", "serving"]

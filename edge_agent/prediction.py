@@ -32,6 +32,7 @@ _PREFIX_CHARACTERS: Final = 12
 _NUMBER_BYTES: Final = 7
 _DRAWN_AT_ONCE: Final = 256
 _FLOAT: Final = np.dtype("<f4")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _HEAD: Final = struct.Struct("<IQI")
 
 
@@ -66,7 +67,7 @@ class Prediction:
         tensors: Everything that the model gave, as it gave it, in the order of its manifest.
     """
 
-    __slots__ = ("__dict__", "_decoded", "digest", "manifest", "model", "tensors")
+    __slots__ = ("__dict__", "_decoded", "_number", "digest", "manifest", "model", "tensors")
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Prediction:
         tensors: "Sequence[Tensor]" = (),
     ) -> None:
         self._decoded = decoded
+        self._number: int | None = None
         self.tensors = tensors
         self.manifest = manifest
         self.model = model
@@ -129,15 +131,20 @@ class Prediction:
             )
         return found
 
-    @cached_property
+    @property
     def id(self) -> str:
         """Identifier of the whole call: give it to ``label`` with one truth per row."""
-        return self._id(slice(None), self._number)
+        decoded = self._decoded
+        return self._id(decoded.classes, decoded.scores, self._first_number())
 
     @cached_property
     def ids(self) -> list[str]:
         """Identifiers of the single rows."""
-        return [self._id(slice(row, row + 1), self._number + row) for row in range(len(self))]
+        (_, _, _, classes, scores), first = self._decoded, self._first_number()
+        return [
+            self._id(classes[row : row + 1], scores[row : row + 1], first + row)
+            for row in range(len(self))
+        ]
 
     def __len__(self) -> int:
         """How many rows were predicted."""
@@ -148,18 +155,23 @@ class Prediction:
         answer = self.labels if self.labels is not None else self.values
         return f"Prediction({answer!r}, model={self.model!r})"
 
-    @cached_property
-    def _number(self) -> int:
+    def _first_number(self) -> int:
         """Drawn when it is asked for; chance keeps it apart from all others, reboots included."""
-        return _drawn()
+        if self._number is None:
+            self._number = _drawn()
+        return self._number
 
-    def _id(self, rows: slice, number: int) -> str:
-        classes = self._decoded.classes[rows].astype(_FLOAT, copy=False).tobytes()
-        scores = self._decoded.scores[rows].astype(_FLOAT, copy=False).tobytes()
+    def _id(
+        self, classes: "NDArray[np.float32]", scores: "NDArray[np.float32]", number: int
+    ) -> str:
         prefix = self.digest.removeprefix("sha256:")[:_PREFIX_CHARACTERS]
-        body = classes + scores
+        body = (
+            classes.astype(_FLOAT, copy=False).tobytes()
+            + scores.astype(_FLOAT, copy=False).tobytes()
+        )
         head = _HEAD.pack(_checksum(prefix, number, body), number, len(body) // 8)
-        return f"{prefix}.{base64.urlsafe_b64encode(head + body).decode().rstrip('=')}"
+        packed = binascii.b2a_base64(head + body, newline=False).translate(_URL_SAFE)
+        return f"{prefix}.{packed.rstrip(b'=').decode()}"
 
 
 def parse_id(text: str) -> PredictionId:

@@ -81,13 +81,12 @@ class ModelInterface:
             RefusedError: There is one that the model does not have, beside all that it has.
         """
         names = self._input_names
-        if all(name in tensors for name in names):
-            unknown = self.unknown(tensors)
-            if unknown is not None:
-                raise unknown
-            if len(names) == 1:
-                return tensors[names[0]]
-        return tensors
+        if not tensors.keys() >= set(names):
+            return tensors
+        unknown = None if len(tensors) == len(names) else self.unknown(tensors)
+        if unknown is not None:
+            raise unknown
+        return tensors[names[0]] if len(names) == 1 else tensors
 
     def unknown(self, tensors: "Mapping[str, Tensor]") -> RefusedError | None:
         """Return what to say of a tensor that the model does not have, if there is one."""

@@ -64,8 +64,10 @@ def from_bytes(data: memoryview, datatype: str, shape: Sequence[int], *, name: s
 def bytes_of(tensor: "Tensor") -> bytes:
     """Return the values of a tensor as :func:`from_bytes` reads them."""
     dtype = tensor.dtype
-    if dtype != _OBJECT and dtype.kind != "U":
-        return tensor.astype(dtype.newbyteorder("<"), copy=False).tobytes()
+    if dtype in _NAMES:
+        return tensor.tobytes()
+    if dtype.kind not in "OU":
+        return tensor.astype(dtype.newbyteorder("<")).tobytes()
     texts = [str(value).encode() for value in tensor.ravel().tolist()]
     return b"".join(chain.from_iterable((_LENGTH.pack(len(text)), text) for text in texts))
 
