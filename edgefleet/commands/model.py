@@ -1,7 +1,8 @@
 """``edgefleet model``: put model packages into the registry and look at them."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -10,8 +11,11 @@ from edgefleet.printing import clock, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from cloud_sync.backend import VersionView
+    from edge_contract.reading import JsonObject
 
 __all__ = ["register"]
+
+_NO_METRICS: Final = ("standard_error", "mae_resolution")
 
 
 def register(app: typer.Typer) -> None:
@@ -86,6 +90,32 @@ def show(
         _print_version(view)
 
 
+def _print_quality(view: "VersionView") -> None:
+    metrics = [
+        name
+        for name, value in {**view.labelled, **view.estimated}.items()
+        if isinstance(value, float) and name not in _NO_METRICS
+    ]
+    if not metrics:
+        return
+    print_table(
+        ("metric", "estimated without labels", "measured with labels"),
+        [(name, _metric(view.estimated, name), _metric(view.labelled, name)) for name in metrics],
+    )
+    note = view.estimated.get("note")
+    if isinstance(note, str):
+        print_line(note)
+
+
+def _metric(metrics: "JsonObject", name: str) -> str:
+    """Return a metric with its standard error, as far as they are known."""
+    value, errors = metrics.get(name), metrics.get("standard_errors")
+    error = errors.get(name) if isinstance(errors, Mapping) else None
+    if not isinstance(value, int | float):
+        return "-"
+    return f"{value:.4g}" if not isinstance(error, int | float) else f"{value:.4g} ± {error:.2g}"
+
+
 def _print_version(view: "VersionView") -> None:
     print_table(
         ("", f"{view.name}@{view.version}"),
@@ -100,19 +130,7 @@ def _print_version(view: "VersionView") -> None:
     )
     if view.suppressed:
         print_line(f"statistics are {view.suppressed}")
-    metrics = [
-        name
-        for name, value in {**view.labelled, **view.estimated}.items()
-        if isinstance(value, float) and name != "standard_error"
-    ]
-    if metrics:
-        print_table(
-            ("metric", "estimated without labels", "measured with labels"),
-            [
-                (metric, view.estimated.get(metric, "-"), view.labelled.get(metric, "-"))
-                for metric in metrics
-            ],
-        )
+    _print_quality(view)
     if view.features:
         worst = sorted(view.features, key=lambda feature: -feature.evidence)[:15]
         print_table(

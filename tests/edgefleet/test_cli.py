@@ -54,7 +54,11 @@ def test_a_version_shows_quality_and_what_drifts_most(run: Run, backend: MemoryC
     put_two_versions(backend)
     view = replace(
         backend.version("digits", "1.0.0"),
-        estimated={"accuracy": 0.91},
+        estimated={
+            "accuracy": 0.91,
+            "standard_errors": {"accuracy": 0.0123},
+            "note": "it cannot see concept drift",
+        },
         labelled={"accuracy": 0.89},
         features=[
             FeatureView("feature:left", False, 0.2, 0.1, 0.05, 0.0, 0.0),
@@ -65,8 +69,9 @@ def test_a_version_shows_quality_and_what_drifts_most(run: Run, backend: MemoryC
 
     shown = run("model", "show", "digits@1.0.0").out
 
-    assert "0.91" in shown
+    assert "0.91 ± 0.012" in shown
     assert "0.89" in shown
+    assert "it cannot see concept drift" in shown
     assert shown.index("feature:right") < shown.index("feature:left")
 
 
