@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from converters.sklearn_more.nodes import Nodes
 from edge_contract.errors import UsageError
 
-_MANY_VALUES: Final = 20_000
-
 __all__ = ["distances", "metric_power", "nearest_rows", "squared_distances"]
+
+_MANY_VALUES: Final = 20_000
+_FEW_COLUMNS: Final = 64
 
 
 def squared_distances(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> str:
@@ -36,15 +37,41 @@ def distances(nodes: Nodes, x: str, rows: NDArray[np.generic], *, power: float =
     fitted = np.asarray(rows, dtype=np.float64)
     if power == 2 and fitted.size > _MANY_VALUES:
         return nodes("Sqrt", squared_distances(nodes, x, fitted))
-    apart = nodes("Abs", nodes("Sub", nodes("Unsqueeze", x, np.array([1])), fitted[None]))
     if power == np.inf:
-        return nodes("ReduceMax", apart, np.array([2]), keepdims=0)
-    if power == 1:
-        return nodes.total(apart, axis=2, keep=False)
-    if power == 2:
-        return nodes("Sqrt", nodes.total(nodes("Mul", apart, apart), axis=2, keep=False))
-    total = nodes.total(nodes("Pow", apart, float(power)), axis=2, keep=False)
-    return nodes("Pow", total, 1.0 / power)
+        return nodes("ReduceMax", _differences(nodes, x, fitted), np.array([2]), keepdims=0)
+    if fitted.shape[1] <= _FEW_COLUMNS:
+        total = _sum_by_column(nodes, x, fitted, power)
+    else:
+        powers = _power(nodes, _differences(nodes, x, fitted), power)
+        total = nodes.total(powers, axis=2, keep=False)
+    return total if power == 1 else _power(nodes, total, 1.0 / power)
+
+
+def _differences(nodes: Nodes, x: str, fitted: NDArray[np.float64]) -> str:
+    """Return all differences at once: ``float64[batch, rows, columns]``."""
+    return nodes("Abs", nodes("Sub", nodes("Unsqueeze", x, np.array([1])), fitted[None]))
+
+
+def _sum_by_column(nodes: Nodes, x: str, fitted: NDArray[np.float64], power: float) -> str:
+    """Return sums of powers of differences without ever holding all of them."""
+    total = ""
+    for index, values in enumerate(fitted.T):
+        apart = nodes("Abs", nodes("Sub", nodes.column(x, index), values.reshape(1, -1)))
+        term = _power(nodes, apart, power)
+        total = nodes("Add", total, term) if total else term
+    return total
+
+
+def _power(nodes: Nodes, value: str, power: float) -> str:
+    match power:
+        case 1.0:
+            return value
+        case 2.0:
+            return nodes("Mul", value, value)
+        case 0.5:
+            return nodes("Sqrt", value)
+        case _:
+            return nodes("Pow", value, float(power))
 
 
 def metric_power(metric: object, power: float = 2.0) -> float:

@@ -123,7 +123,8 @@ def test_a_source_model_that_says_twice_as_much_is_refused() -> None:
 def test_an_output_of_another_width_is_refused() -> None:
     rows, _ = tumours()
     converted = next(iter(SOURCES["scikit-learn"].conversions(Request(PCA(3).fit(rows), rows))))
-    wrong = replace(converted, predict=lambda rows: {"variable": rows[:, 0]})
+    narrow = {"variable": rows[:, 0]}
+    wrong = replace(converted, predict=lambda _rows: narrow)
 
     with pytest.raises(PackageError, match=r"shape \[300, 3\], the source model gives \[300\]"):
         check_parity(wrong, OnnxModel(wrong.model, what="it"))

@@ -1,0 +1,86 @@
+"""Trees are tried where their answers change, and rounding of the source itself is no fault."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.ensemble import BaggingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from converters.base import SOURCES, Request
+from converters.parity import check_parity
+from converters.runtime import OnnxModel
+from converters.sklearn_more.trees import float32_at_most
+from converters.sklearn_thresholds import thresholds_of
+from converters.thresholds import threshold_probes
+from edge_contract.errors import PackageError
+from tests.converters.helpers import flowers, quietly_converted
+
+STEPS = np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
+HEIGHTS = np.array([0.0, 0.0, 9.0, 9.0])
+
+
+def single_rows() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fewer rows than bins, so that thresholds lie halfway between two of them."""
+    rows = np.random.default_rng(5).normal(size=(120, 2)).astype(np.float32)
+    return rows, rows[:, 0] + rows[:, 1]
+
+
+def test_thresholds_are_rounded_down_to_float32() -> None:
+    above = 1.0 + 2.0**-24  # between 1 and the next float32
+
+    assert float32_at_most(np.array([1.0, above, -above])).tolist() == [1.0, 1.0, -1.0 - 2.0**-23]
+
+
+def test_thresholds_are_those_of_the_trees_that_see_the_rows() -> None:
+    tree = DecisionTreeRegressor().fit(STEPS, HEIGHTS)
+    forest = RandomForestRegressor(2, bootstrap=False).fit(STEPS, HEIGHTS)
+    hidden = make_pipeline(StandardScaler(), DecisionTreeRegressor()).fit(STEPS, HEIGHTS)
+
+    assert list(thresholds_of(tree)) == [(0, 1.5)]
+    assert list(thresholds_of(forest)) == [(0, 1.5), (0, 1.5)]
+    assert list(thresholds_of(hidden)) == []
+
+
+def test_columns_of_trees_that_see_some_are_those_of_the_rows() -> None:
+    bag = BaggingRegressor(DecisionTreeRegressor(), n_estimators=8, max_features=1, random_state=0)
+    bag.fit(STEPS[:, ::-1], HEIGHTS)  # the column that counts is now the second
+
+    assert {threshold.column for threshold in thresholds_of(bag)} == {1}
+
+
+def test_a_row_is_tried_at_a_threshold_and_one_step_beside_it() -> None:
+    rows = STEPS.astype(np.float32)
+    model = DecisionTreeRegressor().fit(rows, HEIGHTS)
+    converted = next(iter(SOURCES["scikit-learn"].conversions(Request(model, rows))))
+
+    (probe,) = threshold_probes(converted)
+
+    assert isinstance(probe.rows, np.ndarray)
+    step = 2.0**-23
+    assert probe.rows[:, 0].tolist() == [1.5 - step, 1.5, 1.5 + step]
+    assert probe.changed == ("x0", "x0", "x0")
+
+
+def test_a_threshold_rounded_to_the_wrong_side_is_refused() -> None:
+    rows, values = single_rows()
+    model = HistGradientBoostingRegressor(max_iter=5).fit(rows, values)
+    down, nearest, *_ = SOURCES["scikit-learn"].conversions(Request(model, rows))
+
+    check_parity(down, OnnxModel(down.model, what="it"))
+    with pytest.raises(PackageError, match="value at a threshold"):
+        check_parity(nearest, OnnxModel(nearest.model, what="it"))
+
+
+def test_rows_that_the_source_rounds_itself_may_be_told_as_it_tells_finer_ones() -> None:
+    rows = flowers()[0].to_numpy(dtype=np.float32)
+    model = RBFSampler(n_components=8, random_state=0)
+
+    said = [
+        quietly_converted(model.fit(given), given).manifest.evidence.parity["source_rounds"]
+        for given in (rows, rows + 1024)
+    ]
+
+    assert said == [False, True]
