@@ -1,0 +1,78 @@
+"""Answers while one version takes the place of another, and the parts that joined calls become."""
+
+import numpy as np
+import pytest
+
+from edge_agent.adapters.inputs import Rows
+from edge_agent.agent import Agent
+from edge_agent.prediction import Prediction
+from edge_contract.errors import UnavailableError
+from edge_contract.package import Manifest
+from tests.edge_agent.conftest import MakeAgent
+from tests.edge_agent.serving.conftest import DIGITS_INFER, HeldAgent, ServeAgent, digits_input
+from tests.support.packages import digits
+
+
+class ChangingAgent(HeldAgent):
+    """Says what one agent serves and predicts with another: a switch between the two steps."""
+
+    def __init__(self, before: Agent, after: Agent) -> None:
+        super().__init__(after)
+        self._before = before
+
+    @property
+    def manifest(self) -> Manifest | None:
+        return self._before.manifest
+
+    def predict(self, rows: Rows) -> Prediction:
+        return self._agent.predict(rows)
+
+
+def test_an_answer_names_the_version_that_gave_it_and_one_asked_for_is_never_another(
+    agent: Agent, make_agent: MakeAgent, serve: ServeAgent
+) -> None:
+    later = make_agent(digits("1.1.0").package, folder="later", device="cam-8")
+    later.wait_ready()
+    ask = serve(ChangingAgent(agent, later))
+
+    any_version = ask.infer(DIGITS_INFER, inputs=[digits_input()])
+    that_version = ask.infer("/v2/models/digits/versions/1.0.0/infer", inputs=[digits_input()])
+
+    assert (any_version.status, any_version.json["model_version"]) == (200, "1.1.0")
+    assert that_version.status == 503
+    assert "digits@1.1.0 has answered in place of version '1.0.0'" in that_version.error
+
+
+def test_the_parts_of_a_call_have_their_rows_and_ids_and_take_labels(agent: Agent) -> None:
+    whole = agent.predict(digits().rows[:5])
+
+    one, four = whole.parts([1, 4])
+
+    assert (len(one), len(four)) == (1, 4)
+    assert one.labels is not None
+    assert four.labels is not None
+    assert [*one.labels, *four.labels] == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(four.tensors[1], whole.tensors[1][1:])
+    assert len({one.id, four.id, whole.id, *four.ids}) == 7
+    assert agent.label(one.id, 0) == 1
+    assert agent.label(four.id, [1, 2, 3, 4]) == 4
+
+
+def test_a_call_with_an_output_that_is_not_by_rows_has_no_parts(agent: Agent) -> None:
+    whole = agent.predict(digits().rows[:2])
+    summary = Prediction(
+        whole._decoded,
+        model=whole.model,
+        digest=whole.digest,
+        manifest=whole.manifest,
+        tensors=[whole.tensors[0], np.zeros((1, 10), np.float32)],
+    )
+
+    with pytest.raises(UnavailableError, match=r"has shape \[1, 10\] for 2 rows"):
+        summary.parts([1, 1])
+
+
+def test_an_agent_tells_what_it_serves(agent: Agent) -> None:
+    assert agent.model == "digits"
+    assert agent.manifest is not None
+    assert agent.manifest.reference == "digits@1.0.0"
