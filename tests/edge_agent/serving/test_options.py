@@ -67,7 +67,5 @@ def test_what_is_not_installed_is_named_with_the_extra_that_brings_it(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "httptools", None)
 
-    with pytest.raises(
-        UnavailableError, match=r"needs httptools.*'edgefleet\[serve\]'"
-    ):
+    with pytest.raises(UnavailableError, match=r"needs httptools.*'edgefleet\[serve\]'"):
         serving_options("a:1", None, batch=1, delay_ms=0.0, deadline_s=1.0)
