@@ -1,5 +1,7 @@
 """Expected confusion of whole blocks: :mod:`edge_contract.stats.class_probabilities` by numpy."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,9 @@ __all__ = ["count_class_probabilities", "fine_bins"]
 def fine_bins(parts: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return :func:`edge_contract.stats.probabilities.fine_bin` of numbers from 0 to 1."""
     roots = np.sqrt(parts)
-    return np.minimum(((roots + np.sqrt(roots)) * (BINS / 2)).astype(np.int64), BINS - 1)
+    roots += np.sqrt(roots)
+    roots *= BINS / 2
+    return np.minimum(roots, BINS - 1).astype(np.int64)
 
 
 def count_class_probabilities(
@@ -32,15 +36,17 @@ def count_class_probabilities(
         return found
     index = predicted.astype(np.intp)
     shares = _shares(spec, _worth_bins(probabilities))
-    own = shares[index, np.arange(rows)].astype(np.float64)  # below 2 ** 53 for 1e11 rows
-    keys = np.arange(classes)[:, None] * BINS + fine_bins(np.minimum(probabilities, 1.0))
-    counts = np.bincount(keys[index != np.arange(classes)[:, None]], minlength=classes * BINS)
+    own = shares[index, np.arange(rows)]
+    keys = fine_bins(np.minimum(probabilities, 1.0))
+    keys += np.arange(0, classes * BINS, BINS)[:, None]
+    counts = np.bincount(keys.ravel(), minlength=classes * BINS)
+    counts -= np.bincount(keys[index, np.arange(rows)], minlength=classes * BINS)
     return ClassProbabilities(
         spec,
         invalid=invalid,
         rows=rows,
         right=np.bincount(index, own, minlength=classes).astype(np.int64).tolist(),
-        expected=shares.sum(axis=1).tolist(),
+        expected=shares.sum(axis=1).astype(np.int64).tolist(),
         rivals=_sparse(counts.reshape(classes, BINS)),
     )
 
@@ -52,15 +58,30 @@ def _worth_bins(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(is_low, bins, WORTH_BINS - 1 - bins)
 
 
-def _shares(spec: ClassProbabilitiesSpec, bins: NDArray[np.int64]) -> NDArray[np.int64]:
-    worths = np.take_along_axis(np.array(spec.worths, np.int64), bins, axis=1)
+def _shares(spec: ClassProbabilitiesSpec, bins: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return whole numbers: quotients of such that are below 2 ** 33 lose nothing as floats."""
+    worths = _table(spec).take(bins + _offsets(len(spec.worths)))
     total = worths.sum(axis=0)
     is_worthless = total == 0
-    if is_worthless.any():
-        total[is_worthless] = 1
-    shares: NDArray[np.int64] = (worths * SHARES + total // 2) // total
-    shares[:, is_worthless] = SHARES // len(worths)
+    some_worthless = bool(is_worthless.any())
+    if some_worthless:
+        total[is_worthless] = 1.0
+    worths *= SHARES
+    worths += np.floor(total / 2)
+    worths /= total
+    shares: NDArray[np.float64] = np.floor(worths, out=worths)
+    if some_worthless:
+        shares[:, is_worthless] = SHARES // len(spec.worths)
     return shares
+
+
+@lru_cache(maxsize=64)
+def _table(spec: ClassProbabilitiesSpec) -> NDArray[np.float64]:
+    return np.array(spec.worths, np.float64).ravel()
+
+
+def _offsets(classes: int) -> NDArray[np.int64]:
+    return np.arange(0, classes * WORTH_BINS, WORTH_BINS)[:, None]
 
 
 def _sparse(counts: NDArray[np.intp]) -> dict[int, dict[int, int]]:

@@ -17,7 +17,7 @@ from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["Cell", "ClassEstimate", "Expected", "class_estimate", "mean_of"]
 
-_BISECTIONS: Final = 60
+_BISECTIONS: Final = 30
 _MOST_LOG_ODDS: Final = 30.0
 
 
