@@ -95,23 +95,31 @@ class Servable:
             self.count_failure()
             raise
         latency_us = (time.perf_counter() - began_s) * 1e6
-        self._observe(Served(encoded, decoded, outputs), vectors, latency_us, wake)
+        self._observe(encoded, vectors, decoded, latency_us, wake)
         return Served(encoded, decoded, outputs)
 
     def _observe(
-        self, served: Served, vectors: "Parts", latency_us: float, wake: Callable[[], None]
+        self,
+        encoded: Encoded,
+        vectors: "Parts",
+        decoded: Decoded,
+        latency_us: float,
+        wake: Callable[[], None],
     ) -> None:
         """Put the rows of a call into the ring; one row, by far the commonest, in a short way."""
-        (observed, rows), decoded = served.encoded[1:], served.decoded
-        last = self._class_probabilities(decoded)
+        _, observed, rows = encoded
+        _, probabilities, _, classes, scores = decoded
+        if not self._counts_classes:
+            probabilities = None
         room = -1
         if rows == 1 and not vectors:
             room = self._primary.append_call(
-                observed, decoded.classes.item(), decoded.scores.item(), latency_us, *last
+                observed, classes.item(), scores.item(), latency_us, probabilities
             )
             if room > self._primary.enough:
                 return
-        parts: Parts = (observed, *vectors, decoded.classes, decoded.scores, latency_us, *last)
+        last = () if probabilities is None else (probabilities,)
+        parts: Parts = (observed, *vectors, classes, scores, latency_us, *last)
         if room < 0:
             self._primary.put(parts, rows, time.time(), wake=wake)
         else:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.adapters.onnxruntime_row import RowRunner
 from edge_agent.adapters.providers import CPU, Choice, choices_of, missing_reason
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_contract.errors import PackageError, UnavailableError
@@ -106,6 +107,7 @@ class OnnxRuntimeSession:
         self._session = session
         self._outputs = list(outputs)
         self._fallback = fallback
+        self._row = RowRunner.of(session, outputs)
 
     @property
     def provider(self) -> str:
@@ -119,6 +121,9 @@ class OnnxRuntimeSession:
 
     def run(self, feeds: "Mapping[str, Tensor]") -> "Sequence[Tensor]":
         """Run the model once; see :class:`edge_agent.ports.InferenceSession`."""
+        row = self._row
+        if row is not None and (answer := row.run(feeds)) is not None:
+            return answer
         try:
             outputs: Sequence[Tensor] = self._session.run(self._outputs, feeds)
         except Exception as error:  # onnxruntime's errors share no better base class

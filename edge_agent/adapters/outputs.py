@@ -93,7 +93,7 @@ class OutputDecoder:
             labels, indices = self._given(outputs)
             none = np.full(len(indices), np.nan, np.float32)
             return Decoded(labels, None, None, indices.astype(_FLOAT), none)
-        probabilities: NDArray[np.float32] = outputs[self._probabilities].astype(_FLOAT, copy=False)
+        probabilities = np.asarray(outputs[self._probabilities], _FLOAT)
         if probabilities.ndim != 2 or probabilities.shape[1] != self._count:
             raise UnavailableError(
                 f"the model gave probabilities of shape {list(probabilities.shape)} for "
@@ -108,7 +108,9 @@ class OutputDecoder:
         else:
             labels, indices = self._given(outputs)
         if len(indices) == 1:  # by far the commonest call, and three times as quick
-            index = min(max(int(indices[0]), 0), self._count - 1)
+            index = indices.item()
+            if not 0 <= index < self._count:
+                index = 0 if index < 0 else self._count - 1
             scores = probabilities[0, index : index + 1]
         else:
             inside = np.clip(indices, 0, self._count - 1)
@@ -125,7 +127,7 @@ class OutputDecoder:
         if labels.ndim != 1:
             labels = labels.reshape(-1)
         if self._labels_are_indices and labels.dtype.kind in "iu":
-            return labels, labels.astype(_WHOLE, copy=False)
+            return labels, np.asarray(labels, _WHOLE)
         known = self._index
         return labels, np.array([known.get(label, -1) for label in labels.tolist()], np.int64)
 
