@@ -9,7 +9,7 @@ from edge_agent.serving.interface import ModelInterface
 from edge_agent.serving.json_tensors import json_of
 from edge_agent.serving.refused import RefusedError
 from edge_agent.serving.request import InferRequest
-from edge_agent.serving.tensors import bytes_of, datatype_of
+from edge_agent.serving.tensors import bytes_of
 
 if TYPE_CHECKING:
     from edge_agent.prediction import Prediction
@@ -18,9 +18,6 @@ __all__ = ["BYTES", "JSON", "Answer", "infer_answer", "json_answer", "refused_an
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
-
-_JSON_TAIL: Final = b'"shape":%a,"data":%b}'
-_BYTES_TAIL: Final = b'"shape":%a,"parameters":{"binary_data_size":%d}}'
 
 
 class Answer(NamedTuple):
@@ -72,13 +69,12 @@ def infer_answer(
     chunks: list[bytes] = []
     for name, binary in interface.wanted(request.outputs):
         tensor = tensors[name]
-        head = interface.output_head(name, datatype_of(tensor))
+        head = interface.output_head(name, tensor)
         if request.binary if binary is None else binary:
             chunks.append(bytes_of(tensor))
-            tail = _BYTES_TAIL % (list(tensor.shape), len(chunks[-1]))
+            outputs.append(b'%b"parameters":{"binary_data_size":%d}}' % (head, len(chunks[-1])))
         else:
-            tail = _JSON_TAIL % (list(tensor.shape), json_of(tensor))
-        outputs.append(head + tail)
+            outputs.append(b'%b"data":%b}' % (head, json_of(tensor)))
     header = b'%b%b"parameters":{"prediction_id":"%b"},"outputs":[%b]}' % (
         interface.answer_head,
         b'"id":%b,' % orjson.dumps(request.id) if request.id else b"",

@@ -9,7 +9,7 @@ import orjson
 from edge_agent.adapters.values import dtype_of
 from edge_agent.serving.refused import RefusedError
 from edge_agent.serving.request import WantedOutput
-from edge_agent.serving.tensors import protocol_type
+from edge_agent.serving.tensors import datatype_of, protocol_type
 from edge_contract.package import Manifest, OutputRole, Task, TensorSpec
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelInterface"]
 
 _LABEL: Final = "label"
+_MAX_HEADS: Final = 1000
 
 
 class ModelInterface:
@@ -41,7 +42,7 @@ class ModelInterface:
         self._everything = [WantedOutput(spec.name, None) for spec in self.outputs]
         self._names = {spec.name for spec in self.outputs}
         self._tensor_names = [output.tensor.name for output in manifest.outputs]
-        self._heads: dict[tuple[str, str], bytes] = {}
+        self._heads: dict[tuple[str, np.dtype[np.generic], tuple[int, ...]], bytes] = {}
         self._is_joinable = all(
             spec.shape and isinstance(spec.shape[0], str)
             for spec in (*manifest.inputs, *self.outputs)
@@ -112,17 +113,22 @@ class ModelInterface:
         """Return all outputs of a prediction of this version."""
         tensors = dict(zip(self._tensor_names, prediction.tensors, strict=True))
         if self._label and prediction.labels is not None:
-            labels = np.asarray(prediction.labels)
-            given = tensors.get(self._label)
-            tensors[self._label] = labels if given is None else labels.reshape(given.shape)
+            labels, given = prediction.labels, tensors.get(self._label)
+            if given is not None and given.shape != labels.shape:
+                labels = labels.reshape(given.shape)
+            tensors[self._label] = labels
         return tensors
 
-    def output_head(self, name: str, datatype: str) -> bytes:
-        """Return with what an output of an answer begins, as JSON."""
-        head = self._heads.get((name, datatype))
+    def output_head(self, name: str, tensor: "Tensor") -> bytes:
+        """Return what an answer says of an output before its values, as JSON."""
+        key = name, tensor.dtype, tensor.shape
+        head = self._heads.get(key)
         if head is None:
-            head = b'{"name":%b,"datatype":"%b",' % (orjson.dumps(name), datatype.encode())
-            self._heads[name, datatype] = head
+            datatype, shape = datatype_of(tensor).encode(), list(tensor.shape)
+            head = b'{"name":%b,"datatype":"%b","shape":%a,' % (orjson.dumps(name), datatype, shape)
+            if len(self._heads) >= _MAX_HEADS:
+                self._heads.clear()
+            self._heads[key] = head
         return head
 
     def _metadata(self) -> Mapping[str, object]:
