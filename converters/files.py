@@ -2,7 +2,7 @@
 
 import importlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -29,12 +29,15 @@ class Sample(NamedTuple):
     times: object = None
 
 
-def load_model(path: Path, *, trust_pickle: bool = False) -> object:
+def load_model(
+    path: Path, *, trust_pickle: bool = False, trusted_types: Sequence[str] = ()
+) -> object:
     """Return what can be converted: an estimator, or the path of an ONNX model.
 
     Args:
         path: ``.onnx``, ``.skops``, or ``.joblib``, ``.pkl``, ``.pickle``.
         trust_pickle: Loading a pickle runs whatever code is in it, so it must be asked for.
+        trusted_types: Full names of types beyond the usual ones that a ``.skops`` may hold.
 
     Raises:
         UsageError: The file cannot be read, is of another kind, or may not be loaded.
@@ -45,7 +48,7 @@ def load_model(path: Path, *, trust_pickle: bool = False) -> object:
     if suffix == ".onnx":
         return path
     if suffix == ".skops":
-        return _load_skops(path)
+        return _load_skops(path, trusted_types)
     if suffix not in _PICKLES:
         raise UsageError(
             f"{str(path)!r} is of an unknown kind: expected .onnx, .skops, {', '.join(_PICKLES)}"
@@ -82,15 +85,23 @@ def load_sample(path: Path, *, target: str | None = None, time_column: str | Non
             raise UsageError(f"{str(path)!r} is of an unknown kind: expected .npz, .csv, .parquet")
 
 
-def _load_skops(path: Path) -> object:
+def _load_skops(path: Path, trusted: Sequence[str]) -> object:
     skops = _module("skops.io", "skops")
-    unknown = _loaded(path, lambda: skops.get_untrusted_types(file=path))
+    unknown = [
+        name
+        for name in map(str, _listed(_loaded(path, lambda: skops.get_untrusted_types(file=path))))
+        if name not in trusted
+    ]
     if unknown:
         raise UsageError(
-            f"{str(path)!r} holds types that are not known to be safe: {unknown}; load "
-            "it yourself and call edgefleet.convert, or save the model as .onnx"
+            f"{str(path)!r} holds types that are not known to be safe: {', '.join(unknown)}; if "
+            "they are yours, allow each with --trust-type, or save the model as .onnx"
         )
-    return _loaded(path, lambda: skops.load(path, trusted=[]))
+    return _loaded(path, lambda: skops.load(path, trusted=list(trusted)))
+
+
+def _listed(names: object) -> list[object]:
+    return list(names) if isinstance(names, list | tuple | set) else []
 
 
 def _load_arrays(path: Path, target: str | None, time_column: str | None) -> Sample:

@@ -107,10 +107,18 @@ def convert(  # noqa: PLR0917  one argument per option
         bool,
         typer.Option(
             "--trust-pickle",
-            help="Load a .joblib or .pkl file. Loading one runs whatever code is in it, so do this "
-            "only with files that you made yourself.",
+            help="Load a .joblib or .pkl file, in a process of its own. Loading one runs whatever "
+            "code is in it, so do this only with files that you made yourself.",
         ),
     ] = False,
+    trust_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Full name of a type that a .skops file may hold besides the usual ones, such as "
+            "mypackage.Transformer. Repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn a trained model into a model package, checked on your rows.
@@ -122,31 +130,30 @@ def convert(  # noqa: PLR0917  one argument per option
     from edgefleet.shadowing import require_own_package
 
     require_own_package("converters")
-    from converters.files import load_model, load_sample
     from converters.package_files import save_package
-    from edgefleet.converting import convert as convert_model
+    from edgefleet.convert_job import ConvertJob, convert_apart
 
+    job = ConvertJob(
+        model=model,
+        data=data,
+        name=name or model.stem,
+        version=version,
+        target=target,
+        time_column=time_column,
+        description=description,
+        licence=licence,
+        classes=_classes(label or ()),
+        baseline=_baseline(baseline or (), baseline_source),
+        accept_difference=accept_difference,
+        joint=joint,
+        embedding=embedding,
+        strata=strata,
+        time_zone=time_zone,
+        trust_pickle=trust_pickle,
+        trusted_types=tuple(trust_type or ()),
+    )
     with _warnings() as heard, _progress() as tell:
-        loaded = load_model(model, trust_pickle=trust_pickle)
-        sample = load_sample(data, target=target or None, time_column=time_column or None)
-        package = convert_model(
-            loaded,
-            sample.rows,
-            sample.labels,
-            name=name or model.stem,
-            version=version,
-            description=description,
-            licence=licence,
-            classes=_classes(label or ()),
-            baseline=_baseline(baseline or (), baseline_source),
-            accept_difference=accept_difference,
-            joint=joint,
-            embedding=embedding,
-            strata=strata,
-            times=sample.times,
-            time_zone=time_zone,
-            progress=tell,
-        )
+        package = convert_apart(job, tell) if job.runs_code else job.run(tell)
     path = save_package(package, out)
     if as_json:
         print_json(_summary(package, path, heard))

@@ -1,0 +1,188 @@
+"""A conversion of files, here or, for pickles, in a process of its own."""
+
+import json
+import multiprocessing
+import os
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from edge_contract.errors import EdgeError, PackageError, UnavailableError, UsageError
+from edge_contract.json_text import parse_json
+from edge_contract.package import Package
+
+__all__ = ["ConvertJob", "convert_apart"]
+
+Progress: TypeAlias = Callable[[str, float], None]
+
+_KEPT_VARIABLES: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
+_KEPT_PREFIXES: Final = ("MKL_", "OMP_", "OPENBLAS_", "ORT_", "PYTHON", "SYSTEM", "TEMP", "VIRTUAL")
+_JOIN_S: Final = 30.0
+_MAX_ANSWER_BYTES: Final = 1_000_000
+_KINDS: Final[Mapping[str, type[EdgeError]]] = {
+    kind.__name__: kind for kind in (PackageError, UnavailableError, UsageError)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertJob:
+    """What ``edgefleet convert`` was asked for; see :func:`edgefleet.converting.convert`.
+
+    Attributes:
+        model: The file of the model.
+        data: The file of the rows.
+        target: Column of the labels, if one was named.
+        time_column: Column of the times, if one was named.
+        trust_pickle: Whether a pickle may be loaded.
+        trusted_types: Types beyond the usual ones that a ``.skops`` file may hold.
+    """
+
+    model: Path
+    data: Path
+    name: str
+    version: str
+    target: str = ""
+    time_column: str = ""
+    description: str = ""
+    licence: str = ""
+    classes: tuple[str | int, ...] = ()
+    baseline: Mapping[str, float | str] = field(default_factory=dict)
+    accept_difference: float = 0.0
+    joint: int = 16
+    embedding: str = ""
+    strata: str = ""
+    time_zone: str = "UTC"
+    trust_pickle: bool = False
+    trusted_types: tuple[str, ...] = ()
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether loading the model runs code that is in the file."""
+        return self.trust_pickle and self.model.suffix.lower() not in {".onnx", ".skops"}
+
+    def run(self, progress: Progress) -> Package:
+        """Load the files and convert, in this process; raises what the conversion raises."""
+        from converters.files import load_model, load_sample
+        from edgefleet.converting import convert
+
+        loaded = load_model(
+            self.model, trust_pickle=self.trust_pickle, trusted_types=self.trusted_types
+        )
+        sample = load_sample(
+            self.data, target=self.target or None, time_column=self.time_column or None
+        )
+        return convert(
+            loaded,
+            sample.rows,
+            sample.labels,
+            name=self.name,
+            version=self.version,
+            description=self.description,
+            licence=self.licence,
+            classes=self.classes,
+            baseline=self.baseline,
+            accept_difference=self.accept_difference,
+            joint=self.joint,
+            embedding=self.embedding,
+            strata=self.strata,
+            times=sample.times,
+            time_zone=self.time_zone,
+            progress=progress,
+        )
+
+
+def convert_apart(job: ConvertJob, progress: Progress) -> Package:
+    """Run a job in a process of its own, and return the package, verified.
+
+    The process gets no environment variables but those that Python and its libraries need, so that
+    what a pickle runs finds no passwords there, and cannot change how this process checks. It is no
+    sandbox: it may do whatever the user may.
+
+    Raises:
+        UsageError: As the conversion, or the process ended without an answer.
+        PackageError: As the conversion.
+    """
+    from converters.base import ConversionWarning
+    from converters.package_files import load_package
+
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory(prefix="edgefleet-") as folder:
+        path = Path(folder) / "converted.modelpkg"
+        process = context.Process(target=_work, args=(theirs, job, path), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            for text in _answers(ours, progress):
+                warnings.warn(text, ConversionWarning, stacklevel=2)
+        except EOFError as error:
+            process.join(_JOIN_S)
+            raise UsageError(
+                f"the process that loads {str(job.model)!r} ended without an answer "
+                f"(exit code {process.exitcode}): load the model yourself and call "
+                "edgefleet.convert to see why"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"the process that loads {str(job.model)!r} gave an answer that cannot be read: "
+                f"{error}"
+            ) from error
+        finally:
+            ours.close()
+            process.join(_JOIN_S)
+            if process.is_alive():
+                process.kill()
+        return load_package(path)
+
+
+def _answers(connection: Connection, progress: Progress) -> list[str]:
+    """Return the warnings of a job that went well; passes its progress on meanwhile."""
+    while True:
+        answer: object = parse_json(connection.recv_bytes(_MAX_ANSWER_BYTES))
+        match answer:
+            case ["progress", str(step), int() | float() as fraction]:
+                progress(step, fraction)
+            case ["done", *texts]:
+                return [str(text) for text in texts]
+            case ["refused", str(kind), str(message)]:
+                raise _KINDS.get(kind, UsageError)(message)
+            case _:
+                raise UsageError(f"the process that loads the model said {str(answer)[:80]!r}")
+
+
+def _tell(connection: Connection, *answer: str | float) -> None:
+    """Send an answer as JSON: to read it, nothing has to be trusted."""
+    connection.send_bytes(json.dumps(answer).encode())
+
+
+def _work(connection: Connection, job: ConvertJob, path: Path) -> None:
+    """Convert, and tell how it goes; runs in the other process."""
+    from converters.package_files import save_package
+
+    _forget_environment()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            package = job.run(partial(_tell, connection, "progress"))
+        save_package(package, path)
+    except EdgeError as error:
+        _tell(connection, "refused", type(error).__name__, str(error))
+    except Exception as error:  # noqa: BLE001  whatever a pickle does is told, not lost
+        last = traceback.format_exception_only(error)[-1].strip()
+        message = f"cannot convert {str(job.model)!r}: {last}"
+        _tell(connection, "refused", UsageError.__name__, message)
+    else:
+        texts = [str(it.message) for it in caught if issubclass(it.category, UserWarning)]
+        _tell(connection, "done", *dict.fromkeys(texts))
+
+
+def _forget_environment() -> None:
+    for name in list(os.environ):
+        if name not in _KEPT_VARIABLES and not name.startswith(_KEPT_PREFIXES):
+            del os.environ[name]
