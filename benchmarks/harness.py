@@ -46,7 +46,7 @@ class Figure:
         """Whether this run reached the target; ``None`` without one or without a number."""
         if self.target is None or self.value is None:
             return None
-        return self.value <= self.target if self.at_most else self.value >= self.target
+        return bool(self.value <= self.target if self.at_most else self.value >= self.target)
 
 
 class Benchmark(Protocol):
@@ -115,10 +115,15 @@ class Run:
             "versions": _versions(),
             "seed": self.seed,
             "started": self.started,
-            "figures": [{**asdict(figure), "met": figure.met} for figure in self.figures],
+            "figures": [_kept(figure) for figure in self.figures],
         }
         path.write_text(json.dumps(document, indent=1) + "\n")
         return path
+
+
+def _kept(figure: Figure) -> dict[str, object]:
+    value = None if figure.value is None else float(figure.value)  # numbers of numpy as well
+    return {**asdict(figure), "value": value, "met": figure.met}
 
 
 def interleaved(
