@@ -97,13 +97,14 @@ class RowsRule:
     """CBPE on rows: each class calibrated against all others, scaled to add up to 1."""
 
     def __init__(self, reference: Said) -> None:
-        said, true = reference
+        said, true = reference[0].astype(np.float64), reference[1]
         self._curves = [
             IsotonicRegression(out_of_bounds="clip").fit(said[:, k], true == k)
             for k in range(said.shape[1])
         ]
 
-    def metrics(self, said: NDArray[np.float32]) -> Metrics:
+    def metrics(self, rows: NDArray[np.float32]) -> Metrics:
+        said = rows.astype(np.float64)
         calibrated = np.stack([c.predict(said[:, k]) for k, c in enumerate(self._curves)], axis=1)
         total = calibrated.sum(axis=1, keepdims=True)
         even = np.full_like(calibrated, 1 / said.shape[1])
@@ -114,7 +115,7 @@ class RowsRule:
         hits, predicted, expected = np.diag(confusion), confusion.sum(1), confusion.sum(0)
         chosen = [1] if said.shape[1] == 2 else list(classes)
         return {
-            "accuracy": hits.sum() / len(said),
+            "accuracy": float(hits.sum() / len(said)),
             "precision": float((hits / predicted)[chosen].mean()),
             "recall": float((hits / expected)[chosen].mean()),
             "f1": float((2 * hits / (predicted + expected))[chosen].mean()),
@@ -127,7 +128,7 @@ def _message_bytes(profile: Mapping[int, JsonValue]) -> int:
     return len(encode(TelemetryBatch(BatchId("bench", 1, 1), (entry,))))
 
 
-def _area(said: NDArray[np.float32], calibrated: Numbers) -> float:
+def _area(said: Numbers, calibrated: Numbers) -> float:
     """Return the expected area under the ROC curve; rows of equal probability are tied."""
     _, places = np.unique(said, return_inverse=True)
     positive = np.bincount(places, calibrated)
@@ -147,9 +148,9 @@ def realised(said: NDArray[np.float32], true: NDArray[np.int64]) -> Metrics:
         roc_auc_score(true, said[:, 1]) if binary else roc_auc_score(true, said, multi_class="ovr")
     )
     return {
-        "accuracy": accuracy_score(true, guesses),
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "roc_auc": area,
+        "accuracy": float(accuracy_score(true, guesses)),
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "roc_auc": float(area),
     }
