@@ -90,7 +90,7 @@ def figures(*, quick: bool, seed: int) -> Sequence[Figure]:
         found = [
             *_gaps(worlds, peer, has_target=not quick),
             *map(_truth, worlds),
-            *(w.window for w in worlds),
+            *(world.window for world in worlds if world.window.value),
         ]
         for make_regression in REGRESSIONS[:1] if quick else REGRESSIONS:
             regression = make_regression(np.random.default_rng(seed), min(rows, 20_000), chunk)
