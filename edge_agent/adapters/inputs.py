@@ -1,7 +1,7 @@
 """Turns what callers have (arrays, lists, columns, DataFrames) into the model's tensors."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -36,6 +36,8 @@ Rows: TypeAlias = "NDArray[np.generic] | Sequence[object] | Mapping[str, object]
 """What ``predict`` takes: rows as an array or nested lists, one row, or columns by name."""
 
 _Array: TypeAlias = "NDArray[np.generic]"
+
+_FLOAT: Final = np.dtype(np.float32)  # comparing with np.float32 itself takes five times as long
 
 
 class Encoded(NamedTuple):
@@ -89,7 +91,7 @@ class InputEncoder:
             UsageError: A feature is missing or unknown, or a type or shape does not fit.
         """
         if isinstance(rows, np.ndarray):
-            if self._is_table and rows.dtype == np.float32 and rows.ndim == 2:
+            if self._is_table and rows.dtype == _FLOAT and rows.ndim == 2:
                 count, width = rows.shape
                 if width == self._width and count:
                     return Encoded({self._name: rows}, rows, count)  # type: ignore[arg-type]

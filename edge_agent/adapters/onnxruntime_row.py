@@ -6,7 +6,7 @@ the answer out.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RowRunner"]
 
-_CPU = "CPUExecutionProvider"
-_TYPES = {
+_CPU: Final = "CPUExecutionProvider"
+_FLOAT: Final = np.dtype(np.float32)
+_TYPES: Final = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
     "tensor(int64)": np.int64,
@@ -91,7 +92,7 @@ class RowRunner:
         way, which tells why.
         """
         rows = feeds.get(self._name)
-        if rows is None or rows.shape != self._shape or rows.dtype != np.float32:
+        if rows is None or rows.shape != self._shape or rows.dtype != _FLOAT:
             return None
         try:
             bound = self._free.pop()
