@@ -77,6 +77,11 @@ class FrameReader:
                 be understood.
         """
         kept = self._data
+        if not kept and len(data) >= HEAD.size:  # most often it is one frame, and whole
+            length, number, code, header_bytes = HEAD.unpack_from(data)
+            size = len(data) - HEAD.size
+            if length == size + _REST and header_bytes <= size <= self._most_bytes:
+                return [Frame(number, code, data[HEAD.size :], header_bytes)]
         kept += data
         frames: list[Frame] = []
         place = 0

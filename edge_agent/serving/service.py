@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
-from urllib.parse import unquote
 
 from edge_agent.serving.answer import Answer, infer_answer, json_answer, refused_answer
 from edge_agent.serving.batching import Batcher, BatchLimits, Job, Predictor
@@ -15,9 +14,11 @@ from edge_agent.serving.labels import label_answer
 from edge_agent.serving.metrics import METRICS_TYPE, Gauges, Metrics
 from edge_agent.serving.refused import RefusedError, refusal_of
 from edge_agent.serving.request import InferRequest, json_object, parse_infer
+from edge_agent.serving.routes import Route, route_of
 from edge_contract.errors import UsageError
 
 if TYPE_CHECKING:
+    from edge_agent.adapters.inputs import Rows
     from edge_agent.ports import Tensor
     from edge_agent.prediction import Prediction
     from edge_contract.package import Manifest
@@ -71,15 +72,6 @@ class Call(NamedTuple):
     header_bytes: int | None = None
 
 
-class _Route(NamedTuple):
-    """What an address means."""
-
-    kind: str
-    method: str
-    model: str = ""
-    version: str = ""
-
-
 class Service:
     """Answers requests on one event loop.
 
@@ -100,9 +92,9 @@ class Service:
     ) -> None:
         self._agent = agent
         self._deadline_s = deadline_s
-        self._batcher = Batcher(agent, limits, loop=loop)
+        self._batcher = Batcher(self, limits, loop=loop)
         self._interfaces: dict[int, ModelInterface] = {}
-        self._routes: dict[str, _Route] = {}
+        self._routes: dict[str, Route] = {}
         self.metrics = Metrics(self._gauges)
         self.connections = 0
         """How many clients are connected; kept by who accepts them."""
@@ -119,6 +111,16 @@ class Service:
         self.is_leaving = True
         self._batcher.close()
 
+    def predict(self, rows: "Rows") -> "Prediction":
+        """Predict some rows, but never wait for a version to serve: the loop must not stand still.
+
+        Raises:
+            RefusedError: None serves.
+        """
+        if self._agent.manifest is None:
+            raise self._no_model()
+        return self._agent.predict(rows)
+
     def handle(self, call: Call, reply: Reply) -> Job | None:
         """Answer a call, now or later; return what can be given up if nobody waits any more."""
         route = self._route(call.path)
@@ -131,11 +133,11 @@ class Service:
         self._reply(call, route, answer, reply)
         return None
 
-    def _reply(self, call: Call, route: _Route, answer: Answer, reply: Reply) -> None:
+    def _reply(self, call: Call, route: Route, answer: Answer, reply: Reply) -> None:
         self.metrics.answered(call.way, route.kind or "unknown", answer.status)
         reply(answer)
 
-    def _answer(self, call: Call, route: _Route) -> Answer:
+    def _answer(self, call: Call, route: Route) -> Answer:
         if not route.kind:
             raise RefusedError(HTTPStatus.NOT_FOUND, f"there is nothing at {call.path[:200]!r}")
         if call.method not in (route.method, "HEAD" if route.method == "GET" else route.method):
@@ -167,7 +169,7 @@ class Service:
 
     # Predicting.
 
-    def _infer(self, call: Call, route: _Route, reply: Reply) -> Job:
+    def _infer(self, call: Call, route: Route, reply: Reply) -> Job:
         began_s = time.monotonic()
         interface = self._interface(route)
         request = parse_infer(call.body, call.header_bytes)
@@ -193,7 +195,7 @@ class Service:
         return job
 
     def _inferred(
-        self, request: InferRequest, route: _Route, result: "Prediction | Exception"
+        self, request: InferRequest, route: Route, result: "Prediction | Exception"
     ) -> Answer:
         if isinstance(result, Exception):
             raise result
@@ -206,7 +208,7 @@ class Service:
             )
         return infer_answer(request, result, self._described(result.manifest))
 
-    def _interface(self, route: _Route) -> ModelInterface:
+    def _interface(self, route: Route) -> ModelInterface:
         """Return the interface of what serves, if it is what was asked for."""
         self._check_name(route)
         manifest = self._agent.manifest
@@ -228,7 +230,7 @@ class Service:
             found = self._interfaces[id(manifest)] = ModelInterface(manifest)
         return found
 
-    def _check_name(self, route: _Route) -> None:
+    def _check_name(self, route: Route) -> None:
         if route.model != self._agent.model:
             raise RefusedError(
                 HTTPStatus.NOT_FOUND,
@@ -242,10 +244,10 @@ class Service:
 
     # Addresses.
 
-    def _route(self, path: str) -> _Route:
+    def _route(self, path: str) -> Route:
         route = self._routes.get(path)
         if route is None:
-            route = _route_of(path)
+            route = route_of(path)
             if route.kind and len(self._routes) < _MAX_ROUTES:
                 self._routes[path] = route
         return route
@@ -272,36 +274,6 @@ def _count(tensors: "Mapping[str, Tensor]") -> int:
     for tensor in tensors.values():
         return len(tensor) if tensor.ndim else 1
     return 0
-
-
-def _route_of(path: str) -> _Route:
-    match [unquote(part) for part in path.strip("/").split("/")]:
-        case ["metrics"]:
-            return _Route("metrics", "GET")
-        case ["v2"]:
-            return _Route("server", "GET")
-        case ["v2", "health", "live" | "ready" as kind]:
-            return _Route(kind, "GET")
-        case ["v2", "models", model, "labels"]:
-            return _Route("labels", "POST", model)
-        case ["v2", "models", model, "versions", number, *rest]:
-            return _model_route(model, number, rest)
-        case ["v2", "models", model, *rest]:
-            return _model_route(model, "", rest)
-        case _:
-            return _Route("", "")
-
-
-def _model_route(model: str, number: str, rest: list[str]) -> _Route:
-    match rest:
-        case []:
-            return _Route("model", "GET", model, number)
-        case ["ready"]:
-            return _Route("model_ready", "GET", model, number)
-        case ["infer"]:
-            return _Route("infer", "POST", model, number)
-        case _:
-            return _Route("", "")
 
 
 def _about() -> Mapping[str, object]:

@@ -4,13 +4,16 @@ import http.client
 import json
 import socket
 import struct
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.serving.batching import BatchLimits
+from edge_agent.serving.client import SocketClient
 from edge_agent.serving.listener import ClientLimits
 from edge_agent.serving.server import Address, ServeOptions
 from edge_agent.serving.serving import Serving
@@ -561,3 +564,14 @@ class TestMetrics:
             'edgefleet_agent_model_info{model="digits",version="1.0.0"} 1.0',
         ):
             assert line in lines
+
+
+def test_where_there_is_no_uvloop_pythons_own_loop_serves(
+    agent: Agent, serve: ServeAgent, socket_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    ask = serve(agent, unix=socket_path)
+
+    assert ask.infer(DIGITS_INFER, inputs=[digits_input()]).data["label"] == [0]
+    with SocketClient(socket_path) as client:
+        assert client.infer({"X": digits().rows[:1]}).outputs["label"].tolist() == [0]
