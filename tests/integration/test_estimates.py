@@ -139,6 +139,31 @@ def test_all_metrics_of_three_classes_are_estimated_without_a_label(
         assert both < 0.02
 
 
+def test_in_the_shadow_the_same_is_counted(timid: Package, tmp_path: Path) -> None:
+    rows, _ = three_classes(1000, 0.0, 8)
+    recorder = Recorder(tmp_path, {})
+    recorder.knows(timid.digest, timid.manifest, timid.reference())
+    servable = Servable(
+        timid,
+        timid.digest,
+        session=OnnxRuntimeEngine().load(timid),
+        recorder=recorder,
+        salt="",
+    )
+
+    assert servable.begin_shadow()
+    servable.run_shadow(servable.serve(rows, wake=lambda: None))
+    entries, _ = recorder.collect(time.time())
+    recorder.close()
+
+    facts = facts_of(timid)
+    profiles = {entry.role: facts.specs[entry.role].decode(entry.profile) for entry in entries}
+    served, shadowed = (estimate(facts, profiles[role]) for role in (Role.PRIMARY, Role.SHADOW))
+    assert isinstance(served, Estimate)
+    assert served.roc_auc is not None
+    assert served == shadowed
+
+
 def test_measured_quality_is_what_scikit_learn_says(timid: Package, tmp_path: Path) -> None:
     rows, truths = three_classes(2000, 0.5, 4)
     session = OnnxRuntimeEngine().load(timid)
