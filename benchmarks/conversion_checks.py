@@ -42,16 +42,20 @@ def session_of(model: bytes) -> onnxruntime.InferenceSession:
 def fault_of(case: Case, session: onnxruntime.InferenceSession) -> str:
     """Return how an ONNX model departs from its source; empty if it does not."""
     for what, rows in _hostile_rows(case):
+        expected = _said_by_source(case.model, rows)
+        if expected is None:
+            continue
+        found = _said_by_onnx(session, rows)
         for size in (len(rows), 1, 2, 7) if what == "unseen rows" else (len(rows),):
-            block = rows[:size]
-            expected = _said_by_source(case.model, block)
-            if expected is None:
-                continue
-            found = _said_by_onnx(session, block)
-            fault = _difference(expected, found, case.model)
-            if fault and block.dtype == np.float32:  # the source's own rounding is no fault
-                exact = _said_by_source(case.model, block.astype(np.float64))
-                fault = fault if exact is None else _difference(exact, found, case.model)
+            alone = _said_by_onnx(session, rows[:size]) if size < len(rows) else found
+            together = [
+                np.concatenate([few, all_[len(few) :]])
+                for few, all_ in zip(alone, found, strict=True)
+            ]
+            fault = _difference(expected, together, case.model)
+            if fault and rows.dtype == np.float32:  # the source's own rounding is no fault
+                exact = _said_by_source(case.model, rows.astype(np.float64))
+                fault = fault if exact is None else _difference(exact, together, case.model)
             if fault:
                 return f"{fault}; {what}" + (f", {size} at a time" if size < len(rows) else "")
     return ""
@@ -65,23 +69,21 @@ def _hostile_rows(case: Case) -> Iterator[tuple[str, Array]]:
     yield "unseen rows", rows
     if not case.data.is_numbers or rows.ndim != 2:
         return
-    kind = rows.dtype
-    single = np.asarray(rows, dtype=np.float32)
-    train = np.asarray(case.data.train, dtype=np.float32)
-    yield "rows it was fitted on", train.astype(kind)
-    yield "far rows", (single * 4 - single.mean(axis=0)).astype(kind)
-    width = single.shape[1]
-    missing = single[: 3 * width].copy()
+    # of its own type: turned to float32 and back, a value would no longer equal a threshold
+    yield "rows it was fitted on", np.asarray(case.data.train)
+    yield "far rows", (rows * 4 - rows.mean(axis=0)).astype(rows.dtype)
+    width = rows.shape[1]
+    missing = rows[: 3 * width].copy()
     missing[np.arange(len(missing)), np.arange(len(missing)) % width] = np.nan
-    yield "missing numbers", missing.astype(kind)
-    endless = single[: 2 * width].copy()
+    yield "missing numbers", missing
+    endless = rows[: 2 * width].copy()
     signs = np.where(np.arange(len(endless)) < width, np.inf, -np.inf)
     endless[np.arange(len(endless)), np.arange(len(endless)) % width] = signs
-    yield "infinite numbers", endless.astype(kind)
+    yield "infinite numbers", endless
     found = list(dict.fromkeys(_thresholds(case.model)))
     picked = found[:: max(len(found) // _MAX_THRESHOLDS, 1)]
     if picked:
-        yield "rows at thresholds", _at_thresholds(single, picked, kind)
+        yield "rows at thresholds", _at_thresholds(rows, picked)
 
 
 def _thresholds(model: object, depth: int = 0) -> Iterator[tuple[int, float]]:
@@ -102,20 +104,18 @@ def _thresholds(model: object, depth: int = 0) -> Iterator[tuple[int, float]]:
             yield from _thresholds(member, depth + 1)
 
 
-def _at_thresholds(
-    single: Array, picked: Sequence[tuple[int, float]], kind: np.dtype[np.generic]
-) -> Array:
+def _at_thresholds(rows: Array, picked: Sequence[tuple[int, float]]) -> Array:
     """Return rows with a value at a threshold, and one float32 step below and above."""
-    rows = []
+    changed = []
     for index, (feature, threshold) in enumerate(picked):
         here = np.float32(threshold)
         step = float(np.spacing(np.abs(here)))
-        for value in (-step, 0.0, step):
-            row = single[index % len(single)].astype(kind)
+        for offset in (-step, 0.0, step):
+            row = rows[index % len(rows)].copy()
             if feature < len(row):
-                row[feature] = (threshold if kind == np.float64 else float(here)) + value
-            rows.append(row)
-    return np.array(rows)
+                row[feature] = (threshold if row.dtype == np.float64 else float(here)) + offset
+            changed.append(row)
+    return np.array(changed)
 
 
 def _said_by_source(model: object, rows: Array) -> list[dict[str, Array]] | None:
