@@ -6,6 +6,9 @@ from pathlib import Path
 
 import bentoml  # type: ignore[import-not-found]
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when the library is loaded
+
 import onnxruntime
 
 

@@ -1,9 +1,13 @@
 """Serves an ONNX model with LitServe: ``serve_litserve.py MODEL PORT``, JSON at ``/predict``."""
 
+import os
 import sys
 
 import litserve  # type: ignore[import-not-found]
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when the library is loaded
+
 import onnxruntime
 
 

@@ -7,13 +7,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-import onnxruntime
 from mlserver import MLModel  # type: ignore[import-not-found]
 from mlserver.codecs import NumpyCodec  # type: ignore[import-not-found]
 from mlserver.types import (  # type: ignore[import-not-found]
     InferenceRequest,
     InferenceResponse,
 )
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when the library is loaded
+
+import onnxruntime
 
 
 class OnnxModel(MLModel):  # type: ignore[misc]

@@ -120,7 +120,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:  # HTTP goes on instead: the request has been answered by now
-            self._is_deaf = True
+            self.leave()
         except HttpParserError as error:
             self._refuse(RefusedError.bad(f"this is no HTTP request: {error}"))
             return

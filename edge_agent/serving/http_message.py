@@ -21,20 +21,10 @@ class Incoming:
         header_bytes: How long the JSON in it is, where a header says so; -1 if that is nonsense.
         refused: Why it will not be answered.
         expects: Whether the client waits for a word before it sends the body.
-        body_bytes: How much of the body is here.
         head_bytes: How much of the headers is here.
     """
 
-    __slots__ = (
-        "_body",
-        "body_bytes",
-        "expects",
-        "head_bytes",
-        "header_bytes",
-        "length",
-        "refused",
-        "url",
-    )
+    __slots__ = ("_body", "expects", "head_bytes", "header_bytes", "length", "refused", "url")
 
     def __init__(self) -> None:
         self.url = b""
@@ -42,8 +32,8 @@ class Incoming:
         self.header_bytes: int | None = None
         self.refused: RefusedError | None = None
         self.expects = False
-        self._body: list[bytes] = []
-        self.body_bytes = self.head_bytes = 0
+        self._body: bytes | bytearray = b""
+        self.head_bytes = 0
 
     @property
     def path(self) -> str:
@@ -51,14 +41,23 @@ class Incoming:
         return self.url.partition(b"?")[0].decode("latin-1")
 
     @property
+    def body_bytes(self) -> int:
+        """How much of the body is here."""
+        return len(self._body)
+
+    @property
     def body(self) -> bytes:
         """What is here of the body."""
-        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return bytes(self._body)
 
     def add_body(self, body: bytes) -> None:
         """Add a piece of the body."""
-        self._body.append(body)
-        self.body_bytes += len(body)
+        if not self._body:
+            self._body = body
+        elif isinstance(self._body, bytes):
+            self._body = bytearray(self._body + body)
+        else:
+            self._body += body
 
     def add_header(self, name: bytes, value: bytes) -> None:
         """Take note of a header, if it matters here."""

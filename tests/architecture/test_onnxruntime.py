@@ -12,6 +12,12 @@ LOADERS = {
     ROOT / "edge_agent" / "adapters" / "silent_onnxruntime.py",
 }
 
+PEERS = {
+    ROOT / "benchmarks" / "peer_programs" / f"serve_{name}.py"
+    for name in ("bentoml", "litserve", "mlserver")
+}
+"""Run in environments of their own, where nothing of ours is."""
+
 USE_BOTH = """
 from converters.onnx_read import read_onnx
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
@@ -26,7 +32,13 @@ def test_only_the_files_that_silence_it_import_onnxruntime() -> None:
         if "onnxruntime" in imported_modules(path.read_text(encoding="utf-8"))
     }
 
-    assert importing == LOADERS
+    assert importing == LOADERS | PEERS
+
+
+def test_programs_of_peers_silence_it_themselves() -> None:
+    for path in PEERS:
+        before = path.read_text(encoding="utf-8").partition("import onnxruntime")[0]
+        assert 'os.environ["ORT_DISABLE_TELEMETRY"] = "1"' in before
 
 
 def test_loading_onnxruntime_gives_this_machine_no_number_to_be_known_by(tmp_path: Path) -> None:
