@@ -258,6 +258,7 @@ def _started(
     with log.open("wb") as file:
         process = subprocess.Popen(
             command,
+            cwd=log.parent,  # some leave files behind where they stand
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
