@@ -1,16 +1,20 @@
 """Answers while one version takes the place of another, and the parts that joined calls become."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from edge_agent.adapters.inputs import Rows
 from edge_agent.agent import Agent
 from edge_agent.prediction import Prediction
+from edge_agent.serving.batching import BatchLimits
 from edge_contract.errors import UnavailableError
 from edge_contract.package import Manifest
 from tests.edge_agent.conftest import MakeAgent
 from tests.edge_agent.serving.conftest import DIGITS_INFER, HeldAgent, ServeAgent, digits_input
-from tests.support.packages import digits
+from tests.support.packages import digits, reversed_digits
 
 
 class ChangingAgent(HeldAgent):
@@ -41,6 +45,59 @@ def test_an_answer_names_the_version_that_gave_it_and_one_asked_for_is_never_ano
     assert (any_version.status, any_version.json["model_version"]) == (200, "1.1.0")
     assert that_version.status == 503
     assert "digits@1.1.0 has answered in place of version '1.0.0'" in that_version.error
+
+
+class SwitchingAgent(HeldAgent):
+    """Serves one agent's version or another's, as the test turns it."""
+
+    def turn(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def predict(self, rows: Rows) -> Prediction:
+        return self._agent.predict(rows)
+
+
+def test_every_answer_of_joined_requests_is_of_the_version_that_it_names(
+    agent: Agent, make_agent: MakeAgent, serve: ServeAgent
+) -> None:
+    other = make_agent(reversed_digits().package, folder="other", device="cam-9")
+    other.wait_ready()
+    switching = SwitchingAgent(agent)
+    ask = serve(switching, batches=BatchLimits(delay_s=0.002))
+    said = {
+        agent.version: _labels(agent.predict(digits().rows[:50])),
+        other.version: _labels(other.predict(digits().rows[:50])),
+    }
+    is_over = threading.Event()
+
+    def work(worker: int) -> set[str]:
+        versions: set[str] = set()
+        for row in range(worker, 50):
+            told = ask.infer(DIGITS_INFER, inputs=[digits_input(slice(row, row + 1))])
+            version = str(told.json["model_version"])
+            assert told.data["label"] == [said[version][row]]
+            versions.add(version)
+        return versions
+
+    def switch() -> None:
+        while not is_over.wait(0.003):
+            switching.turn(other if switching.manifest is agent.manifest else agent)
+
+    with ThreadPoolExecutor(7) as pool:
+        switcher = pool.submit(switch)
+        try:
+            seen = set().union(*pool.map(work, range(6)))
+        finally:
+            is_over.set()
+        switcher.result(10.0)
+
+    assert seen == {"1.0.0", "9.9.9"}
+    assert agent.rows_observed() + other.rows_observed() == 100 + sum(range(45, 51))
+
+
+def _labels(prediction: Prediction) -> list[object]:
+    assert prediction.labels is not None
+    return list(prediction.labels.tolist())
 
 
 def test_the_parts_of_a_call_have_their_rows_and_ids_and_take_labels(agent: Agent) -> None:
