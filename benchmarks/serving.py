@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import statistics
@@ -26,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.harness import Figure, benchmark
 from benchmarks.peers import PeerProcess, python_of
+from edge_agent.config import ring_folder
 from edge_agent.serving.frames import Frame, Purpose
 from edge_contract.errors import UnavailableError
 from edge_contract.package import Package
@@ -196,13 +198,15 @@ def _ours(
     package: Package, row: NDArray[np.float32], folder: Path, stack: contextlib.ExitStack
 ) -> dict[str, _Target]:
     """Start the command, with its statistics on, and return its ways in."""
+    state = folder / "state"
+    stack.callback(shutil.rmtree, ring_folder(state), ignore_errors=True)
     path = folder / "model.modelpkg"
     path.write_bytes(package.to_archive())
     port, unix = _free_port(), str(folder / "agent.sock")
     server = _started(
         [
             *(sys.executable, "-m", "edgefleet", "agent", "run", str(path)),
-            *("--state", str(folder / "state"), "--device", "benchmark"),
+            *("--state", str(state), "--device", "benchmark"),
             *("--serve", f"127.0.0.1:{port}", "--serve-unix", unix),
         ],
         folder / "edgefleet.log",

@@ -1,6 +1,7 @@
 """``edgefleet agent run --serve`` as a process of its own, asked by Triton's own client."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,12 @@ class ServingProcess:
         except urllib.error.URLError:
             return False
 
+    def kill(self) -> None:
+        """Leave nothing of it behind but its state."""
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(ring_folder(self.state), ignore_errors=True)
+
     def end(self) -> tuple[int, float]:
         """Ask it to leave; return its exit code and how long it took."""
         began_s = time.monotonic()
@@ -73,9 +80,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingProcess]
         eventually("the agent is ready", server.is_ready, within_s=40.0)
         yield server
     finally:
-        server.process.kill()
-        server.process.wait()
-        ring_folder(server.state).mkdir(exist_ok=True)
+        server.kill()
 
 
 def inputs(rows: slice, *, binary: bool) -> list[triton.InferInput]:
@@ -198,8 +203,7 @@ def test_it_leaves_in_good_order_amid_traffic_and_every_answered_row_was_counted
             code, took_s = server.end()
             reasons = {end.result(10.0) for end in ends}
     finally:
-        server.process.kill()
-        server.process.wait()
+        server.kill()
 
     assert code == 0, tail(server.log)
     assert took_s < 5.0

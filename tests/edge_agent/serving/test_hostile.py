@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.config import ring_folder
 from edge_agent.serving.listener import ClientLimits
 from edge_agent.serving.server import Address, ServeOptions
 from edge_agent.serving.serving import Serving
@@ -29,7 +28,6 @@ def ask() -> Iterator[Asking]:
         with Serving(agent, options) as serving:
             assert serving.address is not None
             yield Asking(serving.address)
-        assert ring_folder(agent.state).exists()
 
 
 def goes_on(ask: Asking) -> bool:
