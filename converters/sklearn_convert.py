@@ -59,6 +59,12 @@ _TENSOR_TYPES: Final = {
     "string": StringTensorType,
 }
 
+_VERSIONS: Final = {
+    "scikit-learn": sklearn.__version__,
+    "skl2onnx": skl2onnx.__version__,
+    "onnx": onnx.__version__,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class _Way:
@@ -126,14 +132,7 @@ def _converted(
     model: SklearnModel, schema: Sequence[SchemaInput], rows: Rows, way: _Way
 ) -> Converted:
     what = f"the converted {type(model.source).__name__}"
-    proto = _to_onnx(model.estimator, schema, way)
-    if way.is_wide:
-        use_float32_outside(proto)
-    if model.threshold is not None:
-        predict_at_threshold(proto, classes=model.classes, threshold=model.threshold)
-    use_fixed_opsets(proto)
-    keep_outputs(proto, [output.name for output in proto.graph.output[: len(model.answers)]])
-    _correct_shapes(proto, model, rows)
+    proto = _finished(_to_onnx(model.estimator, schema, way), model, rows)
     check_model(proto, what=what)
     data = proto.SerializeToString(deterministic=True)
     graph = OnnxModel(data, what=what)
@@ -161,11 +160,7 @@ def _converted(
         threshold=model.threshold,
         feeds=lambda rows: feeds_of(schema, names, rows),
         predict=predict,
-        framework={
-            "scikit-learn": sklearn.__version__,
-            "skl2onnx": skl2onnx.__version__,
-            "onnx": onnx.__version__,
-        },
+        framework=dict(_VERSIONS),
         parameters=model.parameters,
         thresholds=tuple(thresholds_of(model.source)),
         fills_texts=any(_fills_texts(part) for part in parts_of(model.source)),
@@ -233,6 +228,17 @@ def _missing_part(error: Exception) -> str:
     """Return the class that skl2onnx names in its message, without its decoration."""
     found = re.search(r"<class '([^']+)'>", str(error))
     return found.group(1) if found else str(error).splitlines()[0]
+
+
+def _finished(proto: onnx.ModelProto, model: SklearnModel, rows: Rows) -> onnx.ModelProto:
+    """Return a model that says what the source says, in the shapes and types of a package."""
+    use_float32_outside(proto)
+    if model.threshold is not None:
+        predict_at_threshold(proto, classes=model.classes, threshold=model.threshold)
+    use_fixed_opsets(proto)
+    keep_outputs(proto, [output.name for output in proto.graph.output[: len(model.answers)]])
+    _correct_shapes(proto, model, rows)
+    return proto
 
 
 def _correct_shapes(proto: onnx.ModelProto, model: SklearnModel, rows: Rows) -> None:

@@ -124,14 +124,12 @@ def convert_apart(job: ConvertJob, progress: Progress) -> Package:
         except EOFError as error:
             process.join(_JOIN_S)
             raise UsageError(
-                f"the process that loads {str(job.model)!r} ended without an answer "
-                f"(exit code {process.exitcode}): load the model yourself and call "
-                "edgefleet.convert to see why"
+                f"{_process_of(job)} ended without an answer (exit code {process.exitcode}): load "
+                "the model yourself and call edgefleet.convert to see why"
             ) from error
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"the process that loads {str(job.model)!r} gave an answer that cannot be read: "
-                f"{error}"
+                f"{_process_of(job)} gave an answer that cannot be read: {error}"
             ) from error
         finally:
             ours.close()
@@ -139,6 +137,10 @@ def convert_apart(job: ConvertJob, progress: Progress) -> Package:
             if process.is_alive():
                 process.kill()
         return load_package(path)
+
+
+def _process_of(job: ConvertJob) -> str:
+    return f"the process that loads {str(job.model)!r}"
 
 
 def _answers(connection: Connection, progress: Progress) -> list[str]:

@@ -27,17 +27,8 @@ def kernel(
 ) -> str:
     """Return the kernel of every given row with every fitted row: ``float64[batch, rows]``.
 
-    Args:
-        nodes: Where to write.
-        x: ``float64[batch, columns]``.
-        rows: Fitted rows; needed by all kernels but ``precomputed``.
-        name: As scikit-learn calls it.
-        gamma: As in scikit-learn; by default one divided by the number of columns.
-        degree: Of ``poly``.
-        coef0: Of ``poly`` and ``sigmoid``.
-
-    Raises:
-        UsageError: The kernel is not known here.
+    Name and settings are those of scikit-learn; ``precomputed`` needs no fitted rows. Raises
+    ``UsageError`` for a kernel that is not known here.
     """
     if name == "precomputed" or rows is None:
         return x

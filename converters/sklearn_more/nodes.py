@@ -5,26 +5,24 @@ large numbers would lose too many digits in float32. What goes in and out keeps 
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 from skl2onnx._parse import _parse_sklearn
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from skl2onnx.common.data_types import DoubleTensorType
 
+from converters.sklearn_more.skl2onnx_types import (
+    Container,
+    Operator,
+    Scope,
+    gets_texts,
+    number_type_of,
+)
 from edge_contract.errors import UsageError
 
-__all__ = [
-    "Container",
-    "Nodes",
-    "Operator",
-    "Scope",
-    "Value",
-    "Variable",
-    "gets_texts",
-    "number_type_of",
-]
+__all__ = ["Nodes", "Value"]
 
 Value: TypeAlias = "str | float | np.generic | NDArray[np.generic]"
 """The name of a tensor, or a constant: whole numbers as int64, others as float64."""
@@ -36,82 +34,6 @@ _TYPES: Final = {
     "bool": TensorProto.BOOL,
     "string": TensorProto.STRING,
 }
-
-
-class Variable(Protocol):
-    """A tensor between operators, as skl2onnx sees it."""
-
-    onnx_name: str
-    full_name: str
-    type: object
-
-    def set_type(self, new_type: object) -> None:
-        """Say what it holds."""
-        ...
-
-
-class Operator(Protocol):
-    """An estimator in skl2onnx's graph."""
-
-    inputs: list[Variable]
-    outputs: list[Variable]
-    raw_operator: object
-
-
-class Scope(Protocol):
-    """Where skl2onnx keeps names and options."""
-
-    def get_unique_variable_name(self, seed: str) -> str:
-        """Return a name that no tensor has."""
-        ...
-
-    def get_unique_operator_name(self, seed: str) -> str:
-        """Return a name that no node has."""
-        ...
-
-    def declare_local_variable(self, raw_name: str, type: object) -> Variable:  # noqa: A002
-        """Return a new tensor."""
-        ...
-
-    def declare_local_operator(self, type: str, raw_model: object) -> "Operator":  # noqa: A002
-        """Return a new operator."""
-        ...
-
-    def add_options(self, model_id: int, options: dict[str, bool]) -> None:
-        """Set options of one estimator."""
-        ...
-
-
-class Container(Protocol):
-    """Where skl2onnx keeps nodes and constants."""
-
-    def add_node(
-        self, op_type: str, inputs: list[str], outputs: list[str], **attributes: object
-    ) -> None:
-        """Add a node."""
-        ...
-
-    def add_initializer(
-        self, name: str, onnx_type: int, shape: Sequence[int], content: Sequence[object]
-    ) -> None:
-        """Add a constant."""
-        ...
-
-    def add_options(self, model_id: int, options: dict[str, bool]) -> None:
-        """Set options of one estimator; skl2onnx keeps them here, too."""
-        ...
-
-
-def number_type_of(operator: Operator) -> type:
-    """Return the type of numbers that an operator's output has: float64 if its input has it."""
-    is_wide = isinstance(operator.inputs[0].type, DoubleTensorType)
-    kind: type = DoubleTensorType if is_wide else FloatTensorType
-    return kind
-
-
-def gets_texts(operator: Operator) -> bool:
-    """Whether an operator's inputs are texts."""
-    return isinstance(operator.inputs[0].type, StringTensorType)
 
 
 class Nodes:

@@ -17,9 +17,9 @@ from skl2onnx.common import _registration
 from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 from sklearn.base import BaseEstimator, is_classifier
 
-from converters.sklearn_more.nodes import (
+from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.skl2onnx_types import (
     Container,
-    Nodes,
     Operator,
     Scope,
     Variable,
