@@ -39,7 +39,9 @@ _BLOCKS: Final = (60, 600, _BLOCK)
 _TARGET_US: Final = {1: 0.6}
 _TARGET_RATIOS: Final = {(WHYLOGS, 1): 500.0, (KLL, 1): 1.5}
 _SLICE: Final = 1024  # rows that are timed together; short, so that some are not disturbed
-_PEER_SLICES: Final = {WHYLOGS: 4, KLL: _SLICE}
+_ROUNDS: Final = {1: 300, 32: 100, 1024: 50, 100_000: 3}
+_QUICK_ROUNDS: Final = {1: 20, 32: 8, 1024: 8, 100_000: 2}
+_PEER_SLICES: Final = {WHYLOGS: 64, KLL: 4096}
 
 
 def figures(*, quick: bool, seed: int) -> Sequence[Figure]:
@@ -52,7 +54,7 @@ def figures(*, quick: bool, seed: int) -> Sequence[Figure]:
         np.save(path, rows)
         with open_peers(path, install=not quick) as peers:
             for batch in _BATCHES:
-                rounds = 3 if batch == max(_BATCHES) else 8 if quick else 50
+                rounds = _QUICK_ROUNDS[batch] if quick else _ROUNDS[batch]
                 found += _measured(ours, peers, rows, batch=batch, rounds=rounds)
     return [*found, *_whole_package(package, rows, rounds=8 if quick else 50)]
 

@@ -20,21 +20,19 @@ _ROWS = np.load(sys.argv[1])
 _NAMES = [f"x{column}" for column in range(_ROWS.shape[1])]
 
 
-_PROFILE = DatasetProfile()
-
-
 def update(batch: int, rows: int) -> dict[str, float]:
+    profile = DatasetProfile()  # as at the beginning of a window
     blocks = [_ROWS[first : first + batch] for first in range(0, rows, batch)]
     if batch == 1:
         records = [dict(zip(_NAMES, block[0].tolist(), strict=True)) for block in blocks]
         began_s = time.perf_counter()
         for record in records:
-            _PROFILE.track(row=record)
+            profile.track(row=record)
     else:
         frames = [pd.DataFrame(block, columns=_NAMES) for block in blocks]
         began_s = time.perf_counter()
         for frame in frames:
-            _PROFILE.track(pandas=frame)
+            profile.track(pandas=frame)
     return {"seconds": time.perf_counter() - began_s}
 
 

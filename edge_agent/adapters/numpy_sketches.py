@@ -4,6 +4,7 @@ Gives the counts of :mod:`edge_contract.stats.sketch` bit for bit: the same sing
 operations in the same order. Sums differ in their last bits only.
 """
 
+import sys
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -26,6 +27,7 @@ _Codes: TypeAlias = NDArray[np.int16]
 _Counts: TypeAlias = NDArray[np.int64]
 _SortKind: TypeAlias = Literal["quicksort", "stable"]
 
+_UPPER_HALF: Final = 1 if sys.byteorder == "little" else 0
 _APART: Final = 0x7FFF
 """Code of what a sketch counts apart, above every real code."""
 
@@ -52,7 +54,8 @@ class SketchColumns:
         """Return one sketch per column of ``block``, which has at least one row."""
         codes = np.empty(block.shape, np.int16)
         if self._float_bits is not None:
-            codes[self._float_bits] = _float_bits_codes(block[self._float_bits])
+            halves = block.view(np.int16)[:, _UPPER_HALF::2]
+            codes[self._float_bits] = _float_bits_codes(halves[self._float_bits])
         if self._centred is not None:
             codes[self._centred] = _centred_codes(
                 block[self._centred], center=self._center, factor=self._factor
@@ -135,11 +138,15 @@ def _moments(
     return [Moments(*values) for values in zip(*(c.tolist() for c in columns), strict=True)]
 
 
-def _float_bits_codes(block: Block) -> _Codes:
-    bits = block.view(np.int32)
-    sign = bits >> 31  # -1 below zero
-    magnitude = (bits & 0x7FFFFFFF) >> SHIFT
-    return ((magnitude + 1 ^ sign) - sign).astype(np.int16)
+def _float_bits_codes(halves: _Codes) -> _Codes:
+    """Return codes from the upper 16 bits, which say more than a bucket is wide."""
+    sign = halves >> np.int16(15)  # -1 below zero
+    codes = halves & np.int16(0x7FFF)
+    codes >>= np.int16(SHIFT - 16)
+    codes += np.int16(1)
+    codes ^= sign
+    codes -= sign
+    return codes
 
 
 def _centred_codes(
