@@ -254,7 +254,7 @@ class TestGoldenVectors:
 
     def test_numbers_that_are_not_finite_are_compared(self, engine: InferenceEngine) -> None:
         nan = {"element_type": "float32", "shape": [1, 2], "values": ["nan", "inf"]}
-        result = {"element_type": "float32", "shape": [1, 1], "values": ["nan"]}
+        result = {"element_type": "float32", "shape": [1], "values": ["nan"]}
         golden = {
             "inputs": {"X": nan},
             "outputs": {"variable": result},

@@ -197,9 +197,11 @@ def test_a_batch_without_room_for_the_larger_numbers_gives_up_its_statistics_too
     )
     full = bulky_batch(1, sizes[too_large - 1])
 
-    add_saved(outbox, bulky_batch(0, rows=123_456_789), full)
+    add_saved(outbox, bulky_batch(0, rows=8_123_456_789_012_345), full)
 
-    assert drained(outbox) == [TelemetryBatch(full.batch_id, (), span=2, lost_rows=123_456_799)]
+    assert drained(outbox) == [
+        TelemetryBatch(full.batch_id, (), span=2, lost_rows=8_123_456_789_012_355)
+    ]
 
 
 def test_the_oldest_batch_goes_when_all_but_the_newest_may_have_been_sent() -> None:
