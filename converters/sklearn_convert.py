@@ -23,7 +23,7 @@ from sklearn.base import is_classifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import KBinsDiscretizer
+from sklearn.preprocessing import TargetEncoder
 
 from converters.base import Converted, Rows, Tensors
 from converters.graph import (
@@ -44,7 +44,7 @@ from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
 from converters.sklearn_texts import count_words_in_capitals, text_options
-from converters.sklearn_thresholds import thresholds_of
+from converters.sklearn_thresholds import EDGED, thresholds_of
 from converters.sklearn_trees import BOOSTED, Hook, shape_calculators, tree_converters
 from converters.table import columns_of
 from converters.thresholds import SourceConverted
@@ -107,7 +107,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
 def _ways(estimator: object) -> Iterator[_Way]:
     """Yield what to try: trees are always repaired, scalers if there are trees behind them."""
     kinds = {type(part) for part in parts_of(estimator)}
-    has_edges = bool(kinds & {*BOOSTED, KBinsDiscretizer})
+    has_edges = bool(kinds & {*BOOSTED, *EDGED, TargetEncoder})
     has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
     for is_nearest in (False, True) if has_edges else (False,):
         trees = tree_converters(nearest=is_nearest)

@@ -1,30 +1,35 @@
-"""The thresholds of fitted trees that see a model's rows as they are."""
+"""Values at which a fitted model's answers jump: thresholds of trees, edges of bins."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor
+from sklearn.isotonic import IsotonicRegression
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer
 
 from converters.thresholds import Threshold
 
-__all__ = ["thresholds_of"]
+__all__ = ["EDGED", "thresholds_of"]
+
+EDGED: Final = (IsotonicRegression, KBinsDiscretizer, QuantileTransformer)
+"""Estimators whose answers jump at certain values, as those of trees do."""
 
 _INNER = ("best_estimator_", "estimator_", "regressor_", "estimator")
 
 
 def thresholds_of(estimator: object) -> Iterator[Threshold]:
     """Yield thresholds of an estimator and those inside it; none behind a transformation."""
-    width = getattr(estimator, "n_features_in_", 0)
+    width = getattr(estimator, "n_features_in_", 1)  # isotonic regressions do not say that it is 1
     for threshold in _thresholds(estimator):
-        if threshold.column < width:
+        if threshold.column < width:  # chains have more columns than the rows
             yield threshold
 
 
 def _thresholds(estimator: object) -> Iterator[Threshold]:
     if isinstance(estimator, Pipeline):
-        if len(estimator.steps) == 1:
-            yield from _thresholds(estimator.steps[0][1])
+        yield from _thresholds(estimator.steps[0][1])  # the other steps see other columns
         return
     tree = getattr(estimator, "tree_", None)
     if tree is not None and hasattr(tree, "threshold"):
@@ -36,7 +41,21 @@ def _thresholds(estimator: object) -> Iterator[Threshold]:
             nodes = predictor.nodes[predictor.nodes["is_leaf"] == 0]
             pairs = zip(nodes["feature_idx"], nodes["num_threshold"], strict=True)
             yield from (Threshold(int(column), float(value)) for column, value in pairs)
+    yield from _edges(estimator)
     yield from _inner_thresholds(estimator)
+
+
+def _edges(estimator: object) -> Iterator[Threshold]:
+    match estimator:
+        case IsotonicRegression() if estimator.out_of_bounds != "clip":
+            ends = (estimator.X_thresholds_[0], estimator.X_thresholds_[-1])
+            yield from (Threshold(0, float(value)) for value in ends)
+        case KBinsDiscretizer():
+            for column, edges in enumerate(estimator.bin_edges_):
+                yield from (Threshold(column, float(value)) for value in edges[1:-1])
+        case QuantileTransformer():
+            for column, quantiles in enumerate(estimator.quantiles_.T):
+                yield from (Threshold(column, float(value)) for value in np.unique(quantiles))
 
 
 def _inner_thresholds(estimator: object) -> Iterator[Threshold]:

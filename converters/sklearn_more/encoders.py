@@ -66,7 +66,7 @@ def places_of(nodes: Nodes, column: str, values: NDArray[np.generic]) -> str:
             default_int64=-1,
         )
     given = nodes("Reshape", nodes.cast(column, "float64"), np.array([-1, 1]))
-    known = values.astype(np.float64)
+    known = nodes.edges(values)
     same = nodes("Equal", given, known.reshape(1, -1))
     if np.isnan(known).any():
         both = nodes("And", nodes("IsNaN", given), np.isnan(known).reshape(1, -1))

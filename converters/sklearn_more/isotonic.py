@@ -13,15 +13,12 @@ __all__ = ["interpolated"]
 @converts(IsotonicRegression)
 def isotonic_regression(nodes: Nodes, model: IsotonicRegression) -> None:
     """Predict by the line between the two nearest points."""
-    points, values = np.asarray(model.X_thresholds_), np.asarray(model.y_thresholds_)
+    points, values = nodes.edges(model.X_thresholds_), np.asarray(model.y_thresholds_)
     value = interpolated(nodes, nodes.x, points, values)
     if model.out_of_bounds != "clip":
-        outside = nodes(
-            "Or",
-            nodes("Less", nodes.x, float(points[0])),
-            nodes("Greater", nodes.x, float(points[-1])),
-        )
-        value = nodes("Where", outside, np.nan, value)
+        below = nodes("Less", nodes.x, float(points[0]))
+        above = nodes("Greater", nodes.x, float(points[-1]))
+        value = nodes("Where", nodes("Or", below, above), np.nan, value)
     nodes.say_numbers(value)
 
 

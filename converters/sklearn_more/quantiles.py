@@ -21,7 +21,7 @@ def quantile_transformer(nodes: Nodes, model: QuantileTransformer) -> None:
         )
     ranks = np.asarray(model.references_, dtype=np.float64)
     columns = []
-    for index, quantiles in enumerate(np.asarray(model.quantiles_, dtype=np.float64).T):
+    for index, quantiles in enumerate(nodes.edges(model.quantiles_).T):
         x = nodes.column(nodes.x, index)
         missing = nodes("IsNaN", x)
         inside = nodes("Min", nodes("Max", x, float(quantiles[0])), float(quantiles[-1]))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.ensemble import BaggingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.isotonic import IsotonicRegression
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from converters.base import SOURCES, Request
@@ -16,7 +17,7 @@ from converters.sklearn_more.trees import float32_at_most
 from converters.sklearn_thresholds import thresholds_of
 from converters.thresholds import threshold_probes
 from edge_contract.errors import PackageError
-from tests.converters.helpers import flowers, quietly_converted
+from tests.converters.helpers import flowers, quietly_converted, says
 
 STEPS = np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
 HEIGHTS = np.array([0.0, 0.0, 9.0, 9.0])
@@ -84,3 +85,21 @@ def test_rows_that_the_source_rounds_itself_may_be_told_as_it_tells_finer_ones()
     ]
 
     assert said == [False, True]
+
+
+def test_ends_of_an_isotonic_regression_and_edges_of_bins_are_tried_too() -> None:
+    isotonic = IsotonicRegression().fit(STEPS[:, 0], HEIGHTS)
+    bins = KBinsDiscretizer(2, strategy="uniform", encode="ordinal").fit(STEPS[:, :1])
+
+    assert list(thresholds_of(isotonic)) == [(0, 0.0), (0, 3.0)]
+    assert list(thresholds_of(bins)) == [(0, 1.5)]
+
+
+def test_the_ends_of_a_range_of_float64_still_belong_to_it_as_float32() -> None:
+    rows = np.array([[0.1], [0.7], [1.3], [1.9]])  # 0.1 and 1.9 are no float32
+    model = IsotonicRegression().fit(rows[:, 0], HEIGHTS)
+
+    package = quietly_converted(model, rows[1:3])
+
+    found = says(package, {"X": rows.astype(np.float32)})["variable"]
+    assert found == pytest.approx(model.predict(rows[:, 0]))
