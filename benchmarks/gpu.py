@@ -43,13 +43,17 @@ def gpu(*, quick: bool, seed: int) -> Sequence[Figure]:
     rng = np.random.default_rng(seed)
     with TemporaryDirectory() as folder:
         models = [_perceptron(rng, Path(folder)), _convolutions(rng, Path(folder))]
+    rounds = 5 if quick else 25
     fallback = _load(models[0].package, ("cuda",)).fallback
     if fallback:
-        return [Figure("CUDA", None, "", peer=fallback)]
+        return [
+            Figure("CUDA", None, "", peer=fallback),
+            *(_cores(model, rounds=rounds) for model in models),
+        ]
     figures: list[Figure] = []
     for model in models:
         figures += _correctness(model)
-        figures += _latency(model, rounds=5 if quick else 25)
+        figures += _latency(model, rounds=rounds)
     figures += _swaps(models[1], swaps=_SWAPS // 10 if quick else _SWAPS)
     figures += _agent(models[1], seconds=2.0 if quick else 10.0)
     return figures
@@ -99,6 +103,23 @@ def _latency(model: _Model, *, rounds: int) -> list[Figure]:
             ),
         ]
     return figures
+
+
+def _cores(model: _Model, *, rounds: int) -> Figure:
+    """Compare the processor with itself: what there is to be had without an accelerator."""
+    one, every = _load(model.package, ("cpu",)), OnnxRuntimeEngine(threads=0).load(model.package)
+    feeds = {model.package.manifest.inputs[0].name: model.rows}
+    calls: Mapping[str, Callable[[], object]] = {
+        "one": lambda: one.run(feeds),
+        "every": lambda: every.run(feeds),
+    }
+    medians = interleaved(calls, rounds=rounds, seconds_per_round=0.05)
+    return Figure(
+        f"{model.name}, batch {max(_BATCHES)}: one core / all cores",
+        medians["one"] / medians["every"],
+        "x",
+        peer="1 thread",
+    )
 
 
 def _swaps(model: _Model, *, swaps: int) -> list[Figure]:

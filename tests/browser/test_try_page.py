@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from browser.bundle import build_bundle
+from edge_agent.adapters.inputs import InputEncoder
+from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from tests.browser.clouds import Cloud
 from tests.browser.pages import PageServer
 from tests.integration.processes import cli, eventually
@@ -66,14 +68,21 @@ def test_a_digit_that_is_drawn_is_recognised_without_any_cloud(
 def test_a_model_of_a_table_gets_a_form(
     tmp_path: Path, context: BrowserContext, complaints: list[str]
 ) -> None:
-    with PageServer(build_bundle(tmp_path / "site", package=mixed().package)) as server:
+    package = mixed().package
+    row = {"age": 44.0, "income": 39000.0, "city": "bergen"}
+    encoded = InputEncoder(package.manifest).encode([row])
+    outputs = OnnxRuntimeEngine().load(package).run(encoded.feeds)
+    [expected] = outputs[0].tolist()
+
+    with PageServer(build_bundle(tmp_path / "site", package=package)) as server:
         page = opened(context, f"{server.url}/", complaints)
 
         page.get_by_label("age", exact=True).fill("44")
+        page.get_by_label("income", exact=True).fill("39000")
         page.get_by_label("city", exact=True).fill("bergen")
         page.get_by_role("button", name="Predict").click()
 
-        expect(page.locator("#answer")).to_have_text("0", timeout=TIMEOUT_MS)
+        expect(page.locator("#answer")).to_have_text(str(expected), timeout=TIMEOUT_MS)
     assert complaints == []
 
 
