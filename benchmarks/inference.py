@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from benchmarks.harness import Figure, benchmark, interleaved
-from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
+from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_agent.agent import Agent
 from edgefleet.converting import convert
 
@@ -25,7 +25,9 @@ def inference(*, quick: bool, seed: int) -> Sequence[Figure]:
     images = images.astype(np.float32)
     model = make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=300)).fit(images, labels)
     package = convert(model, images, labels, name="digits", version="1.0.0")
-    session = OnnxRuntimeEngine().load(package)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(package.model(), options)
     rng = np.random.default_rng(seed)
     figures: list[Figure] = []
     with Agent(package) as agent:
@@ -36,7 +38,7 @@ def inference(*, quick: bool, seed: int) -> Sequence[Figure]:
             medians = interleaved(
                 {
                     "agent": lambda rows=rows: agent.predict(rows),  # type: ignore[misc]
-                    "session": lambda feeds=feeds: session.run(feeds),  # type: ignore[misc]
+                    "session": lambda feeds=feeds: session.run(None, feeds),  # type: ignore[misc]
                     "sklearn": lambda rows=rows: model.predict_proba(rows),  # type: ignore[misc]
                 },
                 rounds=5 if quick else 25,
@@ -49,7 +51,7 @@ def inference(*, quick: bool, seed: int) -> Sequence[Figure]:
                     medians["agent"] / medians["session"],
                     "x",
                     _TARGETS.get(batch),
-                    peer="onnxruntime session.run, same model",
+                    peer="onnxruntime, session.run(None, feeds)",
                 ),
                 Figure(
                     f"scikit-learn / agent.predict, batch {batch}",
