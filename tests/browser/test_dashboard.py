@@ -93,6 +93,8 @@ def test_an_operator_steers_by_keyboard_and_is_asked_before_hard_steps(
 
 def test_a_step_that_has_become_impossible_is_explained(page: Page, backend: MemoryCloud) -> None:
     page.route("**/parts*", lambda route: route.abort())
+    page.reload()  # so that no part is on its way when the other operator acts
+    expect(page.locator("#do-pause")).to_be_visible(timeout=TIMEOUT_MS)
     backend.steer_rollout("latest", "abort", by="another operator")
 
     page.click("#do-pause")
