@@ -79,12 +79,14 @@ class Zstd:
     name: ClassVar[str] = "zstd"
 
     def compress(self, data: bytes, known: bytes = b"") -> bytes:
-        """Return one zstd frame that says its size."""
-        return _compressed(data, _usable(known))
+        """Return one zstd frame that says its size; nothing for nothing."""
+        return b"" if not data else _compressed(data, _usable(known))
 
     def expand(self, packed: bytes, known: bytes = b"", *, size_bytes: int) -> bytes:
         """Return what was compressed, if it has ``size_bytes``."""
-        data = _expanded(packed, _usable(known), size_bytes)
+        if not packed and size_bytes == 0:
+            return b""
+        data = _expanded(packed, _usable(known), size_bytes) if size_bytes > 0 else None
         if data is None or len(data) != size_bytes:
             raise PackageError(
                 f"delta holds zstd data that is cut off or does not have {size_bytes} bytes"
