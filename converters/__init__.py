@@ -4,5 +4,7 @@ Importing this package lists every source in ``converters.base.SOURCES`` and not
 :func:`converters.convert.convert`.
 """
 
+import converters.lightgbm_source
 import converters.onnx_source
-import converters.sklearn_source  # noqa: F401
+import converters.sklearn_source
+import converters.xgboost_source  # noqa: F401

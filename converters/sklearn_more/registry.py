@@ -5,6 +5,8 @@ its import line to ``converters/sklearn_more/__init__.py``. The sweep in
 ``tests/converters/test_breadth.py`` then judges it.
 """
 
+import importlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,10 +31,12 @@ from converters.sklearn_more.skl2onnx_types import (
 
 __all__ = [
     "CONVERTERS",
+    "LIBRARIES",
     "STAND_INS",
     "Write",
     "allowed_options",
     "converts",
+    "list_loaded_libraries",
     "registered",
     "stands_in",
 ]
@@ -48,6 +52,12 @@ TRANSFORMS: Final[set[type]] = set()
 
 STAND_INS: Final[dict[type, Callable[[BaseEstimator], BaseEstimator]]] = {}
 """What says the same as an estimator and can be converted in its place, by its class."""
+
+LIBRARIES: Final = {
+    "lightgbm": "converters.sklearn_more.lightgbm_trees",
+    "xgboost": "converters.sklearn_more.xgboost_trees",
+}
+"""Converters for libraries that need not be installed: who has their models has imported them."""
 
 _LOCK: Final = threading.RLock()
 
@@ -95,6 +105,13 @@ def allowed_options(kind: type) -> frozenset[str]:
     alias = _supported_operators.sklearn_operator_name_map.get(kind)
     converter = _registration._converter_pool.get(alias)
     return frozenset(() if converter is None else converter.get_allowed_options() or ())
+
+
+def list_loaded_libraries() -> None:
+    """List the converters of libraries beside scikit-learn that the caller has imported."""
+    for library, converters_of_it in LIBRARIES.items():
+        if library in sys.modules:
+            importlib.import_module(converters_of_it)
 
 
 @contextmanager

@@ -5,10 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.linear_model import LogisticRegression
+from xgboost import XGBClassifier
 
+import converters.lightgbm_source
 import converters.onnx_source
-import converters.sklearn_source  # noqa: F401
+import converters.sklearn_source
+import converters.xgboost_source  # noqa: F401
 from converters.base import SOURCES, Converted, Request, Source, register, source_for
 from converters.rows import row_count
 from converters.runtime import OnnxModel
@@ -27,9 +31,24 @@ def onnx_example() -> Request:
     return Request(quietly_converted(model, rows.to_numpy()).model(), rows.to_numpy())
 
 
+def lightgbm_example() -> Request:
+    rows, labels = flowers()
+    model = LGBMClassifier(n_estimators=3, num_leaves=4, verbose=-1, n_jobs=1)
+    return Request(model.fit(rows.to_numpy(), labels).booster_, rows.to_numpy())
+
+
+def xgboost_example() -> Request:
+    rows, labels = flowers()
+    model = XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1)
+    model.fit(rows.to_numpy(), np.unique(labels, return_inverse=True)[1])
+    return Request(model.get_booster(), rows.to_numpy())
+
+
 EXAMPLES: dict[str, Callable[[], Request]] = {
     "scikit-learn": sklearn_example,
     "ONNX": onnx_example,
+    "LightGBM": lightgbm_example,
+    "XGBoost": xgboost_example,
 }
 
 every_source = pytest.mark.parametrize("name", sorted(SOURCES))
@@ -106,7 +125,9 @@ def test_a_source_refuses_rows_of_another_width(name: str) -> None:
 
 
 def test_what_no_source_accepts_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"cannot convert builtins\.object: .*ONNX, scikit-learn"):
+    with pytest.raises(
+        UsageError, match=r"cannot convert builtins\.object: .*ONNX, scikit-learn, XGBoost"
+    ):
         source_for(object())
 
 

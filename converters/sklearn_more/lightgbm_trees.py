@@ -1,0 +1,169 @@
+"""LightGBM's estimators, and how the trees of its boosters are read."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from lightgbm import Booster, LGBMClassifier, LGBMModel, LGBMRanker, LGBMRegressor
+from sklearn.base import is_classifier
+
+from converters.sklearn_more.boosted import BoostedTree, Ensemble, reads
+from converters.sklearn_more.boosters import BoosterClassifier, BoosterRegressor, as_estimator
+from edge_contract.errors import UsageError
+
+__all__ = ["booster_estimator"]
+
+_LINKS: Final = {
+    "binary": "logistic",
+    "cross_entropy": "logistic",
+    "cross_entropy_lambda": "log1p exp",
+    "multiclass": "softmax",
+    "multiclassova": "logistic",
+    "gamma": "exp",
+    "poisson": "exp",
+    "tweedie": "exp",
+}
+"""What is made of sums, by objective; of the others they are the answer."""
+
+_NEAR_ZERO: Final = np.float32(1e-35)
+"""LightGBM takes this and smaller numbers for 0."""
+
+
+@reads(LGBMClassifier, LGBMRanker, LGBMRegressor)
+def lightgbm_model(model: LGBMModel) -> Ensemble:
+    """Read an estimator's trees, up to the best iteration if it stopped early."""
+    ensemble = _ensemble_of(model.booster_)
+    if is_classifier(model) and ensemble.link not in {"logistic", "softmax"}:
+        raise UsageError(
+            f"{type(model).__name__} with objective={model.objective!r} has no probabilities: "
+            "use 'binary', 'multiclass' or 'multiclassova'"
+        )
+    return ensemble
+
+
+def booster_estimator(
+    booster: object, classes: Sequence[str | int]
+) -> BoosterClassifier | BoosterRegressor:
+    """Return a booster as an estimator; its classes are 0, 1 and so on if none are given.
+
+    Raises:
+        UsageError: It cannot be converted.
+    """
+    if not isinstance(booster, Booster):
+        raise UsageError(f"expected a lightgbm.Booster, got {type(booster).__qualname__}")
+    objective = str(booster.dump_model(num_iteration=1).get("objective", "")).split(" ")[0]
+    names = booster.feature_name()
+
+    def predict(rows: object) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
+        return np.asarray(booster.predict(rows))
+
+    return as_estimator(
+        predict,
+        _ensemble_of(booster),
+        library="lightgbm",
+        is_classifier=objective in {"binary", "multiclass", "multiclassova"},
+        classes=classes,
+        width=booster.num_feature(),
+        names=[] if names == [f"Column_{i}" for i in range(len(names))] else names,
+    )
+
+
+def _ensemble_of(booster: Booster) -> Ensemble:
+    """Read a booster's trees.
+
+    Raises:
+        UsageError: It has categorical splits, leaves that are linear models, or zeros that are
+            missing values.
+    """
+    found = booster.dump_model()
+    targets = int(found["num_tree_per_iteration"])
+    kind, *settings = str(found.get("objective", "")).split(" ")
+    slopes = [it.removeprefix("sigmoid:") for it in settings if it.startswith("sigmoid:")]
+    link = "signed square" if "sqrt" in settings else _LINKS.get(kind, "identity")
+    entries = found["tree_info"]
+    # random forests say the mean of their trees
+    share = targets / max(len(entries), 1) if found.get("average_output") else 1.0
+    return Ensemble(
+        trees=tuple(
+            _tree(it["tree_structure"], target=number % targets, share=share)
+            for number, it in enumerate(entries)
+        ),
+        base=np.zeros(targets),
+        link=link,
+        slope=float(slopes[0]) if slopes else 1.0,
+    )
+
+
+def _tree(root: dict[str, object], *, target: int, share: float) -> BoostedTree:
+    nodes: list[dict[str, object]] = [root]
+    left, right = [], []
+    for node in nodes:  # grows as it goes
+        below = [node.get("left_child"), node.get("right_child")]
+        children = [it for it in below if isinstance(it, dict)]
+        left.append(len(nodes) if children else -1)
+        right.append(len(nodes) + 1 if children else -1)
+        nodes.extend(children)
+    is_split = np.array(left) >= 0
+    thresholds = [_threshold(it) if splits else 0.0 for it, splits in zip(nodes, is_split)]  # noqa: B905
+    routes = [
+        splits and _missing_left(it, threshold)
+        for it, threshold, splits in zip(nodes, thresholds, is_split, strict=True)
+    ]
+    return BoostedTree(
+        target=target,
+        features=np.array([_whole(it.get("split_feature", 0)) for it in nodes]),
+        thresholds=np.array(thresholds),
+        missing_left=np.array(routes, dtype=bool),
+        left=np.array(left),
+        right=np.array(right),
+        values=np.array([_leaf(it) * share for it in nodes]),
+    )
+
+
+def _threshold(node: dict[str, object]) -> float:
+    if node["decision_type"] != "<=":
+        raise UsageError(
+            "LightGBM's categorical splits cannot be converted: encode categories before the "
+            "model, for example with OrdinalEncoder or OneHotEncoder in a pipeline, and give it "
+            "no categorical_feature"
+        )
+    threshold = _number(node["threshold"])
+    if -_NEAR_ZERO <= threshold < 0:  # what equals it is taken for 0, which is larger
+        return float(np.nextafter(-_NEAR_ZERO, np.float32(-1)))
+    return threshold
+
+
+def _missing_left(node: dict[str, object], threshold: float) -> bool:
+    """Return where a missing value goes; without a rule for them they are taken for 0."""
+    default, zero = bool(node["default_left"]), threshold >= 0
+    match node["missing_type"]:
+        case "NaN":
+            return default
+        case "None":
+            return zero
+        case _ if default == zero:
+            return default
+        case _:
+            raise UsageError(
+                "LightGBM with zero_as_missing sends zeros where missing values go, which ONNX "
+                "cannot: fit it with zero_as_missing=False"
+            )
+
+
+def _leaf(node: dict[str, object]) -> float:
+    if node.get("leaf_features"):
+        raise UsageError(
+            "LightGBM's leaves with linear models cannot be converted: fit it with "
+            "linear_tree=False"
+        )
+    return _number(node.get("leaf_value", 0.0))
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise UsageError(f"LightGBM's model holds {value!r} where a number is expected")
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    return int(_number(value))
