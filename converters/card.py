@@ -1,9 +1,10 @@
 """The model card: what a package holds, in sections of plain text that any output can show."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
+from converters.card_evidence import evidence_sections
+from converters.card_parts import Section, flat, pairs, percentage, shown
 from edge_contract.package import (
     EMBEDDING,
     FEW_ROWS,
@@ -15,7 +16,7 @@ from edge_contract.package import (
     feature_subject,
     short,
 )
-from edge_contract.reading import JsonObject, JsonValue
+from edge_contract.reading import JsonObject
 from edge_contract.stats import (
     Categories,
     Joint,
@@ -31,15 +32,6 @@ __all__ = ["Section", "card_of", "features_as_json", "markdown_of"]
 _CATEGORIES_SHOWN: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A table of a card."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
 def card_of(package: Package, *, max_features: int | None = None) -> list[Section]:
     """Return the sections of a package's card; empty ones are left out.
 
@@ -52,16 +44,12 @@ def card_of(package: Package, *, max_features: int | None = None) -> list[Sectio
     """
     manifest, reference = package.manifest, package.reference()
     sections = [
-        _pairs("Model", _identity(package)),
+        pairs("Model", _identity(package)),
         _interface(manifest),
         _features(manifest, reference, max_features),
-        _pairs("Reference", _reference(reference)),
-        _parity(manifest),
-        _pairs("Quality", _flat(_without(manifest.evidence.quality, "per_class"))),
-        _per_class(manifest),
-        _pairs("Robustness", _flat(manifest.evidence.robustness)),
-        _pairs("Baseline", _flat(manifest.evidence.baseline)),
-        _pairs("Lineage", _flat(manifest.lineage)),
+        pairs("Reference", _reference(reference)),
+        *evidence_sections(manifest),
+        pairs("Lineage", ((name, shown(value)) for name, value in flat(manifest.lineage))),
         _files(manifest),
     ]
     return [section for section in sections if section.rows]
@@ -129,7 +117,7 @@ def _features(manifest: Manifest, reference: Reference, limit: int | None) -> Se
             feature.name,
             "category" if feature.is_category else "number",
             _range(feature, reference),
-            _percentage(_missing_share(feature, reference)),
+            percentage(_missing_share(feature, reference)),
         )
         for feature in manifest.features[:limit]
     ]
@@ -156,36 +144,6 @@ def _reference(reference: Reference) -> Iterator[tuple[str, str]]:
     yield "calibration", "yes" if reference.calibration else "none: no labels or no probabilities"
 
 
-def _parity(manifest: Manifest) -> Section:
-    parity = manifest.evidence.parity
-    outputs = parity.get("outputs")
-    rows = [
-        (
-            name,
-            _shown(_field(found, "compared_rows")),
-            _shown(_field(found, "unequal_rows")),
-            _shown(_field(found, "largest_difference")),
-            _shown(_field(found, "worst")),
-        )
-        for name, found in (outputs.items() if isinstance(outputs, Mapping) else ())
-    ]
-    title = "Parity with the source model"
-    if parity.get("accept_difference"):
-        title += f" (accepted knowingly: {_shown(parity['accept_difference'])})"
-    columns = ("output", "rows compared", "unequal", "largest difference", "in")
-    return Section(title, columns, tuple(rows))
-
-
-def _per_class(manifest: Manifest) -> Section:
-    found = manifest.evidence.quality.get("per_class")
-    metrics = ("precision", "recall", "f1", "rows")
-    rows = [
-        (name, *(_shown(_field(scores, metric)) for metric in metrics))
-        for name, scores in (found.items() if isinstance(found, Mapping) else ())
-    ]
-    return Section("Quality by class", ("class", *metrics), tuple(rows))
-
-
 def _files(manifest: Manifest) -> Section:
     rows = tuple(
         (
@@ -207,13 +165,13 @@ def _range(feature: Feature, reference: Reference) -> str:
         shares = sorted(((n, k) for k, n in categories.counts.items()), reverse=True)
         total = max(categories.count, 1)
         shown = [
-            f"{feature.categories[k]} {_percentage(n / total)}"
+            f"{feature.categories[k]} {percentage(n / total)}"
             for n, k in shares[:_CATEGORIES_SHOWN]
         ]
         if len(shares) > _CATEGORIES_SHOWN:
             shown.append(f"{len(shares) - _CATEGORIES_SHOWN} more")
         if categories.other:
-            shown.append(f"others {_percentage(categories.other / total)}")
+            shown.append(f"others {percentage(categories.other / total)}")
         return ", ".join(shown)
     moments = reference.profile.find(subject, "moments")
     if not isinstance(moments, Moments) or not moments.finite:
@@ -236,47 +194,6 @@ def _missing_share(feature: Feature, reference: Reference) -> float:
         if isinstance(statistic, Sketch | Categories):
             return statistic.missing / max(statistic.count, 1)
     return 0.0
-
-
-def _pairs(title: str, pairs: Iterator[tuple[str, str]]) -> Section:
-    return Section(title, ("", "value"), tuple(pairs))
-
-
-def _flat(values: JsonObject, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the values of nested objects under names with dots."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", _shown(value)
-
-
-def _without(values: JsonObject, name: str) -> JsonObject:
-    return {key: value for key, value in values.items() if key != name}
-
-
-def _field(value: JsonValue, name: str) -> JsonValue:
-    return value.get(name) if isinstance(value, Mapping) else None
-
-
-def _shown(value: JsonValue) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:.4g}"
-        case str() | None:
-            return value or ""
-        case Sequence():
-            return ", ".join(map(_shown, value))
-        case _:
-            return str(value)
-
-
-def _percentage(fraction: float) -> str:
-    return f"{fraction:.1%}" if fraction else "0%"
 
 
 def _escaped(text: str) -> str:

@@ -6,14 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from converters.base import Converted, Progress, Request, source_for
+from converters.baseline import checked_baseline
 from converters.embedding import with_embedding
 from converters.feature_names import with_feature_names
 from converters.golden import golden_vectors
 from converters.graph import opsets_of, parse_model
 from converters.lineage import git_state
 from converters.parity import check_parity
+from converters.probes import MISSING
 from converters.quality import quality, require_label_for_each, truth_of
 from converters.reference import RowCounter, build_reference, count_plainly, with_categories
+from converters.robustness import Trials, robustness
 from converters.rows import as_rows, digest_of_rows, row_count
 from converters.runtime import OnnxModel
 from converters.watching import Watching
@@ -47,9 +50,10 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     classes: Sequence[str | int] = (),
     feature_names: Sequence[str] = (),
     lineage: "JsonObject | None" = None,
-    baseline: Mapping[str, float | str] | None = None,
+    baseline: "Mapping[str, JsonValue] | None" = None,
     accept_difference: float = 0.0,
     watching: Watching | None = None,
+    trials: Trials | None = None,
     count: RowCounter = count_plainly,
     progress: Progress | None = None,
 ) -> Package:
@@ -72,6 +76,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
         accept_difference: See :func:`converters.parity.check_parity`.
         watching: What to watch beyond the features one by one.
+        trials: How inputs are changed to measure robustness; ``None`` measures none.
         count: Counts the reference; a device's kernel is some thousand times faster.
         progress: Is told how far the conversion is.
 
@@ -81,7 +86,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         PackageError: The conversion is not faithful, or the ONNX file is damaged.
     """
     _require_usable(X, name=name, version=version, accept_difference=accept_difference)
-    given_lineage, given_baseline = _plain(lineage, "lineage"), _plain(baseline, "baseline")
+    given_lineage, given_baseline = _plain(lineage, "lineage"), checked_baseline(baseline)
     tell = progress or _tell_nobody
     tell("Reading the rows", 0.0)
     request = Request(model, as_rows(X), tuple(classes))
@@ -102,15 +107,22 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     draft = with_categories(converted.features, draft, feeds)
     draft = with_embedding(draft, outputs, name=wanted.embedding)
     truth = truth_of(y, manifest=draft)
-    tell("Counting the reference", 0.5)
+    measured = Evidence(
+        parity=parity, quality=quality(draft, outputs, truth), baseline=given_baseline
+    )
+    if trials is not None:
+        tell("Trying changed inputs", 0.5)
+        takes_missing = _takes_missing(parity)
+        tried = robustness(
+            draft, runtime, feeds, outputs, truth=truth, takes_missing=takes_missing, trials=trials
+        )
+        measured = replace(measured, robustness=tried)
+    tell("Counting the reference", 0.6)
     reference = build_reference(draft, feeds, outputs, truth=truth, count=count, watching=wanted)
     tell("Choosing golden vectors", 0.9)
     golden = golden_vectors(draft, runtime, feeds, outputs)
-    evidence = Evidence(
-        parity=parity, quality=quality(draft, outputs, truth), baseline=given_baseline
-    )
     tell("Packing", 0.95)
-    package = _packed(replace(draft, evidence=evidence), converted, reference, golden)
+    package = _packed(replace(draft, evidence=measured), converted, reference, golden)
     tell("Done", 1.0)
     return package
 
@@ -163,6 +175,12 @@ def _faithful(
     raise refusal or UsageError(
         f"{type(request.model).__name__} cannot be converted in any way that is known"
     )
+
+
+def _takes_missing(parity: JsonObject) -> bool:
+    """Whether the source model accepted rows of which a number was missing."""
+    made_up = parity.get("made_up_rows")
+    return isinstance(made_up, Mapping) and bool(made_up.get(MISSING))
 
 
 def _lineage(converted: Converted, given: JsonObject) -> JsonObject:

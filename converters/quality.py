@@ -67,14 +67,16 @@ def truth_of(labels: object, *, manifest: Manifest) -> Truth:
     return Truth(classes=classes)
 
 
-def quality(manifest: Manifest, outputs: Tensors, truth: Truth) -> JsonObject:
+def quality(
+    manifest: Manifest, outputs: Tensors, truth: Truth, *, ranked: bool = True
+) -> JsonObject:
     """Return metrics by name; empty without labels.
 
     Of a classifier: accuracy, and precision, recall and F1, of two classes those of the second one,
     of more the means over the classes that occur; the means of two classes as ``macro``; the same
     per class if there are at most 20; ROC-AUC, of more than two classes the mean of each against
     all others. Of a regression: mean absolute error, root mean squared error, R2. A metric that is
-    not defined is left out.
+    not defined is left out. So is ROC-AUC, which is slow with many classes, unless ``ranked``.
     """
     if truth.values is not None:
         _, found = predicted(manifest, outputs, len(truth.values))
@@ -85,7 +87,7 @@ def quality(manifest: Manifest, outputs: Tensors, truth: Truth) -> JsonObject:
     classes = np.nan_to_num(guesses, nan=-1.0).astype(np.int64)
     given = manifest.output(OutputRole.PROBABILITIES)
     found_metrics = _classification(truth.classes, classes, manifest.classes)
-    if given is not None:
+    if given is not None and ranked:
         scores = outputs[given.name].astype(np.float64)
         found_metrics = {**found_metrics, "roc_auc": _mean_roc_auc(truth.classes, scores)}
     return _finite(found_metrics)

@@ -52,7 +52,12 @@ class ConvertJob:
     description: str = ""
     licence: str = ""
     classes: tuple[str | int, ...] = ()
+    mlflow_run: str = ""
+    tracker_run: str = ""
     baseline: Mapping[str, float | str] = field(default_factory=dict)
+    baseline_source: str = ""
+    robustness: bool = True
+    image: tuple[int, int] | None = None
     accept_difference: float = 0.0
     joint: int = 16
     embedding: str = ""
@@ -86,7 +91,12 @@ class ConvertJob:
             description=self.description,
             licence=self.licence,
             classes=self.classes,
+            mlflow_run=self.mlflow_run,
+            tracker_run=self.tracker_run,
             baseline=self.baseline,
+            baseline_source=self.baseline_source,
+            robustness=self.robustness,
+            image=self.image,
             accept_difference=self.accept_difference,
             joint=self.joint,
             embedding=self.embedding,

@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_contract.errors import UsageError
 from edge_contract.package import Layout, Package
 from edge_contract.reading import JsonObject
 from edge_contract.stats import Profile, ProfileSpec
@@ -29,7 +30,12 @@ def convert(
     classes: Sequence[str | int] = (),
     feature_names: Sequence[str] = (),
     lineage: JsonObject | None = None,
+    mlflow_run: str | PathLike[str] = "",
+    tracker_run: str = "",
     baseline: Mapping[str, float | str] | None = None,
+    baseline_source: str = "",
+    robustness: bool = True,
+    image: tuple[int, int] | None = None,
     accept_difference: float = 0.0,
     joint: int = 16,
     embedding: str = "",
@@ -53,7 +59,16 @@ def convert(
         classes: Labels in the order of the probabilities, for ONNX files that do not say them.
         feature_names: Of the columns of an array, which has no names of its own.
         lineage: Where the model comes from; joined with what can be found out.
+        mlflow_run: The MLflow run that trained the model, kept in files: its folder, or its id in
+            ``./mlruns``. Parameters, last metrics and tags go into the lineage.
+        tracker_run: The run in another tracker, such as ``wandb:entity/project/run``; kept as it is
+            given.
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
+        baseline_source: Who or what reaches it, if ``baseline`` does not say.
+        robustness: Whether quality is also measured under noise, scaling, missing values, and of
+            pictures brightness and blur: on at most 1,000 labelled rows, for at most some seconds.
+        image: Height and width of the pictures in the rows, where the shape of the model's input
+            does not say so.
         accept_difference: Largest relative difference to accept between source and ONNX model;
             recorded in the package.
         joint: At most so many pairs of numeric features are watched for moving together; 0 for
@@ -76,11 +91,17 @@ def convert(
         PackageError: The conversion is not faithful, or not possible.
     """
     require_own_package("converters")
+    from converters.baseline import checked_baseline
     from converters.callers import WarningsOfTheCaller
     from converters.convert import convert as convert_model
+    from converters.lineage import training_run
     from converters.package_files import save_package
+    from converters.robustness import Trials
     from converters.watching import Watching
 
+    if image is not None and not robustness:
+        raise UsageError("image is for measuring robustness, which was turned off: leave one out")
+    run = training_run(mlflow_run=str(mlflow_run), tracker_run=tracker_run)
     with WarningsOfTheCaller():
         package = convert_model(
             model,
@@ -92,12 +113,13 @@ def convert(
             licence=licence,
             classes=classes,
             feature_names=feature_names,
-            lineage=lineage,
-            baseline=baseline,
+            lineage={**run, **(lineage or {})},
+            baseline=checked_baseline(baseline, source=baseline_source),
             accept_difference=accept_difference,
             watching=Watching(
                 joint=joint, embedding=embedding, strata=strata, times=times, time_zone=time_zone
             ),
+            trials=Trials(image=image) if robustness else None,
             count=fast_count,
             progress=progress,
         )

@@ -67,6 +67,36 @@ def convert(  # noqa: PLR0917  one argument per option
         typer.Option(metavar="METRIC=NUMBER", help="What a person or a rule reaches. Repeatable."),
     ] = None,
     baseline_source: Annotated[str, typer.Option(help="Who or what reaches it.")] = "",
+    mlflow_run: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER|ID",
+            help="The MLflow run that trained the model, kept in files: its folder, or its id in "
+            "./mlruns. Parameters, last metrics and tags go into the lineage.",
+        ),
+    ] = "",
+    tracker_run: Annotated[
+        str,
+        typer.Option(
+            metavar="TRACKER:RUN",
+            help="The run in another tracker, such as wandb:entity/project/run; kept as given.",
+        ),
+    ] = "",
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            help="Also measure quality under noise, scaling, missing values, and of pictures "
+            "brightness and blur."
+        ),
+    ] = True,
+    image: Annotated[
+        str,
+        typer.Option(
+            metavar="HEIGHT,WIDTH",
+            help="The rows are pictures of so many pixels; only needed where the shape of the "
+            "model's input does not say so.",
+        ),
+    ] = "",
     accept_difference: Annotated[
         float,
         typer.Option(
@@ -143,7 +173,12 @@ def convert(  # noqa: PLR0917  one argument per option
         description=description,
         licence=licence,
         classes=_classes(label or ()),
-        baseline=_baseline(baseline or (), baseline_source),
+        mlflow_run=mlflow_run,
+        tracker_run=tracker_run,
+        baseline=_baseline(baseline or ()),
+        baseline_source=baseline_source,
+        robustness=robustness,
+        image=_height_and_width(image),
         accept_difference=accept_difference,
         joint=joint,
         embedding=embedding,
@@ -172,6 +207,7 @@ def _summary(package: "Package", path: Path, heard: Sequence[str]) -> dict[str, 
         "size_bytes": path.stat().st_size,
         "parity": manifest.evidence.parity,
         "quality": manifest.evidence.quality,
+        "robustness": manifest.evidence.robustness,
         "warnings": list(heard),
     }
 
@@ -180,7 +216,7 @@ def _print_report(package: "Package", path: Path) -> None:
     from converters.card import card_of
 
     for section in card_of(package):
-        if section.title.startswith(("Parity", "Quality")):
+        if section.title.startswith(("Parity", "Quality", "Robustness")):
             print_table(section.columns, section.rows, title=section.title)
     print_line(f"{path} ({path.stat().st_size / 1e6:.2f} MB) {package.digest}")
     print_line(f"next: edgefleet inspect {path}, or edgefleet model push {path}")
@@ -193,7 +229,7 @@ def _classes(labels: Sequence[str]) -> tuple[str | int, ...]:
     return tuple(labels)
 
 
-def _baseline(metrics: Sequence[str], source: str) -> dict[str, float | str]:
+def _baseline(metrics: Sequence[str]) -> dict[str, float | str]:
     found: dict[str, float | str] = {}
     for text in metrics:
         metric, _, number = text.partition("=")
@@ -201,7 +237,16 @@ def _baseline(metrics: Sequence[str], source: str) -> dict[str, float | str]:
             found[metric] = float(number)
         except ValueError as error:
             raise UsageError(f"baseline {text!r} is no METRIC=NUMBER, such as f1=0.91") from error
-    return {**found, "source": source} if source else found
+    return found
+
+
+def _height_and_width(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    height, _, width = text.partition(",")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise UsageError(f"image {text!r} is no HEIGHT,WIDTH in pixels, such as 28,28")
+    return int(height), int(width)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from converters.base import ConversionWarning
 from converters.convert import convert
 from converters.reference import RowCounter
+from converters.robustness import Trials
 from converters.runtime import OnnxModel
 from converters.watching import Watching
 from edge_contract.package import Package
@@ -42,6 +43,7 @@ class Options(TypedDict, total=False):
     accept_difference: float
     count: RowCounter
     watching: Watching
+    trials: Trials
     progress: Callable[[str, float], None]
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from converters.lineage import git_state
+from converters.lineage import git_state, training_run
+from edge_contract.errors import UsageError
 
 GIT = shutil.which("git")
 needs_git = pytest.mark.skipif(GIT is None, reason="git is not installed")
@@ -49,3 +50,14 @@ def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert git_state(tmp_path) == {}
+
+
+def test_a_run_of_another_tracker_is_kept_as_it_is_given() -> None:
+    assert training_run(tracker_run="wandb:ada/loom/1x2y") == {"tracker_run": "wandb:ada/loom/1x2y"}
+    assert training_run() == {}
+
+
+@pytest.mark.parametrize("reference", ["ada/loom/1x2y", "wandb:", "two words:run", "a:b\n", ":x"])
+def test_a_reference_of_another_form_is_refused(reference: str) -> None:
+    with pytest.raises(UsageError, match="has another form than TRACKER:RUN"):
+        training_run(tracker_run=reference)

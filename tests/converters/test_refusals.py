@@ -175,7 +175,7 @@ def test_a_threshold_of_the_first_class() -> None:
         ({"accept_difference": -1.0}, "accept_difference must be at least 0, got -1.0"),
         ({"accept_difference": float("nan")}, "accept_difference must be at least 0, got nan"),
         ({"lineage": {"run": object()}}, "lineage must hold plain JSON values"),
-        ({"baseline": {"f1": float("nan")}}, "baseline must hold plain JSON values"),
+        ({"baseline": {"f1": float("nan")}}, "baseline 'f1' is nan: give a finite number"),
     ],
 )
 def test_what_cannot_stand_in_a_manifest(more: Options, words: str) -> None:

@@ -31,6 +31,17 @@ def flower_files(tmp_path: Path) -> tuple[str, str]:
     return str(model), str(data)
 
 
+@pytest.fixture
+def flower_graph(tmp_path: Path) -> tuple[str, str]:
+    """A model as ONNX, which needs no process of its own, and rows with labels."""
+    rows, labels = flowers()
+    package = quietly_converted(LogisticRegression(max_iter=500).fit(rows, labels), rows, labels)
+    model, data = tmp_path / "flowers.onnx", tmp_path / "rows.npz"
+    model.write_bytes(package.model())
+    np.savez(data, X=rows.to_numpy(), y=labels.astype("U"))
+    return str(model), str(data)
+
+
 def test_a_trusted_pickle_and_a_table_become_a_package(
     run: Run, tmp_path: Path, flower_files: tuple[str, str]
 ) -> None:
@@ -253,3 +264,70 @@ def test_a_time_column_that_is_not_there_is_refused(
 
     assert done.code == 2
     assert "has no column 'when': it has sepal length (cm)" in done.err
+
+
+def test_robustness_baseline_and_runs_stand_in_the_card(
+    run: Run, tmp_path: Path, flower_files: tuple[str, str]
+) -> None:
+    model, data = flower_files
+    recorded = tmp_path / "mlruns" / "0" / "5f3a"
+    (recorded / "params").mkdir(parents=True)
+    (recorded / "params" / "C").write_text("0.5")
+    (recorded / "meta.yaml").write_text("run_id: 5f3a\n")
+
+    done = run(
+        *("convert", model, "--trust-pickle", "--data", data, "--target", "kind"),
+        *("--version", "1.0.0", "--out", str(tmp_path), "--image", "2,2"),
+        *("--baseline", "accuracy=0.5", "--baseline-source", "two botanists"),
+        *("--mlflow-run", str(recorded), "--tracker-run", "wandb:ada/flowers/1x2y"),
+    )
+    card = run("inspect", str(tmp_path / "flowers-1.0.0.modelpkg"), "--markdown").out
+
+    assert done.code == 0, done.err
+    assert "Robustness (150 rows)" in done.out
+    assert "## Quality (baseline: two botanists)" in card
+    assert "| accuracy | 0.9733 | 0.5 | +0.4733 |" in card
+    assert "\n## Robustness (150 rows)\n\n| inputs | accuracy | f1 | accuracy worse by |" in card
+    for name in ("unchanged", "noise 5%", "x0.9", "brighter 20%", "blurred"):
+        assert f"\n| {name} | " in card
+    assert "| mlflow.params.C | 0.5 |" in card
+    assert "| tracker_run | wandb:ada/flowers/1x2y |" in card
+
+
+def test_robustness_can_be_left_out(
+    run: Run, tmp_path: Path, flower_graph: tuple[str, str]
+) -> None:
+    model, data = flower_graph
+
+    done = run(
+        *("convert", model, "--data", data, "--version", "1.0.0"),
+        *("--out", str(tmp_path), "--no-robustness", "--json"),
+    )
+
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["robustness"] == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--image", "8x8"), "image '8x8' is no HEIGHT,WIDTH in pixels, such as 28,28"),
+        (("--image", "8,8", "--no-robustness"), "which was turned off"),
+        (("--mlflow-run", "5f3a"), "there is no MLflow run '5f3a' in files"),
+        (("--tracker-run", "5f3a"), "has another form than TRACKER:RUN"),
+        (("--baseline", "f1=nan"), "baseline 'f1' is nan: give a finite number"),
+        (("--baseline-source", "two botanists"), "the baseline of 'two botanists' has no metric"),
+    ],
+)
+def test_mistakes_about_evidence_end_with_2(
+    run: Run, flower_graph: tuple[str, str], more: tuple[str, ...], message: str
+) -> None:
+    model, data = flower_graph
+
+    refused = run(
+        *("convert", model, "--data", data, "--version", "1.0.0"),
+        *more,
+    )
+
+    assert refused.code == 2
+    assert message in refused.err
