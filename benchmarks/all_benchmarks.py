@@ -2,10 +2,11 @@
 
 from benchmarks.calibration import calibration
 from benchmarks.conversion import conversion
+from benchmarks.deltas import deltas
 from benchmarks.drift import drift
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
 from benchmarks.serving import serving
 
-__all__ = ["calibration", "conversion", "drift", "gpu", "inference", "ingest", "serving"]
+__all__ = ["calibration", "conversion", "deltas", "drift", "gpu", "inference", "ingest", "serving"]
