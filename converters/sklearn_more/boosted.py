@@ -12,6 +12,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
@@ -55,6 +57,7 @@ class Ensemble:
         slope: What sums are multiplied with before a logistic link.
         is_strict: Whether smaller values go left, and not equal ones.
         missing: The number that means a missing value, beside NaN.
+        missing_radius: How far from it numbers still mean one.
     """
 
     trees: tuple[BoostedTree, ...]
@@ -63,6 +66,7 @@ class Ensemble:
     slope: float = 1.0
     is_strict: bool = False
     missing: float | None = None
+    missing_radius: float = 0.0
 
 
 Read: TypeAlias = Callable[[BaseEstimator], Ensemble]
@@ -90,10 +94,21 @@ def reads(*kinds: type) -> Callable[[Read], Read]:
 def ensemble_thresholds(estimator: object) -> Iterator[Threshold]:
     """Yield what the trees of an estimator compare its columns with; nothing if it has none."""
     read = READERS.get(type(estimator))
-    for tree in () if read is None else read(estimator).trees:
+    if read is None or not _is_fitted(estimator):
+        return
+    for tree in read(estimator).trees:
         is_split = tree.left >= 0
         pairs = zip(tree.features[is_split], tree.thresholds[is_split], strict=True)
         yield from (Threshold(int(column), float(value)) for column, value in pairs)
+
+
+def _is_fitted(estimator: object) -> bool:
+    """Whether an estimator is fitted; others keep a copy of what they were made of."""
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
 
 
 def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
@@ -101,7 +116,8 @@ def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
         raise UsageError(f"{type(model).__name__} has no trees: fit it with one iteration or more")
     given = nodes.x
     if ensemble.missing is not None:
-        is_missing = nodes("Equal", given, ensemble.missing)
+        away = nodes("Abs", nodes("Sub", given, ensemble.missing))
+        is_missing = nodes("LessOrEqual", away, ensemble.missing_radius)
         given = nodes("Where", is_missing, np.float64(np.nan), given)
     summed = nodes("Add", _sums(nodes, given, ensemble), ensemble.base)
     said = _LINKS[ensemble.link](nodes, nodes("Mul", summed, ensemble.slope))

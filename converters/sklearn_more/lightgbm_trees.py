@@ -1,5 +1,6 @@
 """LightGBM's estimators, and how the trees of its boosters are read."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,6 +25,9 @@ _LINKS: Final = {
     "tweedie": "exp",
 }
 """What is made of sums, by objective; of the others they are the answer."""
+
+_INFINITE: Final = 1e300
+"""LightGBM takes this and larger numbers for infinite, and writes infinite ones so."""
 
 _NEAR_ZERO: Final = np.float32(1e-35)
 """LightGBM takes this and smaller numbers for 0."""
@@ -72,8 +76,7 @@ def _ensemble_of(booster: Booster) -> Ensemble:
     """Read a booster's trees.
 
     Raises:
-        UsageError: It has categorical splits, leaves that are linear models, or zeros that are
-            missing values.
+        UsageError: It has categorical splits, or leaves that are linear models.
     """
     found = booster.dump_model()
     targets = int(found["num_tree_per_iteration"])
@@ -81,28 +84,36 @@ def _ensemble_of(booster: Booster) -> Ensemble:
     slopes = [it.removeprefix("sigmoid:") for it in settings if it.startswith("sigmoid:")]
     link = "signed square" if "sqrt" in settings else _LINKS.get(kind, "identity")
     entries = found["tree_info"]
+    roots = [it["tree_structure"] for it in entries]
+    has_empty_zeros = any(it.get("missing_type") == "Zero" for root in roots for it in _nodes(root))
     # random forests say the mean of their trees
     share = targets / max(len(entries), 1) if found.get("average_output") else 1.0
     return Ensemble(
         trees=tuple(
-            _tree(it["tree_structure"], target=number % targets, share=share)
-            for number, it in enumerate(entries)
+            _tree(root, target=number % targets, share=share) for number, root in enumerate(roots)
         ),
         base=np.zeros(targets),
         link=link,
         slope=float(slopes[0]) if slopes else 1.0,
+        missing=0.0 if has_empty_zeros else None,
+        missing_radius=float(_NEAR_ZERO),
     )
 
 
-def _tree(root: dict[str, object], *, target: int, share: float) -> BoostedTree:
-    nodes: list[dict[str, object]] = [root]
-    left, right = [], []
+def _nodes(root: dict[str, object]) -> list[dict[str, object]]:
+    """Return a tree's nodes, the root first."""
+    nodes = [root]
     for node in nodes:  # grows as it goes
         below = [node.get("left_child"), node.get("right_child")]
-        children = [it for it in below if isinstance(it, dict)]
-        left.append(len(nodes) if children else -1)
-        right.append(len(nodes) + 1 if children else -1)
-        nodes.extend(children)
+        nodes.extend(it for it in below if isinstance(it, dict))
+    return nodes
+
+
+def _tree(root: dict[str, object], *, target: int, share: float) -> BoostedTree:
+    nodes = _nodes(root)
+    places = {id(node): place for place, node in enumerate(nodes)}
+    left = [places.get(id(node.get("left_child")), -1) for node in nodes]
+    right = [places.get(id(node.get("right_child")), -1) for node in nodes]
     is_split = np.array(left) >= 0
     thresholds = [_threshold(it) if splits else 0.0 for it, splits in zip(nodes, is_split)]  # noqa: B905
     routes = [
@@ -128,6 +139,8 @@ def _threshold(node: dict[str, object]) -> float:
             "no categorical_feature"
         )
     threshold = _number(node["threshold"])
+    if threshold >= _INFINITE:
+        return math.inf
     if -_NEAR_ZERO <= threshold < 0:  # what equals it is taken for 0, which is larger
         return float(np.nextafter(-_NEAR_ZERO, np.float32(-1)))
     return threshold
@@ -135,19 +148,7 @@ def _threshold(node: dict[str, object]) -> float:
 
 def _missing_left(node: dict[str, object], threshold: float) -> bool:
     """Return where a missing value goes; without a rule for them they are taken for 0."""
-    default, zero = bool(node["default_left"]), threshold >= 0
-    match node["missing_type"]:
-        case "NaN":
-            return default
-        case "None":
-            return zero
-        case _ if default == zero:
-            return default
-        case _:
-            raise UsageError(
-                "LightGBM with zero_as_missing sends zeros where missing values go, which ONNX "
-                "cannot: fit it with zero_as_missing=False"
-            )
+    return threshold >= 0 if node["missing_type"] == "None" else bool(node["default_left"])
 
 
 def _leaf(node: dict[str, object]) -> float:

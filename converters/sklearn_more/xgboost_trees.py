@@ -168,7 +168,7 @@ def _tree(found: Mapping[str, object], *, target: int, weight: float) -> Boosted
             "for example with OrdinalEncoder or OneHotEncoder in a pipeline, and leave out "
             "enable_categorical"
         )
-    if len(conditions) != len(left):
+    if np.asarray(found["base_weights"]).size != len(left):
         raise UsageError(
             "XGBoost's trees of several targets cannot be converted: use "
             "multi_strategy='one_output_per_tree'"

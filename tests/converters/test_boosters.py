@@ -58,6 +58,17 @@ def single_gappy_cells() -> Data:
     return with_gaps(rows[:, :6]).astype(np.float32), labels.astype(np.float64)
 
 
+def holed_cells() -> Data:
+    rows, labels = cells()
+    return np.where(np.abs(rows) < 0.3, np.float32(0), rows), labels
+
+
+def empty_patients() -> Data:
+    rows, values = patients()
+    values[np.isnan(rows[:, 0])] += 300  # so that trees ask whether a value is missing
+    return rows.astype(np.float32), values
+
+
 def petals() -> Data:
     rows, labels = flowers()
     return rows.to_numpy(dtype=np.float32), np.unique(labels, return_inverse=True)[1].astype(
@@ -95,6 +106,8 @@ FAITHFUL: Final[Mapping[str, tuple[Callable[[], BaseEstimator], Callable[[], Dat
     "LightGBM that drops trees": (lambda: light(boosting_type="dart"), cells),
     "LightGBM with a steep curve": (lambda: light(sigmoid=2.5), cells),
     "LightGBM that takes no value for 0": (lambda: light(use_missing=False), gappy_cells),
+    "LightGBM with zeros that are missing": (lambda: light(zero_as_missing=True), holed_cells),
+    "LightGBM of infinite edges": (lambda: light_regressor(objective="mape"), empty_patients),
     "LightGBM regression": (light_regressor, patients),
     "LightGBM of whole rows": (light_regressor, whole_patients),
     "LightGBM of square roots": (lambda: light_regressor(reg_sqrt=True), patients),
@@ -277,10 +290,6 @@ def test_categorical_splits_are_refused_with_what_to_do(model: BaseEstimator, li
 
 
 REFUSED: Final[Mapping[str, tuple[Callable[[], BaseEstimator], str]]] = {
-    "zeros that are missing": (
-        lambda: light(zero_as_missing=True),
-        "zero_as_missing=False",
-    ),
     "linear leaves": (lambda: light_regressor(linear_tree=True), "linear_tree=False"),
     "linear booster": (
         lambda: XGBRegressor(booster="gblinear", n_estimators=2),
@@ -309,6 +318,14 @@ def test_what_cannot_be_right_is_refused_with_the_reason(case: str) -> None:
 
     with pytest.raises(UsageError, match=reason):
         quietly_converted(model, np.round(rows))
+
+
+def test_trees_of_several_targets_of_xgboost_are_refused() -> None:
+    rows, values = two_targets()
+    model = extreme_regressor(multi_strategy="multi_output_tree").fit(rows, values)
+
+    with pytest.raises(UsageError, match="one_output_per_tree"):
+        quietly_converted(model, rows)
 
 
 def test_several_labels_of_xgboost_are_refused() -> None:
