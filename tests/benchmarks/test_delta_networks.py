@@ -1,11 +1,11 @@
 """The networks that deltas are measured on learn, and their files compute what they do."""
 
 import numpy as np
-import onnxruntime
 import pytest
 from sklearn.datasets import load_digits
 
 from benchmarks.delta_networks import Network
+from converters.silent_onnxruntime import onnxruntime
 
 
 @pytest.mark.parametrize(("channels", "sizes"), [([], [64, 32, 10]), ([1, 8, 16], [16, 10])])
