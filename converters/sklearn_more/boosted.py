@@ -120,6 +120,11 @@ def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
         is_missing = nodes("LessOrEqual", away, ensemble.missing_radius)
         given = nodes("Where", is_missing, np.float64(np.nan), given)
     summed = nodes("Add", _sums(nodes, given, ensemble), ensemble.base)
+    if is_classifier(model) and nodes.is_asked_for_scores:
+        is_binary = len(ensemble.base) == 1
+        scores = nodes("Concat", nodes("Neg", summed), summed, axis=1) if is_binary else summed
+        nodes.say_class(scores, np.asarray(model.classes_))
+        return
     said = _LINKS[ensemble.link](nodes, nodes("Mul", summed, ensemble.slope))
     if not is_classifier(model):
         nodes.say_numbers(said)

@@ -78,6 +78,12 @@ class Nodes:
         """What has to be made."""
         return [it.full_name for it in self._operator.outputs]
 
+    @property
+    def is_asked_for_scores(self) -> bool:
+        """Whether whoever asks a classifier wants sums in place of probabilities."""
+        options = self._container.get_options(self._operator.raw_operator, fail=False)
+        return bool(options.get("raw_scores", False))
+
     def __call__(self, kind: str, *inputs: Value, domain: str = "", **attributes: object) -> str:
         """Add a node of one output."""
         result = self.name(kind.lower())

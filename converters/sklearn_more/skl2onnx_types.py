@@ -78,6 +78,10 @@ class Container(Protocol):
         """Set options of one estimator; skl2onnx keeps them here, too."""
         ...
 
+    def get_options(self, model: object, *, fail: bool) -> dict[str, object]:
+        """Return options of one estimator."""
+        ...
+
 
 def number_type_of(operator: Operator) -> type:
     """Return the type of numbers that an operator's output has: float64 if its input has it."""

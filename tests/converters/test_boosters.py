@@ -12,6 +12,7 @@ import xgboost
 from lightgbm import LGBMClassifier, LGBMRanker, LGBMRegressor
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import make_pipeline
@@ -108,6 +109,11 @@ FAITHFUL: Final[Mapping[str, tuple[Callable[[], BaseEstimator], Callable[[], Dat
     "LightGBM that takes no value for 0": (lambda: light(use_missing=False), gappy_cells),
     "LightGBM with zeros that are missing": (lambda: light(zero_as_missing=True), holed_cells),
     "LightGBM of infinite edges": (lambda: light_regressor(objective="mape"), empty_patients),
+    "LightGBM in a calibration": (lambda: CalibratedClassifierCV(light(), cv=2), cells),
+    "LightGBM of three classes in a calibration": (
+        lambda: CalibratedClassifierCV(light(), cv=2, ensemble=False),
+        petals,
+    ),
     "LightGBM regression": (light_regressor, patients),
     "LightGBM of whole rows": (light_regressor, whole_patients),
     "LightGBM of square roots": (lambda: light_regressor(reg_sqrt=True), patients),
