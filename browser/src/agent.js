@@ -7,16 +7,17 @@
  * snapshots that it collects, and follow its switch.
  */
 import { Engine } from "./engine.js";
-import { UnavailableError, saying } from "./errors.js";
+import { saying, UnavailableError, UsageError } from "./errors.js";
 import { Labels } from "./labels.js";
 import { Link } from "./link.js";
+import { loaded } from "./loading.js";
 import { PackageSource } from "./package_source.js";
 import { drawNumber, makeId } from "./prediction_id.js";
 import { loadPython } from "./python.js";
 import { Recorder } from "./recorder.js";
-import { Servable } from "./servable.js";
 import { Shell } from "./shell.js";
-import { HANDED_ON, Store } from "./store.js";
+import { Snapshots } from "./snapshots.js";
+import { Store } from "./store.js";
 import { Switch } from "./switch.js";
 
 /**
@@ -61,16 +62,14 @@ export class Agent {
   #switch = new Switch();
   #labels = new Labels();
   #device;
-  #tab = crypto.randomUUID();
-  #snapshot = 0;
-  #snapshotted = 0;
+  #snapshots;
   /** @type {Promise<void> | undefined} */
   #keeping;
   #tell;
   #channel;
   /** @type {Shell | undefined} */
   #shell;
-  /** @type {Map<string, Servable>} */
+  /** @type {Map<string, import("./servable.js").Servable>} */
   #servables = new Map();
   /** @type {(nothing?: undefined) => void} */
   #end = () => undefined;
@@ -79,6 +78,8 @@ export class Agent {
   });
   #closed = false;
   #handedOnS = 0;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #keeper;
 
   /**
    * @param {AgentOptions} options
@@ -92,6 +93,7 @@ export class Agent {
     this.#store = store;
     this.#engine = engine;
     this.#device = device;
+    this.#snapshots = new Snapshots(store, this.#recorder);
     this.#tell = tell;
     this.#channel = new BroadcastChannel(`edgefleet ${device} ${options.model}`);
   }
@@ -165,8 +167,10 @@ export class Agent {
       served = await servable.serve(rows);
     } catch (error) {
       if (!routing.fallback) throw error;
+      served = await routing.fallback.serve(rows);
+      // The rows are right, since the good version takes them: the one on trial has failed.
+      if (error instanceof UsageError) servable.countFailure();
       servable = routing.fallback;
-      served = await servable.serve(rows);
     }
     if (routing.shadow) void routing.shadow.runShadow(served);
     const { labels, probabilities, values, classes, scores } = served.decoded;
@@ -193,6 +197,8 @@ export class Agent {
 
   async close() {
     this.#closed = true;
+    clearInterval(this.#keeper);
+    await this.#keeping;
     await this.#shell?.close();
     if (!this.#shell) await this.#handOn();
     this.#channel.close();
@@ -206,11 +212,11 @@ export class Agent {
     this.#beginEarly().catch((error) => this.#log("warning", saying(error)));
     this.#channel.onmessage = ({ data }) => void this.#follow(data);
     if (!this.#options.cloud) return; // nobody asks for statistics, and nothing is to be updated
-    setInterval(() => {
+    this.#keeper = setInterval(() => {
       if (!this.#keeping) this.#keeping = this.#keep().finally(() => (this.#keeping = undefined));
     }, SNAPSHOT_MS);
     // Held as long as this tab lives, so that its snapshot can be taken over afterwards.
-    void navigator.locks.request(tabLock(this.#tab), () => this.#over);
+    void navigator.locks.request(this.#snapshots.lock, () => this.#over);
     void navigator.locks.request(`edgefleet ${this.#device} ${this.#options.model}`, async () => {
       if (this.#closed) return;
       try {
@@ -260,8 +266,7 @@ export class Agent {
       recorder: this.#recorder,
       switch: this.#switch,
       salt: await this.#salt(),
-      snapshotKey: () => this.#endSnapshot(),
-      ended: () => this.#ended(),
+      snapshots: this.#snapshots,
       log: ({ level, text }) => this.#log(level, text),
       onReport: (report) => this.#tell("report", report),
       onBatch: (batch) => this.#tell("batch", batch),
@@ -359,10 +364,8 @@ export class Agent {
     if (known) return known;
     const pack = await this.#store.package(digest);
     if (!pack) return undefined;
-    const session = await this.#engine.load(pack);
-    const servable = new Servable(pack, session, {
-      ort: this.#engine.ort,
-      layouts,
+    const servable = await loaded(pack, layouts, {
+      engine: this.#engine,
       recorder: this.#recorder,
       salt: await this.#salt(),
     });
@@ -387,53 +390,22 @@ export class Agent {
     return Promise.race([this.#switch.ready(), /** @type {Promise<never>} */ (late)]);
   }
 
-  /** Keep what was counted where a crash cannot reach it; hand it on if another tab has the core. */
+  /** Keep what was counted; hand it on if another tab has the core. */
   async #keep() {
     const nowS = performance.now() / 1000;
     const due = nowS - this.#handedOnS > Math.min(this.#options.intervalS ?? 60, HAND_ON_S);
     try {
       if (!this.#shell && due) await this.#handOn();
-      else await this.#keepSnapshot();
+      else await this.#snapshots.keep();
     } catch (error) {
       this.#log("warning", saying(error));
     }
   }
 
-  async #keepSnapshot() {
-    const { rowsObserved } = this.#recorder;
-    if (rowsObserved === this.#snapshotted) return;
-    const entries = this.#recorder.entries();
-    if (!entries.length) return;
-    await this.#store.putSnapshot(this.#snapshotName(), entries);
-    this.#snapshotted = rowsObserved;
-  }
-
-  /** Leave what was counted so far to the tab with the core, and begin anew. */
   async #handOn() {
     if (!this.#options.cloud) return;
     this.#handedOnS = performance.now() / 1000;
-    const entries = this.#recorder.take();
-    const key = this.#endSnapshot();
-    if (entries.length) await this.#store.handOn(key, entries);
-  }
-
-  /** Snapshots that no tab will write again: those handed on, and those of tabs that are gone. */
-  async #ended() {
-    const { held = [] } = await navigator.locks.query();
-    const alive = new Set(held.map(({ name }) => name));
-    return (await this.#store.snapshots()).filter(
-      ([key]) => key.startsWith(HANDED_ON) || !alive.has(tabLock(key.split(" ")[0])),
-    );
-  }
-
-  #endSnapshot() {
-    const name = this.#snapshotName();
-    this.#snapshot += 1;
-    return name;
-  }
-
-  #snapshotName() {
-    return `${this.#tab} ${this.#snapshot}`;
+    await this.#snapshots.handOn();
   }
 
   /**
@@ -443,9 +415,4 @@ export class Agent {
   #log(level, text) {
     this.#tell("log", { level, text });
   }
-}
-
-/** @param {string} tab */
-function tabLock(tab) {
-  return `edgefleet tab ${tab}`;
 }

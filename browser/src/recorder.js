@@ -40,6 +40,8 @@ export class Recorder {
   /** @type {Map<string, Stream>} */
   #streams = new Map();
   rowsObserved = 0;
+  /** Rises with everything that is counted. */
+  changes = 0;
 
   /**
    * Note how a package counts.
@@ -103,6 +105,7 @@ export class Recorder {
   }
 
   /**
+   * The stream that is about to count something.
    * @param {string} digest
    * @param {string} role
    */
@@ -114,6 +117,7 @@ export class Recorder {
       if (!layouts) throw new Error(`package ${digest} is not known to the recorder`);
       this.#streams.set(key, (stream = new Stream(layouts[role])));
     }
+    this.changes += 1;
     return stream;
   }
 }

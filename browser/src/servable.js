@@ -13,6 +13,9 @@ export class Servable {
   #recorder;
   calls = 0;
   failures = 0;
+  /** @type {Set<Promise<unknown>>} calls of the model that are under way */
+  #running = new Set();
+  #inShadow = false;
 
   /**
    * @param {import("./manifest.js").Package} pack
@@ -47,7 +50,7 @@ export class Servable {
     const began = performance.now();
     let decoded;
     try {
-      decoded = this.#decoder.decode(await this.session.run(encoded.feeds), encoded.count);
+      decoded = this.#decoder.decode(await this.#run(encoded.feeds), encoded.count);
     } catch (error) {
       this.countFailure();
       throw error;
@@ -70,14 +73,49 @@ export class Servable {
   }
 
   /**
-   * Repeat a call that another package served; count how far this one agrees, or fails.
+   * Repeat a call that another package served; count how far this one agrees, or fails. Calls that
+   * come while one is repeated are counted as dropped: serving comes first.
    * @param {Served} served
    */
   async runShadow({ encoded, decoded: primary }) {
+    if (this.#inShadow) {
+      this.#recorder.count(this.digest, "shadow", { dropped: encoded.count });
+      return;
+    }
+    this.#inShadow = true;
+    try {
+      await this.#repeat(encoded, primary);
+    } finally {
+      this.#inShadow = false;
+    }
+  }
+
+  /** Let go of the session as soon as no call is under way. */
+  async release() {
+    await Promise.allSettled(this.#running);
+    await this.session.release();
+  }
+
+  /** @param {import("./engine.js").Tensors} feeds */
+  async #run(feeds) {
+    const running = this.session.run(feeds);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  /**
+   * @param {import("./inputs.js").Encoded} encoded
+   * @param {import("./outputs.js").Decoded} primary
+   */
+  async #repeat(encoded, primary) {
     const began = performance.now();
     let decoded;
     try {
-      decoded = this.#decoder.decode(await this.session.run(encoded.feeds), encoded.count);
+      decoded = this.#decoder.decode(await this.#run(encoded.feeds), encoded.count);
     } catch {
       this.#recorder.count(this.digest, "shadow", { failures: 1 });
       return;

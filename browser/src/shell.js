@@ -6,9 +6,8 @@
  */
 import { CoreLoop, nowS } from "./core_loop.js";
 import { PackageError, saying } from "./errors.js";
-import { checkGolden } from "./golden_check.js";
+import { loaded } from "./loading.js";
 import { fileOf } from "./manifest.js";
-import { Servable } from "./servable.js";
 
 /**
  * @typedef {import("./python.js").Effect} Effect
@@ -23,14 +22,12 @@ import { Servable } from "./servable.js";
  * @property {import("./recorder.js").Recorder} recorder
  * @property {import("./switch.js").Switch} switch
  * @property {string} salt
- * @property {() => string} snapshotKey Ends what this tab has counted into its snapshot so far.
- * @property {() => Promise<[string, import("./recorder.js").WindowEntry[]][]>} ended Snapshots that
- *   no tab will write again.
+ * @property {import("./snapshots.js").Snapshots} snapshots
  * @property {(line: {level: string, text: string}) => void} log
  * @property {(report: unknown) => void} onReport
  * @property {(batch: {bytes: number, batch: unknown}) => void} onBatch Hears what is sent.
  * @property {() => void} onLink Hears that the link is up or down.
- * @property {(servable: Servable) => void} onLoaded
+ * @property {(servable: import("./servable.js").Servable) => void} onLoaded
  * @property {(digests: {serve: string, shadow: string, fallback: string}) => void} onRoute
  */
 
@@ -42,7 +39,7 @@ export class Shell {
   #topics;
   /** @type {import("./link.js").Link | undefined} */
   #link;
-  /** @type {Map<string, Servable>} */
+  /** @type {Map<string, import("./servable.js").Servable>} */
   #loaded = new Map();
   /** @type {string[]} snapshots whose rows are in batches that no store has confirmed */
   #covered = [];
@@ -181,10 +178,10 @@ export class Shell {
   }
 
   async #collect() {
-    const { recorder, snapshotKey, ended } = this.#parts;
+    const { recorder, snapshots } = this.#parts;
     const own = recorder.take();
-    const key = snapshotKey();
-    const left = (await ended()).filter(([found]) => !this.#covered.includes(found));
+    const key = snapshots.end();
+    const left = (await snapshots.ended()).filter(([found]) => !this.#covered.includes(found));
     this.#covered.push(key, ...left.map(([found]) => found));
     const entries = [...own, ...left.flatMap(([, found]) => found)];
     await this.#carryOut(this.#core.input("on_windows", JSON.stringify(entries), nowS()));
@@ -258,18 +255,18 @@ export class Shell {
     if (early?.digest === digest) return early;
     const pack = await store.package(digest);
     if (!pack) throw new PackageError(`package ${digest} is not in this browser`);
-    const session = await engine.load(pack);
-    await checkGolden(pack, session, engine.ort);
     const layouts = python.layouts(pack.manifestBytes, fileOf(pack, "reference"));
+    const servable = await loaded(pack, layouts, { engine, recorder, salt });
     await store.putFact(`layouts ${digest}`, layouts);
-    return new Servable(pack, session, { ort: engine.ort, layouts, recorder, salt });
+    return servable;
   }
 
   /** @param {string} digest */
   async #unload(digest) {
     const servable = this.#loaded.get(digest);
     this.#loaded.delete(digest);
-    await servable?.session.release();
+    if (this.#parts.switch.early === servable) this.#parts.switch.early = undefined;
+    await servable?.release();
   }
 
   /** @param {Effect} effect */

@@ -1,0 +1,24 @@
+/** Makes a package of the store ready to predict: verified, its golden vectors run here. */
+import { checkGolden } from "./golden_check.js";
+import { Servable } from "./servable.js";
+
+/**
+ * @typedef {object} LoadingParts
+ * @property {import("./engine.js").Engine} engine
+ * @property {import("./recorder.js").Recorder} recorder
+ * @property {string} salt Of the fleet, for hashing unknown categories.
+ */
+
+/**
+ * A package that can predict.
+ * @param {import("./manifest.js").Package} pack
+ * @param {import("./manifest.js").Layouts} layouts
+ * @param {LoadingParts} parts
+ * @returns {Promise<Servable>}
+ * @throws {import("./errors.js").PackageError} The model cannot run here, or not as it should.
+ */
+export async function loaded(pack, layouts, { engine, recorder, salt }) {
+  const session = await engine.load(pack);
+  await checkGolden(pack, session, engine.ort);
+  return new Servable(pack, session, { ort: engine.ort, layouts, recorder, salt });
+}
