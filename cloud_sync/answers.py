@@ -143,6 +143,8 @@ class Answers:
         found = self._found(model, version)
         package = self._evidence.package(found.digest)
         seen = self._statistics.seen(package)
+        facts = self._conductor.snapshot.facts
+        segments = () if seen.suppressed else self._statistics.segments_watched(package, facts)
         return VersionView(
             name=model,
             version=version,
@@ -158,7 +160,7 @@ class Answers:
             estimated=seen.estimated,
             labelled=seen.labelled,
             suppressed=seen.suppressed,
-            segments=self._statistics.segments_watched(package, self._conductor.snapshot.facts),
+            segments=segments,
         )
 
     def statistics(

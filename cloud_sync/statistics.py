@@ -91,7 +91,14 @@ class StatisticsDesk:
         devices: frozenset[str] | None = None,
         since_unix_s: float | None = None,
     ) -> Seen:
-        """Return what all devices, or those of a segment, saw lately."""
+        """Return what all devices, or those of a segment, saw lately.
+
+        Args:
+            package: Which version.
+            segment: Whose detectors are asked for evidence.
+            devices: The members of ``segment``; ``None`` for the whole fleet.
+            since_unix_s: Only windows that began then or later; by default the latest ones.
+        """
         since_unix_s = time.time() - self._live_s if since_unix_s is None else since_unix_s
         live = self._evidence.cohort(package.digest, devices=devices, since_unix_s=since_unix_s)
         withheld = self._withheld(live.devices)
@@ -116,12 +123,16 @@ class StatisticsDesk:
     def segments_watched(
         self, package: PackageFacts, facts: Mapping[str, DeviceFacts]
     ) -> Sequence[SegmentView]:
-        """Return where detectors of segments stand, the worst first; asks no statistics."""
+        """Return where detectors of segments stand, the worst first; asks no statistics.
+
+        Segments of fewer devices than the smallest cohort are left out.
+        """
         members = self._members(facts)
         parts = self._alarms.watched.get(package.digest, Watched()).segments
         views = [
             with_evidence(SegmentView(segment.title, len(members.get(segment, ())), 0), part)
             for segment, part in parts.items()
+            if not self._withheld(len(members.get(segment, ())))
         ]
         return sorted(views, key=segment_order)[:_MOST_SEGMENTS]
 
@@ -134,6 +145,12 @@ class StatisticsDesk:
         since_unix_s: float | None = None,
     ) -> StatisticsView:
         """Return everything that a report shows but the alarms.
+
+        Args:
+            found: Which version.
+            facts: What is known of every device, by name.
+            segment: As people write it, ``site=oslo``; empty for the whole fleet.
+            since_unix_s: Only windows that began then or later; by default the latest ones.
 
         Raises:
             UsageError: The segment is written otherwise, or no device is in it.

@@ -7,12 +7,10 @@ from typing import Final
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, JsonValue
 
-__all__ = ["SOURCE", "checked_baseline", "gain_over"]
+__all__ = ["SOURCE", "checked_baseline"]
 
 SOURCE: Final = "source"
 """The key of who or what reaches it; all others are names of metrics."""
-
-_LOWER_IS_BETTER: Final = frozenset({"mae", "rmse", "mse", "calibration_error"})
 
 
 def checked_baseline(given: "Mapping[str, JsonValue] | None", *, source: str = "") -> JsonObject:
@@ -44,14 +42,6 @@ def checked_baseline(given: "Mapping[str, JsonValue] | None", *, source: str = "
             f"the baseline of {who!r} has no metric: give what is reached, such as f1=0.91"
         )
     return {**baseline, SOURCE: who} if who else baseline
-
-
-def gain_over(metric: str, baseline: JsonValue, measured: JsonValue) -> float | None:
-    """Return by how much ``measured`` is better, below 0 if worse; ``None`` if one is no number."""
-    if not isinstance(baseline, int | float) or not isinstance(measured, int | float):
-        return None
-    gain = measured - baseline
-    return -gain if metric in _LOWER_IS_BETTER else gain
 
 
 def _is_finite(value: JsonValue) -> bool:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from converters.baseline import SOURCE, gain_over
+from converters.baseline import SOURCE
 from converters.card_parts import Section, field_of, flat, pairs, shown
 from edge_contract.package import Evidence, Manifest
+from edge_contract.package.metrics import gain_over
 from edge_contract.reading import JsonValue
 
 __all__ = ["evidence_sections"]
@@ -27,8 +28,9 @@ def _quality(evidence: Evidence) -> Section:
     rows = []
     for name in (*measured, *(name for name in reached if name not in measured)):
         found, baseline = measured.get(name), reached.get(name)
-        gain = gain_over(name, baseline, found)
-        better = "" if gain is None else f"{gain:+.4g}"
+        better = ""
+        if isinstance(baseline, int | float) and isinstance(found, int | float):
+            better = f"{gain_over(name, baseline, found):+.4g}"
         rows.append((name, shown(found), shown(baseline), better))
     source = evidence.baseline.get(SOURCE)
     title = f"Quality (baseline: {source})" if source else "Quality"

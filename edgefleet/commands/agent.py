@@ -280,14 +280,18 @@ def _answer_all(agent: "Agent") -> tuple[int, int]:
 
 
 def _answer(agent: "Agent", line: str, number: int) -> dict[str, object]:
+    from edge_agent.adapters.values import RowError
+
     try:
         row = json.loads(line)
     except ValueError as error:
         return {"line": number, "error": f"line {number} is no JSON: {error}"}
     try:
         prediction = agent.predict([row])
+    except RowError as error:
+        return {"line": number, "error": f"line {number}: {error.text}"}
     except EdgeError as error:
-        return {"line": number, "error": f"line {number}: {getattr(error, 'text', error)}"}
+        return {"line": number, "error": f"line {number}: {error}"}
     answer: dict[str, object] = {"id": prediction.id, "model": prediction.model}
     if prediction.labels is not None:
         answer["label"] = prediction.labels.tolist()[0]

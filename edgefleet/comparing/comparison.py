@@ -12,7 +12,7 @@ from cloud_sync.core.facts import PackageFacts
 from cloud_sync.feature_views import feature_views, measured, worst_first
 from cloud_sync.statistics_view import ClassView, FeatureView, StatisticsView
 from edge_contract.errors import UsageError
-from edge_contract.package import Manifest, Reference, Task
+from edge_contract.package import FEW_ROWS, Manifest, Reference, Task, feature_subject
 from edgefleet.comparing.counting import Counted, PlainRows, RowSource, count_file
 from edgefleet.comparing.survey import Plan, surveyed
 from edgefleet.comparing.verdict import judged
@@ -106,7 +106,9 @@ def compare_files(
     )
     package = PackageFacts(package.digest, package.manifest, known)
     seen = counted_from(current)
-    absent, notes = _columns_told(plan, package, reference=counted, current=seen, label=label)
+    absent, notes = _columns_told(
+        plan, package, reference=counted, current=seen, label=label, without=without
+    )
     findings, evidence = judged(package, seen.profile, level=level, without=absent)
     statistics = _statistics(
         package, counted, seen, findings=findings, evidence=evidence, absent=absent
@@ -183,9 +185,15 @@ def _explained(feature: FeatureView, finding: Finding | None) -> FeatureView:
 
 
 def _columns_told(
-    plan: Plan, package: PackageFacts, *, reference: Counted, current: Counted, label: str
+    plan: Plan,
+    package: PackageFacts,
+    *,
+    reference: Counted,
+    current: Counted,
+    label: str,
+    without: Sequence[str],
 ) -> tuple[frozenset[str], list[str]]:
-    """Return the subjects that the current file has no column of, and sentences about columns."""
+    """Return the subjects that are not to be compared, and sentences about columns."""
     names = [feature.name for feature in package.manifest.features]
     missing = [name for name in names if name in reference.columns and name not in current.columns]
     found = reference.columns | current.columns
@@ -204,10 +212,15 @@ def _columns_told(
         notes.append(f"missing in the current file, not compared: {_listed(missing)}")
     if extra:
         notes.append(f"not in the reference, not compared: {_listed(extra)}")
-    left_out = [f"{name} ({why})" for name, why in plan.left_out.items() if name in found]
+    # A model watches its features whatever a survey of the file makes of them.
+    left_out = [
+        f"{name} ({why})"
+        for name, why in plan.left_out.items()
+        if name in found and (name in without or name not in names)
+    ]
     if left_out:
         notes.append(f"left out: {_listed(left_out)}")
-    return frozenset(f"feature:{name}" for name in missing), notes
+    return frozenset(map(feature_subject, (*missing, *without))), notes
 
 
 def _warnings(package: PackageFacts, seen: Counted) -> list[str]:
@@ -219,10 +232,10 @@ def _warnings(package: PackageFacts, seen: Counted) -> list[str]:
             f"{tau:.1f}), so more evidence is asked for: if the file is sorted, and not in the "
             "order of time, add --independent-rows"
         )
-    if package.reference.rows < 5000:
+    if package.reference.rows < FEW_ROWS:
         warnings.append(
-            f"the reference has {package.reference.rows:,} rows: below 5,000 only larger changes "
-            "are told from chance"
+            f"the reference has {package.reference.rows:,} rows: below {FEW_ROWS:,} only larger "
+            "changes are told from chance"
         )
     if seen.unknown_labels:
         warnings.append(f"{seen.unknown_labels:,} labels are none that the model knows")

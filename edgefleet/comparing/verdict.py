@@ -1,11 +1,11 @@
 """Judges a file of rows against its reference, with the tests that the cloud raises alarms by."""
 
-import math
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from cloud_sync.core.alarms import Finding
 from cloud_sync.core.alarms.watch import Watch, ground_of
+from cloud_sync.core.alarms.wealth import evidence_of
 from cloud_sync.core.analysis import watched_columns
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.stats import Profile
@@ -14,8 +14,6 @@ __all__ = ["Verdict", "judged"]
 
 _ABRUPT: Final = 0.1
 """Part of the level that goes to the test of Kolmogorov and Smirnov; the e-values have the rest."""
-
-_MOST_EVIDENCE: Final = 1e6
 
 
 class Verdict(NamedTuple):
@@ -57,7 +55,7 @@ def judged(
     for index, subject in columns:
         watch = Watch(ground_of(reference.profile[index]), inflation=reference.variance_inflation)
         reading = watch.observe(live[index], granted=(1.0 - _ABRUPT) * share, level=_ABRUPT * share)
-        gradual = math.exp(min(watch.statistic(), math.log(_MOST_EVIDENCE)))
+        gradual = evidence_of(watch.statistic())
         evidence = max(gradual, reading.abrupt) if reading.abrupt >= 1.0 else gradual
         verdict.evidence[subject] = evidence
         if evidence >= 1.0:

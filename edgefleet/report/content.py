@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cloud_sync.core.analysis import NOTE, title_of
 from cloud_sync.statistics_view import FeatureView, StatisticsView
-from edge_contract.package.reference import PREDICTION
+from edge_contract.package.reference import FEW_ROWS, PREDICTION
 from edge_contract.reading import JsonObject
 
 if TYPE_CHECKING:
@@ -251,10 +251,10 @@ def _quality_note(view: StatisticsView) -> str:
 
 def _fleet_notes(view: StatisticsView) -> list[str]:
     notes = []
-    if view.reference_rows < 5000:
+    if view.reference_rows < FEW_ROWS:
         notes.append(
-            f"the reference has {view.reference_rows:,} rows: below 5,000 only larger changes "
-            "raise alarms"
+            f"the reference has {view.reference_rows:,} rows: below {FEW_ROWS:,} only larger "
+            "changes raise alarms"
         )
     if view.variance_inflation > 5.0:
         notes.append(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from converters.baseline import checked_baseline, gain_over
+from converters.baseline import checked_baseline
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject
 
@@ -34,9 +34,3 @@ def test_a_baseline_that_says_nothing_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         checked_baseline(given, source=source)
-
-
-def test_a_gain_is_above_0_where_the_model_is_better() -> None:
-    assert gain_over("f1", 0.5, 0.75) == 0.25
-    assert gain_over("mae", 0.5, 0.75) == -0.25
-    assert gain_over("f1", 0.5, None) is None

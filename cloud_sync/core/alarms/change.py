@@ -20,7 +20,7 @@ from edge_contract.package import Role
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats import Labels, LabelsSpec, Profile
 
-__all__ = ["ChangeDetector", "ErrorChangeDetector", "MakeChangeDetector"]
+__all__ = ["ChangeDetector", "ErrorChangeDetector", "MakeChangeDetector", "error_numbers"]
 
 _FEWEST_LABELS: Final = 30
 _STEP_S: Final = 60.0
@@ -165,7 +165,7 @@ class ErrorChangeDetector:
         step = (self._wrong, self._labels)
         rows, self._labels, self._wrong = self._labels, 0, 0
         before = self._changes.mean
-        answers = [self._changes.update(value) for value in _spread(*step)]
+        answers = [self._changes.update(value) for value in error_numbers(*step)]
         changed = any(answers)
         self._asked_unix_s = now_unix_s
         self._steps = [*([] if changed else self._steps[1 - _KEPT :]), step]
@@ -186,13 +186,21 @@ class ErrorChangeDetector:
         """Return a change detector of the present level that has seen the latest numbers."""
         changes = self._make(self._level)
         for step in self._steps:
-            for value in _spread(*step):
+            for value in error_numbers(*step):
                 changes.update(value)
         return changes
 
 
-def _spread(wrong: int, labels: int) -> list[float]:
-    """Return numbers from 0 to 1 with the mean of an error rate, errors spread evenly."""
+def error_numbers(wrong: int, labels: int) -> list[float]:
+    """Return numbers from 0 to 1 with the mean of an error rate, errors spread evenly.
+
+    All are 0 or 1 but for one, which takes what is left of an error: their spread is that of single
+    labels, so a change is not seen too early.
+    """
     numbers = min(labels, _NUMBERS)
-    ends = [wrong * (index + 1) // numbers for index in range(numbers)]
-    return [(end - start) * numbers / labels for start, end in zip([0, *ends], ends, strict=False)]
+    ends = [wrong * (index + 1) // labels for index in range(numbers)]
+    values = [float(end - start) for start, end in zip([0, *ends], ends, strict=False)]
+    left = wrong * numbers % labels / labels
+    if left:
+        values[values.index(0.0)] = left
+    return values

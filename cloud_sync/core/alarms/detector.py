@@ -22,26 +22,25 @@ ever is what a stuck one is. What is constant on each device and differs from de
 a serial number or a place, is no news either: the reference holds the same mixture.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
 from cloud_sync.core.alarms.base import Finding, SubjectReading
 from cloud_sync.core.alarms.budget import AlarmBudget
-from cloud_sync.core.alarms.dependence import LiveDependence, PortionScore
-from cloud_sync.core.alarms.standing import Elapsed, Standings
+from cloud_sync.core.alarms.dependence import PortionScore
+from cloud_sync.core.alarms.memory import DetectorMemory, can_judge
 from cloud_sync.core.alarms.watch import Ground, Reading, Watch, ground_of
+from cloud_sync.core.alarms.wealth import evidence_of
 from cloud_sync.core.analysis.watched import truth_columns, watched_columns
 from cloud_sync.core.facts import PackageFacts
-from edge_contract.errors import MessageError, UsageError
+from edge_contract.errors import MessageError
 from edge_contract.package import Role
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats import Profile
 
 __all__ = ["CountsDetector", "DriftDetector"]
 
-_MOST_EVIDENCE: Final = 1e6
 _KEPT_GROUNDS: Final = 8
 """Strata whose bets are kept beside those in use; others are made again when their rows come."""
 
@@ -76,9 +75,7 @@ class CountsDetector:
         self.budget = budget
         self._kind = kind
         self._role = role
-        self._elapsed = Elapsed()
-        self._standings = Standings()
-        self._dependence = LiveDependence()
+        self._memory = DetectorMemory(package)
         self._columns = _columns(package, role)
         self._stratum, self._grounds = "", _grounds(package, role, "")
         self._watches = {
@@ -86,7 +83,8 @@ class CountsDetector:
             for subject, ground in self._grounds.items()
         }
         if state is not None:
-            self._restore(Reader(state, f"{kind} detector", MessageError))
+            reader = Reader(state, f"{kind} detector", MessageError)
+            self._memory.restore(reader, self._watches)
 
     def observe(
         self, increment: Profile, now_unix_s: float, *, stratum: str = ""
@@ -104,22 +102,16 @@ class CountsDetector:
         Raises:
             UsageError: The counts are of another package or role.
         """
-        spec = self.package.specs[self._role]
-        if increment.spec is not spec and increment.spec != spec:
-            raise UsageError(
-                f"increment is not of {self.package.manifest.reference} in the {self._role} role"
-            )
-        strata = self.package.reference.strata
-        if strata is not None and stratum and stratum not in strata.parts:
+        if not can_judge(self.package, increment, role=self._role, stratum=stratum):
             return []
         readings = self._read(increment, now_unix_s, stratum=stratum)
         if any(reading.rows for reading in readings.values()):
-            self._elapsed.note(now_unix_s)
+            self._memory.elapsed.note(now_unix_s)
             self._measure_dependence(readings)
         found = [
             self._finding(subject, reading.abrupt)
             for subject, reading in readings.items()
-            if self._standings.rises(
+            if self._memory.standings.rises(
                 subject,
                 gradual=self._ratio(self._watches[subject]),
                 abrupt=reading.abrupt,
@@ -147,39 +139,25 @@ class CountsDetector:
 
     def drifted(self) -> frozenset[str]:
         """Return the subjects that were raised and not re-armed."""
-        return self._standings.subjects
+        return self._memory.standings.subjects
 
     def rearm(self) -> None:
         """Forget all evidence and all standing alarms: the operator has seen to it."""
-        self._standings.clear()
+        self._memory.standings.clear()
         for watch in self._watches.values():
             watch.forget()
 
     def to_state(self) -> JsonObject:
         """Return everything but package and budget."""
-        return {
-            "last_unix_s": self._elapsed.to_json(),
-            "standing": self._standings.to_json(),
-            "watches": {subject: watch.to_state() for subject, watch in self._watches.items()},
-            "dependence": self._dependence.to_state(),
-        }
-
-    def _restore(self, state: Reader) -> None:
-        self._elapsed.restore(state["last_unix_s"])
-        self._standings.restore(state["standing"], known=frozenset(self._watches))
-        for subject, kept in state["watches"].fields().items():
-            if subject in self._watches:
-                self._watches[subject].restore(kept)
-        self._dependence = LiveDependence.from_state(state["dependence"])
+        return self._memory.to_state(self._watches)
 
     def _read(self, increment: Profile, now_unix_s: float, *, stratum: str) -> dict[str, Reading]:
-        months = self._elapsed.months(now_unix_s)
+        months = self._memory.elapsed.months(now_unix_s)
         granted = self.budget.gradual(len(self._watches)) * months
         level = self.budget.abrupt(len(self._watches)) * months
         if stratum != self._stratum:
             self._stratum, self._grounds = stratum, _grounds(self.package, self._role, stratum)
-        is_known = self.package.reference.variance_inflation > 1.0
-        caution = 1.0 if is_known else self._dependence.caution
+        caution = self._memory.caution
         return {
             subject: watch.observe(
                 increment[self._columns[subject]],
@@ -201,16 +179,16 @@ class CountsDetector:
             for subject, reading in readings.items()
             if reading.scored
         }
-        if not self._dependence.observe(scores):
+        if not self._memory.dependence.observe(scores):
             return
         for subject, watch in self._watches.items():
-            tau = self._dependence.inflation(subject)
+            tau = self._memory.dependence.inflation(subject)
             if tau > watch.inflation:
                 watch.inflation = tau
                 watch.start_anew()
 
     def _ratio(self, watch: Watch) -> float:
-        return math.exp(min(watch.statistic(), math.log(_MOST_EVIDENCE)))
+        return evidence_of(watch.statistic())
 
     def _finding(self, subject: str, abrupt: float) -> Finding:
         watch = self._watches[subject]

@@ -5,19 +5,19 @@ are the mean products of standardised features, pair by pair, and the mean of ea
 embedding, against those of the reference.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
 from cloud_sync.core.alarms.base import Finding, SubjectReading
 from cloud_sync.core.alarms.budget import AlarmBudget
-from cloud_sync.core.alarms.dependence import LiveDependence, PortionScore
+from cloud_sync.core.alarms.dependence import PortionScore
 from cloud_sync.core.alarms.means import Mean, MeanWatch, means_of
-from cloud_sync.core.alarms.standing import Elapsed, Standings
+from cloud_sync.core.alarms.memory import DetectorMemory, can_judge
+from cloud_sync.core.alarms.wealth import evidence_of
 from cloud_sync.core.facts import PackageFacts
-from edge_contract.errors import MessageError, UsageError
-from edge_contract.package.reference import EMBEDDING, JOINT
+from edge_contract.errors import MessageError
+from edge_contract.package.reference import EMBEDDING, JOINT, Role
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats import Profile, Statistic
 from edge_contract.stats.joint import LARGEST_PRODUCT, Joint, JointSpec
@@ -27,7 +27,6 @@ from edge_contract.stats.vectors import Vectors, VectorsSpec
 __all__ = ["JointDetector", "joint_detector"]
 
 _KIND: Final = "joint"
-_MOST_EVIDENCE: Final = 1e6
 _MEASURED_PLACES: Final = 32
 """So many pairs or components are enough to tell how much rows depend on each other."""
 
@@ -58,9 +57,7 @@ class JointDetector:
     ) -> None:
         self.package = package
         self.budget = budget
-        self._elapsed = Elapsed()
-        self._standings = Standings()
-        self._dependence = LiveDependence()
+        self._memory = DetectorMemory(package)
         self._columns = _columns(package)
         self._watches = {
             subject: MeanWatch(
@@ -71,7 +68,8 @@ class JointDetector:
             for subject, index in self._columns.items()
         }
         if state is not None:
-            self._restore(Reader(state, "joint detector", MessageError))
+            reader = Reader(state, "joint detector", MessageError)
+            self._memory.restore(reader, self._watches)
 
     def observe(
         self, increment: Profile, now_unix_s: float, *, stratum: str = ""
@@ -80,32 +78,27 @@ class JointDetector:
 
         See :meth:`cloud_sync.core.alarms.base.Detector.observe`.
         """
-        spec = self.package.reference.profile.spec
-        if increment.spec is not spec and increment.spec != spec:
-            raise UsageError(
-                f"increment is not of {self.package.manifest.reference} in the primary role"
-            )
-        strata = self.package.reference.strata
-        if strata is not None and stratum and stratum not in strata.parts:
+        if not can_judge(self.package, increment, role=Role.PRIMARY, stratum=stratum):
             return []
-        months = self._elapsed.months(now_unix_s)
-        is_known = self.package.reference.variance_inflation > 1.0
-        caution = 1.0 if is_known else self._dependence.caution
+        months = self._memory.elapsed.months(now_unix_s)
+        caution = self._memory.caution
         scores: dict[str, PortionScore] = {}
+        has_rows = False
         for subject, watch in self._watches.items():
             live = _sums_of(increment[self._columns[subject]])
             means = _means(self.package, stratum)[subject]
             granted = self.budget.gradual(len(self._watches)) * months
             watch.observe(live, means, granted=granted, caution=caution)
             scores.update(_scores(subject, live, means))
-        if scores:
-            self._elapsed.note(now_unix_s)
-            if self._dependence.observe(scores):
-                self._slow_down()
+            has_rows = has_rows or any(sums.count for sums in live)
+        if has_rows:
+            self._memory.elapsed.note(now_unix_s)
+        if scores and self._memory.dependence.observe(scores):
+            self._slow_down()
         found = [
             self._finding(subject)
             for subject in self._watches
-            if self._standings.rises(
+            if self._memory.standings.rises(
                 subject, gradual=self._ratio(subject), abrupt=0.0, now_unix_s=now_unix_s
             )
         ]
@@ -125,36 +118,23 @@ class JointDetector:
 
     def drifted(self) -> frozenset[str]:
         """Return the subjects that were raised and are not calm again."""
-        return self._standings.subjects
+        return self._memory.standings.subjects
 
     def rearm(self) -> None:
         """Forget all evidence and all standing alarms."""
-        self._standings.clear()
+        self._memory.standings.clear()
         for watch in self._watches.values():
             watch.forget()
 
     def to_state(self) -> JsonObject:
         """Return everything but package and budget."""
-        return {
-            "last_unix_s": self._elapsed.to_json(),
-            "standing": self._standings.to_json(),
-            "watches": {subject: watch.to_state() for subject, watch in self._watches.items()},
-            "dependence": self._dependence.to_state(),
-        }
-
-    def _restore(self, state: Reader) -> None:
-        self._elapsed.restore(state["last_unix_s"])
-        self._standings.restore(state["standing"], known=frozenset(self._watches))
-        for subject, kept in state["watches"].fields().items():
-            if subject in self._watches:
-                self._watches[subject].restore(kept)
-        self._dependence = LiveDependence.from_state(state["dependence"])
+        return self._memory.to_state(self._watches)
 
     def _slow_down(self) -> None:
         """Take up what live rows show of their dependence, as the drift detector does."""
         for subject, watch in self._watches.items():
             taus = [
-                self._dependence.inflation(_place_name(subject, place))
+                self._memory.dependence.inflation(_place_name(subject, place))
                 for place in range(_MEASURED_PLACES)
             ]
             if max(taus) > watch.inflation:
@@ -162,7 +142,7 @@ class JointDetector:
                 watch.start_anew()
 
     def _ratio(self, subject: str) -> float:
-        return math.exp(min(self._watches[subject].statistic(), math.log(_MOST_EVIDENCE)))
+        return evidence_of(self._watches[subject].statistic())
 
     def _finding(self, subject: str) -> Finding:
         watch = self._watches[subject]

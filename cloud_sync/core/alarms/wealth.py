@@ -14,7 +14,9 @@ from cloud_sync.core.alarms.bets import Bets
 from edge_contract.errors import MessageError
 from edge_contract.reading import JsonObject, Reader
 
-__all__ = ["NOTHING", "Wealth", "log_add", "log_sum"]
+__all__ = ["NOTHING", "Wealth", "evidence_of", "log_add", "log_sum"]
+
+_MOST_EVIDENCE: Final = 1e6
 
 NOTHING: Final = -700.0
 """Logarithm of a wealth that is as good as none; JSON has no minus infinity."""
@@ -126,6 +128,11 @@ class Wealth:
                 raise MessageError(f"{key!r} is no number of a bet")
             wealth.spikes[int(key)] = min(log.number(low=NOTHING), CAP)
         return wealth
+
+
+def evidence_of(statistic: float) -> float:
+    """Return a statistic over its threshold, at most a million, from its logarithm."""
+    return math.exp(min(statistic, math.log(_MOST_EVIDENCE)))
 
 
 def log_add(a: float, b: float) -> float:

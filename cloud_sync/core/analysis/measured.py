@@ -7,6 +7,7 @@ from typing import Final
 from cloud_sync.core.analysis.error_quality import ErrorQuality, error_quality
 from cloud_sync.core.analysis.quality import Quality, quality
 from cloud_sync.core.facts import PackageFacts
+from edge_contract.package.metrics import gain_over
 from edge_contract.reading import JsonObject, JsonValue
 from edge_contract.stats import (
     Labels,
@@ -22,7 +23,6 @@ __all__ = ["against_baseline", "measured"]
 
 _LABELS: Final = "labels"
 _ERROR: Final = "error"
-_LOWER_IS_BETTER: Final = ("mae", "rmse", "mse", "bias", "calibration_error")
 _NORMAL_95: Final = 1.96
 
 
@@ -55,7 +55,7 @@ def against_baseline(metrics: JsonObject, baseline: JsonObject) -> JsonObject:
         ``source``, and for each metric known on both sides ``baseline``, by how much this one is
         better (``gain``, below 0 if it is worse), the ``standard_error`` of that, and whether the
         model is ``better`` or ``worse`` beyond doubt (two-sided, 5 %), or ``as good`` as far as can
-        be said.
+        be said: a metric without an error, or of rows that do not vary, decides nothing.
     """
     errors = metrics.get("standard_errors")
     known = errors if isinstance(errors, Mapping) else {}
@@ -70,12 +70,10 @@ def against_baseline(metrics: JsonObject, baseline: JsonObject) -> JsonObject:
 
 
 def _compared(name: str, found: JsonValue, given: JsonValue, error: JsonValue) -> JsonObject:
-    gain = _number(found) - _number(given)
-    if name in _LOWER_IS_BETTER:
-        gain = abs(_number(given)) - abs(_number(found))
+    gain = gain_over(name, _number(given), _number(found))
     spread = _number(error)
     verdict = "as good"
-    if abs(gain) > _NORMAL_95 * spread:
+    if spread > 0.0 and abs(gain) > _NORMAL_95 * spread:
         verdict = "better" if gain > 0 else "worse"
     return {"baseline": given, "gain": gain, "standard_error": spread, "verdict": verdict}
 

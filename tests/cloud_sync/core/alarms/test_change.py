@@ -1,10 +1,13 @@
 import json
 import random
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloud_sync.core.alarms import AlarmBudget, Finding
-from cloud_sync.core.alarms.change import ErrorChangeDetector
+from cloud_sync.core.alarms.change import ErrorChangeDetector, error_numbers
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.package import Role
 from edge_contract.stats import Profile
@@ -129,3 +132,18 @@ def test_counts_of_another_role_and_states_that_are_none_are_refused() -> None:
         detector().observe(PACKAGE.specs[Role.PRIMARY].empty(), 1.0)
     with pytest.raises(MessageError, match=r"error change detector\.standing is missing"):
         ErrorChangeDetector(PACKAGE, BUDGET, {}, make=HalfAgainstHalf)
+
+
+@given(
+    labels=st.integers(1, 5000), share=st.fractions(min_value=0, max_value=1, max_denominator=5000)
+)
+def test_numbers_that_stand_for_labels_lie_from_0_to_1_and_keep_the_error_rate(
+    labels: int, share: Fraction
+) -> None:
+    wrong = round(share * labels)
+
+    values = error_numbers(wrong, labels)
+
+    assert 1 <= len(values) <= labels
+    assert all(0.0 <= value <= 1.0 for value in values)
+    assert sum(values) / len(values) == pytest.approx(wrong / labels)
