@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 
+from converters.sklearn_more.markers import is_missing
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from converters.table import MISSING_TEXT
@@ -23,29 +24,15 @@ def simple_imputer(nodes: Nodes, model: SimpleImputer) -> None:
 
 def _fill_numbers(nodes: Nodes, model: SimpleImputer) -> None:
     fill = np.asarray(model.statistics_, dtype=np.float64)
-    is_missing = _is_missing(nodes, model.missing_values)
+    missing = is_missing(nodes, nodes.x, model.missing_values)
     keeps_empty = getattr(model, "keep_empty_features", False)
     kept = np.arange(len(fill)) if keeps_empty else np.flatnonzero(~np.isnan(fill))
-    filled = nodes("Where", is_missing, np.nan_to_num(fill).reshape(1, -1), nodes.x)
+    filled = nodes("Where", missing, np.nan_to_num(fill).reshape(1, -1), nodes.x)
     parts = [nodes.columns(filled, kept)]
     if model.indicator_ is not None:
         watched = np.asarray(model.indicator_.features_, dtype=np.int64)
-        parts.append(nodes.columns(nodes.cast(is_missing, "float64"), watched))
+        parts.append(nodes.columns(nodes.cast(missing, "float64"), watched))
     nodes.say_numbers(nodes("Concat", *parts, axis=1) if len(parts) > 1 else parts[0])
-
-
-def _is_missing(nodes: Nodes, marker: object) -> str:
-    match marker:
-        case None:
-            return nodes("IsNaN", nodes.x)
-        case float() if np.isnan(marker):
-            return nodes("IsNaN", nodes.x)
-        case int() | float() | np.number():
-            return nodes("Equal", nodes.x, float(marker))
-        case _:
-            if type(marker).__name__ == "NAType":
-                return nodes("IsNaN", nodes.x)
-            raise UsageError(f"SimpleImputer with missing_values={marker!r} cannot be converted")
 
 
 def _fill_texts(nodes: Nodes, model: SimpleImputer) -> None:
@@ -57,7 +44,7 @@ def _fill_texts(nodes: Nodes, model: SimpleImputer) -> None:
         raise UsageError("SimpleImputer has columns of text without any text: leave them out")
     texts = nodes.inputs
     together = texts[0] if len(texts) == 1 else nodes("Concat", *texts, axis=1)
-    is_missing = nodes(
+    missing = nodes(
         "LabelEncoder",
         together,
         domain="ai.onnx.ml",
@@ -65,5 +52,5 @@ def _fill_texts(nodes: Nodes, model: SimpleImputer) -> None:
         values_int64s=[1],
         default_int64=0,
     )
-    filled = nodes("Where", nodes.cast(is_missing, "bool"), fill.reshape(1, -1), together)
+    filled = nodes("Where", nodes.cast(missing, "bool"), fill.reshape(1, -1), together)
     nodes.say_as_it_is(filled)

@@ -18,6 +18,7 @@ from converters.sklearn_more.skl2onnx_types import (
     Operator,
     Scope,
     gets_texts,
+    gets_whole_numbers,
     number_type_of,
 )
 from edge_contract.errors import UsageError
@@ -72,6 +73,11 @@ class Nodes:
     def gets_texts(self) -> bool:
         """Whether the inputs are texts."""
         return gets_texts(self._operator)
+
+    @property
+    def gets_whole_numbers(self) -> bool:
+        """Whether all inputs are whole numbers, of which none is rounded."""
+        return gets_whole_numbers(self._operator)
 
     @property
     def outputs(self) -> list[str]:

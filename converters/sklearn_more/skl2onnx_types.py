@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
 
 __all__ = [
     "Container",
@@ -11,6 +16,7 @@ __all__ = [
     "Scope",
     "Variable",
     "gets_texts",
+    "gets_whole_numbers",
     "number_type_of",
 ]
 
@@ -93,3 +99,8 @@ def number_type_of(operator: Operator) -> type:
 def gets_texts(operator: Operator) -> bool:
     """Whether an operator's inputs are texts."""
     return isinstance(operator.inputs[0].type, StringTensorType)
+
+
+def gets_whole_numbers(operator: Operator) -> bool:
+    """Whether all of an operator's inputs are whole numbers."""
+    return all(isinstance(given.type, Int64TensorType) for given in operator.inputs)
