@@ -100,6 +100,20 @@ def test_the_three_numbers_of_a_call_stand_where_they_are_laid_out(path: Path) -
     ring.close()
 
 
+def test_numbers_that_lie_apart_in_memory_are_appended_too(path: Path) -> None:
+    ring = Ring(path, 5)
+    ring.lay_out_calls(2)
+    ring.append_call(np.array([[1, 2]], np.float32), 3.0, 4.0, 5.0)
+
+    columns = np.array([[6, 60], [7, 70]], np.float32)
+    room = ring.append_call(columns[:, :1].T, 8.0, 9.0, 10.0)
+
+    assert room == 16383
+    assert ring.mark == RingMark(rows=2, calls=2)
+    assert [block.tolist() for block in ring.read(1, 2)] == [[[6.0, 7.0, 8.0, 9.0, 10.0]]]
+    ring.close()
+
+
 def test_calls_go_over_the_end_and_stop_where_there_is_no_room(path: Path) -> None:
     ring = Ring(path, 3)
     ring.lay_out_calls(0)
