@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, TransformerMixin, is_regressor
 from sklearn.cluster import Birch, BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_selection import RFE
@@ -82,16 +82,23 @@ class Transforming(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # pu
 
 
 def labels_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
-    """Return the labels that a classifier predicts: ``int64[batch]`` or ``string[batch]``."""
+    """Return the labels that a classifier predicts: ``int64[batch]`` or ``string[batch]``.
+
+    It is given ``value``, ``[batch, columns]``, or by default what this estimator is given. Raises
+    ``UsageError`` if it cannot be converted.
+    """
     label = nodes.ask(as_predictor(estimator), value)[0]
     return nodes("Reshape", label, np.array([-1]))
 
 
 def values_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
-    """Return what a regressor predicts: ``float64[batch, targets]``."""
+    """Return what a regressor predicts: ``float64[batch, targets]``.
+
+    It is given ``value``, ``[batch, columns]``, or by default what this estimator is given. Raises
+    ``UsageError`` if it cannot be converted.
+    """
     said = nodes.cast(nodes.ask(as_predictor(estimator), value)[0], "float64")
-    targets = getattr(estimator, "n_outputs_", 0) or _targets(estimator)
-    return nodes("Reshape", said, np.array([-1, targets]))
+    return nodes("Reshape", said, np.array([0, -1]))
 
 
 def probabilities_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
@@ -106,7 +113,11 @@ def probabilities_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") ->
 
 
 def positive_probabilities(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
-    """Return the probability of the second of two classes: ``float64[batch, 1]``."""
+    """Return the probability of the second of two classes: ``float64[batch, 1]``.
+
+    Raises:
+        UsageError: The classifier has no probabilities.
+    """
     return nodes.column(probabilities_of(nodes, estimator, value), 1)
 
 
@@ -141,8 +152,7 @@ def scores_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
 def binary_scores(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
     """Return one number for two classes, as scikit-learn's meta-estimators take it."""
     if type(estimator).__name__ == "_ConstantPredictor":  # all its rows were of one class
-        nothing = nodes("Mul", nodes.column(value or nodes.x, 0), 0.0)
-        return nodes("Add", nothing, float(estimator.y_[0]))
+        return nodes.for_every_row(np.array([[float(estimator.y_[0])]]))
     if is_regressor(estimator):
         return values_of(nodes, estimator, value)
     if hasattr(estimator, "decision_function"):
@@ -152,15 +162,3 @@ def binary_scores(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> st
 
 def _is_svm(estimator: BaseEstimator) -> bool:
     return isinstance(estimator, SVC | NuSVC)
-
-
-def _targets(estimator: BaseEstimator) -> int:
-    if is_classifier(estimator):
-        return 1
-    found = getattr(estimator, "coef_", None)
-    if isinstance(found, np.ndarray) and found.ndim == 2:
-        return int(found.shape[0])
-    inner = getattr(estimator, "estimators_", None)
-    if type(estimator).__name__ in {"MultiOutputRegressor", "RegressorChain"} and inner:
-        return len(inner)
-    return 1

@@ -45,7 +45,10 @@ def classifier_chain(nodes: Nodes, model: ClassifierChain) -> None:
             case "decision_function":
                 said.append(binary_scores(nodes, estimator, given))
             case other:
-                raise UsageError(f"chain_method={other!r} cannot be converted: use 'predict'")
+                raise UsageError(
+                    f"ClassifierChain with chain_method={other!r} cannot be converted: use "
+                    "'predict', 'predict_proba' or 'decision_function'"
+                )
     _say_labels(nodes, labels, np.argsort(np.asarray(model.order_)))
 
 

@@ -13,14 +13,17 @@ __all__: list[str] = []
 @converts(DummyRegressor)
 def dummy_regressor(nodes: Nodes, model: DummyRegressor) -> None:
     """Say the constant."""
-    nodes.say_numbers(_for_every_row(nodes, np.asarray(model.constant_).reshape(1, -1)))
+    nodes.say_numbers(nodes.for_every_row(np.asarray(model.constant_).reshape(1, -1)))
 
 
 @converts(DummyClassifier)
 def dummy_classifier(nodes: Nodes, model: DummyClassifier) -> None:
     """Say one class, and its share or certainty."""
     if model.n_outputs_ != 1:
-        raise UsageError("DummyClassifier of several labels cannot be converted")
+        raise UsageError(
+            "DummyClassifier of several labels cannot be converted: fit one for each label, as "
+            "MultiOutputClassifier does"
+        )
     prior = np.asarray(model.class_prior_, dtype=np.float64)
     match model.strategy:
         case "prior":
@@ -34,12 +37,4 @@ def dummy_classifier(nodes: Nodes, model: DummyClassifier) -> None:
                 f"DummyClassifier with strategy={other!r} says something else every time: "
                 "use 'prior', 'most_frequent' or 'constant'"
             )
-    nodes.say_class(_for_every_row(nodes, shares.reshape(1, -1)), model.classes_)
-
-
-def _for_every_row(
-    nodes: Nodes, values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"
-) -> str:
-    rows = nodes("Shape", nodes.inputs[0], start=0, end=1)
-    shape = nodes("Concat", rows, np.array([values.shape[1]]), axis=0)
-    return nodes("Expand", np.asarray(values, dtype=np.float64), shape)
+    nodes.say_class(nodes.for_every_row(shares.reshape(1, -1)), model.classes_)

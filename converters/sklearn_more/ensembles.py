@@ -32,7 +32,10 @@ def stacking_regressor(nodes: Nodes, model: StackingRegressor) -> None:
 def stacking_classifier(nodes: Nodes, model: StackingClassifier) -> None:
     """Classify from what the first models say."""
     if isinstance(model.classes_, list):
-        raise UsageError("StackingClassifier of several labels cannot be converted")
+        raise UsageError(
+            "StackingClassifier of several labels cannot be converted: fit one for each label, as "
+            "MultiOutputClassifier does"
+        )
     said, final = _said_first(nodes, model), model.final_estimator_
     label = labels_of(nodes, final, said)  # the final model was fitted on places among the classes
     nodes.say_labels(label, model.classes_)

@@ -26,6 +26,8 @@ __all__: list[str] = []
 
 _Function: TypeAlias = Callable[[Nodes, str], str]
 
+_NEAR_ZERO: Final = 0.5
+
 
 def _plain(kind: str) -> _Function:
     return lambda nodes, x: nodes(kind, x)
@@ -35,6 +37,24 @@ def _scaled_logarithm(base: float) -> _Function:
     return lambda nodes, x: nodes("Div", nodes("Log", x), float(np.log(base)))
 
 
+def _expm1(nodes: Nodes, x: str) -> str:
+    """Return ``exp(x) - 1``; near 0 by Kahan's correction, else all digits would cancel."""
+    power = nodes("Exp", x)
+    less_one = nodes("Sub", power, 1.0)
+    corrected = nodes("Div", nodes("Mul", less_one, x), nodes("Log", power))
+    near = nodes("Where", nodes("Equal", power, 1.0), x, corrected)
+    return nodes("Where", nodes("Less", nodes("Abs", x), _NEAR_ZERO), near, less_one)
+
+
+def _log1p(nodes: Nodes, x: str) -> str:
+    """Return ``log(1 + x)``; near 0 by Kahan's correction for the digits that ``1 + x`` loses."""
+    one_more = nodes("Add", x, 1.0)
+    logarithm = nodes("Log", one_more)
+    corrected = nodes("Div", nodes("Mul", logarithm, x), nodes("Sub", one_more, 1.0))
+    near = nodes("Where", nodes("Equal", one_more, 1.0), x, corrected)
+    return nodes("Where", nodes("Less", nodes("Abs", x), _NEAR_ZERO), near, logarithm)
+
+
 _FUNCTIONS: Final[dict[object, _Function]] = {
     None: lambda _nodes, x: x,
     np.abs: _plain("Abs"),
@@ -42,12 +62,12 @@ _FUNCTIONS: Final[dict[object, _Function]] = {
     np.cos: _plain("Cos"),
     np.exp: _plain("Exp"),
     np.exp2: lambda nodes, x: nodes("Pow", 2.0, x),
-    np.expm1: lambda nodes, x: nodes("Sub", nodes("Exp", x), 1.0),
+    np.expm1: _expm1,
     np.fabs: _plain("Abs"),
     np.floor: _plain("Floor"),
     np.log: _plain("Log"),
     np.log10: _scaled_logarithm(10.0),
-    np.log1p: lambda nodes, x: nodes("Log", nodes("Add", x, 1.0)),
+    np.log1p: _log1p,
     np.log2: _scaled_logarithm(2.0),
     np.negative: _plain("Neg"),
     np.reciprocal: _plain("Reciprocal"),
@@ -68,7 +88,10 @@ _FUNCTIONS: Final[dict[object, _Function]] = {
 def function_transformer(nodes: Nodes, model: FunctionTransformer) -> None:
     """Apply the function to every value."""
     if model.kw_args:
-        raise UsageError("FunctionTransformer with kw_args cannot be converted")
+        raise UsageError(
+            f"FunctionTransformer with kw_args={model.kw_args!r} cannot be converted: use a "
+            "function that needs none, or leave the step out and change the rows before the model"
+        )
     nodes.say_numbers(_applied(nodes, model.func, nodes.x))
 
 
@@ -108,5 +131,8 @@ def _applied(nodes: Nodes, function: object, value: str) -> str:
     found = _FUNCTIONS.get(function)
     if found is None:
         known = ", ".join(getattr(key, "__name__", "") for key in _FUNCTIONS if key is not None)
-        raise UsageError(f"the function {function!r} cannot be converted; known are {known}")
+        raise UsageError(
+            f"the function {function!r} cannot be converted; known are {known}: use these, or "
+            "leave the step out and change the rows before the model"
+        )
     return found(nodes, value)

@@ -37,11 +37,18 @@ def _fill_numbers(nodes: Nodes, model: SimpleImputer) -> None:
 
 def _fill_texts(nodes: Nodes, model: SimpleImputer) -> None:
     if model.indicator_ is not None:
-        raise UsageError("SimpleImputer with add_indicator=True cannot be converted for texts")
+        raise UsageError(
+            "SimpleImputer with add_indicator=True cannot be converted for texts: leave "
+            "add_indicator out, an encoder can keep a fill_value of its own apart"
+        )
     marker = model.missing_values if isinstance(model.missing_values, str) else MISSING_TEXT
     fill: NDArray[np.object_] = np.asarray(model.statistics_, dtype=object)
     if not all(isinstance(value, str) for value in fill.tolist()):
-        raise UsageError("SimpleImputer has columns of text without any text: leave them out")
+        empty = [i for i, value in enumerate(fill.tolist()) if not isinstance(value, str)]
+        raise UsageError(
+            f"SimpleImputer found no text in its columns {empty[:8]} (counted from 0): leave them "
+            "out before fitting"
+        )
     texts = nodes.inputs
     together = texts[0] if len(texts) == 1 else nodes("Concat", *texts, axis=1)
     missing = nodes(

@@ -36,11 +36,12 @@ def interpolated(
     places = points.astype(np.float64)
     heights = values.astype(np.float64)
     if len(places) == 1:
-        return nodes("Add", nodes("Mul", x, 0.0), float(heights[0]))
+        return nodes.for_every_row(heights.reshape(1, 1))
     inside = nodes("Min", nodes("Max", x, float(places[0])), float(places[-1]))
     passed = nodes.cast(nodes("GreaterOrEqual", inside, places[1:-1].reshape(1, -1)), "int64")
     index = nodes.total(passed)
-    slopes = np.diff(heights) / np.diff(places)
+    steps = np.diff(places)  # zero where float32 does not tell two points apart
+    slopes = np.where(steps > 0, np.diff(heights) / np.where(steps > 0, steps, 1.0), 0.0)
     start = nodes("Gather", places[:-1], index, axis=0)
     run = nodes("Sub", inside, start)
     rise = nodes("Mul", run, nodes("Gather", slopes, index, axis=0))

@@ -4,7 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from converters.sklearn_more.neighbours import distances, metric_power, nearest_rows
+from converters.sklearn_more.neighbours import (
+    distances,
+    metric_power,
+    nearest_rows,
+    nearness,
+)
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -23,7 +28,10 @@ def neighbours_regressor(nodes: Nodes, model: KNeighborsRegressor) -> None:
 def neighbours_classifier(nodes: Nodes, model: KNeighborsClassifier) -> None:
     """Let the neighbours vote."""
     if model.outputs_2d_:
-        raise UsageError("KNeighborsClassifier of several labels cannot be converted")
+        raise UsageError(
+            "KNeighborsClassifier of several labels cannot be converted: fit one for each label, "
+            "as MultiOutputClassifier does"
+        )
     votes = np.eye(len(model.classes_))[np.asarray(model._y)]
     nodes.say_class(_mean(nodes, model, votes), model.classes_)
 
@@ -35,21 +43,6 @@ def _mean(nodes: Nodes, model: KNeighborsRegressor, values: NDArray[np.float64])
     apart = distances(nodes, nodes.x, fitted, power=power)
     near = nearest_rows(nodes, apart, int(model.n_neighbors))
     found = nodes("Gather", values, near, axis=0)
-    match model.weights:
-        case None | "uniform":
-            return nodes("ReduceMean", found, np.array([1]), keepdims=0)
-        case "distance":
-            weights = _nearness(nodes, nodes("GatherElements", apart, near, axis=1))
-            heavy = nodes("Mul", found, nodes("Unsqueeze", weights, np.array([2])))
-            return nodes("Div", nodes.total(heavy, keep=False), nodes.total(weights))
-        case other:
-            raise UsageError(f"weights={other!r} cannot be converted: use 'uniform' or 'distance'")
-
-
-def _nearness(nodes: Nodes, apart: str) -> str:
-    """Return 1 / distance; where some are zero, one for these and zero for all others."""
-    is_same = nodes("Equal", apart, 0.0)
-    same = nodes.cast(is_same, "float64")
-    some_same = nodes("Greater", nodes.total(same), 0.0)
-    inverse = nodes("Reciprocal", nodes("Where", is_same, 1.0, apart))
-    return nodes("Where", some_same, same, inverse)
+    weights = nearness(nodes, nodes("GatherElements", apart, near, axis=1), model.weights)
+    heavy = nodes("Mul", found, nodes("Unsqueeze", weights, np.array([2])))
+    return nodes("Div", nodes.total(heavy, keep=False), nodes.total(weights))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from converters.sklearn_more.nodes import Nodes
 from edge_contract.errors import UsageError
 
-__all__ = ["distances", "metric_power", "nearest_rows", "squared_distances"]
+__all__ = ["distances", "metric_power", "nearest_rows", "nearness", "squared_distances"]
 
 _MANY_VALUES: Final = 20_000
 _FEW_COLUMNS: Final = 64
@@ -109,3 +109,28 @@ def nearest_rows(nodes: Nodes, apart: str, count: int) -> str:
         sorted=1,
     )
     return indices
+
+
+def nearness(nodes: Nodes, apart: str, weights: object) -> str:
+    """Return how much each neighbour counts: ``float64[batch, neighbours]``.
+
+    Args:
+        nodes: Where to write.
+        apart: The name of distances of this shape.
+        weights: Of scikit-learn: ``"uniform"``, for which all count 1, or ``"distance"``: then it
+            is 1 / distance, or where some are zero, 1 for these and 0 for all others.
+
+    Raises:
+        UsageError: It is a function.
+    """
+    match weights:
+        case None | "uniform":
+            return nodes.cast(nodes("GreaterOrEqual", apart, 0.0), "float64")
+        case "distance":
+            is_same = nodes("Equal", apart, 0.0)
+            same = nodes.cast(is_same, "float64")
+            some_same = nodes("Greater", nodes.total(same), 0.0)
+            inverse = nodes("Reciprocal", nodes("Where", is_same, 1.0, apart))
+            return nodes("Where", some_same, same, inverse)
+        case other:
+            raise UsageError(f"weights={other!r} cannot be converted: use 'uniform' or 'distance'")

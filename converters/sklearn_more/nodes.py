@@ -151,27 +151,52 @@ class Nodes:
         exact = np.asarray(values, dtype=np.float64)
         return exact.astype(np.float32).astype(np.float64) if self._nearest else exact
 
+    def for_every_row(self, values: NDArray[np.generic]) -> str:
+        """Return the same for every row.
+
+        Args:
+            values: ``[1, columns]``.
+
+        Returns:
+            ``float64[batch, columns]``.
+        """
+        rows = self("Shape", self.inputs[0], start=0, end=1)
+        shape = self("Concat", rows, np.array([values.shape[1]]), axis=0)
+        return self("Expand", np.asarray(values, dtype=np.float64), shape)
+
     def total(self, value: str, *, axis: int = 1, keep: bool = True) -> str:
-        """Return sums along an axis."""
+        """Return sums along an axis, which keeps the length 1: ``float64[batch, 1]`` of a table.
+
+        Args:
+            value: The name of a tensor of numbers.
+            axis: Counted from 0, the batch.
+            keep: Whether the axis stays; else ``[batch]`` of a table.
+        """
         return self("ReduceSum", value, np.array([axis]), keepdims=int(keep))
 
     def mean(self, values: Sequence[str]) -> str:
-        """Return the mean of tensors of one shape."""
+        """Return the mean, element by element, of one or more tensors of one shape of float64."""
         total = values[0]
         for value in values[1:]:
             total = self("Add", total, value)
         return self("Div", total, float(len(values)))
 
     def column(self, value: str, index: int) -> str:
-        """Return one column as ``[batch, 1]``."""
+        """Return one column of ``[batch, columns]``: ``[batch, 1]`` of the same element type."""
         return self("Gather", value, np.array([index]), axis=1)
 
     def columns(self, value: str, indices: NDArray[np.generic]) -> str:
-        """Return some columns."""
+        """Return columns of ``[batch, columns]`` by their places: ``[batch, len(indices)]``."""
         return self("Gather", value, np.asarray(indices, dtype=np.int64), axis=1)
 
     def linear(self, value: str, weights: NDArray[np.generic], bias: Value = 0.0) -> str:
-        """Return ``value @ weights + bias``."""
+        """Return ``value @ weights + bias``: ``float64[batch, outputs]``.
+
+        Args:
+            value: The name of a ``float64[batch, inputs]``.
+            weights: ``[inputs, outputs]``.
+            bias: A number, ``[outputs]``, or the name of a tensor.
+        """
         product = self("MatMul", value, np.asarray(weights, dtype=np.float64))
         if isinstance(bias, float) and bias == 0.0:
             return product
@@ -182,11 +207,11 @@ class Nodes:
         return self("ArgMin", distances, axis=1, keepdims=0)
 
     def largest(self, scores: str) -> str:
-        """Return, per row, the index of the largest value, the first of equal ones."""
+        """Return, per row, the index of the first largest value: ``int64[batch]``."""
         return self("ArgMax", scores, axis=1, keepdims=0)
 
     def softmax(self, scores: str) -> str:
-        """Return probabilities of log-likelihoods."""
+        """Return probabilities, by row, of log-likelihoods; both ``float64[batch, classes]``."""
         return self("Softmax", scores, axis=1)
 
     def ask(self, estimator: object, value: str = "", **options: bool) -> list[str]:

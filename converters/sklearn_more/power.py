@@ -25,7 +25,7 @@ def power_transformer(nodes: Nodes, model: PowerTransformer) -> None:
 
 
 def power_inverse(nodes: Nodes, model: PowerTransformer, value: str) -> str:
-    """Return what ``inverse_transform`` gives."""
+    """Return what ``inverse_transform`` gives of ``value``; both ``float64[batch, columns]``."""
     if model.standardize:
         scaler = model._scaler
         value = nodes("Add", nodes("Mul", value, scaler.scale_), scaler.mean_)

@@ -8,7 +8,7 @@ from sklearn.neighbors import (
     RadiusNeighborsTransformer,
 )
 
-from converters.sklearn_more.neighbours import distances, metric_power
+from converters.sklearn_more.neighbours import distances, metric_power, nearness
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -36,7 +36,10 @@ def radius_regressor(nodes: Nodes, model: RadiusNeighborsRegressor) -> None:
 def radius_classifier(nodes: Nodes, model: RadiusNeighborsClassifier) -> None:
     """Let the neighbours vote; a row without any has the label for outliers."""
     if model.outputs_2d_:
-        raise UsageError("RadiusNeighborsClassifier of several labels cannot be converted")
+        raise UsageError(
+            "RadiusNeighborsClassifier of several labels cannot be converted: fit one for each "
+            "label, as MultiOutputClassifier does"
+        )
     labels = model.classes_
     votes = nodes.linear(_weights(nodes, model), np.eye(len(labels))[np.asarray(model._y)])
     total = nodes.total(votes)
@@ -64,13 +67,4 @@ def _within(nodes: Nodes, model: RadiusNeighborsRegressor) -> tuple[str, str]:
 
 def _weights(nodes: Nodes, model: RadiusNeighborsRegressor) -> str:
     apart, within = _within(nodes, model)
-    match model.weights:
-        case None | "uniform":
-            return within
-        case "distance":
-            same = nodes.cast(nodes("Equal", apart, 0.0), "float64")
-            some_same = nodes("Greater", nodes.total(same), 0.0)
-            safe = nodes("Where", nodes("Equal", apart, 0.0), 1.0, apart)
-            return nodes("Where", some_same, same, nodes("Div", within, safe))
-        case other:
-            raise UsageError(f"weights={other!r} cannot be converted: use 'uniform' or 'distance'")
+    return nodes("Mul", within, nearness(nodes, apart, model.weights))
