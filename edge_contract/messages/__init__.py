@@ -6,6 +6,7 @@ from edge_contract.messages.codec import MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, deco
 from edge_contract.messages.collector_state import CollectorState
 from edge_contract.messages.commands import Command, CommandResult
 from edge_contract.messages.desired import Assignment, DesiredState, Target
+from edge_contract.messages.downloads import Downloads
 from edge_contract.messages.events import Birth, Death, ModelReport, Report, SlotReport
 from edge_contract.messages.telemetry import BatchId, Counters, TelemetryBatch, WindowEntry
 from edge_contract.messages.topics import DeviceTopics, FleetTopics, UpTopic, parse_up_topic
@@ -26,6 +27,7 @@ __all__ = [
     "Death",
     "DesiredState",
     "DeviceTopics",
+    "Downloads",
     "FleetTopics",
     "Message",
     "ModelReport",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from edge_contract.messages.base import register
+from edge_contract.messages.downloads import Downloads
 from edge_contract.names import NAME_PATTERN
 from edge_contract.reading import JsonValue, Reader
 
@@ -125,6 +126,7 @@ class ModelReport:
         provider: Execution provider that it runs on.
         slots: Both slots.
         fallback: Why it does not run on a provider that was preferred; empty if it does.
+        downloads: How packages came here in this life.
     """
 
     serving: str
@@ -132,6 +134,7 @@ class ModelReport:
     provider: str = ""
     slots: tuple[SlotReport, ...] = ()
     fallback: str = ""
+    downloads: Downloads = field(default_factory=Downloads)
 
     def slot_of(self, digest: str) -> SlotReport | None:
         """Return the slot that holds a package, if one does."""
@@ -179,6 +182,7 @@ class Report:
                         for slot in model.slots
                     ],
                     model.fallback,
+                    model.downloads.to_body(),
                 ]
                 for name, model in sorted(self.models.items())
             ],
@@ -200,6 +204,7 @@ class Report:
                     provider=item[3].text(max_length=80),
                     slots=tuple(_slot(slot) for slot in item[4].items(max_length=8)),
                     fallback=item[5].text(max_length=2000),
+                    downloads=Downloads.from_body(item[6]),
                 )
                 for item in body[4].items(max_length=1000)
             },

@@ -14,6 +14,7 @@ from edge_contract.messages import (
     Counters,
     Death,
     DesiredState,
+    Downloads,
     Message,
     ModelReport,
     Report,
@@ -100,6 +101,7 @@ MODEL_REPORT = st.builds(
         max_size=2,
     ).map(tuple),
     fallback=plain_text,
+    downloads=st.builds(Downloads, whole_bytes=NATURAL, delta_bytes=NATURAL, reason=plain_text),
 )
 
 STRATEGIES: dict[str, st.SearchStrategy[Message]] = {

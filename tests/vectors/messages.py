@@ -14,6 +14,7 @@ from edge_contract.messages import (
     Counters,
     Death,
     DesiredState,
+    Downloads,
     Message,
     ModelReport,
     Report,
@@ -99,6 +100,9 @@ SAMPLES: Final[tuple[Message, ...]] = (
                     SlotReport("B", "downloading", "1.1.0-rc.1", OTHER_DIGEST, "41 of 128 kB"),
                 ),
                 fallback="onnxruntime 1.32.0 here has no CUDAExecutionProvider",
+                downloads=Downloads(
+                    whole_bytes=41_000, delta_bytes=1_200, fallbacks=1, reason="delta is damaged"
+                ),
             )
         },
         waiting_batches=5,
