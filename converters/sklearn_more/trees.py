@@ -1,7 +1,8 @@
-"""Writes trees of scikit-learn as one ONNX operator that adds up what their leaves are worth."""
+"""Writes trees as one ONNX operator that adds up what their leaves are worth."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,23 +10,61 @@ from sklearn.tree import DecisionTreeRegressor
 
 from converters.sklearn_more.nodes import Nodes
 
-__all__ = ["TreeSum", "float32_at_most"]
+__all__ = ["Branches", "Leaves", "TreeSum", "float32_at_most"]
 
 
 def float32_at_most(values: NDArray[np.generic]) -> NDArray[np.float32]:
     """Round down to float32: for a float32 ``x``, ``x <= value`` then means the same as before."""
     exact = values.astype(np.float64)
-    rounded = exact.astype(np.float32)
+    with np.errstate(over="ignore"):
+        rounded = exact.astype(np.float32)
     lower = np.nextafter(rounded, np.float32(-np.inf))
     result: NDArray[np.float32] = np.where(rounded.astype(np.float64) > exact, lower, rounded)
     return result
 
 
-class TreeSum:
-    """Collects trees; :meth:`write` makes one node of them."""
+class Branches(NamedTuple):
+    """Where a tree leads; all arrays are by node, of which 0 is the root.
 
-    def __init__(self) -> None:
-        self._attributes: dict[str, list[int | float | str]] = defaultdict(list)
+    Attributes:
+        features: Which column a node looks at.
+        thresholds: What it is compared with.
+        missing_left: Whether missing values go left.
+        left: The next node of smaller values; negative in leaves.
+        right: The other next node.
+    """
+
+    features: NDArray[np.int64]
+    thresholds: NDArray[np.float64]
+    missing_left: NDArray[np.bool_]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+
+
+class Leaves(NamedTuple):
+    """What leaves are worth: those that are not listed nothing, some add to several columns.
+
+    Attributes:
+        nodes: Of the tree.
+        targets: The columns of the answer that they add to.
+        weights: What they add.
+    """
+
+    nodes: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+class TreeSum:
+    """Collects trees; :meth:`write` makes one operator of them.
+
+    Args:
+        is_strict: Whether smaller values go left, and not equal ones.
+    """
+
+    def __init__(self, *, is_strict: bool = False) -> None:
+        self._branch = "BRANCH_LT" if is_strict else "BRANCH_LEQ"
+        self._attributes: dict[str, list[NDArray[np.generic]]] = defaultdict(list)
         self._trees = 0
 
     def add(
@@ -35,7 +74,7 @@ class TreeSum:
         *,
         features: Sequence[int] | None = None,
     ) -> None:
-        """Add a tree.
+        """Add a tree of scikit-learn.
 
         Args:
             estimator: The fitted tree.
@@ -43,43 +82,61 @@ class TreeSum:
             features: The given columns that are the tree's; all in their order if ``None``.
         """
         tree = estimator.tree_
-        thresholds = float32_at_most(tree.threshold)
+        columns = np.maximum(tree.feature, 0)
         to_left = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count))
-        for node in range(tree.node_count):
-            is_leaf = tree.children_left[node] < 0
-            column = 0 if is_leaf else int(tree.feature[node])
-            self._node(
-                treeids=self._trees,
-                nodeids=node,
-                modes="LEAF" if is_leaf else "BRANCH_LEQ",
-                featureids=column if features is None or is_leaf else int(features[column]),
-                values=0.0 if is_leaf else float(thresholds[node]),
-                truenodeids=0 if is_leaf else int(tree.children_left[node]),
-                falsenodeids=0 if is_leaf else int(tree.children_right[node]),
-                missing_value_tracks_true=int(not is_leaf and bool(to_left[node])),
-            )
-            if is_leaf and node in leaves:
-                target, weight = leaves[node]
-                for name, value in (("ids", target), ("weights", float(weight))):
-                    self._attributes[f"target_{name}"].append(value)
-                self._attributes["target_treeids"].append(self._trees)
-                self._attributes["target_nodeids"].append(node)
+        self.add_branches(
+            Branches(
+                features=columns if features is None else np.asarray(features)[columns],
+                thresholds=tree.threshold,
+                missing_left=np.asarray(to_left, dtype=bool),
+                left=tree.children_left,
+                right=tree.children_right,
+            ),
+            Leaves(
+                nodes=np.array(list(leaves), dtype=np.int64),
+                targets=np.array([target for target, _ in leaves.values()], dtype=np.int64),
+                weights=np.array([weight for _, weight in leaves.values()], dtype=np.float64),
+            ),
+        )
+
+    def add_branches(self, branches: Branches, leaves: Leaves) -> None:
+        """Add a tree; thresholds are rounded down to float32."""
+        is_leaf = branches.left < 0
+        count = len(is_leaf)
+        found: dict[str, NDArray[np.generic]] = {
+            "nodes_treeids": np.full(count, self._trees),
+            "nodes_nodeids": np.arange(count),
+            "nodes_modes": np.where(is_leaf, "LEAF", self._branch),
+            "nodes_featureids": np.where(is_leaf, 0, branches.features),
+            "nodes_values": np.where(is_leaf, 0, float32_at_most(branches.thresholds)),
+            "nodes_truenodeids": np.where(is_leaf, 0, branches.left),
+            "nodes_falsenodeids": np.where(is_leaf, 0, branches.right),
+            "nodes_missing_value_tracks_true": (~is_leaf & branches.missing_left).astype(np.int64),
+            "target_treeids": np.full(len(leaves.nodes), self._trees),
+            "target_nodeids": leaves.nodes,
+            "target_ids": leaves.targets,
+            "target_weights": leaves.weights,
+        }
+        for name, values in found.items():
+            self._attributes[name].append(values)
         self._trees += 1
 
-    def write(self, nodes: Nodes, *, targets: int) -> str:
-        """Return the sums: ``float64[batch, targets]``."""
-        given = nodes.cast(nodes.x, "float32")  # as scikit-learn's trees do
+    def write(self, nodes: Nodes, *, targets: int, given: str = "") -> str:
+        """Return the sums: ``float64[batch, targets]``.
+
+        Args:
+            nodes: Where to write.
+            targets: How many columns they have.
+            given: What the trees look at; by default what the estimator is given.
+        """
+        together = {name: np.concatenate(it).tolist() for name, it in self._attributes.items()}
         summed = nodes(
             "TreeEnsembleRegressor",
-            given,
+            nodes.cast(given or nodes.x, "float32"),  # as scikit-learn's trees do
             domain="ai.onnx.ml",
             n_targets=targets,
             aggregate_function="SUM",
             post_transform="NONE",
-            **self._attributes,
+            **together,
         )
         return nodes.cast(summed, "float64")
-
-    def _node(self, **values: int | float | str) -> None:
-        for name, value in values.items():
-            self._attributes[f"nodes_{name}"].append(value)
