@@ -6,11 +6,12 @@ arithmetic is done on thousands of numbers at once, as lanes of one large int: q
 library.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["WIDTHS", "difference", "in_planes", "out_of_planes", "restored"]
+__all__ = ["WIDTHS", "difference", "in_planes", "restored"]
 
 WIDTHS: Final = (1, 2, 4, 8)
 """Bytes of a number."""
@@ -95,31 +96,28 @@ def difference(old: bytes, new: bytes, *, width: int, are_floats: bool) -> bytes
     return b"".join(found)
 
 
-def restored(old: bytes, change: bytes, *, width: int, are_floats: bool) -> bytes:
-    """Return ``new`` of ``change = difference(old, new)``, bit by bit."""
-    found: list[bytes] = []
-    for start in range(0, len(change), _CHUNK_BYTES):
-        before, step = old[start : start + _CHUNK_BYTES], change[start : start + _CHUNK_BYTES]
-        lanes = _lanes(width, len(step))
+def restored(
+    old: memoryview, planes: memoryview, *, width: int, are_floats: bool
+) -> Iterator[bytes]:
+    """Yield ``new``, block by block, of ``planes = in_planes(difference(old, new))``."""
+    count = len(planes) // width
+    step = bytearray()
+    for start in range(0, len(planes), _CHUNK_BYTES):
+        before = old[start : start + _CHUNK_BYTES]
+        step = step if len(step) == len(before) else bytearray(len(before))
+        first, last = start // width, (start + len(before)) // width
+        for place in range(width):
+            step[place::width] = planes[place * count + first : place * count + last]
+        lanes = _lanes(width, len(before))
         base = int.from_bytes(before, "little")
         if are_floats:
             base = lanes.ordered(base)
         number = lanes.plus(base, lanes.unfolded(int.from_bytes(step, "little")))
         if are_floats:
             number = lanes.unordered(number)
-        found.append(number.to_bytes(len(step), "little"))
-    return b"".join(found)
+        yield number.to_bytes(len(before), "little")
 
 
 def in_planes(data: bytes, *, width: int) -> bytes:
     """Return the first bytes of all numbers, then all second bytes, and so on."""
     return b"".join(data[place::width] for place in range(width))
-
-
-def out_of_planes(data: bytes, *, width: int) -> bytes:
-    """Undo :func:`in_planes`."""
-    found = bytearray(len(data))
-    count = len(data) // width
-    for place in range(width):
-        found[place::width] = data[place * count : (place + 1) * count]
-    return bytes(found)

@@ -1,10 +1,11 @@
 """Parts of the new file that are written as differences from parts of the old one."""
 
+import io
 import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Self
 
-from edge_contract.delta.lanes import WIDTHS, difference, in_planes, out_of_planes, restored
+from edge_contract.delta.lanes import WIDTHS, difference, in_planes, restored
 from edge_contract.delta.tensors import Tensor, tensors_of
 from edge_contract.errors import PackageError
 
@@ -99,26 +100,25 @@ class Regions(NamedTuple):
         )
 
     def assembled(self, old: bytes, rest: bytes, changes: bytes) -> bytes:
-        """Return the new file of :meth:`rest_of_new` and :meth:`changes`."""
-        found: list[bytes] = []
+        """Return the new file of :meth:`rest_of_new` and :meth:`changes`.
+
+        It is written block by block: beside what was given there is the new file, once.
+        """
+        found = io.BytesIO()
+        rest_of = memoryview(rest)
         taken = change = end = 0
         for part in self.parts:
             gap_bytes = part.new_start - end
-            step = changes[change : change + part.size_bytes]
-            found += [
-                rest[taken : taken + gap_bytes],
-                restored(
-                    old[part.old_start : part.old_start + part.size_bytes],
-                    out_of_planes(step, width=part.width),
-                    width=part.width,
-                    are_floats=part.are_floats,
-                ),
-            ]
+            found.write(rest_of[taken : taken + gap_bytes])
+            before = memoryview(old)[part.old_start : part.old_start + part.size_bytes]
+            planes = memoryview(changes)[change : change + part.size_bytes]
+            for block in restored(before, planes, width=part.width, are_floats=part.are_floats):
+                found.write(block)
             taken += gap_bytes
             change += part.size_bytes
             end = part.new_start + part.size_bytes
-        found.append(rest[taken:])
-        return b"".join(found)
+        found.write(rest_of[taken:])
+        return found.getvalue()
 
 
 def matching(old: bytes, new: bytes) -> Regions:

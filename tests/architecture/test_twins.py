@@ -7,7 +7,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["mqtt_connection.py", "mqtt_session.py"])
+@pytest.mark.parametrize(
+    "name", ["compressions.py", "mqtt_connection.py", "mqtt_session.py", "zstd.py"]
+)
 def test_the_two_copies_of_a_file_are_the_same(name: str) -> None:
     of_agent = (ROOT / "edge_agent" / "adapters" / name).read_text(encoding="utf-8")
     of_cloud = (ROOT / "cloud_sync" / "adapters" / name).read_text(encoding="utf-8")
