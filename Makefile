@@ -6,6 +6,7 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+FRAMEWORKS := .venv/.frameworks
 BROWSER_INSTALLED := browser/node_modules/.installed
 UV_VERSION := 0.13.9
 
@@ -21,7 +22,7 @@ setup: $(INSTALLED) ## make .venv with everything for development
 demo: $(INSTALLED) ## run the whole story in one terminal (ARGS=--once ends by itself)
 	$(BIN)/edgefleet demo $(ARGS)
 
-test: $(INSTALLED) $(BROWSER_INSTALLED) ## run all tests (ARGS="-k outbox" picks some)
+test: $(INSTALLED) $(FRAMEWORKS) $(BROWSER_INSTALLED) ## run all tests (ARGS="-k outbox" picks some)
 	.ci/system-packages mosquitto chromium
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -42,7 +43,7 @@ bench: $(INSTALLED) ## measure (ARGS="NAME --quick"; no ARGS lists the names)
 browser: $(INSTALLED) $(BROWSER_INSTALLED) ## run the agent's core in Pyodide, under node
 	$(BIN)/python -m pytest tests/pyodide $(ARGS)
 
-lock: ## pin the newest dependencies, with hashes, in requirements-dev.txt and browser/
+lock: ## pin the newest dependencies, with hashes, in requirements-*.txt and browser/
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet uv==$(UV_VERSION)
@@ -51,6 +52,12 @@ lock: ## pin the newest dependencies, with hashes, in requirements-dev.txt and b
 	    --output-file build/lock/requirements.txt
 	{ echo '# Written by "make lock"; runs on Python 3.11 and later, on every platform.'; \
 	  cat build/lock/requirements.txt; } > requirements-dev.txt
+	build/lock/bin/uv pip compile --group frameworks --constraint requirements-dev.txt --upgrade \
+	    --universal --python-version 3.11 --generate-hashes --no-config --no-header --quiet \
+	    --output-file build/lock/frameworks.txt
+	build/lock/bin/uv pip compile --group models --no-deps --universal --python-version 3.11 \
+	    --generate-hashes --no-config --no-header --quiet --output-file build/lock/models.txt
+	$(PYTHON) .ci/lock-frameworks build/lock/frameworks.txt build/lock/models.txt
 	cd browser && npm update --package-lock-only --ignore-scripts
 	$(PYTHON) .ci/without-funding browser/package-lock.json
 
@@ -70,6 +77,10 @@ $(INSTALLED): pyproject.toml requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	    --no-build-isolation --editable .
 	@touch $@
+
+# Not there afterwards if they cannot be had: the next run tries again.
+$(FRAMEWORKS): $(INSTALLED) $(wildcard requirements-torch*.txt) requirements-frameworks.txt
+	@.ci/frameworks $(BIN)/python $@
 
 $(BROWSER_INSTALLED): browser/package.json browser/package-lock.json
 	@command -v npm > /dev/null || { \

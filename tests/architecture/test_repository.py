@@ -13,7 +13,9 @@ ADDRESS = re.compile(r".*(?://|--(?:extra-)?index-url|--find-links| @ ).*")
 
 PINNED_AND_HASHED = re.compile(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}")
 
-LOCK_FILES = ["browser/package-lock.json", "requirements-dev.txt"]
+PYTHON_LOCK_FILES = sorted(path.name for path in ROOT.glob("requirements-*.txt"))
+
+LOCK_FILES = ["browser/package-lock.json", *PYTHON_LOCK_FILES]
 
 REGISTRY_HOST = re.compile(
     r"pypi\.org|pythonhosted\.|npmjs\.|yarnpkg\.|jsdelivr\.|unpkg\.com|anaconda\.org|(deb|security)\.debian\.",
@@ -38,16 +40,32 @@ def test_a_lock_file_holds_no_addresses(name: str) -> None:
     assert addresses == [], 'run "make lock"'
 
 
-def test_every_locked_python_requirement_is_pinned_and_hashed() -> None:
-    requirements = text_of(ROOT / "requirements-dev.txt").replace("\\\n", " ").splitlines()
-    entries = [line for line in requirements if line and not line.lstrip().startswith("#")]
+def locked(name: str) -> list[str]:
+    """The requirements of a lock file, each on one line."""
+    requirements = text_of(ROOT / name).replace("\\\n", " ").splitlines()
+    return [line for line in requirements if line and not line.lstrip().startswith("#")]
 
-    loose = [
-        line for line in entries if not re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)
-    ]
 
-    assert len(entries) > 20
+@pytest.mark.parametrize("name", PYTHON_LOCK_FILES)
+def test_every_locked_python_requirement_is_pinned_and_hashed(name: str) -> None:
+    loose = [line for line in locked(name) if not PINNED_AND_HASHED.match(line)]
+
+    assert locked(name)
     assert loose == []
+
+
+def test_lock_files_agree_about_the_packages_that_several_of_them_pin() -> None:
+    pins: dict[tuple[str, str], dict[str, str]] = {}
+    for name in PYTHON_LOCK_FILES:
+        for line in locked(name):
+            package, _, rest = line.partition("==")
+            version, _, marker = rest.partition(" --hash")[0].partition(" ; ")
+            pins.setdefault((package, marker.strip()), {})[name] = version.partition("+")[0].strip()
+
+    torn = {key: found for key, found in pins.items() if len(set(found.values())) > 1}
+
+    assert sum(len(found) > 1 for found in pins.values()) > 5
+    assert torn == {}, 'run "make lock"'
 
 
 def test_every_locked_npm_package_has_a_strong_digest() -> None:
