@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 from skl2onnx._parse import _parse_sklearn
-from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
+from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
 
 from converters.sklearn_more.skl2onnx_types import (
     Container,
@@ -75,9 +75,10 @@ class Nodes:
         return gets_texts(self._operator)
 
     @property
-    def inputs_of_texts(self) -> list[bool]:
-        """Which of the inputs are texts."""
-        return [isinstance(it.type, StringTensorType) for it in self._operator.inputs]
+    def input_kinds(self) -> list[str]:
+        """What each of the inputs holds: ``text``, ``whole`` or ``number``."""
+        kinds = {StringTensorType: "text", Int64TensorType: "whole"}
+        return [kinds.get(type(it.type), "number") for it in self._operator.inputs]
 
     @property
     def gets_whole_numbers(self) -> bool:
