@@ -92,8 +92,8 @@ class Ring:
         self._backs = self._table[:, :0]
         expected = {_M: _MAGIC, _WIDTH: width, _ROWS: self.rows, _OWNER: owner}
         self.lock = threading.Lock()
-        """To be held around everything but :meth:`append_call`. What changes rows or counters, or
-        asks whether there is room, calls :meth:`exclude_others` first."""
+        """To be held around everything but :meth:`append_call` and :meth:`append_row`. What changes
+        rows or counters, or asks whether there is room, calls :meth:`exclude_others` first."""
         self._favourite: int | None = None
         self._is_appending = False
         self._rows = 0
@@ -231,10 +231,32 @@ class Ring:
             self.append(parts, 1, time.time(), calls=1)
             return room
 
-    def exclude_others(self) -> None:
-        """Keep :meth:`append_call` of other threads waiting for :attr:`lock`, which is held.
+    def append_row(self, row: memoryview) -> int:
+        """Do what :meth:`append_call` does with a row that is put together already.
 
-        The first thread that ever calls it does so without the lock, which would take a third of
+        Args:
+            row: The bytes of its ``width`` float32 numbers.
+
+        Returns:
+            For how many rows there was room; if there was none, nothing changed.
+        """
+        if self._favourite == get_ident():
+            try:
+                self._is_appending = True
+                if self._favourite:  # nobody took that away meanwhile
+                    return self._take(row)
+            finally:
+                self._is_appending = False
+        with self.lock:
+            self.exclude_others()
+            if self._favourite is None:
+                self._favourite = get_ident()
+            return self._take(row)
+
+    def exclude_others(self) -> None:
+        """Keep calls of other threads waiting for :attr:`lock`, which is held.
+
+        The first thread that ever appends one does so without the lock, which would take a third of
         the time, until another thread needs the ring for itself; then it queues like all others.
         It says that it is appending before it looks whether it still may, and is told that it may
         not before anybody looks whether it is appending: one of the two sees the other.
@@ -330,6 +352,19 @@ class Ring:
         self._place_of_rows = begin
         self._rows = rows
         self._others = others
+
+    def _take(self, row: memoryview) -> int:
+        number = self._rows
+        room = self._end - number
+        if room <= 0:
+            return 0
+        if number == self.released:  # it is the only one that waits
+            self._times[_OPENED] = time.time()
+        size = self._row_bytes
+        begin = _HEADER_BYTES + number % self.rows * size
+        self._map[begin : begin + size] = row
+        self._header[self._place_of_rows] = self._rows = number + 1  # now it counts
+        return room
 
     def _write(self, parts: "Parts", place: int, count: int) -> None:
         rows = self._table[place : place + count]

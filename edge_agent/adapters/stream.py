@@ -51,6 +51,8 @@ class Stream:
         self._room = threading.Condition(self._lock)
         self.append_call = ring.append_call
         """Adds the row of a call of one row: see :meth:`Ring.append_call`."""
+        self.append_row = ring.append_row
+        """The same for a row that is put together already: see :meth:`Ring.append_row`."""
         self.enough = ring.rows // 2
         """Above so much room nobody has to be woken."""
         self._stuck = False

@@ -114,6 +114,25 @@ def test_numbers_that_lie_apart_in_memory_are_appended_too(path: Path) -> None:
     ring.close()
 
 
+def test_a_row_that_is_put_together_is_a_call(path: Path) -> None:
+    ring = Ring(path, 3)
+    row = np.zeros(3, np.float32)
+
+    rooms = []
+    for number in range(16386):
+        row[:] = number
+        rooms.append(ring.append_row(memoryview(row).cast("B")))
+
+    assert rooms[:2] == [16384, 16383]
+    assert rooms[-3:] == [1, 0, 0]
+    assert ring.mark == RingMark(rows=16384, calls=16384)
+    assert ring.opened_unix_s > 1.7e9
+    (rows,) = ring.read(16382, 16384)
+    assert rows.tolist() == [[16382.0] * 3, [16383.0] * 3]
+    ring.close()
+    assert ring.append_row(memoryview(row).cast("B")) == 0
+
+
 def test_calls_go_over_the_end_and_stop_where_there_is_no_room(path: Path) -> None:
     ring = Ring(path, 3)
     ring.lay_out_calls(0)
@@ -174,6 +193,12 @@ def test_threads_that_append_at_once_lose_no_row_and_mix_none(path: Path) -> Non
         for number in range(1500):
             ring.append_call(front, thread, number, -number)
 
+    def call_with_rows(thread: int) -> None:
+        begin.wait()
+        for number in range(1500):
+            row = np.array([thread, thread, number, -number], np.float32)
+            ring.append_row(memoryview(row).cast("B"))
+
     def append_under_the_lock(thread: int) -> None:
         begin.wait()
         for number in range(300):
@@ -183,7 +208,8 @@ def test_threads_that_append_at_once_lose_no_row_and_mix_none(path: Path) -> Non
                 ring.append([row], 2, 10.0, calls=1)
                 ring.count(failures=1)
 
-    threads = [threading.Thread(target=call, args=(number,)) for number in (1, 2, 3)]
+    threads = [threading.Thread(target=call, args=(number,)) for number in (1, 2)]
+    threads.append(threading.Thread(target=call_with_rows, args=(3,)))
     threads.append(threading.Thread(target=append_under_the_lock, args=(4,)))
     for thread in threads:
         thread.start()
