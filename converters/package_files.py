@@ -2,12 +2,21 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import MANIFEST_NAME, PACKAGE_SUFFIX, Manifest, Package
 
-__all__ = ["load_package", "save_package", "save_unpacked"]
+__all__ = [
+    "cannot_write",
+    "load_package",
+    "save_package",
+    "save_unpacked",
+    "whole_folder",
+    "write_at_once",
+]
 
 
 def save_package(package: Package, target: Path | str) -> Path:
@@ -26,9 +35,9 @@ def save_package(package: Package, target: Path | str) -> Path:
         path /= package.file_name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_at_once(path, package.to_archive())
+        write_at_once(path, package.to_archive())
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     return path
 
 
@@ -42,18 +51,11 @@ def save_unpacked(package: Package, folder: Path | str) -> Path:
     if path.exists():
         raise UsageError(f"{str(path)!r} exists already: name a folder that does not")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = _draft_of(path)
-        draft.mkdir()
-        try:
+        with whole_folder(path) as draft:
             for name, data in {MANIFEST_NAME: package.manifest_bytes, **package.files}.items():
-                _write_at_once(draft / name, data)
-            draft.rename(path)
-        except OSError:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
+                write_at_once(draft / name, data)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     return path
 
 
@@ -78,8 +80,12 @@ def load_package(source: Path | str) -> Package:
         raise PackageError(f"{str(path)!r}: {error}") from error
 
 
-def _write_at_once(path: Path, data: bytes) -> None:
-    """Write a file that is seen by others whole or not at all, even after a power cut."""
+def write_at_once(path: Path, data: bytes) -> None:
+    """Write a file that is seen by others whole or not at all, even after a power cut.
+
+    Raises:
+        OSError: It cannot be written; nothing is left behind, nor after Ctrl-C.
+    """
     draft = _draft_of(path)
     try:
         with draft.open("wb") as file:
@@ -87,8 +93,26 @@ def _write_at_once(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except OSError:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder that becomes ``path`` in the end, or goes away if anything fails.
+
+    Raises:
+        OSError: It cannot be made, or there is something at ``path``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = _draft_of(path)
+    draft.mkdir()
+    try:
+        yield draft
+        draft.rename(path)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
         raise
 
 
@@ -97,7 +121,8 @@ def _draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def _cannot_write(path: Path, error: OSError) -> UsageError:
+def cannot_write(path: Path, error: OSError) -> UsageError:
+    """Return the error that says where nothing could be written, and why."""
     return UsageError(
         f"cannot write {str(path)!r}: {error.strerror or error}; choose another place"
     )

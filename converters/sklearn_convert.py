@@ -51,7 +51,7 @@ from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
 from converters.sklearn_texts import count_words_in_capitals, text_options
-from converters.sklearn_thresholds import EDGED, thresholds_of
+from converters.sklearn_thresholds import EDGED, tells_float32_apart, thresholds_of
 from converters.sklearn_trees import BOOSTED, Hook, shape_calculators, tree_converters
 from converters.table import columns_of
 from converters.thresholds import SourceConverted
@@ -183,7 +183,9 @@ def _converted(
         parameters=model.parameters,
         thresholds=tuple(thresholds_of(model.source)),
         fills_texts=any(_fills_texts(part) for part in parts_of(model.source)),
-        may_round=not any(_is_tree(type(part)) for part in parts_of(model.source)),
+        may_round=not any(
+            _is_tree(type(part)) or tells_float32_apart(part) for part in parts_of(model.source)
+        ),
     )
 
 

@@ -1,23 +1,30 @@
-"""Values at which a fitted model's answers jump: thresholds of trees, edges of bins."""
+"""Values at which a fitted model's answers jump: thresholds of trees, edges of bins, markers."""
 
 from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier, StackingRegressor
+from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.isotonic import IsotonicRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import Binarizer, KBinsDiscretizer, QuantileTransformer
 
+from converters.sklearn_columns import Columns, columns_after, given_column, part_columns
 from converters.sklearn_more.boosted import ensemble_thresholds
+from converters.sklearn_more.markers import is_number_marker
 from converters.thresholds import Threshold
 
-__all__ = ["EDGED", "thresholds_of"]
+__all__ = ["EDGED", "tells_float32_apart", "thresholds_of"]
 
 EDGED: Final = (IsotonicRegression, KBinsDiscretizer, QuantileTransformer)
 """Estimators whose answers jump at certain values, as those of trees do."""
 
-_INNER = ("best_estimator_", "estimator_", "regressor_", "estimator")
+_MARKED: Final = (KNNImputer, MissingIndicator, SimpleImputer)
+_INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
+_MOST_CATEGORIES: Final = 32
 
 
 def thresholds_of(estimator: object) -> Iterator[Threshold]:
@@ -28,9 +35,23 @@ def thresholds_of(estimator: object) -> Iterator[Threshold]:
             yield threshold
 
 
+def tells_float32_apart(part: object) -> bool:
+    """Whether an estimator compares numbers with exact ones, which a rounding may hit or miss."""
+    if isinstance(part, _MARKED):
+        return is_number_marker(part.missing_values)
+    return any(values.dtype.kind == "f" for values in _categories(part))
+
+
 def _thresholds(estimator: object) -> Iterator[Threshold]:
     if isinstance(estimator, Pipeline):
-        yield from _thresholds(estimator.steps[0][1])  # the other steps see other columns
+        yield from _thresholds_of_steps(estimator)
+        return
+    if isinstance(estimator, ColumnTransformer):
+        yield from _thresholds_by_column(estimator)
+        return
+    if isinstance(estimator, FeatureUnion):
+        for _, part in estimator.transformer_list:
+            yield from _thresholds(part)
         return
     tree = getattr(estimator, "tree_", None)
     if tree is not None and hasattr(tree, "threshold"):
@@ -47,6 +68,25 @@ def _thresholds(estimator: object) -> Iterator[Threshold]:
     yield from _inner_thresholds(estimator)
 
 
+def _thresholds_of_steps(pipeline: Pipeline) -> Iterator[Threshold]:
+    """Yield what the steps compare the pipeline's own columns with."""
+    columns: Columns = range(getattr(pipeline, "n_features_in_", 0))
+    for _, step in pipeline.steps:
+        for column, value in _thresholds(step):
+            given = given_column(columns, column)
+            if given is not None:
+                yield Threshold(given, value)
+        columns = columns_after(step, columns)
+
+
+def _thresholds_by_column(model: ColumnTransformer) -> Iterator[Threshold]:
+    for name, part, _ in model.transformers_:
+        columns = part_columns(model, name)
+        for column, value in _thresholds(part):
+            if column < len(columns):
+                yield Threshold(columns[column], value)
+
+
 def _edges(estimator: object) -> Iterator[Threshold]:
     match estimator:
         case IsotonicRegression() if estimator.out_of_bounds != "clip":
@@ -58,6 +98,28 @@ def _edges(estimator: object) -> Iterator[Threshold]:
         case QuantileTransformer():
             for column, quantiles in enumerate(estimator.quantiles_.T):
                 yield from (Threshold(column, float(value)) for value in np.unique(quantiles))
+        case Binarizer():
+            for column in range(estimator.n_features_in_):
+                yield Threshold(column, float(estimator.threshold))
+        case _:
+            yield from _exact_values(estimator)
+
+
+def _exact_values(estimator: object) -> Iterator[Threshold]:
+    """Yield numbers that are looked up: markers of missing values, categories."""
+    if isinstance(estimator, _MARKED) and is_number_marker(estimator.missing_values):
+        for column in range(estimator.n_features_in_):
+            yield Threshold(column, float(estimator.missing_values))
+    for column, values in enumerate(_categories(estimator)):
+        if values.dtype.kind == "f":
+            known = values[np.isfinite(values)][:_MOST_CATEGORIES]
+            yield from (Threshold(column, float(value)) for value in known)
+
+
+def _categories(estimator: object) -> "list[np.ndarray[tuple[int], np.dtype[np.generic]]]":
+    """Return the categories of an encoder, by column."""
+    found = getattr(estimator, "categories_", None) if isinstance(estimator, BaseEstimator) else ()
+    return [np.asarray(values) for values in found or ()]
 
 
 def _inner_thresholds(estimator: object) -> Iterator[Threshold]:

@@ -1,4 +1,4 @@
-"""Rows at the thresholds of trees, where a rounding mistake changes what a model says."""
+"""Rows at thresholds of trees and the like, where a rounding mistake changes the answer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MAX_THRESHOLDS: Final = 64
 
 
 class Threshold(NamedTuple):
-    """A value that trees compare a column with."""
+    """A value that a model compares a column with."""
 
     column: int
     value: float
@@ -32,10 +32,11 @@ class SourceConverted(Converted):
     """A conversion whose source is known well enough to be tried harder.
 
     Attributes:
-        thresholds: Where answers of trees change, in any order; of trees that see the rows as they
+        thresholds: Where answers jump, in any order; of trees and others that see the rows as they
             are.
         may_round: Whether what the source says of float32 rows may be replaced by what it says of
-            the same rows as float64. Not of trees: they turn a rounding into another answer.
+            the same rows as float64. Not of trees, markers of missing values and categories of
+            float64: they turn a rounding into another answer.
         fills_texts: Whether the empty text means a missing one, which the model fills.
     """
 

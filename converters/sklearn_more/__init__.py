@@ -22,6 +22,7 @@ import converters.sklearn_more.linear_maps
 import converters.sklearn_more.missing
 import converters.sklearn_more.multiclass
 import converters.sklearn_more.neighbour_graph
+import converters.sklearn_more.neighbour_imputer
 import converters.sklearn_more.neighbour_votes
 import converters.sklearn_more.power
 import converters.sklearn_more.quantiles

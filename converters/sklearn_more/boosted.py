@@ -4,7 +4,6 @@ Each library has a file that reads its models into an :class:`Ensemble`; what ha
 leaves afterwards is the same for all of them.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
@@ -15,9 +14,12 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from converters.sklearn_more.boosted_links import LINKS
+from converters.sklearn_more.markers import is_missing
+from converters.sklearn_more.memberships import Membership, answers_of, numbers_of
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
-from converters.sklearn_more.trees import float32_at_most
+from converters.sklearn_more.trees import Branches, Leaves, TreeSum
 from converters.thresholds import Threshold
 from edge_contract.errors import UsageError
 
@@ -25,24 +27,16 @@ __all__ = ["READERS", "BoostedTree", "Ensemble", "Read", "ensemble_thresholds", 
 
 
 class BoostedTree(NamedTuple):
-    """A tree; all arrays are by node, of which 0 is the root.
+    """A tree.
 
     Attributes:
-        target: The column of the answer that it adds to.
-        features: Which column a node looks at.
-        thresholds: What it is compared with.
-        missing_left: Whether missing values go left.
-        left: The next node; negative in leaves.
-        right: The other next node.
-        values: What a leaf adds.
+        branches: Where it leads. Columns after those of the rows are the ensemble's memberships.
+        targets: The columns of the answer that its leaves add to.
+        values: What they add: ``float64[nodes, targets]``.
     """
 
-    target: int
-    features: NDArray[np.int64]
-    thresholds: NDArray[np.float64]
-    missing_left: NDArray[np.bool_]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
+    branches: Branches
+    targets: NDArray[np.int64]
     values: NDArray[np.float64]
 
 
@@ -53,11 +47,12 @@ class Ensemble:
     Attributes:
         trees: At least one.
         base: What is added to the sums, by target.
-        link: What is made of the sums; a key of the links below.
+        link: What is made of the sums; a key of the links.
         slope: What sums are multiplied with before a logistic link.
         is_strict: Whether smaller values go left, and not equal ones.
         missing: The number that means a missing value, beside NaN.
-        missing_radius: How far from it numbers still mean one.
+        near_zero: If not ``None``, numbers as near to 0 as this mean a missing value.
+        memberships: Questions about categories.
     """
 
     trees: tuple[BoostedTree, ...]
@@ -66,7 +61,8 @@ class Ensemble:
     slope: float = 1.0
     is_strict: bool = False
     missing: float | None = None
-    missing_radius: float = 0.0
+    near_zero: float | None = None
+    memberships: tuple[Membership, ...] = ()
 
 
 Read: TypeAlias = Callable[[BaseEstimator], Ensemble]
@@ -97,8 +93,9 @@ def ensemble_thresholds(estimator: object) -> Iterator[Threshold]:
     if read is None or not _is_fitted(estimator):
         return
     for tree in read(estimator).trees:
-        is_split = tree.left >= 0
-        pairs = zip(tree.features[is_split], tree.thresholds[is_split], strict=True)
+        found = tree.branches
+        is_split = found.left >= 0
+        pairs = zip(found.features[is_split], found.thresholds[is_split], strict=True)
         yield from (Threshold(int(column), float(value)) for column, value in pairs)
 
 
@@ -114,18 +111,16 @@ def _is_fitted(estimator: object) -> bool:
 def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
     if not ensemble.trees:
         raise UsageError(f"{type(model).__name__} has no trees: fit it with one iteration or more")
-    given = nodes.x
-    if ensemble.missing is not None:
-        away = nodes("Abs", nodes("Sub", given, ensemble.missing))
-        is_missing = nodes("LessOrEqual", away, ensemble.missing_radius)
-        given = nodes("Where", is_missing, np.float64(np.nan), given)
+    given = _with_gaps(nodes, numbers_of(nodes), ensemble)
+    if ensemble.memberships:
+        given = nodes("Concat", given, answers_of(nodes, ensemble.memberships), axis=1)
     summed = nodes("Add", _sums(nodes, given, ensemble), ensemble.base)
     if is_classifier(model) and nodes.is_asked_for_scores:
         is_binary = len(ensemble.base) == 1
         scores = nodes("Concat", nodes("Neg", summed), summed, axis=1) if is_binary else summed
         nodes.say_class(scores, np.asarray(model.classes_))
         return
-    said = _LINKS[ensemble.link](nodes, nodes("Mul", summed, ensemble.slope))
+    said = LINKS[ensemble.link](nodes, nodes("Mul", summed, ensemble.slope))
     if not is_classifier(model):
         nodes.say_numbers(said)
         return
@@ -134,64 +129,29 @@ def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
     nodes.say_class(said, np.asarray(model.classes_))
 
 
+def _with_gaps(nodes: Nodes, given: str, ensemble: Ensemble) -> str:
+    """Return the columns with NaN where a number means a missing value."""
+    if ensemble.near_zero is not None:
+        missing = nodes("LessOrEqual", nodes("Abs", given), ensemble.near_zero)
+    elif ensemble.missing is not None:
+        given = nodes.cast(nodes.cast(given, "float32"), "float64")  # as they are compared
+        missing = is_missing(nodes, given, float(np.float32(ensemble.missing)))
+    else:
+        return given
+    return nodes("Where", missing, np.float64(np.nan), given)
+
+
 def _sums(nodes: Nodes, given: str, ensemble: Ensemble) -> str:
     """Return what the leaves add up to: ``float64[batch, targets]``."""
-    attributes: dict[str, list[int | float | str]] = defaultdict(list)
-    for number, tree in enumerate(ensemble.trees):
-        edges = float32_at_most(nodes.edges(tree.thresholds))
-        for node in range(len(tree.left)):
-            is_leaf = bool(tree.left[node] < 0)
-            values: dict[str, int | float | str] = {
-                "nodes_treeids": number,
-                "nodes_nodeids": node,
-                "nodes_modes": _mode(is_leaf=is_leaf, is_strict=ensemble.is_strict),
-                "nodes_featureids": 0 if is_leaf else int(tree.features[node]),
-                "nodes_values": 0.0 if is_leaf else float(edges[node]),
-                "nodes_truenodeids": 0 if is_leaf else int(tree.left[node]),
-                "nodes_falsenodeids": 0 if is_leaf else int(tree.right[node]),
-                "nodes_missing_value_tracks_true": int(not is_leaf and tree.missing_left[node]),
-            }
-            if is_leaf:
-                values |= {
-                    "target_ids": tree.target,
-                    "target_weights": float(tree.values[node]),
-                    "target_treeids": number,
-                    "target_nodeids": node,
-                }
-            for name, value in values.items():
-                attributes[name].append(value)
-    summed = nodes(
-        "TreeEnsembleRegressor",
-        nodes.cast(given, "float32"),
-        domain="ai.onnx.ml",
-        n_targets=len(ensemble.base),
-        aggregate_function="SUM",
-        post_transform="NONE",
-        **attributes,
-    )
-    return nodes.cast(summed, "float64")
-
-
-def _mode(*, is_leaf: bool, is_strict: bool) -> str:
-    if is_leaf:
-        return "LEAF"
-    return "BRANCH_LT" if is_strict else "BRANCH_LEQ"
-
-
-def _signed_square(nodes: Nodes, value: str) -> str:
-    return nodes("Mul", value, nodes("Abs", value))
-
-
-def _log1p_exp(nodes: Nodes, value: str) -> str:
-    return nodes("Log", nodes("Add", nodes("Exp", value), 1.0))
-
-
-_LINKS: Final[dict[str, Callable[[Nodes, str], str]]] = {
-    "identity": lambda _, value: value,
-    "logistic": lambda nodes, value: nodes("Sigmoid", value),
-    "softmax": lambda nodes, value: nodes.softmax(value),
-    "exp": lambda nodes, value: nodes("Exp", value),
-    "signed square": _signed_square,
-    "log1p exp": _log1p_exp,
-    "step": lambda nodes, value: nodes.cast(nodes("Greater", value, 0.0), "float64"),
-}
+    sums = TreeSum(is_strict=ensemble.is_strict)
+    for tree in ensemble.trees:
+        leaves, several = np.flatnonzero(tree.branches.left < 0), len(tree.targets)
+        sums.add_branches(
+            tree.branches._replace(thresholds=nodes.edges(tree.branches.thresholds)),
+            Leaves(
+                nodes=leaves.repeat(several),
+                targets=np.tile(tree.targets, len(leaves)),
+                weights=tree.values[leaves].ravel(),
+            ),
+        )
+    return sums.write(nodes, targets=len(ensemble.base), given=given)

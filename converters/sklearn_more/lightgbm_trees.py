@@ -9,7 +9,9 @@ from lightgbm import Booster, LGBMClassifier, LGBMModel, LGBMRanker, LGBMRegress
 from sklearn.base import is_classifier
 
 from converters.sklearn_more.boosted import BoostedTree, Ensemble, reads
-from converters.sklearn_more.boosters import BoosterClassifier, BoosterRegressor, as_estimator
+from converters.sklearn_more.boosters import Booster as Estimator
+from converters.sklearn_more.boosters import Kind, as_estimator, columns_of, number, whole
+from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
 __all__ = ["booster_estimator"]
