@@ -37,6 +37,11 @@ def numbered(first: int, count: int) -> "np.ndarray[tuple[int, int], np.dtype[np
     return np.stack([numbers, -numbers, numbers + 0.5], axis=1)
 
 
+def row_of(*numbers: float) -> memoryview:
+    """The bytes of a row."""
+    return memoryview(struct.pack(f"{len(numbers)}f", *numbers))
+
+
 def numbers_in(ring: Ring, first: int, last: int) -> list[float]:
     return [row[0] for block in ring.read(first, last) for row in block.tolist()]
 
@@ -116,21 +121,18 @@ def test_numbers_that_lie_apart_in_memory_are_appended_too(path: Path) -> None:
 
 def test_a_row_that_is_put_together_is_a_call(path: Path) -> None:
     ring = Ring(path, 3)
-    row = np.zeros(3, np.float32)
 
-    rooms = []
-    for number in range(16386):
-        row[:] = number
-        rooms.append(ring.append_row(memoryview(row).cast("B")))
+    rooms = [ring.append_row(row_of(number, number, number)) for number in range(16386)]
 
     assert rooms[:2] == [16384, 16383]
     assert rooms[-3:] == [1, 0, 0]
     assert ring.mark == RingMark(rows=16384, calls=16384)
     assert ring.opened_unix_s > 1.7e9
-    (rows,) = ring.read(16382, 16384)
-    assert rows.tolist() == [[16382.0] * 3, [16383.0] * 3]
+    assert [block.tolist() for block in ring.read(16382, 16384)] == [
+        [[16382.0, 16382.0, 16382.0], [16383.0, 16383.0, 16383.0]]
+    ]
     ring.close()
-    assert ring.append_row(memoryview(row).cast("B")) == 0
+    assert ring.append_row(row_of(1.0, 2.0, 3.0)) == 0
 
 
 def test_calls_go_over_the_end_and_stop_where_there_is_no_room(path: Path) -> None:
@@ -191,13 +193,10 @@ def test_threads_that_append_at_once_lose_no_row_and_mix_none(path: Path) -> Non
         front = np.full((1, 1), thread, np.float32)
         begin.wait()
         for number in range(1500):
-            ring.append_call(front, thread, number, -number)
-
-    def call_with_rows(thread: int) -> None:
-        begin.wait()
-        for number in range(1500):
-            row = np.array([thread, thread, number, -number], np.float32)
-            ring.append_row(memoryview(row).cast("B"))
+            if thread == 3:
+                ring.append_row(row_of(thread, thread, number, -number))
+            else:
+                ring.append_call(front, thread, number, -number)
 
     def append_under_the_lock(thread: int) -> None:
         begin.wait()
@@ -208,8 +207,7 @@ def test_threads_that_append_at_once_lose_no_row_and_mix_none(path: Path) -> Non
                 ring.append([row], 2, 10.0, calls=1)
                 ring.count(failures=1)
 
-    threads = [threading.Thread(target=call, args=(number,)) for number in (1, 2)]
-    threads.append(threading.Thread(target=call_with_rows, args=(3,)))
+    threads = [threading.Thread(target=call, args=(number,)) for number in (1, 2, 3)]
     threads.append(threading.Thread(target=append_under_the_lock, args=(4,)))
     for thread in threads:
         thread.start()
