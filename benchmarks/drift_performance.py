@@ -125,13 +125,16 @@ class _InWorld(NamedTuple):
 
 def _in_world(world: ClassifierWorld, peer: _Peer) -> _InWorld:
     ours, by_rows = Estimator(world.reference), RowsRule(world.reference)
-    arrays = {f"live:{n}": said for n, (said, _) in enumerate(world.live)}
     said, true = world.reference
+    # As float64, like the rule on rows: of float32, scikit-learn's isotonic regression takes all
+    # that lies within 1e-6 for equal, and sure models have much there.
+    wide = {f"live:{n}": chunk.astype(np.float64) for n, (chunk, _) in enumerate(world.live)}
+    wide["said"] = said.astype(np.float64)
     return _InWorld(
         world.name,
         [ours.metrics(said) for said, _ in world.live],
         [by_rows.metrics(said) for said, _ in world.live],
-        peer.ask("cbpe", {"said": said, "true": true, **arrays}),
+        peer.ask("cbpe", {"true": true, **wide}),
         [realised(said, true) for said, true in world.live],
         Figure(
             f"CBPE, {world.name}: counting all probabilities adds to a window of {_WINDOW} rows",

@@ -28,11 +28,24 @@ def test_metrics_are_those_of_the_expected_confusion() -> None:
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
-    # A row of the class in the upper cell, three others below: 0.75 * (1/4) of all is tied.
+    # One row of the class and three others in the lower cell, one of the class above them. In the
+    # lower cell the share rises by 3/8 as far as one can tell: 16 / 12 of that are in order beyond
+    # half of its pairs.
     found = class_estimate([cell(4, 0.25, predicted=False), cell(1, 1.0, predicted=True)])
 
     assert found.roc_auc is not None
-    assert found.roc_auc.value == pytest.approx((1 * 3 + 1 * 3 / 2) / (2 * 3))
+    assert found.roc_auc.value == pytest.approx((1 * 3 + 1 * 3 / 2 + 16 / 12 * 3 / 8) / (2 * 3))
+
+
+def test_the_order_within_cells_is_not_lost() -> None:
+    # Rows spread evenly from 0 to 1, each of the class as often as its probability says: of two
+    # rows of different kinds, 5 times in 6 the one of the class has the higher probability.
+    cells = [cell(10, (k + 0.5) / 64, predicted=k >= 32) for k in range(64)]
+
+    found = class_estimate(cells)
+
+    assert found.roc_auc is not None
+    assert found.roc_auc.value == pytest.approx(5 / 6, abs=1e-5)
 
 
 def test_without_an_order_there_is_no_area() -> None:
