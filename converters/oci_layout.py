@@ -109,9 +109,7 @@ def load_oci(folder: Path | str, *, tag: str = "") -> Package:
         raise UsageError(f"there is no OCI image layout in {str(path)!r}: it has no {_LAYOUT} file")
     entry = _chosen(_entries_of(path), path, tag=tag)
     try:
-        return package_of(
-            _blob(path, entry.descriptor), lambda descriptor: _blob(path, descriptor)
-        )
+        return package_of(_blob(path, entry.descriptor), lambda descriptor: _blob(path, descriptor))
     except PackageError as error:
         raise PackageError(f"{str(path)!r}: {error}") from error
 

@@ -20,6 +20,7 @@ __all__ = ["build_app"]
 _ORDER: Final = (
     "convert",
     "inspect",
+    "package",
     "model",
     "cloud",
     "agent",
