@@ -53,7 +53,7 @@ class Table:
 def tables_of(path: Path, *, texts: Collection[str] = ()) -> Iterator[Table]:
     """Yield the rows of a file block by block, in memory bounded by a block.
 
-    ``.csv``, ``.jsonl``, ``.npz`` and ``.parquet``, see :func:`edge_agent.table_files.read_blocks`.
+    ``.csv``, ``.jsonl``, ``.npz`` and ``.parquet``, see :func:`edge_agent.batch.sources.read_blocks`.
     A matrix gives the columns ``x0``, ``x1``, ...; numbers in a CSV file are parsed.
 
     Args:
@@ -63,7 +63,7 @@ def tables_of(path: Path, *, texts: Collection[str] = ()) -> Iterator[Table]:
     Raises:
         UsageError: The file cannot be read or is of another kind.
     """
-    from edge_agent.table_files import read_blocks
+    from edge_agent.batch.sources import read_blocks
 
     is_text = path.suffix == ".csv"
     first_row = 1

@@ -9,40 +9,30 @@ import numpy as np
 import pyarrow
 import pytest
 from pyarrow import parquet
-from rich.console import Console
 
 from edge_agent.agent import Agent
-from edge_agent.scoring import score_file
 from edge_contract.errors import UnavailableError, UsageError
+from tests.edge_agent.batch.conftest import run_job
 from tests.edge_agent.conftest import MakeAgent
 from tests.support.disks import files_of_at_most
 from tests.support.packages import binary, digits, mixed, regression
 
 
-@pytest.fixture
-def quiet() -> Console:
-    return Console(quiet=True)
-
-
-@pytest.fixture
-def customers(make_agent: MakeAgent) -> Agent:
-    """Needs age and income as numbers, and city as text."""
-    return make_agent(mixed().package)
-
-
 def scored(agent: Agent, source: Path) -> list[dict[str, object]]:
+    """The answers to a file of which every row fits, without their numbers."""
     target = source.with_name("out.jsonl")
-    rows = score_file(agent, source, target, console=Console(quiet=True))
+    summary = run_job(agent, source, target)
     answers = [json.loads(line) for line in target.read_text().splitlines()]
-    assert len(answers) == rows
+    assert (summary.rows, summary.rejected) == (len(answers), 0)
+    assert [answer.pop("row") for answer in answers] == list(range(1, len(answers) + 1))
     return answers
 
 
 def refused(agent: Agent, source: Path) -> str:
-    """What the caller is told; nothing is left of the output."""
+    """What the caller is told who wants no row set aside; nothing is left of the output."""
     before = {path.name for path in source.parent.iterdir()}
     with pytest.raises(UsageError) as error:
-        score_file(agent, source, source.with_name("out.jsonl"), console=Console(quiet=True))
+        run_job(agent, source, source.with_name("out.jsonl"), strict=True)
     assert {path.name for path in source.parent.iterdir()} == before
     return str(error.value)
 
@@ -104,17 +94,16 @@ def test_numbers_in_a_csv_file_stay_texts_where_the_model_takes_texts(
 
 
 def test_csv_answers_have_a_column_for_each_probability(
-    make_agent: MakeAgent, tmp_path: Path, quiet: Console
+    make_agent: MakeAgent, tmp_path: Path
 ) -> None:
     np.savez(tmp_path / "rows.npz", binary().rows[:2])
 
-    score_file(
-        make_agent(binary().package), tmp_path / "rows.npz", tmp_path / "out.csv", console=quiet
-    )
+    run_job(make_agent(binary().package), tmp_path / "rows.npz", tmp_path / "out.csv")
 
     header, first, _ = (tmp_path / "out.csv").read_text().splitlines()
-    assert header == "label,probability_0,probability_1"
-    label, no, yes = first.split(",")
+    assert header == "row,label,probability_0,probability_1"
+    row, label, no, yes = first.split(",")
+    assert row == "1"
     assert label in ("no", "yes")
     assert float(no) + float(yes) == pytest.approx(1.0)
 
@@ -185,8 +174,8 @@ class TestRowsThatDoNotFit:
     def test_a_record_with_other_features(self, customers: Agent, tmp_path: Path) -> None:
         lines = LINES + '{"city": "oslo", "age": 30}\n'
         assert refused(customers, written(tmp_path / "rows.jsonl", lines)) == (
-            "rows.jsonl, row 4: model 'customers@1.0.0' got features ['age', 'city'], "
-            "other rows have ['age', 'city', 'income']"
+            "rows.jsonl, row 4: model 'customers@1.0.0' needs the features 'age', 'income', "
+            "'city', missing: 'income'"
         )
 
     def test_a_line_that_is_no_json(self, customers: Agent, tmp_path: Path) -> None:
@@ -212,7 +201,7 @@ class TestRowsThatDoNotFit:
     def test_an_archive_of_objects(self, customers: Agent, tmp_path: Path) -> None:
         np.savez(tmp_path / "rows.npz", np.array([{"age": 1}], object))
         assert refused(customers, tmp_path / "rows.npz") == (
-            "rows.npz is damaged or no .npz: arr_0.npy has type object and shape (1,): save rows "
+            "rows.npz is damaged or no npz: arr_0.npy has type object and shape (1,): save rows "
             "of plain numbers or texts"
         )
 
@@ -221,8 +210,8 @@ class TestFilesThatCannotBeRead:
     @pytest.mark.parametrize("name", ["rows.npz", "rows.csv"])
     def test_a_file_of_something_else(self, customers: Agent, tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_bytes(b"\xff\xfe\x00something else")
-        suffix = name[-4:]
-        assert refused(customers, tmp_path / name).startswith(f"{name} is damaged or no {suffix}: ")
+        kind = name[-3:]
+        assert refused(customers, tmp_path / name).startswith(f"{name} is damaged or no {kind}: ")
 
     @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
     def test_a_damaged_archive(
@@ -234,7 +223,7 @@ class TestFilesThatCannotBeRead:
         data[5000:6000] = bytes(1000)
         path.write_bytes(data)
         said = refused(make_agent(digits().package), path)
-        assert said.startswith("rows.npz is damaged or no .npz: ")
+        assert said.startswith("rows.npz is damaged or no npz: ")
 
     def test_an_array_that_is_cut_off(self, make_agent: MakeAgent, tmp_path: Path) -> None:
         np.save(tmp_path / "whole.npy", digits().rows)
@@ -242,13 +231,13 @@ class TestFilesThatCannotBeRead:
             archive.writestr("X.npy", (tmp_path / "whole.npy").read_bytes()[:-100])
         (tmp_path / "whole.npy").unlink()
         assert refused(make_agent(digits().package), tmp_path / "rows.npz") == (
-            "rows.npz is damaged or no .npz: the file is cut off"
+            "rows.npz is damaged or no npz: the file is cut off"
         )
 
     def test_parquet_that_is_none(self, customers: Agent, tmp_path: Path) -> None:
         (tmp_path / "rows.parquet").write_bytes(b"PAR1 and nothing more")
         assert refused(customers, tmp_path / "rows.parquet").startswith(
-            "rows.parquet is damaged or no .parquet: "
+            "rows.parquet is damaged or no parquet: "
         )
 
     def test_a_file_that_is_not_there(self, customers: Agent, tmp_path: Path) -> None:
@@ -256,40 +245,39 @@ class TestFilesThatCannotBeRead:
 
     def test_an_unknown_ending(self, customers: Agent, tmp_path: Path) -> None:
         assert refused(customers, tmp_path / "rows.xlsx") == (
-            "cannot read 'rows.xlsx': known endings are .csv, .jsonl, .npz, .parquet"
+            "cannot read 'rows.xlsx': known endings are .csv, .jsonl, .ndjson, .npz, .parquet, "
+            ".arrow, .feather"
         )
 
 
-def test_an_unknown_ending_of_the_output_is_refused(
-    customers: Agent, tmp_path: Path, quiet: Console
-) -> None:
-    with pytest.raises(UsageError, match=r"cannot write 'out\.npz': name it \.csv or \.jsonl"):
-        score_file(customers, tmp_path / "rows.csv", tmp_path / "out.npz", console=quiet)
+def test_an_unknown_ending_of_the_output_is_refused(customers: Agent, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot write 'out\.npz': name it \.csv, \.jsonl, "):
+        run_job(customers, written(tmp_path / "rows.csv", CSV), tmp_path / "out.npz")
 
 
-def test_input_and_output_must_differ(customers: Agent, tmp_path: Path, quiet: Console) -> None:
+def test_input_and_output_must_differ(customers: Agent, tmp_path: Path) -> None:
     rows = written(tmp_path / "rows.csv", CSV)
     with pytest.raises(UsageError, match=r"'rows\.csv' is to be read and written"):
-        score_file(customers, rows, rows, console=quiet)
+        run_job(customers, rows, rows)
     assert rows.read_text() == CSV
 
 
 def test_an_earlier_output_stays_until_the_new_one_is_complete(
-    customers: Agent, tmp_path: Path, quiet: Console
+    customers: Agent, tmp_path: Path
 ) -> None:
     target = written(tmp_path / "out.jsonl", "earlier\n")
     bad = written(tmp_path / "bad.csv", f"{CSV}oslo,old,1\n")
     with pytest.raises(UsageError):
-        score_file(customers, bad, target, console=quiet)
+        run_job(customers, bad, target, strict=True)
     assert target.read_text() == "earlier\n"
 
     good = written(tmp_path / "good.csv", CSV)
-    assert score_file(customers, good, target, console=quiet) == 3
+    assert run_job(customers, good, target).rows == 3
     assert len(target.read_text().splitlines()) == 3
 
 
 def test_a_full_disk_and_a_missing_folder_leave_nothing(
-    make_agent: MakeAgent, tmp_path: Path, quiet: Console
+    make_agent: MakeAgent, tmp_path: Path
 ) -> None:
     agent = make_agent(digits().package)
     agent.wait_ready()
@@ -298,9 +286,9 @@ def test_a_full_disk_and_a_missing_folder_leave_nothing(
         files_of_at_most(4096),
         pytest.raises(UnavailableError, match=r"cannot write '.*out\.csv': File too large"),
     ):
-        score_file(agent, tmp_path / "rows.npz", tmp_path / "out.csv", console=quiet)
+        run_job(agent, tmp_path / "rows.npz", tmp_path / "out.csv")
     with pytest.raises(UnavailableError, match="No such file or directory"):
-        score_file(agent, tmp_path / "rows.npz", tmp_path / "no" / "out.csv", console=quiet)
+        run_job(agent, tmp_path / "rows.npz", tmp_path / "no" / "out.csv")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.npz", "state"]
 
@@ -309,15 +297,9 @@ def numbered_rows(rows: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]
     return np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
 
 
-@pytest.fixture
-def sums(make_agent: MakeAgent) -> Agent:
-    """Says ``2 a - b + 3``."""
-    return make_agent(regression().package)
-
-
 @pytest.mark.parametrize(("kind", "rows"), [("csv", 50_000), ("npz", 200_000)])
 def test_a_large_file_is_scored_in_little_memory_and_every_row_is_observed(
-    sums: Agent, tmp_path: Path, quiet: Console, kind: str, rows: int
+    sums: Agent, tmp_path: Path, kind: str, rows: int
 ) -> None:
     table, source = numbered_rows(rows), tmp_path / f"rows.{kind}"
     if kind == "npz":
@@ -327,11 +309,11 @@ def test_a_large_file_is_scored_in_little_memory_and_every_row_is_observed(
     sums.wait_ready()
     tracemalloc.start()
 
-    done = score_file(sums, source, tmp_path / "out.csv", console=quiet)
+    done = run_job(sums, source, tmp_path / "out.csv").rows
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
     assert done == sums.rows_observed() == rows
     assert peak_bytes < 8_000_000
     *_, last = (tmp_path / "out.csv").read_text().splitlines()
-    assert float(last) == pytest.approx(2 * (2 * rows - 2) - (2 * rows - 1) + 3)
+    assert float(last.split(",")[1]) == pytest.approx(2 * (2 * rows - 2) - (2 * rows - 1) + 3)

@@ -1,12 +1,9 @@
-"""``edgefleet agent``: run in this process where it ends by itself, as a process where it stays."""
+"""``edgefleet agent run``: in this process where it ends by itself, as one where it stays."""
 
-import io
 import json
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,48 +11,8 @@ import pytest
 
 from edge_agent.adapters.sqlite_store import SqliteBatchStore
 from edge_agent.agent import Agent
-from edge_agent.config import ring_folder
-from edgefleet.__main__ import main
-from tests.edgefleet.conftest import Outcome
+from tests.edgefleet.agent.conftest import Command
 from tests.support.packages import digits, mixed, touchy_digits
-
-Command = Callable[..., Outcome]
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "state"
-    yield folder
-    shutil.rmtree(ring_folder(folder), ignore_errors=True)
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> str:
-    path = tmp_path / "customers.modelpkg"
-    path.write_bytes(mixed().package.to_archive())
-    return str(path)
-
-
-@pytest.fixture
-def edgefleet(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Calls ``edgefleet agent`` with words as its arguments and text on standard input."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("EDGEFLEET_STATE", "EDGEFLEET_BROKER", "EDGEFLEET_DEVICE", "EDGEFLEET_FLEET"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*words: str, stdin: str = "") -> Outcome:
-        monkeypatch.setattr("sys.argv", ["edgefleet", "agent", *words])
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return Outcome(code, *capsys.readouterr())
-
-    return call
-
 
 ROWS = '{"age": 30, "income": 41000, "city": "oslo"}\n\n[61, null, "bergen"]\n'
 
@@ -203,132 +160,3 @@ class TestRun:
         with closing(SqliteBatchStore(state / "agent.db")) as store:
             entries = [entry for batch in store.batches() for entry in batch.entries]
         assert sum(entry.counters.rows for entry in entries) == 2
-
-
-class TestStatus:
-    def test_a_person_sees_what_serves(self, edgefleet: Command, state: Path) -> None:
-        with Agent(mixed().package, state=state, device="cam-7") as agent:
-            agent.wait_ready()
-            agent.predict(mixed().rows.head(1))
-        outcome = edgefleet("status", "--state", str(state))
-
-        assert outcome.code == 0
-        assert "device cam-7, has left, generation 0, 1 batches waiting" in outcome.out
-        assert "active (serves)" in outcome.out
-        assert mixed().package.digest[7:19] in outcome.out
-
-    def test_a_person_sees_where_the_model_runs_and_why(
-        self, edgefleet: Command, state: Path
-    ) -> None:
-        with Agent(mixed().package, state=state, providers=("openvino",)) as agent:
-            agent.wait_ready()
-        outcome = edgefleet("status", "--state", str(state))
-
-        said = " ".join(outcome.out.split())
-        assert "customers runs on CPUExecutionProvider: onnxruntime" in said
-        assert "here has no OpenVINOExecutionProvider: install onnxruntime-openvino" in said
-
-    def test_a_script_gets_json(self, edgefleet: Command, state: Path) -> None:
-        with Agent(mixed().package, state=state, device="cam-7") as agent:
-            agent.wait_ready()
-            outcome = edgefleet("status", "--state", str(state), "--json")
-
-        status = json.loads(outcome.out)
-        assert (status["device"], status["closed"]) == ("cam-7", False)
-        assert status["models"].keys() == {"customers"}
-
-    def test_brackets_in_a_reason_are_shown_as_they_are(
-        self, edgefleet: Command, state: Path
-    ) -> None:
-        slot = {
-            "slot": "B",
-            "state": "bad",
-            "version": "1.1.0",
-            "digest": mixed().package.digest,
-            "detail": "is [bold]",
-        }
-        state.mkdir()
-        (state / "status.json").write_text(
-            json.dumps(
-                {
-                    "written_unix_s": 0.0,
-                    "pid": 7,
-                    "closed": False,
-                    "device": "cam-7",
-                    "generation": 3,
-                    "waiting_batches": 0,
-                    "models": {"customers": {"serving": "", "slots": [slot]}},
-                }
-            )
-        )
-        outcome = edgefleet("status", "--state", str(state))
-        assert outcome.code == 0
-        assert "device cam-7, process 7, generation 3" in outcome.out
-        assert "is [bold]" in outcome.out
-
-    def test_where_no_agent_ever_ran_the_way_to_one_is_told(
-        self, edgefleet: Command, tmp_path: Path
-    ) -> None:
-        outcome = edgefleet("status", "--state", str(tmp_path))
-        assert outcome.code == 2
-        assert f"there is no agent in '{tmp_path}': name its folder with --state" in outcome.err
-
-    def test_a_damaged_status_is_told(self, edgefleet: Command, tmp_path: Path) -> None:
-        (tmp_path / "status.json").write_text("{")
-        outcome = edgefleet("status", "--state", str(tmp_path))
-        assert outcome.code == 1
-        assert "cannot read the status in" in outcome.err
-
-
-class TestScore:
-    CSV = "city,age,income\noslo,30,41000.5\nbergen,61,\n"
-
-    def test_a_file_is_scored_into_another(self, edgefleet: Command, package: str) -> None:
-        Path("rows.csv").write_text(self.CSV)
-        outcome = edgefleet("score", "rows.csv", "answers.csv", "--model", package)
-
-        assert outcome.code == 0
-        assert "predicted 2 rows into answers.csv" in outcome.err
-        header, *answers = Path("answers.csv").read_text().splitlines()
-        assert header == "label,probability_0,probability_1"
-        assert len(answers) == 2
-
-    def test_with_a_state_folder_the_rows_wait_there_for_a_cloud(
-        self, edgefleet: Command, package: str, state: Path
-    ) -> None:
-        Path("rows.csv").write_text(self.CSV)
-        for _ in range(2):
-            outcome = edgefleet(
-                "score", "rows.csv", "out.jsonl", "--model", package, "--state", str(state)
-            )
-            assert outcome.code == 0
-        with Agent("customers", state=state) as agent:
-            assert agent.rows_observed() == 4
-
-    @pytest.mark.parametrize(
-        ("words", "text", "code", "said"),
-        [
-            (("rows.csv", "out.csv"), "city,age,income\noslo,old,1\n", 2, "rows.csv, row 1: feat"),
-            (("rows.csv", "out.csv"), "city,age\noslo,3\n", 2, "missing: 'income'"),
-            (("rows.csv", "out.txt"), CSV, 2, "cannot write 'out.txt': name it .csv or .jsonl"),
-            (("rows.csv", "no/out.csv"), CSV, 1, "cannot write 'no/out.csv': No such file"),
-            (("none.csv", "out.csv"), CSV, 2, "there is no file 'none.csv'"),
-        ],
-    )
-    def test_mistakes_are_one_line_and_leave_no_output(
-        self,
-        edgefleet: Command,
-        package: str,
-        words: tuple[str, ...],
-        text: str,
-        code: int,
-        said: str,
-    ) -> None:
-        Path("rows.csv").write_text(text)
-        outcome = edgefleet("score", *words, "--model", package)
-        assert outcome.code == code
-        assert said in outcome.err
-        assert sorted(path.name for path in Path().iterdir()) == ["customers.modelpkg", "rows.csv"]
-
-    def test_a_model_must_be_named(self, edgefleet: Command) -> None:
-        assert edgefleet("score", "rows.csv", "out.csv").code == 2

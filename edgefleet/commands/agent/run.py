@@ -1,68 +1,35 @@
-"""``edgefleet agent``: run an agent, look at one, score a file."""
+"""``edgefleet agent run``."""
 
 import contextlib
 import json
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from edge_contract.errors import EdgeError, UnavailableError, UsageError
+from edge_contract.errors import EdgeError, UsageError
+from edgefleet.commands.agent.options import Device, DeviceMemory, Fleet, Provider, State
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
 
-__all__ = ["register"]
-
-agent_app = typer.Typer(
-    name="agent", help="Run a model on this device.", no_args_is_help=True, rich_markup_mode="rich"
-)
-
-_State = Annotated[
-    Path | None,
-    typer.Option(help="Folder for what survives a restart.", envvar="EDGEFLEET_STATE"),
-]
-_Fleet = Annotated[str, typer.Option(help="Name of the fleet.", envvar="EDGEFLEET_FLEET")]
-_Device = Annotated[
-    str | None,
-    typer.Option(help="Name of this device; by default the host's.", envvar="EDGEFLEET_DEVICE"),
-]
-_Provider = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Where the model runs: cuda, tensorrt, openvino, coreml, directml, cpu, or auto. "
-        "Repeatable, by preference; the processor serves where none of them can."
-    ),
-]
-_DeviceMemory = Annotated[
-    int | None, typer.Option(help="MiB that an accelerator may take for itself.")
-]
+__all__ = ["run"]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.add_typer(agent_app)
-
-
-@agent_app.command(
-    epilog="Example: edgefleet agent run digits --cloud mqtt://127.0.0.1:1883 < rows.jsonl"
-)
 def run(  # noqa: PLR0917  one argument per option
     model: Annotated[str, typer.Argument(help="Name of a model, or path of a model package.")],
     cloud: Annotated[
         str | None, typer.Option(help="URL of the broker.", envvar="EDGEFLEET_BROKER")
     ] = None,
-    device: _Device = None,
-    fleet: _Fleet = "default",
-    state: _State = None,
+    device: Device = None,
+    fleet: Fleet = "default",
+    state: State = None,
     tag: Annotated[
         list[str] | None, typer.Option(help="What to call this device: site=oslo. Repeatable.")
     ] = None,
@@ -73,8 +40,8 @@ def run(  # noqa: PLR0917  one argument per option
     password: Annotated[
         str | None, typer.Option(help="For the broker.", envvar="EDGEFLEET_BROKER_PASSWORD")
     ] = None,
-    provider: _Provider = None,
-    device_memory_mb: _DeviceMemory = None,
+    provider: Provider = None,
+    device_memory_mb: DeviceMemory = None,
     salt: Annotated[
         str | None,
         typer.Option(
@@ -162,104 +129,6 @@ def run(  # noqa: PLR0917  one argument per option
             console.print("no rows came on standard input, and there is no cloud to follow")
     if failed:
         raise typer.Exit(1)
-
-
-@agent_app.command(epilog="Example: edgefleet agent status --state /var/lib/edgefleet --json")
-def status(
-    device: _Device = None,
-    fleet: _Fleet = "default",
-    state: _State = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Show what the agent of this device runs."""
-    from edge_agent.config import default_device, default_state_folder
-    from edge_agent.status import STATUS_NAME
-
-    folder = state or default_state_folder(fleet, device or default_device())
-    try:
-        text = (folder / STATUS_NAME).read_text()
-        found = json.loads(text)
-    except FileNotFoundError:
-        raise UsageError(
-            f"there is no agent in {str(folder)!r}: name its folder with --state, or start one "
-            "with `edgefleet agent run`"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UnavailableError(f"cannot read the status in {str(folder)!r}: {error}") from error
-    if as_json:
-        typer.echo(text)
-    else:
-        _show(found)
-
-
-@agent_app.command(
-    epilog="Example: edgefleet agent score rows.csv answers.csv --model digits-1.0.0.modelpkg"
-)
-def score(  # noqa: PLR0917  one argument per option
-    source: Annotated[Path, typer.Argument(metavar="IN", help="CSV, JSON lines, .npz or Parquet.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="CSV or JSON lines.")],
-    model: Annotated[
-        str, typer.Option(help="Path of a model package, or name of a model on this device.")
-    ],
-    cloud: Annotated[
-        str | None,
-        typer.Option(help="URL of the broker: statistics go there.", envvar="EDGEFLEET_BROKER"),
-    ] = None,
-    device: _Device = None,
-    fleet: _Fleet = "default",
-    state: _State = None,
-    provider: _Provider = None,
-    device_memory_mb: _DeviceMemory = None,
-) -> None:
-    """Predict every row of a file.
-
-    Works in blocks, so files larger than memory are fine. OUT appears only when it is complete.
-    """
-    from edge_agent.agent import Agent
-    from edge_agent.scoring import score_file
-
-    with Agent(
-        model,
-        cloud=cloud,
-        device=device,
-        fleet=fleet,
-        state=state,
-        providers=provider or ("cpu",),
-        device_memory_mb=device_memory_mb,
-    ) as agent:
-        agent.wait_ready()
-        rows = score_file(agent, source, target, console=Console(stderr=True))
-    Console(stderr=True).print(f"predicted {rows} rows into {escape(str(target))}")
-
-
-def _show(found: dict[str, Any]) -> None:
-    """Print a status for a person."""
-    age_s = time.time() - found["written_unix_s"]
-    life = "has left" if found["closed"] else f"process {found['pid']}"
-    console = Console()
-    console.print(
-        f"device [bold]{found['device']}[/bold], {life}, "
-        f"generation {found['generation']}, {found['waiting_batches']} batches waiting, "
-        f"as of {age_s:.0f} s ago"
-    )
-    table = Table("model", "slot", "state", "version", "digest", "detail")
-    for name, model in found["models"].items():
-        for slot in model["slots"]:
-            mark = " (serves)" if slot["digest"] and slot["digest"] == model["serving"] else ""
-            table.add_row(
-                name,
-                slot["slot"],
-                slot["state"] + mark,
-                slot["version"],
-                slot["digest"][7:19],
-                escape(slot["detail"]),
-            )
-    console.print(table)
-    for name, model in found["models"].items():
-        if model.get("provider"):
-            why = f": {escape(model['fallback'])}" if model.get("fallback") else ""
-            console.print(f"{name} runs on [bold]{model['provider']}[/bold]{why}")
 
 
 def _answer_all(agent: "Agent") -> tuple[int, int]:

@@ -1,0 +1,72 @@
+"""``edgefleet agent status``."""
+
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from edge_contract.errors import UnavailableError, UsageError
+from edgefleet.commands.agent.options import Device, Fleet, State
+
+__all__ = ["status"]
+
+
+def status(
+    device: Device = None,
+    fleet: Fleet = "default",
+    state: State = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what the agent of this device runs."""
+    from edge_agent.config import default_device, default_state_folder
+    from edge_agent.status import STATUS_NAME
+
+    folder = state or default_state_folder(fleet, device or default_device())
+    try:
+        text = (folder / STATUS_NAME).read_text()
+        found = json.loads(text)
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no agent in {str(folder)!r}: name its folder with --state, or start one "
+            "with `edgefleet agent run`"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"cannot read the status in {str(folder)!r}: {error}") from error
+    if as_json:
+        typer.echo(text)
+    else:
+        _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    """Print a status for a person."""
+    age_s = time.time() - found["written_unix_s"]
+    life = "has left" if found["closed"] else f"process {found['pid']}"
+    console = Console()
+    console.print(
+        f"device [bold]{found['device']}[/bold], {life}, "
+        f"generation {found['generation']}, {found['waiting_batches']} batches waiting, "
+        f"as of {age_s:.0f} s ago"
+    )
+    table = Table("model", "slot", "state", "version", "digest", "detail")
+    for name, model in found["models"].items():
+        for slot in model["slots"]:
+            mark = " (serves)" if slot["digest"] and slot["digest"] == model["serving"] else ""
+            table.add_row(
+                name,
+                slot["slot"],
+                slot["state"] + mark,
+                slot["version"],
+                slot["digest"][7:19],
+                escape(slot["detail"]),
+            )
+    console.print(table)
+    for name, model in found["models"].items():
+        if model.get("provider"):
+            why = f": {escape(model['fallback'])}" if model.get("fallback") else ""
+            console.print(f"{name} runs on [bold]{model['provider']}[/bold]{why}")

@@ -1,0 +1,81 @@
+"""``edgefleet agent status``."""
+
+import json
+from pathlib import Path
+
+from edge_agent.agent import Agent
+from tests.edgefleet.agent.conftest import Command
+from tests.support.packages import mixed
+
+
+def test_a_person_sees_what_serves(edgefleet: Command, state: Path) -> None:
+    with Agent(mixed().package, state=state, device="cam-7") as agent:
+        agent.wait_ready()
+        agent.predict(mixed().rows.head(1))
+    outcome = edgefleet("status", "--state", str(state))
+
+    assert outcome.code == 0
+    assert "device cam-7, has left, generation 0, 1 batches waiting" in outcome.out
+    assert "active (serves)" in outcome.out
+    assert mixed().package.digest[7:19] in outcome.out
+
+
+def test_a_person_sees_where_the_model_runs_and_why(edgefleet: Command, state: Path) -> None:
+    with Agent(mixed().package, state=state, providers=("openvino",)) as agent:
+        agent.wait_ready()
+    outcome = edgefleet("status", "--state", str(state))
+
+    said = " ".join(outcome.out.split())
+    assert "customers runs on CPUExecutionProvider: onnxruntime" in said
+    assert "here has no OpenVINOExecutionProvider: install onnxruntime-openvino" in said
+
+
+def test_a_script_gets_json(edgefleet: Command, state: Path) -> None:
+    with Agent(mixed().package, state=state, device="cam-7") as agent:
+        agent.wait_ready()
+        outcome = edgefleet("status", "--state", str(state), "--json")
+
+    status = json.loads(outcome.out)
+    assert (status["device"], status["closed"]) == ("cam-7", False)
+    assert status["models"].keys() == {"customers"}
+
+
+def test_brackets_in_a_reason_are_shown_as_they_are(edgefleet: Command, state: Path) -> None:
+    slot = {
+        "slot": "B",
+        "state": "bad",
+        "version": "1.1.0",
+        "digest": mixed().package.digest,
+        "detail": "is [bold]",
+    }
+    state.mkdir()
+    (state / "status.json").write_text(
+        json.dumps(
+            {
+                "written_unix_s": 0.0,
+                "pid": 7,
+                "closed": False,
+                "device": "cam-7",
+                "generation": 3,
+                "waiting_batches": 0,
+                "models": {"customers": {"serving": "", "slots": [slot]}},
+            }
+        )
+    )
+    outcome = edgefleet("status", "--state", str(state))
+    assert outcome.code == 0
+    assert "device cam-7, process 7, generation 3" in outcome.out
+    assert "is [bold]" in outcome.out
+
+
+def test_where_no_agent_ever_ran_the_way_to_one_is_told(edgefleet: Command, tmp_path: Path) -> None:
+    outcome = edgefleet("status", "--state", str(tmp_path))
+    assert outcome.code == 2
+    assert f"there is no agent in '{tmp_path}': name its folder with --state" in outcome.err
+
+
+def test_a_damaged_status_is_told(edgefleet: Command, tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text("{")
+    outcome = edgefleet("status", "--state", str(tmp_path))
+    assert outcome.code == 1
+    assert "cannot read the status in" in outcome.err
