@@ -4,6 +4,7 @@ Importing this package lists every source in ``converters.base.SOURCES`` and not
 :func:`converters.convert.convert`.
 """
 
+import converters.catboost_source
 import converters.lightgbm_source
 import converters.onnx_source
 import converters.sklearn_source

@@ -1,29 +1,25 @@
 """LightGBM's boosters; its estimators are scikit-learn's, alone and in pipelines."""
 
-from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from converters.base import Converted, Request, register
+from converters.base import Request, register
+from converters.booster_source import BoosterSource
+
+if TYPE_CHECKING:
+    from converters.sklearn_more.boosters import BoosterEstimator
 
 __all__ = ["LightGBMSource"]
 
 
 @register
-class LightGBMSource:
+class LightGBMSource(BoosterSource):
     """Trained ``lightgbm.Booster`` objects."""
 
     name: ClassVar[str] = "LightGBM"
+    kind: ClassVar[tuple[str, str]] = ("lightgbm.basic", "Booster")
 
-    def accepts(self, model: object) -> bool:
-        """Whether ``model`` is a ``lightgbm.Booster``."""
-        kind = type(model)
-        return kind.__module__ == "lightgbm.basic" and kind.__qualname__ == "Booster"
-
-    def conversions(self, request: Request) -> Iterator[Converted]:
-        """Convert the trees as those of LightGBM's estimators are."""
-        from converters.sklearn_convert import conversions_of
-        from converters.sklearn_model import SklearnModel
+    def estimator(self, request: Request) -> "BoosterEstimator":
+        """Return a booster with the classes that the caller gave."""
         from converters.sklearn_more.lightgbm_trees import booster_estimator
 
-        model = SklearnModel.of(booster_estimator(request.model, request.classes))
-        return conversions_of(model, model.aligned(request.rows))
+        return booster_estimator(request.model, request.classes)

@@ -18,7 +18,7 @@ def parts_of(estimator: object) -> Iterator[object]:
             continue
         seen.add(id(part))
         if _is_estimator(part):
-            if isinstance(part, BaseEstimator):
+            if _is_whole(part):
                 yield part
             waiting.extend(reversed(list(getattr(part, "__dict__", {}).values())))
         else:
@@ -27,7 +27,14 @@ def parts_of(estimator: object) -> Iterator[object]:
 
 def _is_estimator(part: object) -> bool:
     """Whether something holds estimators; calibration has a class that is none itself."""
-    return isinstance(part, BaseEstimator) or type(part).__name__ == "_CalibratedClassifier"
+    return _is_whole(part) or type(part).__name__ == "_CalibratedClassifier"
+
+
+def _is_whole(part: object) -> bool:
+    """Whether something is an estimator; CatBoost's inherit from none of scikit-learn's."""
+    return isinstance(part, BaseEstimator) or (
+        hasattr(part, "__sklearn_tags__") and not isinstance(part, type)
+    )
 
 
 def _members(part: object) -> Iterator[object]:

@@ -1,29 +1,25 @@
 """XGBoost's boosters; its estimators are scikit-learn's, alone and in pipelines."""
 
-from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from converters.base import Converted, Request, register
+from converters.base import Request, register
+from converters.booster_source import BoosterSource
+
+if TYPE_CHECKING:
+    from converters.sklearn_more.boosters import BoosterEstimator
 
 __all__ = ["XGBoostSource"]
 
 
 @register
-class XGBoostSource:
+class XGBoostSource(BoosterSource):
     """Trained ``xgboost.Booster`` objects."""
 
     name: ClassVar[str] = "XGBoost"
+    kind: ClassVar[tuple[str, str]] = ("xgboost.core", "Booster")
 
-    def accepts(self, model: object) -> bool:
-        """Whether ``model`` is a ``xgboost.Booster``."""
-        kind = type(model)
-        return kind.__module__ == "xgboost.core" and kind.__qualname__ == "Booster"
-
-    def conversions(self, request: Request) -> Iterator[Converted]:
-        """Convert the trees as those of XGBoost's estimators are."""
-        from converters.sklearn_convert import conversions_of
-        from converters.sklearn_model import SklearnModel
+    def estimator(self, request: Request) -> "BoosterEstimator":
+        """Return a booster with the classes that the caller gave."""
         from converters.sklearn_more.xgboost_trees import booster_estimator
 
-        model = SklearnModel.of(booster_estimator(request.model, request.classes))
-        return conversions_of(model, model.aligned(request.rows))
+        return booster_estimator(request.model, request.classes)

@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from converters.sklearn_more.boosted import Ensemble, reads
 from edge_contract.errors import UsageError
 
-__all__ = ["Booster", "BoosterClassifier", "BoosterRanker", "BoosterRegressor", "Kind", "Predict"]
+__all__ = ["BoosterEstimator", "Kind", "Predict", "Trained", "as_estimator"]
 
 Predict: TypeAlias = Callable[[object], NDArray[np.generic]]
 """What a booster says about rows."""
@@ -25,76 +26,40 @@ class Kind(enum.Enum):
     RANKS = enum.auto()
 
 
-class Booster(BaseEstimator):  # type: ignore[misc]  # publishes no types
-    """What all have.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What is known of a booster.
 
-    Args:
-        predict: What the booster says.
+    Attributes:
+        predict: What it says; of two classes the probability of the second one.
         ensemble: Its trees.
+        kind: What its answers are.
         library: Whose it is.
         width: How many columns it was fitted on.
         names: What they are called, if it knows.
         settings: With which it was made, if it knows.
+        predict_labels: Which class it says, if it does; by default the likeliest one.
     """
 
-    def __init__(
-        self,
-        predict: Predict,
-        ensemble: Ensemble,
-        *,
-        library: str,
-        width: int,
-        names: Sequence[str] = (),
-        settings: Mapping[str, object] | None = None,
-    ) -> None:
-        self._predict = predict
-        self._settings = dict(settings or {})
-        self.ensemble = ensemble
-        self.library = library
-        self.n_features_in_ = width
-        if names:
-            self.feature_names_in_ = np.array(names, dtype=object)
+    predict: Predict
+    ensemble: Ensemble
+    kind: Kind
+    library: str
+    width: int
+    names: Sequence[str] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    predict_labels: Predict | None = None
 
-    @classmethod
-    def of(  # noqa: PLR0913  what libraries know of their boosters
-        cls,
-        predict: Predict,
-        ensemble: Ensemble,
-        *,
-        kind: Kind,
-        library: str,
-        width: int,
-        names: Sequence[str] = (),
-        classes: Sequence[str | int] = (),
-        settings: Mapping[str, object] | None = None,
-    ) -> "Booster":
-        """Return a booster as an estimator of its kind.
 
-        Raises:
-            UsageError: There are not as many classes as the booster tells apart.
-        """
-        if kind is not Kind.CLASSES:
-            if classes:
-                raise UsageError(
-                    f"classes {list(classes[:8])} were given for a booster of {library} that says "
-                    "numbers: leave them out, or train it with an objective of classes"
-                )
-            made = BoosterRegressor if kind is Kind.NUMBERS else BoosterRanker
-            return made(
-                predict, ensemble, library=library, width=width, names=names, settings=settings
-            )
-        count = max(len(ensemble.base), 2)
-        if len(classes) not in {0, count}:
-            raise UsageError(
-                f"the booster of {library} tells {count} classes apart, but {len(classes)} were "
-                f"given, {list(classes[:8])}: give one for each in the order of its probabilities, "
-                "or none to call them 0, 1 and so on"
-            )
-        model = BoosterClassifier(
-            predict, ensemble, library=library, width=width, names=names, settings=settings
-        )
-        model.classes_ = np.array(list(classes) or range(count))
-        return model
+class BoosterEstimator(BaseEstimator):  # type: ignore[misc]  # publishes no types
+    """A booster whose numbers order rows; by themselves they need not mean anything."""
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained = trained
+        self.library = trained.library
+        self.n_features_in_ = trained.width
+        if trained.names:
+            self.feature_names_in_ = np.array(trained.names, dtype=object)
 
     def fit(self, rows: object, labels: object = None) -> Self:
         """Do nothing: the booster is trained."""
@@ -104,39 +69,63 @@ class Booster(BaseEstimator):  # type: ignore[misc]  # publishes no types
     def get_params(self, deep: bool = True) -> dict[str, object]:  # noqa: FBT001, FBT002
         """Return the settings with which it was made, as far as they are known."""
         del deep
-        return dict(self._settings)
-
-
-class BoosterRanker(Booster):
-    """A booster whose numbers order rows and mean nothing by themselves."""
+        return dict(self.trained.settings)
 
     def predict(self, rows: object) -> NDArray[np.generic]:
         """Return what the booster says."""
-        return self._predict(rows)
+        return self.trained.predict(rows)
 
 
-class BoosterRegressor(RegressorMixin, BoosterRanker):  # type: ignore[misc]  # publishes no types
+class _BoosterRegressor(RegressorMixin, BoosterEstimator):  # type: ignore[misc]  # no types
     """A booster that says numbers."""
 
 
-class BoosterClassifier(ClassifierMixin, Booster):  # type: ignore[misc]  # publishes no types
-    """A booster that says probabilities; of two classes, that of the second one."""
+class _BoosterClassifier(ClassifierMixin, BoosterEstimator):  # type: ignore[misc]  # no types
+    """A booster that says probabilities."""
 
     classes_: NDArray[np.generic]
 
     def predict(self, rows: object) -> NDArray[np.generic]:
-        """Return the likeliest class of each row, the first of equal ones."""
+        """Return the class of each row: by default the likeliest, the first of equal ones."""
+        if self.trained.predict_labels is not None:
+            return self.trained.predict_labels(rows)
         found: NDArray[np.generic] = self.classes_[self.predict_proba(rows).argmax(axis=1)]
         return found
 
     def predict_proba(self, rows: object) -> NDArray[np.generic]:
         """Return the probability of every class."""
-        said = self._predict(rows)
+        said = self.trained.predict(rows)
         return np.column_stack([1 - said, said]) if said.ndim == 1 else said
 
 
-@reads(BoosterClassifier, BoosterRanker, BoosterRegressor)
-def booster(model: Booster) -> Ensemble:
+@reads(BoosterEstimator, _BoosterClassifier, _BoosterRegressor)
+def booster(model: BoosterEstimator) -> Ensemble:
     """Return the trees that were read before."""
-    found: Ensemble = model.ensemble
+    found: Ensemble = model.trained.ensemble
     return found
+
+
+def as_estimator(trained: Trained, classes: Sequence[str | int]) -> BoosterEstimator:
+    """Return a booster as an estimator; classes are 0, 1 and so on if none are given.
+
+    Raises:
+        UsageError: There are not as many classes as the booster tells apart.
+    """
+    if trained.kind is not Kind.CLASSES:
+        if classes:
+            raise UsageError(
+                f"classes {list(classes[:8])} were given for a booster of {trained.library} that "
+                "says numbers: leave them out, or train it with an objective of classes"
+            )
+        is_regression = trained.kind is Kind.NUMBERS
+        return _BoosterRegressor(trained) if is_regression else BoosterEstimator(trained)
+    count = max(len(trained.ensemble.base), 2)
+    if len(classes) not in {0, count}:
+        raise UsageError(
+            f"the booster of {trained.library} tells {count} classes apart, but {len(classes)} "
+            f"were given, {list(classes[:8])}: give one for each, in the order of its "
+            "probabilities, or none to call them 0, 1 and so on"
+        )
+    model = _BoosterClassifier(trained)
+    model.classes_ = np.array(list(classes) or range(count))
+    return model

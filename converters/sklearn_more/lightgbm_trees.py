@@ -9,8 +9,7 @@ from lightgbm import Booster, LGBMClassifier, LGBMModel, LGBMRanker, LGBMRegress
 from sklearn.base import is_classifier
 
 from converters.sklearn_more.boosted import BoostedTree, Ensemble, reads
-from converters.sklearn_more.boosters import Booster as Estimator
-from converters.sklearn_more.boosters import Kind, as_estimator, columns_of, number, whole
+from converters.sklearn_more.boosters import BoosterEstimator, Kind, Trained, as_estimator
 from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
@@ -27,6 +26,12 @@ _LINKS: Final = {
     "tweedie": "exp",
 }
 """What is made of sums, by objective; of the others they are the answer."""
+
+_KINDS: Final = {
+    **dict.fromkeys(("binary", "multiclass", "multiclassova"), Kind.CLASSES),
+    **dict.fromkeys(("lambdarank", "rank_xendcg"), Kind.RANKS),
+}
+"""What a booster's answers are, by objective; of the others numbers."""
 
 _INFINITE: Final = 1e300
 """LightGBM takes this and larger numbers for infinite, and writes infinite ones so."""
@@ -47,9 +52,7 @@ def lightgbm_model(model: LGBMModel) -> Ensemble:
     return ensemble
 
 
-def booster_estimator(
-    booster: object, classes: Sequence[str | int]
-) -> BoosterClassifier | BoosterRegressor:
+def booster_estimator(booster: object, classes: Sequence[str | int]) -> BoosterEstimator:
     """Return a booster as an estimator; its classes are 0, 1 and so on if none are given.
 
     Raises:
@@ -63,15 +66,15 @@ def booster_estimator(
     def predict(rows: object) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
         return np.asarray(booster.predict(rows))
 
-    return as_estimator(
-        predict,
-        _ensemble_of(booster),
+    trained = Trained(
+        predict=predict,
+        ensemble=_ensemble_of(booster),
+        kind=_KINDS.get(objective, Kind.NUMBERS),
         library="lightgbm",
-        is_classifier=objective in {"binary", "multiclass", "multiclassova"},
-        classes=classes,
         width=booster.num_feature(),
-        names=[] if names == [f"Column_{i}" for i in range(len(names))] else names,
+        names=() if names == [f"Column_{i}" for i in range(len(names))] else names,
     )
+    return as_estimator(trained, classes)
 
 
 def _ensemble_of(booster: Booster) -> Ensemble:
@@ -97,8 +100,7 @@ def _ensemble_of(booster: Booster) -> Ensemble:
         base=np.zeros(targets),
         link=link,
         slope=float(slopes[0]) if slopes else 1.0,
-        missing=0.0 if has_empty_zeros else None,
-        missing_radius=float(_NEAR_ZERO),
+        near_zero=float(_NEAR_ZERO) if has_empty_zeros else None,
     )
 
 
@@ -123,13 +125,15 @@ def _tree(root: dict[str, object], *, target: int, share: float) -> BoostedTree:
         for it, threshold, splits in zip(nodes, thresholds, is_split, strict=True)
     ]
     return BoostedTree(
-        target=target,
-        features=np.array([_whole(it.get("split_feature", 0)) for it in nodes]),
-        thresholds=np.array(thresholds),
-        missing_left=np.array(routes, dtype=bool),
-        left=np.array(left),
-        right=np.array(right),
-        values=np.array([_leaf(it) * share for it in nodes]),
+        branches=Branches(
+            features=np.array([_whole(it.get("split_feature", 0)) for it in nodes]),
+            thresholds=np.array(thresholds),
+            missing_left=np.array(routes, dtype=bool),
+            left=np.array(left),
+            right=np.array(right),
+        ),
+        targets=np.array([target]),
+        values=np.array([[_leaf(it) * share] for it in nodes]),
     )
 
 

@@ -19,7 +19,7 @@ class Membership(NamedTuple):
     """A question about a column: whether its value is one of these texts or whole numbers."""
 
     column: int
-    values: frozenset[str] | frozenset[int]
+    values: frozenset[str | int]
 
 
 def numbers_of(nodes: Nodes) -> str:
@@ -61,19 +61,24 @@ def _answers(nodes: Nodes, column: int, asked: Sequence[Membership]) -> str:
     kind, given = nodes.input_kinds[position], nodes.inputs[position]
     is_text = kind == "text"
     if is_one:
-        given = nodes.columns(given if is_text else nodes.x, np.array([column]))
-    known = sorted(frozenset().union(*(it.values for it in asked)))
+        given = nodes.columns(given, np.array([column]))
+    known = sorted({value for it in asked for value in it.values}, key=str)
     if any(isinstance(value, str) is not is_text for value in known):
         raise UsageError(
             f"column {column} of X holds {'texts' if is_text else 'numbers'}, but the model's "
             f"categories in it are like {known[0]!r}: give X with the types of the rows that the "
             "model was fitted on"
         )
-    if is_text:
-        codes, wanted = _codes(nodes, given, [str(it) for it in known]), np.arange(len(known))
-    else:
-        codes, wanted = nodes.cast(given, "float64"), _exact(known, column, kind)
-    found = nodes.cast(nodes("Equal", codes, wanted.reshape(1, -1)), "float64")
+    match kind:
+        case "text":
+            is_known = _one_of(
+                nodes, _codes(nodes, given, list(map(str, known))), range(len(known))
+            )
+        case "whole":
+            is_known = _one_of(nodes, given, [int(value) for value in known])
+        case _:
+            is_known = nodes("Equal", nodes.cast(given, "float64"), _exact(known, column))
+    found = nodes.cast(is_known, "float64")
     return nodes.linear(found, np.array([[value in it.values for it in asked] for value in known]))
 
 
@@ -89,12 +94,17 @@ def _codes(nodes: Nodes, given: str, known: Sequence[str]) -> str:
     )
 
 
-def _exact(known: Sequence[str | int], column: int, kind: str) -> NDArray[np.float64]:
-    values = [int(value) for value in known]
-    largest = max(map(abs, values))
-    if largest > _LARGEST_EXACT and kind != "whole":
+def _one_of(nodes: Nodes, given: str, known: Sequence[int]) -> str:
+    """Return which of some whole numbers each is: ``bool[batch, known]``."""
+    return nodes("Equal", given, np.array([known], dtype=np.int64))
+
+
+def _exact(known: Sequence[str | int], column: int) -> NDArray[np.float64]:
+    largest = max(abs(int(value)) for value in known)
+    if largest > _LARGEST_EXACT:
         raise UsageError(
             f"column {column} of X has the category {largest}, which a float32 cannot tell from "
-            "its neighbours: give all columns as whole numbers, or number categories from 0"
+            "its neighbours: give a table whose column holds whole numbers, or number categories "
+            "from 0"
         )
-    return np.array(values, dtype=np.float64)
+    return np.array([[int(value) for value in known]], dtype=np.float64)

@@ -17,7 +17,7 @@ from skl2onnx import _supported_operators, update_registered_converter
 from skl2onnx._parse import _parse_sklearn, sklearn_parsers_map
 from skl2onnx.common import _registration
 from skl2onnx.common.data_types import Int64TensorType, StringTensorType
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.skl2onnx_types import (
@@ -54,6 +54,7 @@ STAND_INS: Final[dict[type, Callable[[BaseEstimator], BaseEstimator]]] = {}
 """What says the same as an estimator and can be converted in its place, by its class."""
 
 LIBRARIES: Final = {
+    "catboost": "converters.sklearn_more.catboost_trees",
     "lightgbm": "converters.sklearn_more.lightgbm_trees",
     "xgboost": "converters.sklearn_more.xgboost_trees",
 }
@@ -131,8 +132,7 @@ def registered(*, nearest: bool = False) -> Iterator[None]:
         before = [dict(pool) for pool in pools]
         try:
             for kind, write in CONVERTERS.items():
-                parser = _numbers_parser if kind in TRANSFORMS else None
-                _register(kind, _shapes, _hook(write, nearest=nearest), parser=parser)
+                _register(kind, _shapes, _hook(write, nearest=nearest), parser=_parser_of(kind))
             for kind, inner in STAND_INS.items():
                 _register(kind, _shapes, _hook(_asking(inner)), parser=_parser(inner))
             yield
@@ -151,7 +151,7 @@ def _register(
 ) -> None:
     names = {base.__name__ for base in kind.__mro__}
     options: dict[str, list[bool]] | None = None
-    if "ClassifierMixin" in names and parser is None:
+    if parser is _class_parser or ("ClassifierMixin" in names and parser is None):
         options = {name: [True, False] for name in ("zipmap", "nocl", "raw_scores")}
     elif "OutlierMixin" in names:
         options = {"score_samples": [False]}
@@ -187,14 +187,38 @@ def _parser(inner: Callable[[BaseEstimator], BaseEstimator]) -> Callable[..., ob
     return parse
 
 
+def _parser_of(kind: type) -> Callable[..., object] | None:
+    """Return what tells skl2onnx which outputs a class has, where it would not find out."""
+    if kind in TRANSFORMS:
+        return _numbers_parser
+    is_classifier = getattr(kind, "_estimator_type", "") == "classifier"
+    return _class_parser if is_classifier and not issubclass(kind, ClassifierMixin) else None
+
+
+def _class_parser(
+    scope: Scope, model: BaseEstimator, inputs: list[Variable], custom_parsers: object = None
+) -> list[Variable]:
+    del custom_parsers  # there is nothing inside
+    operator = _operator(scope, model, inputs)
+    operator.outputs.append(scope.declare_local_variable("label", Int64TensorType()))
+    numbers = number_type_of(operator)()
+    operator.outputs.append(scope.declare_local_variable("probabilities", numbers))
+    return operator.outputs
+
+
 def _numbers_parser(
     scope: Scope, model: BaseEstimator, inputs: list[Variable], custom_parsers: object = None
 ) -> list[Variable]:
     del custom_parsers  # there is nothing inside
-    operator = scope.declare_local_operator(f"Edgefleet{type(model).__name__}", model)
-    operator.inputs = inputs
+    operator = _operator(scope, model, inputs)
     operator.outputs.append(scope.declare_local_variable("variable", number_type_of(operator)()))
     return operator.outputs
+
+
+def _operator(scope: Scope, model: BaseEstimator, inputs: list[Variable]) -> Operator:
+    operator = scope.declare_local_operator(f"Edgefleet{type(model).__name__}", model)
+    operator.inputs = inputs
+    return operator
 
 
 def _shapes(operator: Operator) -> None:

@@ -11,7 +11,8 @@ from sklearn.base import is_classifier
 from xgboost import Booster, DMatrix, XGBModel
 
 from converters.sklearn_more.boosted import BoostedTree, Ensemble, reads
-from converters.sklearn_more.boosters import BoosterClassifier, BoosterRegressor, as_estimator
+from converters.sklearn_more.boosters import BoosterEstimator, Kind, Trained, as_estimator
+from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
 __all__ = ["booster_estimator"]
@@ -29,6 +30,12 @@ _LINKS: Final = {
     "survival:cox": "exp",
 }
 """What is made of sums, by objective; of the others they are the answer."""
+
+_KINDS: Final = {
+    **dict.fromkeys(("binary:logistic", "binary:hinge", "multi:softprob"), Kind.CLASSES),
+    **dict.fromkeys(("rank:map", "rank:ndcg", "rank:pairwise"), Kind.RANKS),
+}
+"""What a booster's answers are, by objective; of the others numbers."""
 
 
 @reads(
@@ -52,7 +59,7 @@ def xgboost_model(model: XGBModel) -> Ensemble:
     ensemble = _ensemble_of(
         booster,
         iterations=0 if best is None else int(best) + 1,
-        missing=None if math.isnan(missing) else float(missing),
+        missing=None if missing is None or math.isnan(missing) else float(missing),
     )
     if is_classifier(model):
         if ensemble.link not in {"logistic", "softmax", "step"}:
@@ -68,9 +75,7 @@ def xgboost_model(model: XGBModel) -> Ensemble:
     return ensemble
 
 
-def booster_estimator(
-    booster: object, classes: Sequence[str | int]
-) -> BoosterClassifier | BoosterRegressor:
+def booster_estimator(booster: object, classes: Sequence[str | int]) -> BoosterEstimator:
     """Return a booster as an estimator; its classes are 0, 1 and so on if none are given.
 
     Raises:
@@ -89,15 +94,15 @@ def booster_estimator(
     def predict(rows: object) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
         return np.asarray(booster.predict(DMatrix(rows)))
 
-    return as_estimator(
-        predict,
-        _ensemble_of(booster),
+    trained = Trained(
+        predict=predict,
+        ensemble=_ensemble_of(booster),
+        kind=_KINDS.get(objective, Kind.NUMBERS),
         library="xgboost",
-        is_classifier=objective in {"binary:logistic", "binary:hinge", "multi:softprob"},
-        classes=classes,
         width=booster.num_features(),
-        names=booster.feature_names or [],
+        names=booster.feature_names or (),
     )
+    return as_estimator(trained, classes)
 
 
 def _ensemble_of(
@@ -152,10 +157,10 @@ def _base(
     )
     base = np.atleast_1d(np.asarray(said, dtype=np.float64).ravel())
     for tree in trees:
-        node = 0
-        while tree.left[node] >= 0:
-            node = int(tree.left[node] if tree.missing_left[node] else tree.right[node])
-        base[tree.target] -= tree.values[node]
+        node, found = 0, tree.branches
+        while found.left[node] >= 0:
+            node = int(found.left[node] if found.missing_left[node] else found.right[node])
+        base[tree.targets] -= tree.values[node]
     return base
 
 
@@ -174,11 +179,13 @@ def _tree(found: Mapping[str, object], *, target: int, weight: float) -> Boosted
             "multi_strategy='one_output_per_tree'"
         )
     return BoostedTree(
-        target=target,
-        features=np.asarray(found["split_indices"], dtype=np.int64),
-        thresholds=conditions,
-        missing_left=np.asarray(found["default_left"], dtype=bool),
-        left=left,
-        right=np.asarray(found["right_children"], dtype=np.int64),
-        values=conditions * weight,
+        branches=Branches(
+            features=np.asarray(found["split_indices"], dtype=np.int64),
+            thresholds=conditions,
+            missing_left=np.asarray(found["default_left"], dtype=bool),
+            left=left,
+            right=np.asarray(found["right_children"], dtype=np.int64),
+        ),
+        targets=np.array([target]),
+        values=(conditions * weight)[:, None],
     )

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import pytest
+from catboost import CatBoostClassifier
 from lightgbm import LGBMClassifier
 from sklearn.linear_model import LogisticRegression
 from xgboost import XGBClassifier
 
+import converters.catboost_source
 import converters.lightgbm_source
 import converters.onnx_source
 import converters.sklearn_source
@@ -44,11 +46,18 @@ def xgboost_example() -> Request:
     return Request(model.get_booster(), rows.to_numpy())
 
 
+def catboost_example() -> Request:
+    rows, labels = flowers()
+    model = CatBoostClassifier(iterations=3, depth=2, verbose=0, allow_writing_files=False)
+    return Request(model.fit(rows.to_numpy(), labels), rows.to_numpy())
+
+
 EXAMPLES: dict[str, Callable[[], Request]] = {
     "scikit-learn": sklearn_example,
     "ONNX": onnx_example,
     "LightGBM": lightgbm_example,
     "XGBoost": xgboost_example,
+    "CatBoost": catboost_example,
 }
 
 every_source = pytest.mark.parametrize("name", sorted(SOURCES))

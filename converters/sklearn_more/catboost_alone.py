@@ -1,0 +1,146 @@
+"""CatBoost's models that stand alone, whose categories are named by the rows."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from catboost import CatBoost, CatBoostClassifier, CatBoostRanker, CatBoostRegressor
+from numpy.typing import NDArray
+
+from converters.base import Rows
+from converters.sklearn_more.boosters import (
+    BoosterEstimator,
+    Kind,
+    Predict,
+    Trained,
+    as_estimator,
+)
+from converters.sklearn_more.catboost_file import Kept, kept_of, loss_of
+from converters.sklearn_more.catboost_trees import CLASSIFYING, NameCategory, ensemble_of
+from converters.sklearn_more.memberships import Membership
+from converters.table import columns_of, numbers, texts
+from edge_contract.errors import UsageError
+
+__all__ = ["model_estimator"]
+
+_RANKING: Final = {"GroupQuantile", "LambdaMart", "PairLogit", "PairLogitPairwise"} | {
+    *("QueryCrossEntropy", "QueryRMSE", "QuerySoftMax", "StochasticFilter", "StochasticRank"),
+    *("YetiRank", "YetiRankPairwise"),
+}
+
+
+def model_estimator(
+    model: object, rows: Rows, *, classes: Sequence[str | int] = ()
+) -> BoosterEstimator:
+    """Return a model as an estimator.
+
+    Args:
+        model: Fitted.
+        rows: Rows that have each category that its trees ask for.
+        classes: Labels that the caller gave; they must be those that the model knows.
+
+    Raises:
+        UsageError: It cannot be converted, or a category is not in the rows.
+    """
+    if not isinstance(model, CatBoost):
+        raise UsageError(f"expected a catboost.CatBoost, got {type(model).__qualname__}")
+    categories = _categories(model, rows)
+    kept = kept_of(model, sorted({text for known in categories.values() for text in known}))
+    kind = _kind_of(model, loss_of(kept))
+    names = [str(it) for it in model.feature_names_]
+    own = _classes_of(model) if kind is Kind.CLASSES else []
+    if classes and list(classes) != own:
+        raise UsageError(
+            f"classes {list(classes[:8])} are not those of the model, {own[:8]}: leave them out, a "
+            "fitted model knows its own"
+        )
+    trained = Trained(
+        predict=_prediction(model, "Probability" if kind is Kind.CLASSES else ""),
+        predict_labels=_prediction(model, "Class") if kind is Kind.CLASSES else None,
+        ensemble=ensemble_of(model, kept, name_category=_names_of(categories, kept)),
+        kind=kind,
+        library="catboost",
+        width=len(names),
+        names=() if names == [str(i) for i in range(len(names))] else names,
+        settings=model.get_params(),
+    )
+    return as_estimator(trained, own)
+
+
+def _kind_of(model: CatBoost, loss: str) -> Kind:
+    match model:
+        case CatBoostClassifier():
+            return Kind.CLASSES
+        case CatBoostRanker():
+            return Kind.RANKS
+        case CatBoostRegressor():
+            return Kind.NUMBERS
+        case _ if loss in CLASSIFYING:
+            return Kind.CLASSES
+        case _:
+            return Kind.RANKS if loss in _RANKING else Kind.NUMBERS
+
+
+def _classes_of(model: CatBoost) -> list[str | int]:
+    found: list[str | int] = np.asarray(model.classes_).tolist()
+    return found
+
+
+def _prediction(model: CatBoost, kind: str) -> Predict:
+    columns = model.get_cat_feature_indices()
+
+    def predict(rows: object) -> NDArray[np.generic]:
+        given = rows
+        if columns and isinstance(rows, np.ndarray) and rows.dtype.kind == "f":
+            given = rows.astype(object)  # CatBoost takes no fractions for categories
+            given[:, columns] = rows[:, columns].astype(np.int64)
+        said = model.predict(given, prediction_type=kind) if kind else model.predict(given)
+        found: NDArray[np.generic] = np.asarray(said)
+        return found.ravel() if kind == "Class" else found
+
+    return predict
+
+
+def _categories(model: CatBoost, rows: Rows) -> dict[int, dict[str, str | int]]:
+    """Return, by place of the model's column, the categories that rows have, as CatBoost hashes.
+
+    Raises:
+        UsageError: The rows lack a column of categories.
+    """
+    known = [str(it) for it in model.feature_names_]
+    columns = columns_of(rows)
+    places = {column.name: place for place, column in enumerate(columns)}
+    if not set(known) <= set(places):  # it was fitted without names
+        places = {str(place): place for place in range(len(columns))}
+    found: dict[int, dict[str, str | int]] = {}
+    for feature in model.get_cat_feature_indices():
+        name = known[feature]
+        if name not in places:
+            raise UsageError(
+                f"X has no column {name!r}, which {type(model).__name__} takes for categories: "
+                "give rows like those that it was fitted on"
+            )
+        place = places[name]
+        if columns[place].is_text:
+            found[feature] = {str(it): str(it) for it in set(texts(rows, place).tolist())}
+        else:
+            present = numbers(rows, place)
+            whole = np.unique(present[np.isfinite(present)]).astype(np.int64)
+            found[feature] = {str(it): it for it in whole.tolist()}
+    return found
+
+
+def _names_of(categories: dict[int, dict[str, str | int]], kept: Kept) -> NameCategory:
+    hashed = {it["hash"]: it["value"] for it in kept["features_info"].get("cat_features_hash", [])}
+
+    def name_category(column: int, category: int) -> Membership:
+        value = categories[column].get(hashed.get(category, ""))
+        if value is None or category not in hashed:
+            raise UsageError(
+                f"CatBoost's trees ask whether column {column} has a category that is not in X, "
+                f"and know it by its hash {category} alone: give rows that have every category "
+                "that the model was fitted on"
+            )
+        return Membership(column, frozenset([value]))
+
+    return name_category
