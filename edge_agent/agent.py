@@ -289,7 +289,7 @@ class Agent:
                     subscriptions=topics.subscriptions,
                 )
             )
-            source = HttpSource(parse_broker_url(cloud).host, parts.packages.downloads)
+            source = HttpSource(parse_broker_url(cloud).host)
         return Shell(
             parts.core,
             store=parts.store,

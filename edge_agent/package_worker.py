@@ -11,6 +11,7 @@ from edge_agent.golden_check import check_golden
 from edge_agent.ports import InferenceEngine, PackageSource, PackageStore
 from edge_agent.servable import Servable
 from edge_contract.errors import EdgeError, UnavailableError
+from edge_contract.messages import Downloads
 from edge_contract.package import Reference
 
 __all__ = ["PackageNews", "PackageWorker"]
@@ -23,11 +24,13 @@ _LEAVE_S: Final = 2.0
 class PackageNews(Protocol):
     """Hears what came of the worker's jobs, on the worker's thread."""
 
-    def on_fetched(self, digest: str) -> None:
+    def on_fetched(self, digest: str, spent: Downloads) -> None:
         """A package is in the store."""
         ...
 
-    def on_fetch_failed(self, digest: str, reason: str, *, permanent: bool) -> None:
+    def on_fetch_failed(
+        self, digest: str, reason: str, *, permanent: bool, spent: Downloads
+    ) -> None:
         """It is not, and trying again does not help if ``permanent``."""
         ...
 
@@ -106,12 +109,17 @@ class PackageWorker:
                 self._packages.load(digest)  # there is no other place where it could come from
         except EdgeError as error:
             permanent = not isinstance(error, UnavailableError)
-            self._news.on_fetch_failed(digest, str(error), permanent=permanent)
+            self._news.on_fetch_failed(digest, str(error), permanent=permanent, spent=self._spent())
         except Exception as error:  # noqa: BLE001  the core relies on an answer
             _log.exception("a defect while package %s was fetched", digest)
-            self._news.on_fetch_failed(digest, f"defect: {error!r}", permanent=False)
+            self._news.on_fetch_failed(
+                digest, f"defect: {error!r}", permanent=False, spent=self._spent()
+            )
         else:
-            self._news.on_fetched(digest)
+            self._news.on_fetched(digest, self._spent())
+
+    def _spent(self) -> Downloads:
+        return Downloads() if self._source is None else self._source.spent()
 
     def _load(self, digest: str) -> None:
         try:

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from edge_contract.messages import BatchId, TelemetryBatch
+from edge_contract.messages import BatchId, Downloads, TelemetryBatch
 from edge_contract.package import Manifest, Package, Reference
 from edge_contract.reading import JsonObject
 
@@ -222,6 +223,22 @@ class PackageStore(Protocol):
         """Return a file of a package (its manifest too) if it is here and has its digest."""
         ...
 
+    def file_of(self, digest: str) -> bytes | None:
+        """Return the file of a digest, whichever package it belongs to, if it is here."""
+        ...
+
+    def whole(self) -> list[str]:
+        """Return packages all of whose files are here, the latest first; they may be damaged."""
+        ...
+
+    def downloads(self, digest: str) -> Path:
+        """Return the folder where the files of a package wait until all of them are here."""
+        ...
+
+    def free_bytes(self) -> int:
+        """Return how much may still be written; raises ``UnavailableError`` if nobody can tell."""
+        ...
+
     def description(self, digest: str) -> tuple[Manifest, Reference] | None:
         """Return manifest and reference, also of a package whose model was pruned."""
         ...
@@ -248,6 +265,10 @@ class PackageSource(Protocol):
             UnavailableError: The source is out of reach or the disk is full; try again later.
             PackageError: What came is not the package; trying again does not help.
         """
+        ...
+
+    def spent(self) -> Downloads:
+        """Return what came since this was asked the last time, also for a fetch that failed."""
         ...
 
     def close(self) -> None:

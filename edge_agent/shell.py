@@ -35,7 +35,7 @@ from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, P
 from edge_agent.servable import Servable
 from edge_agent.switch import Routing, Switch
 from edge_contract.errors import EdgeError, UnavailableError
-from edge_contract.messages import Report, encode
+from edge_contract.messages import Downloads, Report, encode
 from edge_contract.package import Reference, Role
 
 __all__ = ["Shell"]
@@ -131,14 +131,18 @@ class Shell:
             lambda now_s: self._core.on_message(topic, payload, now_s=now_s, at_unix_s=time.time())
         )
 
-    def on_fetched(self, digest: str) -> None:
+    def on_fetched(self, digest: str, spent: Downloads) -> None:
         """A package is in the store."""
-        self._loop.put(lambda now_s: self._core.on_fetched(digest, now_s))
+        self._loop.put(lambda now_s: self._core.on_fetched(digest, now_s, spent=spent))
 
-    def on_fetch_failed(self, digest: str, reason: str, *, permanent: bool) -> None:
+    def on_fetch_failed(
+        self, digest: str, reason: str, *, permanent: bool, spent: Downloads
+    ) -> None:
         """A package could not be fetched."""
         self._loop.put(
-            lambda now_s: self._core.on_fetch_failed(digest, reason, now_s, permanent=permanent)
+            lambda now_s: self._core.on_fetch_failed(
+                digest, reason, now_s, permanent=permanent, spent=spent
+            )
         )
 
     def on_loaded(self, servable: Servable, reference: Reference) -> None:

@@ -94,6 +94,29 @@ class FolderPackages:
             return None
         return data
 
+    def file_of(self, digest: str) -> bytes | None:
+        """Return the file of a digest, whichever package it belongs to, if it is here."""
+        if self._place(digest).is_dir():
+            return self.intact_file(digest, MANIFEST_NAME)
+        for package in self.digests():
+            with contextlib.suppress(PackageError):
+                _, manifest = self._manifest(package)
+                for artifact in manifest.artifacts:
+                    if artifact.digest == digest:
+                        data = self.intact_file(package, artifact.path)
+                        if data is not None:
+                            return data
+        return None
+
+    def whole(self) -> list[str]:
+        """Return packages all of whose files are here, the latest first; they may be damaged."""
+        return [place.name.replace("-", ":") for place in self._latest_first() if _is_whole(place)]
+
+    def free_bytes(self) -> int:
+        """Return what the file system gives to this user."""
+        with self._errors("see how much room there is for"):
+            return shutil.disk_usage(self._folder).free
+
     def description(self, digest: str) -> tuple[Manifest, Reference] | None:
         """Return manifest and reference, also of a package whose model was pruned."""
         try:
@@ -115,8 +138,7 @@ class FolderPackages:
         What cannot be removed now is removed the next time.
         """
         kept = {self._place(digest) for digest in keep}
-        others = [place for place in self._places() if place not in kept]
-        others.sort(key=lambda place: place.stat().st_mtime, reverse=True)
+        others = [place for place in self._latest_first() if place not in kept]
         for place in others[_KEPT_DESCRIPTIONS:]:
             shutil.rmtree(place, ignore_errors=True)
         for place in others[:_KEPT_DESCRIPTIONS]:
@@ -157,6 +179,9 @@ class FolderPackages:
     def _places(self) -> list[Path]:
         return [place for place in self._folder.glob("sha256-*") if place.is_dir()]
 
+    def _latest_first(self) -> list[Path]:
+        return sorted(self._places(), key=lambda place: place.stat().st_mtime, reverse=True)
+
     def _place(self, digest: str) -> Path:
         return self._folder / digest.replace(":", "-")
 
@@ -169,6 +194,16 @@ class FolderPackages:
                 f"cannot {doing} {str(self._folder)!r}: {error.strerror}; check that its disk has "
                 "room and can be written"
             ) from error
+
+
+def _is_whole(place: Path) -> bool:
+    """Return whether all files of a package are there, each of its length."""
+    try:
+        manifest = Manifest.from_bytes((place / MANIFEST_NAME).read_bytes())
+        sizes = [(place / artifact.path).stat().st_size for artifact in manifest.artifacts]
+    except (OSError, PackageError):
+        return False
+    return sizes == [artifact.size for artifact in manifest.artifacts]
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -1,117 +1,160 @@
-"""Fetches packages over HTTP, file by file, by digest, resuming what broke off."""
+"""Fetches packages over HTTP, file by file, by the smallest ways that the registry offers."""
 
-import http.client
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from pathlib import Path
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 
+from edge_agent.adapters.compressions import compressions_here
+from edge_agent.adapters.file_ways import FileWays, place_of
+from edge_agent.adapters.http_files import HttpFiles
 from edge_agent.ports import PackageStore
+from edge_contract.delta import MAX_BASES, MAX_OFFER_BYTES, Compression, Offer
 from edge_contract.errors import PackageError, UnavailableError
-from edge_contract.package import MANIFEST_NAME, Manifest, Package, digest_of, short
+from edge_contract.messages import Downloads
+from edge_contract.package import MANIFEST_NAME, Artifact, Manifest, Package
 from edge_contract.package.manifest import MAX_MANIFEST_BYTES
 
 __all__ = ["HttpSource"]
 
-_CHUNK_BYTES: Final = 1 << 16
+_ASK_AGAIN_S: Final = 0.5
+_WORTH_WAITING_BYTES: Final = 2**20
+_SPARE_BYTES: Final = 4 * 2**20
 
 
 class HttpSource:
     """A :class:`edge_agent.ports.PackageSource`: ``GET URL/DIGEST`` for manifest and files.
 
+    A registry may offer smaller ways (``GET URL/DIGEST/offer``, see ``docs/deltas.md``); a server
+    that knows no offers gives whole files.
+
     Args:
         broker_host: Stands in for the host where a URL begins with ``:PORT``.
-        downloads: Returns the folder where the files of a package wait for the rest of them.
         timeout_s: How long a server may be silent.
+        compressions: Returns those that deltas may use; asked only when something is fetched.
+        patience_s: How long to wait for deltas that are just being made, where there is much to
+            fetch.
+        max_delta_bytes: Most memory that applying a delta may take, old file and new one included;
+            what would need more comes whole.
     """
 
     def __init__(
-        self, broker_host: str, downloads: Callable[[str], Path], *, timeout_s: float = 20.0
+        self,
+        broker_host: str,
+        *,
+        timeout_s: float = 20.0,
+        compressions: Callable[[], Sequence[Compression]] = compressions_here,
+        patience_s: float = 5.0,
+        max_delta_bytes: int = 2**30,
     ) -> None:
         self._broker_host = broker_host
-        self._downloads = downloads
         self._timeout_s = timeout_s
+        self._compressions = compressions
+        self._patience_s = patience_s
         self._leaving = threading.Event()
+        self._spent = Downloads()
+        self._ways = FileWays(compressions, max_bytes=max_delta_bytes, tell=self._tell)
 
     def fetch(self, digest: str, url: str, store: PackageStore) -> None:
         """Bring a package into the store."""
-        data = store.intact_file(digest, MANIFEST_NAME)
-        if data is None:
-            data = self._download(digest, url, digest, MAX_MANIFEST_BYTES)
-        manifest = Manifest.from_bytes(data)
-        files: dict[str, bytes] = {}
-        for artifact in manifest.artifacts:
-            kept = store.intact_file(digest, artifact.path)
-            if kept is None:
-                kept = self._download(digest, url, artifact.digest, artifact.size)
-            files[artifact.path] = kept
-        store.add(Package.verified(data, files))
+        files = HttpFiles(self._resolved(url), timeout_s=self._timeout_s, leaving=self._leaving)
+        folder = store.downloads(digest)
+        manifest_bytes = store.intact_file(digest, MANIFEST_NAME)
+        is_known = manifest_bytes is not None
+        offer = None if is_known else self._offer(digest, files, store)
+        if manifest_bytes is None:
+            unknown = Artifact("manifest", MANIFEST_NAME, "", digest, MAX_MANIFEST_BYTES)
+            found = None if offer is None else offer.of(digest)
+            manifest_bytes = self._ways.bring(
+                unknown, found, files=files, store=store, folder=folder
+            )
+        manifest = Manifest.from_bytes(manifest_bytes)
+        here = self._here(digest, manifest, store)
+        missing = [artifact for artifact in manifest.artifacts if artifact.path not in here]
+        if missing:
+            _require_room(digest, manifest, missing, store)
+        if missing and is_known:
+            offer = self._offer(digest, files, store)
+        for artifact in missing:
+            found = None if offer is None else offer.of(artifact.digest)
+            here[artifact.path] = self._ways.bring(
+                artifact, found, files=files, store=store, folder=folder
+            )
+        store.add(Package.verified(manifest_bytes, here))
+
+    def spent(self) -> Downloads:
+        """Return what came since this was asked the last time."""
+        spent, self._spent = self._spent, Downloads()
+        return spent
 
     def close(self) -> None:
         """Break off a download that is under way; it may be resumed by the next start."""
         self._leaving.set()
 
-    def _download(self, package: str, url: str, digest: str, most_bytes: int) -> bytes:
-        """Return a file; what has arrived stays on the disk until all of it has."""
-        base = self._resolved(url)
-        path = self._downloads(package) / digest.replace(":", "-")
-        while True:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                had = path.stat().st_size if path.exists() else 0
-                if had < most_bytes or not had:
-                    self._continue(f"{base}/{digest}", path, had, most_bytes)
-                data = path.read_bytes()
-            except (OSError, http.client.HTTPException) as error:
-                raise UnavailableError(
-                    f"cannot fetch {short(digest)} from {base}: {error}"
-                ) from error
-            if digest_of(data) == digest:
-                return data
-            path.unlink()
-            if not had:
-                raise PackageError(
-                    f"{base} sent {short(digest_of(data))} ({len(data)} bytes) for "
-                    f"{short(digest)}: the registry is damaged or was tampered with"
-                )
-            # The part that was here before may be what is wrong: begin anew.
+    def _tell(self, more: Downloads) -> None:
+        self._spent = self._spent.plus(more)
 
     def _resolved(self, url: str) -> str:
         full = f"http://{_bracketed(self._broker_host)}{url}" if url.startswith(":") else url
-        if urlsplit(full).scheme not in ("http", "https"):
-            raise PackageError(f"packages URL {url!r} is neither http nor https")
         return full.rstrip("/")
 
-    def _continue(self, url: str, path: Path, had: int, most_bytes: int) -> None:
-        """Append what the server has beyond the first ``had`` bytes, or write it all anew."""
-        request = urllib.request.Request(url)  # noqa: S310  the scheme was checked
-        if had:
-            request.add_header("Range", f"bytes={had}-")
-        try:
-            reply = urllib.request.urlopen(request, timeout=self._timeout_s)  # noqa: S310
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return  # there is no more than what is here
-            if error.code == http.client.NOT_FOUND:
-                raise PackageError(f"{url} does not exist in the registry") from error
-            raise
-        is_rest = reply.status == http.client.PARTIAL_CONTENT
-        written = had if is_rest else 0
-        with reply, path.open("ab" if is_rest else "wb") as out:
-            while chunk := reply.read1(_CHUNK_BYTES):  # what is there, so that leaving is quick
-                if self._leaving.is_set():
-                    raise UnavailableError(f"{url} was not fetched: the agent leaves")
-                written += len(chunk)
-                if written > most_bytes:
-                    out.truncate(0)
-                    raise PackageError(f"{url} sends more than the {most_bytes} bytes expected")
-                out.write(chunk)
-            if reply.length:  # of which http.client says nothing when it reads by chunks
-                raise http.client.IncompleteRead(b"", reply.length)
+    def _here(self, digest: str, manifest: Manifest, store: PackageStore) -> dict[str, bytes]:
+        """Return the files that are here already, in this package or in another one."""
+        found: dict[str, bytes] = {}
+        for artifact in manifest.artifacts:
+            data = store.intact_file(digest, artifact.path)
+            if data is None and (data := store.file_of(artifact.digest)) is not None:
+                self._tell(Downloads(reused_bytes=len(data)))
+            if data is not None:
+                found[artifact.path] = data
+        return found
+
+    def _offer(self, digest: str, files: HttpFiles, store: PackageStore) -> Offer | None:
+        """Ask for ways that begin at what is here; wait a little for those that are being made."""
+        asked = [("have", base) for base in store.whole() if base != digest][:MAX_BASES]
+        asked += [("with", compression.name) for compression in self._compressions()]
+        place = f"{digest}/offer?{urlencode(asked)}"
+        ends_s = time.monotonic() + self._patience_s
+        while True:
+            try:
+                data = files.answer(place, most_bytes=MAX_OFFER_BYTES)
+                offer = None if data is None else Offer.from_bytes(data)
+            except (PackageError, UnavailableError) as error:
+                self._tell(Downloads(fallbacks=1, reason=f"no offer of smaller ways: {error}"))
+                return None
+            finally:
+                self._tell(Downloads(offer_bytes=files.traffic().fetched_bytes))
+            if offer is None or not offer.is_growing or not _is_worth_waiting(offer):
+                return offer
+            if time.monotonic() > ends_s or self._leaving.wait(_ASK_AGAIN_S):
+                return offer
+
+
+def _require_room(
+    digest: str, manifest: Manifest, missing: Sequence[Artifact], store: PackageStore
+) -> None:
+    """Refuse before anything is fetched; files lie here twice until the package is whole."""
+    folder = store.downloads(digest)
+    places = [(artifact.size, place_of(folder, artifact.digest)) for artifact in missing]
+    to_fetch_bytes = sum(
+        max(size - (place.stat().st_size if place.exists() else 0), 0) for size, place in places
+    )
+    to_keep_bytes = sum(artifact.size for artifact in manifest.artifacts)
+    needed_bytes = to_fetch_bytes + to_keep_bytes + _SPARE_BYTES
+    free_bytes = store.free_bytes()
+    if free_bytes < needed_bytes:
+        raise UnavailableError(
+            f"no room for {manifest.reference}: {needed_bytes} bytes are needed ({to_fetch_bytes} "
+            f"to fetch, {to_keep_bytes} to put it together, {_SPARE_BYTES} to spare), "
+            f"{free_bytes} are free; free {needed_bytes - free_bytes} more"
+        )
+
+
+def _is_worth_waiting(offer: Offer) -> bool:
+    """Return whether much would come whole, or compressed alone, for want of a delta."""
+    left = [file for file in offer.files if not any(way.old for way in file.ways)]
+    return sum(file.whole.size_bytes for file in left) >= _WORTH_WAITING_BYTES
 
 
 def _bracketed(host: str) -> str:

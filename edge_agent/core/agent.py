@@ -31,6 +31,7 @@ from edge_contract.messages import (
     Death,
     DesiredState,
     DeviceTopics,
+    Downloads,
     FleetTopics,
     Report,
     TelemetryBatch,
@@ -211,16 +212,24 @@ class AgentCore:
         self._save_again_at_s = now_s + _SAVE_RETRY_S
         return [Log("warning", f"{reason}; trying again in {_SAVE_RETRY_S:.0f} s")]
 
-    def on_fetched(self, digest: str, now_s: float) -> Sequence[Effect]:
-        """All bytes of a package are in the store."""
-        return self._journaled(self.deployer.on_fetched(digest, now_s))
+    def on_fetched(
+        self, digest: str, now_s: float, *, spent: Downloads | None = None
+    ) -> Sequence[Effect]:
+        """All bytes of a package are in the store; ``spent`` says what came for it, and how."""
+        return self._journaled(self.deployer.on_fetched(digest, now_s, spent=spent))
 
     def on_fetch_failed(
-        self, digest: str, reason: str, now_s: float, *, permanent: bool
+        self,
+        digest: str,
+        reason: str,
+        now_s: float,
+        *,
+        permanent: bool,
+        spent: Downloads | None = None,
     ) -> Sequence[Effect]:
         """A download broke off."""
         return self._journaled(
-            self.deployer.on_fetch_failed(digest, reason, now_s, permanent=permanent)
+            self.deployer.on_fetch_failed(digest, reason, now_s, permanent=permanent, spent=spent)
         )
 
     def on_loaded(

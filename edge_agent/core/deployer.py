@@ -21,7 +21,7 @@ from edge_agent.core.routing import NOWHERE, needed, route_of
 from edge_agent.core.slot_moves import SlotMoves
 from edge_agent.core.slots import Slot, SlotEvent, SlotState
 from edge_agent.core.wording import fitting
-from edge_contract.messages import Assignment, ModelReport, Target
+from edge_contract.messages import Assignment, Downloads, ModelReport, Target
 from edge_contract.reading import JsonObject, Reader
 
 __all__ = ["Deployer"]
@@ -106,6 +106,7 @@ class Deployer:
             provider=runs_on.provider,
             fallback=fitting(runs_on.fallback),
             slots=(*self._journal.slot_reports(), *self._journal.failure_reports()),
+            downloads=self._jobs.downloads,
         )
 
     # Inputs. Each returns the effects to carry out.
@@ -145,24 +146,39 @@ class Deployer:
         self._jobs.hurry()
         return self._advance(now_s)
 
-    def on_fetched(self, digest: str, now_s: float) -> list[Effect]:
-        """All bytes of a package are in the store."""
+    def on_fetched(
+        self, digest: str, now_s: float, *, spent: Downloads | None = None
+    ) -> list[Effect]:
+        """All bytes of a package are in the store; ``spent`` says what came for it, and how."""
+        effects = self._jobs.count(self.model, digest, spent)
         slot = self._journal.holding(digest)
         if not self._jobs.end_fetch(digest):
-            return []
+            return effects
         if slot is not None and slot.state is SlotState.DOWNLOADING:
             slot.handle(SlotEvent.FETCHED)
             slot.detail = ""
-        return self._advance(now_s)
+        return [*effects, *self._advance(now_s)]
 
     def on_fetch_failed(
-        self, digest: str, reason: str, now_s: float, *, permanent: bool
+        self,
+        digest: str,
+        reason: str,
+        now_s: float,
+        *,
+        permanent: bool,
+        spent: Downloads | None = None,
     ) -> list[Effect]:
-        """A download broke off; ``permanent`` if trying again cannot help."""
+        """A download broke off; ``permanent`` if trying again cannot help.
+
+        One that brought something is tried again after the shortest rest: the link is bad, but it
+        gets there.
+        """
+        effects = self._jobs.count(self.model, digest, spent)
         slot = self._journal.holding(digest)
         if not self._jobs.end_fetch(digest):
-            return []
-        effects: list[Effect] = []
+            return effects
+        if spent is not None and spent.file_bytes:
+            self._jobs.got_further()
         if slot is not None and slot.state is SlotState.DOWNLOADING:
             effects += self._fail(slot, reason) if permanent else self._rest(slot, reason, now_s)
         return [*effects, *self._advance(now_s)]

@@ -92,7 +92,8 @@ class FetchPackage:
     """Get a package into the local store; runs beside everything else.
 
     Files that are there and have their digest are kept, damaged ones are fetched again, and a
-    download that broke off is resumed. With nothing to fetch it needs no network.
+    download that broke off is resumed. With nothing to fetch it needs no network. Files of packages
+    that are here may serve to make new ones of: a shell that can do so tells what it has.
 
     Answered by ``AgentCore.on_fetched`` or ``on_fetch_failed``.
     """

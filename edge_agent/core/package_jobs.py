@@ -1,8 +1,12 @@
 """Package jobs: what is being fetched or loaded, and what is loaded. Gone after a restart."""
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
-from edge_agent.core.effects import Effect, FetchPackage, LoadPackage, UnloadPackage
+from edge_agent.core.effects import Effect, FetchPackage, LoadPackage, Log, UnloadPackage
+from edge_agent.core.wording import fitting
+from edge_contract.messages import Downloads
+from edge_contract.package import short
 
 __all__ = ["PackageJobs", "RunsOn"]
 
@@ -28,11 +32,13 @@ class PackageJobs:
     Attributes:
         loaded: What they run on, by digest of the packages that can answer calls.
         retry_at_s: No download begins before; ``None`` if one may begin now.
+        downloads: What came over the network in this life.
     """
 
     def __init__(self) -> None:
         self.loaded: dict[str, RunsOn] = {}
         self.retry_at_s: float | None = None
+        self.downloads = Downloads()
         self._fetching: set[str] = set()
         self._loading: set[str] = set()
         self._failures = 0
@@ -85,6 +91,19 @@ class PackageJobs:
     def has_loaded(self, digest: str, runs_on: RunsOn) -> None:
         """Note a package that can answer calls now."""
         self.loaded[digest] = runs_on
+        self._failures = 0
+
+    def count(self, model: str, digest: str, spent: Downloads | None) -> list[Effect]:
+        """Add up what came over the network, and tell the log."""
+        if spent is None or spent == Downloads():
+            return []
+        spent = replace(spent, reason=fitting(spent.reason))
+        self.downloads = self.downloads.plus(spent)
+        level = "warning" if spent.fallbacks else "info"
+        return [Log(level, f"{model} {short(digest)}: {spent.in_words()}")]
+
+    def got_further(self) -> None:
+        """Note a download that broke, but brought something: the next rest is a short one."""
         self._failures = 0
 
     def rest(self, now_s: float) -> float:

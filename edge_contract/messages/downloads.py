@@ -34,9 +34,27 @@ class Downloads:
     reason: str = ""
 
     @property
+    def file_bytes(self) -> int:
+        """What came over the network of files, in whatever form."""
+        return self.whole_bytes + self.packed_bytes + self.delta_bytes
+
+    @property
     def fetched_bytes(self) -> int:
         """All that came over the network."""
-        return self.whole_bytes + self.packed_bytes + self.delta_bytes + self.offer_bytes
+        return self.file_bytes + self.offer_bytes
+
+    def in_words(self) -> str:
+        """Return one line for people."""
+        text = (
+            f"{self.fetched_bytes} bytes fetched: {self.whole_bytes} as they are, "
+            f"{self.packed_bytes} compressed, {self.delta_bytes} as deltas, {self.offer_bytes} of "
+            f"offers; {self.reused_bytes} were here"
+        )
+        if self.again_bytes:
+            text += f"; {self.again_bytes} came again for damaged parts"
+        if self.fallbacks:
+            text += f"; a smaller way failed {self.fallbacks} times, at last: {self.reason}"
+        return text
 
     def plus(self, later: "Downloads") -> "Downloads":
         """Return both together; the later reason stays."""

@@ -1,10 +1,8 @@
 """Packages come over HTTP whole, from a real server on loopback that misbehaves in turn."""
 
-import http.server
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,75 +12,8 @@ from edge_agent.adapters.http_source import HttpSource
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.package import ArtifactRole, Package
 from tests.support.disks import files_of_at_most
+from tests.support.http_registry import HttpRegistry, running
 from tests.support.packages import digits
-
-
-@dataclass
-class Registry:
-    """A server of blobs by digest; what it does wrong is set by the test."""
-
-    blobs: dict[str, bytes] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    cut_after: dict[str, int] = field(default_factory=dict)
-    status: dict[str, int] = field(default_factory=dict)
-    silent: threading.Event = field(default_factory=threading.Event)
-    trickles: bool = False
-    ignores_ranges: bool = False
-    tells_length: bool = True
-    port: int = 0
-
-    def put(self, package: Package) -> None:
-        self.blobs[package.digest] = package.manifest_bytes
-        for artifact in package.manifest.artifacts:
-            self.blobs[artifact.digest] = package.files[artifact.path]
-
-    @property
-    def url(self) -> str:
-        return f":{self.port}/v1/blobs"
-
-    @property
-    def ranges(self) -> list[str]:
-        return [asked for _, asked in self.asked]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    registry: Registry
-
-    def do_GET(self) -> None:
-        digest = self.path.rpartition("/")[2]
-        self.registry.asked.append((digest, self.headers.get("Range", "")))
-        if self.registry.silent.is_set():
-            time.sleep(1.0)
-            self.close_connection = True
-        elif digest in self.registry.status or digest not in self.registry.blobs:
-            self.send_error(self.registry.status.get(digest, 404))
-        else:
-            self._answer(digest, self.registry.blobs[digest])
-
-    def _answer(self, digest: str, data: bytes) -> None:
-        asked = self.headers.get("Range", "")
-        ranges = asked and not self.registry.ignores_ranges
-        first = int(asked.removeprefix("bytes=").removesuffix("-")) if ranges else 0
-        if first >= len(data):
-            self.send_error(416)
-            return
-        self.send_response(206 if first else 200)
-        if self.registry.tells_length:
-            self.send_header("Content-Length", str(len(data) - first))
-        self.end_headers()
-        self._send(data[first : self.registry.cut_after.pop(digest, len(data))])
-
-    def _send(self, data: bytes) -> None:
-        step = 100 if self.registry.trickles else max(len(data), 1)
-        for begin in range(0, len(data), step):
-            try:
-                self.wfile.write(data[begin : begin + step])
-            except OSError:
-                return  # the other side has left
-            time.sleep(0.02 if self.registry.trickles else 0.0)
-
-    def log_message(self, *_: object) -> None:
-        return
 
 
 @pytest.fixture
@@ -91,17 +22,10 @@ def package() -> Package:
 
 
 @pytest.fixture
-def registry(package: Package) -> Iterator[Registry]:
-    registry = Registry()
-    registry.put(package)
-    handler = type("RegistryHandler", (Handler,), {"registry": registry})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        registry.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+def registry(package: Package) -> Iterator[HttpRegistry]:
+    with running(HttpRegistry()) as registry:
+        registry.put(package)
         yield registry
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -110,8 +34,8 @@ def store(tmp_path: Path) -> FolderPackages:
 
 
 @pytest.fixture
-def source(store: FolderPackages) -> HttpSource:
-    return HttpSource("127.0.0.1", store.downloads, timeout_s=0.2)
+def source() -> HttpSource:
+    return HttpSource("127.0.0.1", timeout_s=0.2)
 
 
 def model_of(package: Package) -> str:
@@ -119,7 +43,7 @@ def model_of(package: Package) -> str:
 
 
 def test_a_package_comes_whole_and_nothing_is_left_over(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package
 ) -> None:
     source.fetch(package.digest, registry.url, store)
 
@@ -129,9 +53,9 @@ def test_a_package_comes_whole_and_nothing_is_left_over(
 
 
 def test_a_url_may_name_its_host(
-    registry: Registry, store: FolderPackages, package: Package
+    registry: HttpRegistry, store: FolderPackages, package: Package
 ) -> None:
-    elsewhere = HttpSource("no-such-host.invalid", store.downloads)
+    elsewhere = HttpSource("no-such-host.invalid")
     elsewhere.fetch(package.digest, f"http://127.0.0.1{registry.url}/", store)
     assert store.load(package.digest) == package
 
@@ -145,7 +69,7 @@ def test_a_package_that_is_here_needs_no_server(
 
 
 def test_of_a_damaged_package_only_the_damaged_file_is_fetched(
-    registry: Registry,
+    registry: HttpRegistry,
     source: HttpSource,
     store: FolderPackages,
     package: Package,
@@ -162,7 +86,7 @@ def test_of_a_damaged_package_only_the_damaged_file_is_fetched(
 
 @pytest.mark.parametrize("tells_length", [True, False])
 def test_a_connection_that_is_cut_is_resumed_where_it_broke_off(
-    registry: Registry,
+    registry: HttpRegistry,
     source: HttpSource,
     store: FolderPackages,
     package: Package,
@@ -183,7 +107,7 @@ def test_a_connection_that_is_cut_is_resumed_where_it_broke_off(
 
 
 def test_a_manifest_that_is_cut_is_resumed_too(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package
 ) -> None:
     registry.cut_after[package.digest] = 100
     with pytest.raises(UnavailableError, match="IncompleteRead"):
@@ -196,21 +120,25 @@ def test_a_manifest_that_is_cut_is_resumed_too(
 
 
 def test_a_download_goes_on_after_a_restart(
-    registry: Registry, source: HttpSource, package: Package, store: FolderPackages, tmp_path: Path
+    registry: HttpRegistry,
+    source: HttpSource,
+    package: Package,
+    store: FolderPackages,
+    tmp_path: Path,
 ) -> None:
     registry.cut_after[model_of(package)] = 1000
     with pytest.raises(UnavailableError):
         source.fetch(package.digest, registry.url, store)
 
     later = FolderPackages(tmp_path)
-    HttpSource("127.0.0.1", later.downloads).fetch(package.digest, registry.url, later)
+    HttpSource("127.0.0.1").fetch(package.digest, registry.url, later)
 
     assert (model_of(package), "bytes=1000-") in registry.asked
     assert later.load(package.digest) == package
 
 
 def test_a_server_that_knows_no_ranges_sends_it_all_again(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package
 ) -> None:
     registry.cut_after[model_of(package)] = 1000
     with pytest.raises(UnavailableError):
@@ -224,7 +152,7 @@ def test_a_server_that_knows_no_ranges_sends_it_all_again(
 
 @pytest.mark.parametrize("left", [b"wrong" * 10, b"wrong" * 100_000], ids=["short", "too long"])
 def test_a_rest_that_does_not_fit_what_is_here_is_no_fault_of_the_registry(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package, left: bytes
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package, left: bytes
 ) -> None:
     folder = store.downloads(package.digest)
     folder.mkdir()
@@ -237,7 +165,7 @@ def test_a_rest_that_does_not_fit_what_is_here_is_no_fault_of_the_registry(
 
 
 def test_wrong_content_is_refused_for_good(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package
 ) -> None:
     right = registry.blobs[model_of(package)]
     registry.blobs[model_of(package)] = b"x" * len(right)
@@ -254,7 +182,7 @@ def test_wrong_content_is_refused_for_good(
 
 @pytest.mark.parametrize("tells_length", [True, False])
 def test_content_without_end_is_refused(
-    registry: Registry,
+    registry: HttpRegistry,
     source: HttpSource,
     store: FolderPackages,
     package: Package,
@@ -270,7 +198,7 @@ def test_content_without_end_is_refused(
 
 
 def test_a_package_that_the_registry_does_not_have_is_refused(
-    registry: Registry, source: HttpSource, store: FolderPackages
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages
 ) -> None:
     with pytest.raises(PackageError, match=r"/sha256:00\S* does not exist in the registry"):
         source.fetch("sha256:" + "00" * 32, registry.url, store)
@@ -278,7 +206,7 @@ def test_a_package_that_the_registry_does_not_have_is_refused(
 
 @pytest.mark.parametrize("status", [500, 503, 403])
 def test_a_server_in_trouble_is_tried_again_later(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package, status: int
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package, status: int
 ) -> None:
     registry.status[package.digest] = status
     with pytest.raises(UnavailableError, match=rf"cannot fetch .*: HTTP Error {status}"):
@@ -286,7 +214,7 @@ def test_a_server_in_trouble_is_tried_again_later(
 
 
 def test_a_silent_server_is_given_up(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package
 ) -> None:
     registry.silent.set()
     began_s = time.monotonic()
@@ -311,7 +239,7 @@ def test_other_places_than_http_are_refused(
 
 
 def test_a_full_disk_is_tried_again_later(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package
 ) -> None:
     with files_of_at_most(1000), pytest.raises(UnavailableError, match="File too large"):
         source.fetch(package.digest, registry.url, store)
@@ -321,7 +249,7 @@ def test_a_full_disk_is_tried_again_later(
 
 
 def test_leaving_breaks_off_a_download_that_trickles(
-    registry: Registry, source: HttpSource, store: FolderPackages, package: Package
+    registry: HttpRegistry, source: HttpSource, store: FolderPackages, package: Package
 ) -> None:
     registry.trickles = True
     leaving = threading.Timer(0.1, source.close)
@@ -337,4 +265,4 @@ def test_leaving_breaks_off_a_download_that_trickles(
 
 def test_an_address_with_colons_gets_its_brackets(store: FolderPackages, package: Package) -> None:
     with pytest.raises(UnavailableError, match=r"from http://\[::1\]:1/blobs: "):
-        HttpSource("::1", store.downloads).fetch(package.digest, ":1/blobs", store)
+        HttpSource("::1").fetch(package.digest, ":1/blobs", store)
