@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cloud_sync.core.analysis.bins import View, views_of
+from cloud_sync.core.analysis.bins import views_of
 from cloud_sync.core.analysis.distances import ks
-from cloud_sync.core.analysis.watched import truth_columns, watched_columns
+from cloud_sync.core.analysis.parts import Numbers, Part, parts_of
+from cloud_sync.core.analysis.watched import watched_columns
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
 from edge_contract.package.reference import Role
 from edge_contract.reading import JsonObject
@@ -26,7 +27,8 @@ class DeviceShare:
     Attributes:
         device: Its name.
         rows: Rows it counted.
-        distance: Mean KS distance of the drifted columns to the reference, 0 to 1.
+        distance: Mean distance of what drifted to the reference, 0 to 1: the KS distance, and of
+            means that of two normal distributions so far apart.
         score: ``distance * sqrt(rows)``: how surely it differs; the ranking goes by it.
         contribution: By how much the fleet's mean distance falls when the device is left out.
         blamed: Whether it differs by more than chance and a reference of this size explain.
@@ -63,37 +65,38 @@ def rank_devices(
     Args:
         package: Whose reference they are compared with.
         by_device: What each counted lately.
-        subjects: The columns that drifted.
+        subjects: What drifted: features, prediction, ``joint``, ``embedding``, errors.
         role: In which role they counted it; truths are compared with those of the author.
         stratum: Part of the day or week that it was counted in; empty compares with all rows.
     """
-    views = _views(_reference(package, role, stratum), subjects, role=role)
-    counts = {
-        device: [view.counts_of(statistics.profile[index]) for index, view in views]
+    reference = _reference(package, role, stratum)
+    parts = [] if reference is None else parts_of(reference, subjects, role=role)
+    numbers = {
+        device: [part.numbers_of(statistics.profile) for part in parts]
         for device, statistics in by_device.items()
     }
-    rows = {device: max(map(sum, cells), default=0) for device, cells in counts.items()}
+    rows = {
+        device: max((part.rows(own) for part, own in zip(parts, seen, strict=True)), default=0)
+        for device, seen in numbers.items()
+    }
     busy = [device for device, seen in rows.items() if seen]
-    if not busy or not views:
+    if not busy:
         return []
-    total = [[sum(c) for c in zip(*cells, strict=True)] for cells in _by_view(counts, busy)]
-    whole = _mean_distance(views, total)
+    total = [_added(column) for column in zip(*(numbers[device] for device in busy), strict=True)]
+    whole = _mean_distance(parts, total)
     shares: list[DeviceShare] = []
     for device in busy:
-        cells = counts[device]
-        rest = [
-            [a - b for a, b in zip(all_, own, strict=True)]
-            for all_, own in zip(total, cells, strict=True)
-        ]
-        distance = _mean_distance(views, cells)
+        seen = numbers[device]
+        rest = [_without(all_, own) for all_, own in zip(total, seen, strict=True)]
+        distance = _mean_distance(parts, seen)
         shares.append(
             DeviceShare(
                 device=device,
                 rows=rows[device],
                 distance=distance,
                 score=distance * math.sqrt(rows[device]),
-                contribution=whole - _mean_distance(views, rest) if len(busy) > 1 else whole,
-                blamed=_differs(views, cells, devices=len(busy)),
+                contribution=whole - _mean_distance(parts, rest) if len(busy) > 1 else whole,
+                blamed=_differs(parts, seen, devices=len(busy)),
             )
         )
     return sorted(shares, key=lambda share: (-share.score, share.device))
@@ -102,10 +105,11 @@ def rank_devices(
 def rank_features(package: PackageFacts, live: CohortStatistics) -> Sequence[tuple[str, float]]:
     """Return (subject, KS distance to the reference), the most distant first."""
     distances: dict[str, float] = {}
-    for index, view in _views(package.reference.profile, None, role=Role.PRIMARY):
-        subject = package.reference.profile.spec.columns[index].subject
-        distance = ks(view.counts_of(live.profile[index]), view.reference)
-        distances[subject] = max(distances.get(subject, 0.0), distance)
+    reference = package.reference.profile
+    for index, subject in watched_columns(reference.spec):
+        for view in views_of(reference[index]):
+            distance = ks(view.counts_of(live.profile[index]), view.reference)
+            distances[subject] = max(distances.get(subject, 0.0), distance)
     return sorted(distances.items(), key=lambda item: (-item[1], item[0]))
 
 
@@ -118,40 +122,20 @@ def _reference(package: PackageFacts, role: str, stratum: str) -> Profile | None
     return reference.profile
 
 
-def _views(
-    profile: Profile | None, subjects: Collection[str] | None, *, role: str
-) -> list[tuple[int, View]]:
-    if profile is None:
-        return []
-    columns = watched_columns if role == Role.PRIMARY else truth_columns
-    return [
-        (index, view)
-        for index, subject in columns(profile.spec)
-        if subjects is None or subject in subjects
-        for view in views_of(profile[index])
-    ]
+def _added(numbers: Sequence[Numbers]) -> Numbers:
+    return [sum(column) for column in zip(*numbers, strict=True)]
 
 
-def _by_view(
-    counts: Mapping[str, Sequence[Sequence[int]]], devices: Sequence[str]
-) -> list[list[Sequence[int]]]:
-    return [list(cells) for cells in zip(*(counts[device] for device in devices), strict=True)]
+def _without(numbers: Numbers, own: Numbers) -> Numbers:
+    return [a - b for a, b in zip(numbers, own, strict=True)]
 
 
-def _mean_distance(views: Sequence[tuple[int, View]], cells: Sequence[Sequence[int]]) -> float:
-    distances = [ks(own, view.reference) for (_, view), own in zip(views, cells, strict=True)]
+def _mean_distance(parts: Sequence[Part], numbers: Sequence[Numbers]) -> float:
+    distances = [part.distance(own) for part, own in zip(parts, numbers, strict=True)]
     return sum(distances) / len(distances)
 
 
-def _differs(
-    views: Sequence[tuple[int, View]], cells: Sequence[Sequence[int]], *, devices: int
-) -> bool:
-    """Test every column by the DKW bound, Bonferroni over columns and devices, both sides."""
-    level = _ALPHA / (devices * len(views))
-    for (_, view), own in zip(views, cells, strict=True):
-        live, reference = sum(own), sum(view.reference)
-        if live and reference:
-            bound = math.sqrt(math.log(4 / level) / 2)
-            if ks(own, view.reference) > bound / math.sqrt(live) + bound / math.sqrt(reference):
-                return True
-    return False
+def _differs(parts: Sequence[Part], numbers: Sequence[Numbers], *, devices: int) -> bool:
+    """Test every part, Bonferroni over parts and devices."""
+    level = _ALPHA / (devices * len(parts))
+    return any(part.differs(own, level) for part, own in zip(parts, numbers, strict=True))
