@@ -20,7 +20,7 @@ from edge_agent.core.agent import AgentConfig
 from edge_agent.labels import Labels
 from edge_agent.local_package import package_at
 from edge_agent.ports import LinkOptions
-from edge_agent.prediction import Prediction
+from edge_agent.prediction import Answer, Prediction
 from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
 from edge_agent.shell import Shell
@@ -134,6 +134,7 @@ class Agent:
             undo.callback(self._parts.close)
             self.state = self._parts.folder
             self._shell = self._make_shell(cloud, username, password, engine)
+            self._switch = self._shell.switch
             self._collect_soon = self._shell.collect_soon
             self._labels = Labels(self._parts.recorder, self._parts.store, wake=self._collect_soon)
             self._shadow = ShadowRunner()
@@ -158,8 +159,13 @@ class Agent:
             UsageError: The rows do not fit the model; the message names input, type and shape.
             UnavailableError: No model is here yet, or the model failed.
         """
-        routing = self._shell.switch.routing or self._first_routing()
+        routing = self._switch.routing or self._first_routing()
         servable = routing.serve
+        path = servable.row_path
+        if path is not None and routing.shadow is None:
+            prediction = path.predict(rows, self._collect_soon)
+            if prediction is not None:
+                return prediction
         try:
             served = servable.serve(rows, wake=self._collect_soon)
         except EdgeError as error:
@@ -169,13 +175,7 @@ class Agent:
             servable = routing.fallback
         if routing.shadow is not None:
             self._shadow.offer(routing.shadow, served)
-        return Prediction(
-            served.decoded,
-            model=servable.reference,
-            digest=servable.digest,
-            manifest=servable.manifest,
-            tensors=served.outputs,
-        )
+        return Prediction(Answer(served.decoded, served.outputs), servable.origin)
 
     def label(self, prediction_id: str, truth: object) -> int:
         """Tell what came true; days later is fine.

@@ -1,6 +1,6 @@
 """Ports: what a shell needs from the outside world. Adapters implement them, by shape."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -304,6 +304,19 @@ class InferenceSession(Protocol):
 
         Raises:
             UnavailableError: The model or its runtime failed on these inputs.
+        """
+        ...
+
+    def bound(
+        self, inputs: "Mapping[str, Tensor]", outputs: "Mapping[str, Tensor]"
+    ) -> Callable[[], None] | None:
+        """Return what runs the model on fixed memory, or ``None`` if the session cannot do that.
+
+        Each call reads ``inputs``, one tensor per input of the model, and writes ``outputs``, some
+        or all of what it gives, of the very types and shapes that they have for such inputs. Their
+        memory must last as long as what is returned, of which one thread at a time may make use.
+        A call raises whatever the runtime does if it fails; :meth:`run` on the same inputs says
+        why.
         """
         ...
 

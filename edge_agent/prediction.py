@@ -12,6 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.adapters.outputs import Decoded
+    from edge_agent.adapters.row_memory import RowLayout
     from edge_agent.ports import Tensor
     from edge_contract.package import Manifest
 
-__all__ = ["Prediction", "PredictionId", "parse_id"]
+__all__ = ["Answer", "Origin", "Prediction", "PredictionId", "parse_id"]
 
 _PREFIX_CHARACTERS: Final = 12
 _NUMBER_BYTES: Final = 7
@@ -52,6 +54,35 @@ class PredictionId(NamedTuple):
     scores: "NDArray[np.float32]"
 
 
+class Answer(NamedTuple):
+    """What a call gave.
+
+    Attributes:
+        decoded: Its predictions.
+        tensors: The model's outputs, in the order of its manifest.
+    """
+
+    decoded: "Decoded"
+    tensors: "Sequence[Tensor]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which version answered.
+
+    Attributes:
+        model: As people name it: ``digits@1.0.0``.
+        digest: Its package.
+        manifest: What it takes and gives; ``None`` if nobody said.
+        row: Where its answers to single rows stand in memory; ``None`` if they come as arrays.
+    """
+
+    model: str
+    digest: str
+    manifest: "Manifest | None" = None
+    row: "RowLayout | None" = None
+
+
 class Prediction:
     """The answer to one ``predict`` call.
 
@@ -67,38 +98,47 @@ class Prediction:
         tensors: Everything that the model gave, as it gave it, in the order of its manifest.
     """
 
-    __slots__ = ("__dict__", "_decoded", "_number", "digest", "manifest", "model", "tensors")
+    __slots__ = ("__dict__", "_answer", "_origin")
 
-    def __init__(
-        self,
-        decoded: "Decoded",
-        *,
-        model: str,
-        digest: str,
-        manifest: "Manifest | None" = None,
-        tensors: "Sequence[Tensor]" = (),
-    ) -> None:
-        self._decoded = decoded
-        self._number: int | None = None
-        self.tensors = tensors
-        self.manifest = manifest
-        self.model = model
-        self.digest = digest
+    def __init__(self, answer: Answer | bytearray, origin: Origin) -> None:
+        """Keep an answer; that to a single row as bytes, which are read when somebody asks."""
+        self._answer = answer
+        self._origin = origin
+
+    @property
+    def model(self) -> str:
+        """Which version answered: ``digits@1.0.0``."""
+        return self._origin.model
+
+    @property
+    def digest(self) -> str:
+        """The package of the version that answered."""
+        return self._origin.digest
+
+    @property
+    def manifest(self) -> "Manifest | None":
+        """What the version that answered takes and gives; ``None`` if nobody said."""
+        return self._origin.manifest
+
+    @property
+    def tensors(self) -> "Sequence[Tensor]":
+        """Everything that the model gave, as it gave it, in the order of its manifest."""
+        return self._read().tensors
 
     @property
     def labels(self) -> "NDArray[np.generic] | None":
         """Predicted classes as the author wrote them; ``None`` if the model predicts numbers."""
-        return self._decoded.labels
+        return self._read().decoded.labels
 
     @property
     def probabilities(self) -> "NDArray[np.float32] | None":
         """``float32[rows, classes]``; ``None`` where the model gives none."""
-        return self._decoded.probabilities
+        return self._read().decoded.probabilities
 
     @property
     def values(self) -> "NDArray[np.float32] | None":
         """Predicted numbers; ``None`` if the model predicts classes."""
-        return self._decoded.values
+        return self._read().decoded.values
 
     def parts(self, sizes: Sequence[int]) -> "list[Prediction]":
         """Return so many rows after so many as predictions of their own, with ids of their own.
@@ -109,7 +149,8 @@ class Prediction:
             UnavailableError: The model gave an output that has not one item for each row.
         """
         count = len(self)
-        for tensor in self.tensors:
+        decoded, tensors = self._read()
+        for tensor in tensors:
             if tensor.ndim == 0 or len(tensor) != count:
                 raise UnavailableError(
                     f"an output of {self.model} has shape {list(tensor.shape)} for {count} rows, "
@@ -120,27 +161,20 @@ class Prediction:
         for size in sizes:
             rows = slice(first, first + size)
             first += size
-            found.append(
-                Prediction(
-                    self._decoded.part(rows),
-                    model=self.model,
-                    digest=self.digest,
-                    manifest=self.manifest,
-                    tensors=[tensor[rows] for tensor in self.tensors],
-                )
-            )
+            part = Answer(decoded.part(rows), [tensor[rows] for tensor in tensors])
+            found.append(Prediction(part, self._origin))
         return found
 
     @property
     def id(self) -> str:
         """Identifier of the whole call: give it to ``label`` with one truth per row."""
-        decoded = self._decoded
-        return self._id(decoded.classes, decoded.scores, self._first_number())
+        decoded = self._read().decoded
+        return self._id(decoded.classes, decoded.scores, self._number)
 
     @cached_property
     def ids(self) -> list[str]:
         """Identifiers of the single rows."""
-        (_, _, _, classes, scores), first = self._decoded, self._first_number()
+        (_, _, _, classes, scores), first = self._read().decoded, self._number
         return [
             self._id(classes[row : row + 1], scores[row : row + 1], first + row)
             for row in range(len(self))
@@ -148,18 +182,25 @@ class Prediction:
 
     def __len__(self) -> int:
         """How many rows were predicted."""
-        return len(self._decoded.scores)
+        return len(self._read().decoded.scores)
 
     def __repr__(self) -> str:
         """Say what was predicted by which version."""
         answer = self.labels if self.labels is not None else self.values
         return f"Prediction({answer!r}, model={self.model!r})"
 
-    def _first_number(self) -> int:
+    def _read(self) -> Answer:
+        answer, row = self._answer, self._origin.row
+        if isinstance(answer, bytearray):
+            if row is None:
+                raise UsageError(f"nobody said how answers of {self.model} stand in memory")
+            answer = self._answer = Answer(*row.read(answer))
+        return answer
+
+    @cached_property
+    def _number(self) -> int:
         """Drawn when it is asked for; chance keeps it apart from all others, reboots included."""
-        if self._number is None:
-            self._number = _drawn()
-        return self._number
+        return _drawn()
 
     def _id(
         self, classes: "NDArray[np.float32]", scores: "NDArray[np.float32]", number: int

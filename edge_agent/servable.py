@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from edge_agent.adapters.inputs import Encoded, InputEncoder, Rows
 from edge_agent.adapters.outputs import Decoded, EmbeddingReader, OutputDecoder
 from edge_agent.adapters.recorder import Recorder, Stream
+from edge_agent.adapters.row_memory import RowLayout
 from edge_agent.ports import InferenceSession
+from edge_agent.prediction import Origin
+from edge_agent.row_path import RowPath
 from edge_contract.errors import UnavailableError
-from edge_contract.package import OutputRole, Package, Role, embedding_size, probabilities_size
+from edge_contract.package import (
+    Manifest,
+    OutputRole,
+    Package,
+    Role,
+    embedding_size,
+    probabilities_size,
+)
+from edge_contract.stats import ProfileSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,12 +78,25 @@ class Servable:
         self.session = session
         self._encoder = InputEncoder(package.manifest, salt=salt)
         self._decoder = OutputDecoder(package.manifest)
-        self._embedding = _embedding_reader(package)
-        self._counts_classes = _counts_classes(package)
+        spec = package.reference(with_strata=False).profile.spec
+        components, classes = _observed_outputs(package.manifest, spec)
+        self._embedding = EmbeddingReader(package.manifest, components) if components else None
+        self._counts_classes = classes > 0
         self._recorder = recorder
         self._primary = recorder.stream(digest, Role.PRIMARY)
         self._primary.lay_out_calls(len(package.manifest.features))
         self._shadow: Stream | None = None
+        layout = (
+            RowLayout.of(
+                package.manifest, self._decoder, components=components, probabilities=classes
+            )
+            if self._encoder.is_table
+            else None
+        )
+        self.origin = Origin(self.reference, digest, package.manifest, layout)
+        """What its predictions say of it."""
+        self.row_path = RowPath.of(package.manifest, session, self._primary, self.origin)
+        """The short way of single rows; ``None`` if all rows go through :meth:`serve`."""
 
     def serve(self, rows: Rows, *, wake: Callable[[], None]) -> Served:
         """Predict and observe.
@@ -174,16 +198,11 @@ class Servable:
         return ()
 
 
-def _counts_classes(package: Package) -> bool:
-    """Return whether the reference counts the probabilities of all classes."""
-    if package.manifest.output(OutputRole.PROBABILITIES) is None:
-        return False
-    return probabilities_size(package.reference(with_strata=False).profile.spec) > 0
-
-
-def _embedding_reader(package: Package) -> EmbeddingReader | None:
-    """Return what reads the embeddings that the reference counts; ``None`` if it counts none."""
-    if package.manifest.output(OutputRole.EMBEDDING) is None:
-        return None
-    components = embedding_size(package.reference(with_strata=False).profile.spec)
-    return EmbeddingReader(package.manifest, components) if components else None
+def _observed_outputs(manifest: Manifest, spec: ProfileSpec) -> tuple[int, int]:
+    """Return how many components of an embedding and how many probabilities are observed."""
+    has_embedding = manifest.output(OutputRole.EMBEDDING) is not None
+    has_probabilities = manifest.output(OutputRole.PROBABILITIES) is not None
+    return (
+        embedding_size(spec) if has_embedding else 0,
+        probabilities_size(spec) if has_probabilities else 0,
+    )

@@ -75,12 +75,13 @@ class InputEncoder:
         self._features = {(f.input_index, f.column): f.name for f in manifest.features}
         columns = [feature.column for feature in manifest.features]
         single = len(self._inputs) == 1
-        self._is_table = (
+        self.is_table = (
             single
             and self._dtypes[0] == np.float32
             and len(self._inputs[0].shape) == 2
             and columns == list(range(_row_size(self._inputs[0])))
         )
+        """Whether the model takes one ``float32[batch, features]``, features in their order."""
         self._width = len(columns)
         self._name = self._inputs[0].name if single else ""
 
@@ -91,7 +92,7 @@ class InputEncoder:
             UsageError: A feature is missing or unknown, or a type or shape does not fit.
         """
         if isinstance(rows, np.ndarray):
-            if self._is_table and rows.dtype == _FLOAT and rows.ndim == 2:
+            if self.is_table and rows.dtype == _FLOAT and rows.ndim == 2:
                 count, width = rows.shape
                 if width == self._width and count:
                     return Encoded({self._name: rows}, rows, count)  # type: ignore[arg-type]
@@ -121,7 +122,7 @@ class InputEncoder:
         return Encoded(feeds, self._observed(tensors, count), count)
 
     def _observed(self, tensors: list[_Array], count: int) -> "NDArray[np.float32]":
-        if self._is_table:
+        if self.is_table:
             return tensors[0].astype(np.float32, copy=False)
         observed = np.empty((count, self._width), np.float32)
         with np.errstate(over="ignore"):  # what is too large is counted as an infinity

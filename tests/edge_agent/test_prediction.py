@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.adapters.outputs import Decoded
-from edge_agent.prediction import Prediction, parse_id
+from edge_agent.prediction import Answer, Origin, Prediction, parse_id
 from edge_contract.errors import UsageError
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -17,7 +17,8 @@ def prediction(*pairs: tuple[float, float], digest: str = DIGEST) -> Prediction:
     classes = np.array([pair[0] for pair in pairs], np.float32)
     scores = np.array([pair[1] for pair in pairs], np.float32)
     labels = classes.astype(np.int64)
-    return Prediction(Decoded(labels, None, None, classes, scores), model="gate@1", digest=digest)
+    answer = Answer(Decoded(labels, None, None, classes, scores))
+    return Prediction(answer, Origin("gate@1", digest))
 
 
 def test_the_identifier_of_a_call_says_package_classes_and_scores() -> None:

@@ -23,7 +23,7 @@ from cloud_sync.core.facts import PackageFacts
 from converters.base import ConversionWarning
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.adapters.recorder import Recorder
-from edge_agent.prediction import Prediction, parse_id
+from edge_agent.prediction import Answer, Prediction, parse_id
 from edge_agent.servable import Servable
 from edge_agent.truths import truth_rows
 from edge_contract.package import ErrorModel, Package, Role
@@ -63,7 +63,7 @@ class Device:
         labels = recorder.stream(self.package.digest, Role.LABELS)
         for first in range(0, len(rows), 500):
             served = servable.serve(rows[first : first + 500], wake=lambda: None)
-            prediction = Prediction(served.decoded, model="m@1.0.0", digest=self.package.digest)
+            prediction = Prediction(Answer(served.decoded), servable.origin)
             came_true = truth_rows(
                 self.package.manifest, parse_id(prediction.id), truths[first : first + 500]
             )

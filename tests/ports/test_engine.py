@@ -16,6 +16,7 @@ from edge_agent.ports import InferenceEngine
 from edge_contract.errors import PackageError, UnavailableError, UsageError
 from edge_contract.package import ArtifactRole, Golden, GoldenTensor, Manifest, Package, TensorSpec
 from tests.support.packages import (
+    Example,
     altered,
     binary,
     digits,
@@ -118,6 +119,45 @@ def test_threads_may_run_a_session_at_the_same_time(engine: InferenceEngine) -> 
         found = list(pool.map(run_all, range(8)))
 
     assert found == [expected] * 8
+
+
+@pytest.mark.parametrize("example", [digits(), regression()], ids=["digits", "regression"])
+def test_what_is_bound_to_memory_gives_what_a_call_gives(
+    engine: InferenceEngine, example: Example
+) -> None:
+    session, name = engine.load(example.package), example.package.manifest.inputs[0].name
+    row = np.zeros_like(example.rows[:1])
+    outputs = {
+        output.tensor.name: np.zeros_like(found)
+        for output, found in zip(
+            example.package.manifest.outputs, session.run({name: row}), strict=True
+        )
+    }
+    run = session.bound({name: row}, outputs)
+    assert run is not None
+
+    for number in range(20):
+        row[:] = example.rows[number]
+        run()
+        expected = session.run({name: row})
+        found = list(outputs.values())
+        assert [t.tolist() for t in found] == [t.tolist() for t in expected]
+
+
+def test_tensors_of_texts_or_of_other_types_are_not_bound(engine: InferenceEngine) -> None:
+    texts, row = np.zeros(1, object), np.zeros((1, 4), np.float32)
+    assert engine.load(words().package).bound({"X": row}, {"label": texts}) is None
+    digit, wrong = np.zeros((1, 64)), np.zeros(1, np.int64)
+    assert engine.load(digits().package).bound({"X": digit}, {"label": wrong}) is None
+    assert engine.load(digits().package).bound({"X": row}, {"nothing": wrong}) is None
+
+
+def test_a_bound_output_of_another_shape_is_no_answer(engine: InferenceEngine) -> None:
+    row, label = np.zeros((1, 64), np.float32), np.zeros(2, np.int64)
+    run = engine.load(digits().package).bound({"X": row}, {"label": label})
+    assert run is not None
+    with pytest.raises(Exception, match="shape"):
+        run()
 
 
 def test_inputs_that_do_not_fit_fail_with_the_runtime_s_first_line(

@@ -35,6 +35,7 @@ __all__ = [
     "digits",
     "embedding",
     "mixed",
+    "network",
     "regression",
     "reversed_digits",
     "touchy_digits",
@@ -119,6 +120,27 @@ def words() -> Example:
     model = LogisticRegression().fit(rows, truths)
     package = _package(model, rows, truths, name="trees")
     return Example(package, rows, model.predict(rows))
+
+
+@cache
+def network(inputs: int = 4) -> Example:
+    """Three classes from a network that gives their probabilities and no label."""
+    weights = np.random.default_rng(5).normal(size=(inputs, 3)).astype(np.float32)
+    rows = np.random.default_rng(6).normal(size=(400, inputs)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "weights"], ["sums"]),
+            helper.make_node("Softmax", ["sums"], ["probabilities"], axis=1),
+        ],
+        "network",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", inputs])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 3])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    labels = (rows @ weights).argmax(axis=1)
+    package = _package(model.SerializeToString(), rows, labels, name="net")
+    return Example(package, rows, labels)
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.adapters.inputs import Rows
 from edge_agent.agent import Agent
-from edge_agent.prediction import Prediction
+from edge_agent.prediction import Answer, Prediction
 from edge_agent.serving.batching import BatchLimits
 from edge_contract.errors import UnavailableError
 from edge_contract.package import Manifest
@@ -118,11 +118,8 @@ def test_the_parts_of_a_call_have_their_rows_and_ids_and_take_labels(agent: Agen
 def test_a_call_with_an_output_that_is_not_by_rows_has_no_parts(agent: Agent) -> None:
     whole = agent.predict(digits().rows[:2])
     summary = Prediction(
-        whole._decoded,
-        model=whole.model,
-        digest=whole.digest,
-        manifest=whole.manifest,
-        tensors=[whole.tensors[0], np.zeros((1, 10), np.float32)],
+        Answer(whole._read().decoded, [whole.tensors[0], np.zeros((1, 10), np.float32)]),
+        whole._origin,
     )
 
     with pytest.raises(UnavailableError, match=r"has shape \[1, 10\] for 2 rows"):
