@@ -11,6 +11,7 @@ from typing import Final
 from cloud_sync.core.alarms.base import Detector, DetectorKind
 from cloud_sync.core.alarms.budget import AlarmBudget
 from cloud_sync.core.alarms.change import ErrorChangeDetector
+from cloud_sync.core.alarms.error_counts import error_counter
 from cloud_sync.core.alarms.kinds import register
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.errors import UsageError
@@ -65,6 +66,6 @@ def register_if_installed() -> bool:
 def _made(
     package: PackageFacts, budget: AlarmBudget, state: "JsonObject | None"
 ) -> Detector | None:
-    if ErrorChangeDetector.column_of(package) is None:
+    if error_counter(package) is None:
         return None
     return ErrorChangeDetector(package, budget, state, make=RiverAdwin)

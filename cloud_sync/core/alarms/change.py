@@ -12,13 +12,13 @@ from typing import Final, Protocol, TypeAlias
 
 from cloud_sync.core.alarms.base import Finding, SubjectReading
 from cloud_sync.core.alarms.budget import MONTH_S, AlarmBudget
+from cloud_sync.core.alarms.error_counts import Missed, error_counter
 from cloud_sync.core.alarms.standing import Standings
-from cloud_sync.core.analysis.watched import truth_columns
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.package import Role
 from edge_contract.reading import JsonObject, Reader
-from edge_contract.stats import Labels, LabelsSpec, Profile
+from edge_contract.stats import Profile
 
 __all__ = ["ChangeDetector", "ErrorChangeDetector", "MakeChangeDetector", "error_numbers"]
 
@@ -49,19 +49,20 @@ MakeChangeDetector: TypeAlias = Callable[[float], ChangeDetector]
 
 
 class ErrorChangeDetector:
-    """Raises ``labels`` when the error rate has risen above what it was before.
+    """Raises ``labels`` or ``error`` when more truths are missed than before.
 
     The level of one step is what the budget grants for a minute. Errors that become fewer
     raise nothing.
 
     Args:
-        package: A classifier.
+        package: A classifier or a regression; what it counts says
+            :mod:`cloud_sync.core.alarms.error_counts`.
         budget: How many false alarms it may raise; may be replaced at any time.
         state: What :meth:`to_state` returned earlier; ``None`` to begin.
         make: Makes the change detector.
 
     Raises:
-        UsageError: The package is no classifier.
+        UsageError: No truths are counted for the package.
         MessageError: ``state`` is no such state.
     """
 
@@ -73,30 +74,25 @@ class ErrorChangeDetector:
         *,
         make: MakeChangeDetector,
     ) -> None:
-        column = self.column_of(package)
-        if column is None:
-            raise UsageError(f"{package.manifest.reference} is no classifier: it has no error rate")
+        errors = error_counter(package)
+        if errors is None:
+            raise UsageError(
+                f"no truths are counted for {package.manifest.reference}: "
+                "it is neither a classifier nor a regression"
+            )
         self.package = package
         self.budget = budget
         self._make = make
-        self._index, self._subject = column
+        self._errors = errors
+        self._subject = errors.subject
         self._standings = Standings()
-        self._steps: list[tuple[int, int]] = []
-        self._labels = self._wrong = 0
+        self._steps: list[Missed] = []
+        self._missed = Missed()
         self._asked_unix_s: float | None = None
         if state is not None:
             self._restore(Reader(state, "error change detector", MessageError))
         self._level = self._wanted_level()
         self._changes = self._replayed()
-
-    @staticmethod
-    def column_of(package: PackageFacts) -> tuple[int, str] | None:
-        """Return index and subject of a package's labels; ``None`` if it is no classifier."""
-        spec = package.specs[Role.LABELS]
-        for index, subject in truth_columns(spec):
-            if isinstance(spec.columns[index].spec, LabelsSpec):
-                return index, subject
-        return None
 
     def observe(
         self, increment: Profile, now_unix_s: float, *, stratum: str = ""
@@ -107,13 +103,10 @@ class ErrorChangeDetector:
             raise UsageError(
                 f"increment is not of {self.package.manifest.reference} in the labels role"
             )
-        labels = increment[self._index]
-        if isinstance(labels, Labels):
-            self._labels += labels.count
-            self._wrong += labels.count - labels.correct
+        self._missed = self._missed.plus(self._errors.count(increment))
         if self._asked_unix_s is None:
             self._asked_unix_s = now_unix_s
-        if self._labels < _FEWEST_LABELS or now_unix_s - self._asked_unix_s < _STEP_S:
+        if self._missed.labels < _FEWEST_LABELS or now_unix_s - self._asked_unix_s < _STEP_S:
             return []
         if self._level != self._wanted_level():
             self._level = self._wanted_level()
@@ -128,7 +121,7 @@ class ErrorChangeDetector:
         """Return the same, once there were labels."""
         if not self._steps:
             return {}
-        return {self._subject: SubjectReading(self.evidence()[self._subject], self._labels)}
+        return {self._subject: SubjectReading(self.evidence()[self._subject], self._missed.labels)}
 
     def drifted(self) -> frozenset[str]:
         """Return the subject if it was raised and is not calm again."""
@@ -137,7 +130,7 @@ class ErrorChangeDetector:
     def rearm(self) -> None:
         """Forget everything that was seen, and the standing alarm."""
         self._standings.clear()
-        self._steps, self._labels, self._wrong = [], 0, 0
+        self._steps, self._missed = [], Missed()
         self._changes = self._replayed()
 
     def to_state(self) -> JsonObject:
@@ -145,25 +138,26 @@ class ErrorChangeDetector:
         return {
             "standing": self._standings.to_json(),
             "steps": [list(step) for step in self._steps],
-            "labels": self._labels,
-            "wrong": self._wrong,
+            "labels": self._missed.labels,
+            "wrong": self._missed.wrong,
+            "errors": self._errors.to_json(),
             "asked_unix_s": self._asked_unix_s,
         }
 
     def _restore(self, state: Reader) -> None:
         self._standings.restore(state["standing"], known=frozenset({self._subject}))
         self._steps = [
-            (item[0].integer(low=0, high=item[1].integer(low=1)), item[1].integer())
+            Missed(item[0].integer(low=0, high=item[1].integer(low=1)), item[1].integer())
             for item in state["steps"].items()
         ]
-        self._labels = state["labels"].integer(low=0)
-        self._wrong = state["wrong"].integer(low=0, high=self._labels)
+        labels = state["labels"].integer(low=0)
+        self._missed = Missed(state["wrong"].integer(low=0, high=labels), labels)
+        self._errors.restore(state["errors"])
         asked = state["asked_unix_s"]
         self._asked_unix_s = None if asked.is_null else asked.number()
 
     def _ask(self, now_unix_s: float) -> list[Finding]:
-        step = (self._wrong, self._labels)
-        rows, self._labels, self._wrong = self._labels, 0, 0
+        step, self._missed = self._missed, Missed()
         before = self._changes.mean
         answers = [self._changes.update(value) for value in error_numbers(*step)]
         changed = any(answers)
@@ -175,9 +169,10 @@ class ErrorChangeDetector:
         ):
             return []
         after = self._changes.mean
-        text = f"is wrong in {100 * after:.1f} % of rows lately (before that {100 * before:.1f} %)"
+        shares = f"{100 * after:.1f} % of rows lately (before that {100 * before:.1f} %)"
+        text = f"{self._errors.verb} in {shares}"
         known = self.package.reference.rows
-        return [Finding(self._subject, "adwin", 1.0, 0.0, 0.0, rows, known, "change", text)]
+        return [Finding(self._subject, "adwin", 1.0, 0.0, 0.0, step.labels, known, "change", text)]
 
     def _wanted_level(self) -> float:
         return min(self.budget.granted_per_month * _STEP_S / MONTH_S, 0.5)

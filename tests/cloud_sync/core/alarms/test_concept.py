@@ -5,7 +5,6 @@ import pytest
 
 from cloud_sync.core.alarms import AlarmBudget, Finding
 from cloud_sync.core.alarms.base import Detector
-from cloud_sync.core.alarms.change import ErrorChangeDetector
 from cloud_sync.core.alarms.concept import ConceptDetector, concept_detector
 from cloud_sync.core.facts import PackageFacts
 from edge_contract.errors import UsageError
@@ -119,8 +118,3 @@ def test_held_out_truths_of_a_few_rows_are_no_reason_for_nonsense() -> None:
     detector = ConceptDetector(package, BUDGET)
 
     assert feed(detector, [labelled(spec, rng, rows=50, error=0.05) for _ in range(100)]) == []
-
-
-def test_a_regression_has_no_error_rate_that_could_change() -> None:
-    assert ErrorChangeDetector.column_of(classifier()) == (0, "labels")
-    assert ErrorChangeDetector.column_of(regression()) is None
