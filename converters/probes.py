@@ -23,6 +23,7 @@ __all__ = ["MISSING", "Probe", "probes_of"]
 
 MISSING: Final = "missing number"
 
+_TABLE_AXES: Final = 2
 _MAX_COLUMNS: Final = 32
 _MAX_BETWEEN: Final = 64
 _MAX_CAPITALS: Final = 64
@@ -53,18 +54,25 @@ def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
     Args:
         rows: The caller's.
         empty_is_missing: Whether the source model knows missing texts, which reach a device's
-            model as the empty one: then it is asked about a missing text.
+            model as the empty one: then it is asked about a missing text, but for columns that
+            have empty ones.
     """
     if isinstance(rows, Mapping):
+        return
+    if isinstance(rows, np.ndarray) and rows.ndim != _TABLE_AXES and rows.dtype.kind in "biuf":
+        for probe in probes_of(rows.reshape(len(rows), -1)):
+            yield Probe(probe.kind, _shaped(probe.rows, rows.shape[1:]), probe.changed)
         return
     columns = columns_of(rows)
     fine = [i for i, it in enumerate(columns) if not (it.is_text or it.is_whole)]
     texts = _some([i for i, it in enumerate(columns) if it.is_text])
+    emptied = [it for it in texts if not empty_is_missing or _has_empty_text(rows, it)]
     changes: tuple[tuple[str, list[int], _Value], ...] = (
         (MISSING, _some(fine), None),
         ("infinite number", _some(fine), np.inf),
         ("negative infinite number", _some(fine), -np.inf),
-        ("empty text", texts, None if empty_is_missing else MISSING_TEXT),
+        ("empty text", emptied, MISSING_TEXT),
+        ("missing text", [it for it in texts if it not in emptied], None),
         ("unknown text", texts, _UNKNOWN_TEXT),
     )
     for kind, chosen, value in changes:
@@ -82,6 +90,17 @@ def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
         here = np.arange(min(row_count(rows) - 1, _MAX_BETWEEN))
         between = _between(take(rows, here), take(rows, here + 1), fine)
         yield Probe("values between two rows", between, ("all numbers",) * len(here))
+
+
+def _has_empty_text(rows: Rows, column: int) -> bool:
+    values = rows.iloc[:, column] if is_frame(rows) else np.asarray(rows).reshape(len(rows), -1)
+    if isinstance(values, np.ndarray):
+        values = values[:, column]
+    return bool(np.any(np.asarray(values, dtype=object) == MISSING_TEXT))
+
+
+def _shaped(rows: Rows, shape: tuple[int, ...]) -> Rows:
+    return rows.reshape(len(rows), *shape) if isinstance(rows, np.ndarray) else rows
 
 
 def _some(columns: list[int]) -> list[int]:

@@ -24,7 +24,6 @@ from sklearn.base import is_classifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import TargetEncoder
 
 from converters.base import Converted, Rows, Tensors
 from converters.graph import (
@@ -41,6 +40,7 @@ from converters.rows import take
 from converters.runtime import OnnxModel
 from converters.sklearn_model import SklearnModel
 from converters.sklearn_more.boosted import READERS
+from converters.sklearn_more.categories import knows_missing_texts
 from converters.sklearn_more.registry import (
     LIBRARIES,
     allowed_options,
@@ -116,7 +116,8 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
 def _ways(estimator: object) -> Iterator[_Way]:
     """Yield what to try: trees are always repaired, scalers if there are trees behind them."""
     kinds = {type(part) for part in parts_of(estimator)}
-    has_edges = bool(kinds & {*BOOSTED, *EDGED, *READERS, TargetEncoder})
+    compares = any(tells_float32_apart(part) for part in parts_of(estimator))
+    has_edges = compares or bool(kinds & {*BOOSTED, *EDGED, *READERS})
     has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
     for is_nearest in (False, True) if has_edges else (False,):
         trees = tree_converters(nearest=is_nearest)
@@ -138,9 +139,9 @@ def _versions(source: object) -> JsonObject:
     return found
 
 
-def _fills_texts(part: object) -> bool:
+def _knows_missing_texts(part: object) -> bool:
     fill = getattr(part, "statistics_", None) if isinstance(part, SimpleImputer) else None
-    return isinstance(fill, np.ndarray) and fill.dtype.kind in "OU"
+    return knows_missing_texts(part) or (isinstance(fill, np.ndarray) and fill.dtype.kind in "OU")
 
 
 def _is_tree(kind: type) -> bool:
@@ -182,7 +183,7 @@ def _converted(
         framework=_versions(model.source),
         parameters=model.parameters,
         thresholds=tuple(thresholds_of(model.source)),
-        fills_texts=any(_fills_texts(part) for part in parts_of(model.source)),
+        fills_texts=any(map(_knows_missing_texts, parts_of(model.source))),
         may_round=not any(
             _is_tree(type(part)) or tells_float32_apart(part) for part in parts_of(model.source)
         ),

@@ -19,7 +19,7 @@ from converters.thresholds import Threshold
 
 __all__ = ["EDGED", "tells_float32_apart", "thresholds_of"]
 
-EDGED: Final = (IsotonicRegression, KBinsDiscretizer, QuantileTransformer)
+EDGED: Final = (Binarizer, IsotonicRegression, KBinsDiscretizer, QuantileTransformer)
 """Estimators whose answers jump at certain values, as those of trees do."""
 
 _MARKED: Final = (KNNImputer, MissingIndicator, SimpleImputer)

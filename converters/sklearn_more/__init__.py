@@ -5,6 +5,7 @@ Each file holds one estimator or a family of them and lists itself in
 """
 
 import converters.sklearn_more.calibrated
+import converters.sklearn_more.categories
 import converters.sklearn_more.chains
 import converters.sklearn_more.clusters
 import converters.sklearn_more.dummies

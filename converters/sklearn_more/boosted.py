@@ -88,14 +88,19 @@ def reads(*kinds: type) -> Callable[[Read], Read]:
 
 
 def ensemble_thresholds(estimator: object) -> Iterator[Threshold]:
-    """Yield what the trees of an estimator compare its columns with; nothing if it has none."""
+    """Yield what the trees of an estimator compare its columns with; nothing if it has none.
+
+    They are the nearest of float32: rows of float64 beside them then reach a device unchanged.
+    """
     read = READERS.get(type(estimator))
     if read is None or not _is_fitted(estimator):
         return
     for tree in read(estimator).trees:
         found = tree.branches
         is_split = found.left >= 0
-        pairs = zip(found.features[is_split], found.thresholds[is_split], strict=True)
+        with np.errstate(over="ignore"):
+            edges = found.thresholds[is_split].astype(np.float32)
+        pairs = zip(found.features[is_split], edges, strict=True)
         yield from (Threshold(int(column), float(value)) for column, value in pairs)
 
 

@@ -20,6 +20,7 @@ from converters.sklearn_more.skl2onnx_types import (
     gets_texts,
     gets_whole_numbers,
     number_type_of,
+    width_of,
 )
 from edge_contract.errors import UsageError
 
@@ -55,6 +56,7 @@ class Nodes:
         self._operator = operator
         self._container = container
         self._x = ""
+        self._texts: set[str] = set()
 
     @property
     def x(self) -> str:
@@ -84,6 +86,26 @@ class Nodes:
     def gets_whole_numbers(self) -> bool:
         """Whether all inputs are whole numbers, of which none is rounded."""
         return gets_whole_numbers(self._operator)
+
+    def is_text(self, name: str) -> bool:
+        """Whether a tensor is one of the inputs, or one of their columns, and holds texts."""
+        return name in self._texts
+
+    def column_as_it_is(self, index: int) -> str:
+        """Return a column in its own element type, however the columns come: ``[batch, 1]``."""
+        place = index
+        for given in self._operator.inputs:
+            width = width_of(given)
+            if width is None or place < width:
+                name = given.full_name
+                name = name if width == 1 else self.column(name, place)
+                self._texts |= {name} if isinstance(given.type, StringTensorType) else set()
+                return name
+            place -= width
+        raise UsageError(
+            f"{type(self._operator.raw_operator).__name__} looks at column {index}, but is given "
+            f"{index - place} columns"
+        )
 
     @property
     def outputs(self) -> list[str]:

@@ -18,6 +18,7 @@ __all__ = [
     "gets_texts",
     "gets_whole_numbers",
     "number_type_of",
+    "width_of",
 ]
 
 
@@ -104,3 +105,10 @@ def gets_texts(operator: Operator) -> bool:
 def gets_whole_numbers(operator: Operator) -> bool:
     """Whether all of an operator's inputs are whole numbers."""
     return all(isinstance(given.type, Int64TensorType) for given in operator.inputs)
+
+
+def width_of(variable: Variable) -> int | None:
+    """Return how many columns a tensor has; ``None`` if skl2onnx does not know."""
+    shape: object = getattr(variable.type, "shape", None)
+    width = shape[1] if isinstance(shape, list | tuple) and len(shape) > 1 else None
+    return width if isinstance(width, int) else None

@@ -56,10 +56,15 @@ def xgboost_model(model: XGBModel) -> Ensemble:
         )
     best = booster.attr("best_iteration")
     missing = model.missing
+    if missing is None:
+        raise UsageError(
+            f"{name} with missing=None cannot predict arrays: call set_params(missing=numpy.nan), "
+            "which means the same"
+        )
     ensemble = _ensemble_of(
         booster,
         iterations=0 if best is None else int(best) + 1,
-        missing=None if missing is None or math.isnan(missing) else float(missing),
+        missing=None if math.isnan(missing) else float(missing),
     )
     if is_classifier(model):
         if ensemble.link not in {"logistic", "softmax", "step"}:

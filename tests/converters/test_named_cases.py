@@ -42,6 +42,7 @@ from sklearn.preprocessing import (
     KBinsDiscretizer,
     MinMaxScaler,
     OneHotEncoder,
+    OrdinalEncoder,
     PowerTransformer,
     QuantileTransformer,
     SplineTransformer,
@@ -250,6 +251,21 @@ FAITHFUL: Final[Mapping[str, tuple[Callable[[], BaseEstimator], Callable[[], Dat
         ),
         gappy_customers,
     ),
+    "rare categories together": (
+        lambda: make_pipeline(
+            cities(OneHotEncoder(min_frequency=0.4, handle_unknown="infrequent_if_exist")),
+            logistic(),
+        ),
+        customers,
+    ),
+    "a category for missing texts": (
+        lambda: make_pipeline(cities(OrdinalEncoder(encoded_missing_value=-2)), logistic()),
+        gappy_customers,
+    ),
+    "numbers with a fraction as categories": (
+        lambda: make_pipeline(OneHotEncoder(drop="if_binary", handle_unknown="ignore"), logistic()),
+        lambda: (flowers()[0].to_numpy(), flowers()[1]),
+    ),
     "means of the target": (
         lambda: make_pipeline(cities(TargetEncoder()), forest()),
         customers,
@@ -289,11 +305,6 @@ REFUSED: Final[Mapping[str, tuple[Callable[[], BaseEstimator], Callable[[], Data
         lambda: HistGradientBoostingClassifier(categorical_features=[0], max_iter=3),
         lambda: (np.round(petals()[0]), petals()[1]),
         "with categorical features cannot be converted",
-    ),
-    "rare categories together": (
-        lambda: make_pipeline(cities(OneHotEncoder(min_frequency=0.4)), logistic()),
-        customers,
-        "Infrequent categories are not implemented",
     ),
 }
 

@@ -143,12 +143,13 @@ def test_missing_numbers_that_take_another_way_are_refused_with_advice() -> None
         check_parity(replace(converted, predict=predict), OnnxModel(converted.model, what="it"))
 
 
-def test_missing_texts_that_the_model_knows_are_refused_with_advice() -> None:
+def test_missing_texts_that_are_not_the_empty_text_to_the_model_are_refused_with_advice() -> None:
     rows, labels = customers()
     rows["city"] = rows["city"].mask(np.arange(len(rows)) % 5 == 0)
+    rows.loc[1::5, "city"] = ""
     model = customer_model().fit(rows, labels)
 
-    with pytest.raises(PackageError, match=r"X has missing texts, .* replace them by '' before"):
+    with pytest.raises(UsageError, match=r"both empty and missing texts .* replace missing ones"):
         quietly_converted(model, rows, labels)
 
     filled = rows.assign(city=rows["city"].fillna(""))
