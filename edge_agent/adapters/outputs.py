@@ -113,9 +113,21 @@ class OutputDecoder:
                 index = 0 if index < 0 else self._count - 1
             scores = probabilities[0, index : index + 1]
         else:
-            inside = np.clip(indices, 0, self._count - 1)
-            scores = np.take_along_axis(probabilities, inside[:, None], axis=1)[:, 0]
+            scores = self._scores(probabilities, indices)
         return Decoded(labels, probabilities, None, indices.astype(_FLOAT), scores)
+
+    def _scores(
+        self, probabilities: "NDArray[np.float32]", indices: "NDArray[np.int64]"
+    ) -> "NDArray[np.float32]":
+        """Return each row's probability of its class; of the nearest one if there is no such."""
+        if len(indices) != len(probabilities):
+            raise UnavailableError(
+                f"the model gave {len(indices)} labels and {len(probabilities)} rows of "
+                "probabilities"
+            )
+        places = np.minimum(np.maximum(indices, 0), self._count - 1)
+        places += np.arange(0, probabilities.size, self._count)  # a fifth of take_along_axis
+        return probabilities.ravel().take(places)
 
     def _given(
         self, outputs: "Sequence[NDArray[np.generic]]"

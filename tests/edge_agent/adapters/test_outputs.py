@@ -91,7 +91,8 @@ def test_a_label_that_is_no_class_is_counted_as_unknown() -> None:
     assert words.decode([np.array(["fir", "oak"]), pair], 2).classes.tolist() == [-1.0, 2.0]
     numbers = decoder(LABEL, PROBABILITIES)
     assert numbers.decode([np.array([7]), pair[:1]], 1).classes.tolist() == [7.0]
-    assert numbers.decode([np.array([7, 1]), pair], 2).classes.tolist() == [7.0, 1.0]
+    decoded = numbers.decode([np.array([7, -3]), floats([0, 0.75, 0.25], [0.5, 0.5, 0])], 2)
+    assert observed(decoded) == ([7.0, -3.0], [0.25, 0.5])
 
 
 def test_without_labels_the_likeliest_class_is_predicted() -> None:
@@ -150,6 +151,11 @@ def test_a_model_that_answers_another_number_of_rows_has_failed() -> None:
         decoder(LABEL, PROBABILITIES).decode([np.array([1]), floats([0, 1, 0])], 2)
     with pytest.raises(UnavailableError, match="the model gave 3 predictions for 1 rows"):
         decoder(VALUE, task=Task.REGRESSION, classes=()).decode([np.zeros(3)], 1)
+
+
+def test_labels_and_probabilities_of_different_length_are_a_failure() -> None:
+    with pytest.raises(UnavailableError, match="2 labels and 3 rows of probabilities"):
+        decoder(LABEL, PROBABILITIES).decode([np.array([1, 0]), np.zeros((3, 3), np.float32)], 2)
 
 
 def test_a_model_that_answers_another_number_of_classes_has_failed() -> None:
