@@ -15,6 +15,7 @@ from cloud_sync.core.analysis import (
 )
 from cloud_sync.core.facts import CohortStatistics, DeviceFacts, EvidenceSource, PackageFacts
 from cloud_sync.core.increments import AnalysisSubject
+from cloud_sync.core.minimum_cohort import MinimumCohort
 from cloud_sync.core.records import EvidencePoint
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
@@ -61,7 +62,7 @@ class StatisticsDesk:
         store: Where detectors stood over time.
         alarms: Where they stand now.
         rules: Which segments are looked at by themselves.
-        min_cohort: Statistics of fewer devices are withheld.
+        min_cohort: Statistics of fewer devices are withheld, and of all but fewer.
         live_s: How far back to look unless told otherwise.
     """
 
@@ -79,7 +80,7 @@ class StatisticsDesk:
         self._store = store
         self._alarms = alarms
         self._rules = rules
-        self._min_cohort = min_cohort
+        self._cohort = MinimumCohort(min_cohort)
         self._live_s = live_s
         self._groups: tuple[float, Mapping[Segment, frozenset[str]]] | None = None
 
@@ -101,7 +102,10 @@ class StatisticsDesk:
         """
         since_unix_s = time.time() - self._live_s if since_unix_s is None else since_unix_s
         live = self._evidence.cohort(package.digest, devices=devices, since_unix_s=since_unix_s)
-        withheld = self._withheld(live.devices)
+        withheld = self._cohort.withholds(live.devices)
+        if not withheld and devices is not None and not self._cohort.shows_single_devices:
+            everybody = self._evidence.cohort(package.digest, since_unix_s=since_unix_s)
+            withheld = self._cohort.withholds_all_but(everybody.devices - live.devices)
         if withheld:
             empty = package.specs[Role.PRIMARY].empty()
             return Seen(live.counters.rows, live.devices, withheld, (), {}, {}, empty)
@@ -109,6 +113,7 @@ class StatisticsDesk:
             package.digest, Role.LABELS, devices=devices, since_unix_s=since_unix_s
         )
         watched = self._watched(package, segment)
+        has_labels = not self._cohort.withholds(labels.devices)
         estimated = estimate(package, live.profile)
         return Seen(
             rows=live.counters.rows,
@@ -116,7 +121,9 @@ class StatisticsDesk:
             suppressed="",
             features=feature_views(package, live.profile, watched=watched),
             estimated={} if estimated is None else estimated.to_json(),
-            labelled={} if self._withheld(labels.devices) else measured(package, labels.profile),
+            labelled={}
+            if self._cohort.withholds(labels.devices)
+            else measured(package, labels.profile),
             profile=live.profile,
         )
 
@@ -132,7 +139,7 @@ class StatisticsDesk:
         views = [
             with_evidence(SegmentView(segment.title, len(members.get(segment, ())), 0), part)
             for segment, part in parts.items()
-            if not self._withheld(len(members.get(segment, ())))
+            if not self._cohort.withholds(len(members.get(segment, ())))
         ]
         return sorted(views, key=segment_order)[:_MOST_SEGMENTS]
 
@@ -215,15 +222,6 @@ class StatisticsDesk:
             return watched
         return watched.segments.get(segment, Watched())
 
-    def _withheld(self, devices: int) -> str:
-        """Return why statistics of so few devices are not shown; empty if they are."""
-        if not 0 < devices < self._min_cohort:
-            return ""
-        return (
-            f"withheld: they rest on {devices} {'device' if devices == 1 else 'devices'}, and "
-            f"statistics of fewer than {self._min_cohort} are shown to nobody"
-        )
-
     def _histories(
         self, package: PackageFacts, segment: Segment, since_unix_s: float
     ) -> dict[str, Sequence[EvidenceView]]:
@@ -243,7 +241,7 @@ class StatisticsDesk:
         self, package: PackageFacts, by_device: Mapping[str, CohortStatistics], seen: Seen
     ) -> tuple[Sequence[DeviceShareView], str]:
         """Return the devices that differ most, in what drifted or else in what is most distant."""
-        if self._min_cohort > 1:
+        if not self._cohort.shows_single_devices:
             return (), "withheld: what single devices count is shown to nobody (minimum cohort)"
         drifted = [feature.subject for feature in seen.features if feature.drifted]
         distant = worst_first(seen.features)[:1]
@@ -272,17 +270,22 @@ class StatisticsDesk:
         for segment, names in members.items():
             parts = [by_device[name] for name in names if name in by_device]
             if 0 < len(parts) < len(by_device):
-                view = self._segment(package, segment, parts)
+                view = self._segment(package, segment, parts, rest=len(by_device) - len(parts))
                 part = watched.get(segment)
                 views.append(view if part is None else with_evidence(view, part))
         return sorted(views, key=segment_order)[:_MOST_SEGMENTS]
 
     def _segment(
-        self, package: PackageFacts, segment: Segment, parts: Sequence[CohortStatistics]
+        self,
+        package: PackageFacts,
+        segment: Segment,
+        parts: Sequence[CohortStatistics],
+        *,
+        rest: int,
     ) -> SegmentView:
         whole = _merged(package, parts)
         bare = SegmentView(segment.title, whole.devices, whole.counters.rows)
-        withheld = self._withheld(whole.devices)
+        withheld = self._cohort.withholds(whole.devices) or self._cohort.withholds_all_but(rest)
         if withheld or not whole.counters.rows:
             return replace(bare, suppressed=withheld)
         ranked = rank_features(package, whole)

@@ -235,6 +235,23 @@ def test_statistics_of_too_few_devices_are_withheld(
     assert (oslo.estimated, oslo.labelled) == ({}, {})
 
 
+def test_a_segment_that_leaves_few_devices_out_is_withheld_like_these(
+    warehouse: SqliteWarehouse, packages: FolderRegistry
+) -> None:
+    sites = {name: "oslo" if number < 2 else "bergen" for number, name in enumerate(DEVICES)}
+    cloud = Cloud(warehouse, packages, sites=sites, shifts={}, min_cohort=3)
+
+    bergen = cloud.view(segment="site=bergen")
+    (listed,) = (one for one in cloud.view().segments if one.segment == "site=bergen")
+
+    why = (
+        "withheld: all devices but 2 are in it, and the difference to the whole fleet "
+        "would rest on fewer than 3"
+    )
+    assert (bergen.suppressed, listed.suppressed) == (why, why)
+    assert not bergen.features
+
+
 def test_a_segment_nobody_is_in_is_refused(
     warehouse: SqliteWarehouse, packages: FolderRegistry
 ) -> None:
