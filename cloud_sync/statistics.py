@@ -121,9 +121,7 @@ class StatisticsDesk:
             suppressed="",
             features=feature_views(package, live.profile, watched=watched),
             estimated={} if estimated is None else estimated.to_json(),
-            labelled={}
-            if self._cohort.withholds(labels.devices)
-            else measured(package, labels.profile),
+            labelled=measured(package, labels.profile) if has_labels else {},
             profile=live.profile,
         )
 
