@@ -25,6 +25,7 @@ from cloud_sync.config import CloudConfig
 from cloud_sync.core.facts import DeviceStatus, EvidenceSource
 from cloud_sync.core.records import AuditRecord, CommandRecord
 from cloud_sync.core.rollout import RolloutPlan
+from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.ports import PackageRepository, PackageVersion, Warehouse
 from cloud_sync.record_views import (
     alarm_view,
@@ -35,6 +36,7 @@ from cloud_sync.record_views import (
     with_test,
 )
 from cloud_sync.statistics import StatisticsDesk
+from edge_contract.delta import Offer
 from edge_contract.errors import UsageError
 from edge_contract.messages import Command, Target
 from edge_contract.package import Package, Role
@@ -57,6 +59,7 @@ class Answers:
         alarms: Where the detectors stand.
         warehouse: What was merged.
         packages: The registry.
+        offers: Ways to packages.
         evidence: Statistics by cohort.
     """
 
@@ -68,6 +71,7 @@ class Answers:
         alarms: AlarmDesk,
         warehouse: Warehouse,
         packages: PackageRepository,
+        offers: OfferDesk,
         evidence: EvidenceSource,
     ) -> None:
         self._config = config
@@ -75,6 +79,7 @@ class Answers:
         self._alarms = alarms
         self._warehouse = warehouse
         self._packages = packages
+        self._offers = offers
         self._evidence = evidence
         self._statistics = StatisticsDesk(
             evidence,
@@ -189,6 +194,7 @@ class Answers:
         package = Package.from_archive(archive)
         package.golden()  # a package without golden vectors would be refused by every device
         found = self._packages.put(package, at_unix_s=time.time())
+        self._offers.prepare(found)
         self._audit(by, "push", package.manifest.reference, {"digest": found.digest})
 
         def want_stable() -> None:
@@ -203,8 +209,18 @@ class Answers:
 
     def blob_path(self, digest: str) -> Path:
         """Return the file of a blob."""
+        delta = self._offers.path(digest)
+        if delta is not None:
+            return delta
         try:
             return self._packages.blob_path(digest)
+        except UsageError as error:
+            raise NotFoundError(str(error)) from error
+
+    def offer(self, digest: str, *, have: Sequence[str], compressions: Sequence[str]) -> Offer:
+        """Return the ways to a package."""
+        try:
+            return self._offers.offer(digest, have=have, compressions=compressions)
         except UsageError as error:
             raise NotFoundError(str(error)) from error
 

@@ -18,6 +18,7 @@ from cloud_sync.statistics_view import (
     SegmentView,
     StatisticsView,
 )
+from edge_contract.delta import Offer
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, JsonValue
 
@@ -238,7 +239,11 @@ class CloudBackend(Protocol):
         ...
 
     def blob_path(self, digest: str) -> Path:
-        """Return the file of a blob (a manifest, a model) for downloading."""
+        """Return the file of a blob (a manifest, a model, a delta) for downloading."""
+        ...
+
+    def offer(self, digest: str, *, have: Sequence[str], compressions: Sequence[str]) -> Offer:
+        """Return the ways by which a device gets a package, given what it has. Never waits."""
         ...
 
     def start_rollout(self, order: RolloutOrder, *, by: str) -> RolloutView:

@@ -41,6 +41,7 @@ class CloudConfig:
             alarms name no single device.
         segments: What devices are told apart by, to watch each group by itself: ``tag:NAME`` and
             ``hardware``. ``None`` takes the hardware and every tag that has 2 to 50 values.
+        max_delta_bytes: What deltas between versions may take of the disk; 0 makes none.
     """
 
     data: Path
@@ -66,6 +67,7 @@ class CloudConfig:
     retention_days: float = 30.0
     min_cohort: int = 1
     segments: tuple[str, ...] | None = None
+    max_delta_bytes: int = 2**30
 
     def __post_init__(self) -> None:
         checked_name(self.fleet, "fleet")
@@ -84,6 +86,8 @@ class CloudConfig:
             )
         if self.min_cohort < 1:
             raise UsageError(f"min_cohort must be at least 1 device, got {self.min_cohort}")
+        if self.max_delta_bytes < 0:
+            raise UsageError(f"max_delta_bytes must be 0 or more, got {self.max_delta_bytes}")
         _ = self.segment_rules  # refuses what is none
         if not self.device_window_s:
             object.__setattr__(self, "device_window_s", self.window_s)

@@ -8,7 +8,7 @@ then, and the same call may succeed later.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
 from cloud_sync.core.increments import (
@@ -32,6 +32,7 @@ from cloud_sync.core.records import (
 from cloud_sync.core.seen import Marks
 from cloud_sync.core.segments import Segment
 from cloud_sync.core.twin import DeviceTwin
+from edge_contract.delta import Way
 from edge_contract.messages import CommandResult, Counters
 from edge_contract.package import Package
 from edge_contract.stats import ProfileSpec
@@ -39,12 +40,14 @@ from edge_contract.stats import ProfileSpec
 __all__ = [
     "Analysis",
     "AnalysisStore",
+    "DeltaShelf",
     "FleetLink",
     "FleetLinkHandler",
     "FleetStore",
     "PackageRepository",
     "PackageVersion",
     "Pending",
+    "Recipe",
     "RolloutStore",
     "StatisticsStore",
     "Totals",
@@ -336,4 +339,42 @@ class PackageRepository(Protocol):
 
     def blob_path(self, digest: str) -> Path:
         """Return the file of a manifest or artifact; raises ``UsageError`` if it is not there."""
+        ...
+
+
+class Recipe(NamedTuple):
+    """A delta that can be made.
+
+    Attributes:
+        new: Digest of the file that it makes.
+        old: Digest of the file that it begins with; empty for one that needs none.
+        compression: That it uses.
+    """
+
+    new: str
+    old: str
+    compression: str
+
+
+class DeltaShelf(Protocol):
+    """Deltas between files of the registry, made beside everything else. Thread-safe."""
+
+    @property
+    def compressions(self) -> Sequence[str]:
+        """Those that deltas can be made with, the best first."""
+        ...
+
+    def find(self, recipe: Recipe) -> Way | None:
+        """Return a delta if it is there, and note that it is in use."""
+        ...
+
+    def want(self, recipes: Sequence[Recipe], *, is_urgent: bool = False) -> bool:
+        """Make deltas soon, urgent ones first; return whether any of them is still to be made.
+
+        Never waits. What was made, or is not worth it, is not made again.
+        """
+        ...
+
+    def path(self, digest: str) -> Path | None:
+        """Return the file of a delta, by its own digest."""
         ...

@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from cloud_sync.adapters.delta_workshop import DeltaWorkshop
 from cloud_sync.adapters.folder_registry import FolderRegistry
 from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker
 from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
@@ -24,6 +25,7 @@ from cloud_sync.core.fleet import Fleet, FleetConfig
 from cloud_sync.core.rollout import RolloutController
 from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.wishes import FleetWishes
+from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.ports import PackageRepository
 from edge_contract.errors import UnavailableError
 from edge_contract.messages import CollectorState, FleetTopics, Target, encode
@@ -45,6 +47,7 @@ class CloudService:
         self.broker: EmbeddedBroker | None = None
         self._warehouse: SqliteWarehouse | None = None
         self._packages: FolderRegistry | None = None
+        self._deltas: DeltaWorkshop | None = None
         self._conductor: Conductor | None = None
         self._server: ApiServer | None = None
 
@@ -95,6 +98,9 @@ class CloudService:
         if self._warehouse is not None:
             self._warehouse.close()
             self._warehouse = None
+        if self._deltas is not None:
+            self._deltas.close()
+            self._deltas = None
         if self._packages is not None:
             self._packages.close()
             self._packages = None
@@ -127,6 +133,10 @@ class CloudService:
             ) from error
         warehouse = self._warehouse = SqliteWarehouse(config.data)
         packages = self._packages = FolderRegistry(config.data)
+        if config.max_delta_bytes:
+            self._deltas = DeltaWorkshop(
+                config.data / "deltas", packages.blob_path, max_bytes=config.max_delta_bytes
+            )
         if config.broker is None:
             self.broker = EmbeddedBroker(
                 BrokerConfig(
@@ -159,6 +169,7 @@ class CloudService:
             alarms=alarms,
             warehouse=warehouse,
             packages=packages,
+            offers=OfferDesk(packages, self._deltas),
             evidence=evidence,
         )
         self._server = ApiServer(

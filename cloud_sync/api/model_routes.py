@@ -3,8 +3,9 @@
 import re
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, Response
+from pydantic import StringConstraints
 from starlette.requests import ClientDisconnect
 
 from cloud_sync.api.answering import (
@@ -22,6 +23,7 @@ from cloud_sync.api.answering import (
 )
 from cloud_sync.api.problems import ApiError
 from cloud_sync.backend import ModelView, NotFoundError, StatisticsView, VersionView
+from edge_contract.delta import MAX_BASES
 from edge_contract.package.digests import DIGEST_PATTERN
 
 __all__ = ["model_routes"]
@@ -35,6 +37,10 @@ _BLOB_HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+
+_Digest = Annotated[str, Path(pattern=f"^{DIGEST_PATTERN}$")]
+_Base = Annotated[str, StringConstraints(pattern=f"^{DIGEST_PATTERN}$")]
+_Compression = Annotated[str, StringConstraints(pattern="^[a-z]{4}$")]
 
 _PACKAGE_BODY: Final = {
     "requestBody": {
@@ -105,9 +111,7 @@ def push(backend: Backend, by: Author, archive: Annotated[bytes, Depends(_archiv
         304: {"description": "The header 'If-None-Match' names this file"},
     },
 )
-def blob(
-    backend: Backend, request: Request, digest: Annotated[str, Path(pattern=f"^{DIGEST_PATTERN}$")]
-) -> Response:
+def blob(backend: Backend, request: Request, digest: _Digest) -> Response:
     """Return a file of a package: whole, or from where an earlier download broke off.
 
     A ``Range`` that is not one plain range of bytes is ignored, as RFC 9110 allows.
@@ -124,6 +128,25 @@ def blob(
             item for item in request.scope["headers"] if item[0] not in (b"range", b"if-range")
         ]
     return FileResponse(path, headers=headers, media_type=_PACKAGE_TYPE, stat_result=stat)
+
+
+@model_routes.get(
+    "/blobs/{digest}/offer",
+    responses={200: {"description": "Parcels of all files of the package, with ways to them"}},
+)
+def offer(
+    backend: Backend,
+    digest: _Digest,
+    have: Annotated[list[_Base], Query(max_length=MAX_BASES)] = [],  # noqa: B006  FastAPI copies it
+    compressions: Annotated[list[_Compression], Query(alias="with", max_length=8)] = [],  # noqa: B006
+) -> Response:
+    """Return the ways to a package: chunks of its files, and deltas that are smaller.
+
+    ``have`` names packages that the device has, ``with`` the compressions that it can expand. It
+    may take any way that it likes: what it makes must have the digests of the manifest.
+    """
+    found = backend.offer(digest, have=have, compressions=compressions)
+    return Response(found.to_bytes(), media_type="application/json")
 
 
 def _asks_for_part(request: Request, *, size: int, etag: str) -> bool:

@@ -24,9 +24,10 @@ from cloud_sync.backend import (
     SummaryView,
     VersionView,
 )
+from edge_contract.delta import FileOffer, Offer, Parcel
 from edge_contract.errors import UsageError
 from edge_contract.names import Version
-from edge_contract.package import Package, digest_of
+from edge_contract.package import Manifest, Package, digest_of
 from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["START_UNIX_S", "MemoryCloud"]
@@ -211,6 +212,13 @@ class MemoryCloud:
         if not path.is_file():
             raise NotFoundError(f"no file {digest} in the registry")
         return path
+
+    def offer(self, digest: str, *, have: Sequence[str], compressions: Sequence[str]) -> Offer:
+        """See ``CloudBackend``: whole files alone; ``have`` and ``compressions`` help nobody."""
+        manifest = Manifest.from_bytes(self.blob_path(digest).read_bytes())
+        digests = [digest, *(artifact.digest for artifact in manifest.artifacts)]
+        parcels = [Parcel.of(self.blob_path(each).read_bytes()) for each in digests]
+        return Offer(tuple(FileOffer(parcel) for parcel in parcels))
 
     def start_rollout(self, order: RolloutOrder, *, by: str) -> RolloutView:
         """See ``CloudBackend``."""

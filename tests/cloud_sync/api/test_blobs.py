@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from cloud_sync.api.server import ApiServer
+from edge_contract.delta import Offer
 from edge_contract.package import digest_of
 from tests.support.memory_cloud import MemoryCloud
 from tests.support.tiny_package import tiny_package
@@ -119,4 +120,43 @@ def test_what_is_no_digest_never_reaches_the_files(server: ApiServer, digest: st
     answer = httpx.get(f"{server.url}/api/v1/blobs/{digest}")
 
     assert answer.status_code in (404, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_offer_tells_the_chunks_of_all_files(server: ApiServer) -> None:
+    package = tiny_package(model=MODEL)
+
+    answer = httpx.get(
+        f"{server.url}/api/v1/blobs/{package.digest}/offer",
+        params={"have": [f"sha256:{'1' * 64}"], "with": ["zstd", "zlib"]},
+    )
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    offer = Offer.from_bytes(answer.content)
+    assert [file.whole.digest for file in offer.files] == [package.digest, DIGEST]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_an_offer_of_a_package_that_is_not_there_is_not_found(server: ApiServer) -> None:
+    answer = httpx.get(f"{server.url}/api/v1/blobs/sha256:{'0' * 64}/offer")
+
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"have": ["sha256:abc"]},
+        {"have": [f"sha256:{number:064x}" for number in range(5)]},
+        {"with": ["../etc"]},
+        {"with": ["zstd"] * 9},
+    ],
+)
+def test_what_a_device_cannot_have_is_refused(
+    server: ApiServer, query: dict[str, list[str]]
+) -> None:
+    answer = httpx.get(f"{server.url}/api/v1/blobs/{DIGEST}/offer", params=query)
+
+    assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"

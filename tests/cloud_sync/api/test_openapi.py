@@ -25,6 +25,7 @@ def test_the_document_is_openapi_3_1_and_lists_every_route(api: AppClient) -> No
         "GET /models/{name}/versions/{version}",
         "GET /models/{name}/versions/{version}/statistics",
         "GET /blobs/{digest}",
+        "GET /blobs/{digest}/offer",
         "GET /rollouts",
         "POST /rollouts",
         "GET /rollouts/{rollout_id}",
