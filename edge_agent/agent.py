@@ -25,6 +25,7 @@ from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
 from edge_agent.shell import Shell
 from edge_agent.switch import Routing
+from edge_agent.variants import VariantPolicy
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
 from edge_contract.messages import encode
 from edge_contract.messages.broker_url import parse_broker_url
@@ -64,6 +65,9 @@ class Agent:
             ``coreml``, ``directml``, ``cpu``, or ``auto`` for whatever accelerator there is. The
             processor serves in any case; why is told by status and reports.
         device_memory_mb: What an accelerator may take for itself, in MiB.
+        variant: Which variant of a model to run where its package holds several: ``exact``,
+            ``smallest``, or ``fastest``, which is measured here when the package is loaded. One
+            that cannot run here, or not as its author saw it, is passed over for the exact one.
         salt: Secret of the fleet, the same on all its devices and at least 16 characters long, with
             which texts that are no known category are hashed; by default each device has its own,
             and the same text on two devices counts as two.
@@ -95,6 +99,7 @@ class Agent:
         threads: int = 1,
         providers: Sequence[str] = ("cpu",),
         device_memory_mb: int | None = None,
+        variant: str = "exact",
         salt: str | None = None,
         noise_epsilon: float = 0.0,
     ) -> None:
@@ -107,6 +112,7 @@ class Agent:
             )
         self.model = name
         self.device = checked_name(device or default_device(), "device")
+        policy = VariantPolicy.of(variant)
         engine = OnnxRuntimeEngine(
             threads=threads, providers=providers, device_memory_mb=device_memory_mb
         )
@@ -133,7 +139,7 @@ class Agent:
             self._parts = Assembly(config, folder)
             undo.callback(self._parts.close)
             self.state = self._parts.folder
-            self._shell = self._make_shell(cloud, username, password, engine)
+            self._shell = self._make_shell(cloud, username, password, engine, policy)
             self._switch = self._shell.switch
             self._collect_soon = self._shell.collect_soon
             self._labels = Labels(self._parts.recorder, self._parts.store, wake=self._collect_soon)
@@ -272,6 +278,7 @@ class Agent:
         username: str | None,
         password: str | None,
         engine: OnnxRuntimeEngine,
+        policy: VariantPolicy,
     ) -> Shell:
         parts = self._parts
         link: PahoLink | None = None
@@ -299,6 +306,7 @@ class Agent:
             recorder=parts.recorder,
             link=link,
             on_report=parts.status.write,
+            variants=policy,
         )
 
     def _fall_back(

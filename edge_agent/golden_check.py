@@ -1,5 +1,6 @@
 """Runs a package's golden vectors: does the model do here what its author saw it do?"""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,16 +8,21 @@ import numpy as np
 from edge_agent.adapters.outputs import OutputDecoder
 from edge_agent.ports import InferenceSession
 from edge_contract.errors import PackageError, UnavailableError
-from edge_contract.package import Golden, GoldenTensor, Package
+from edge_contract.package import GoldenTensor, Package
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["check_golden"]
+__all__ = ["check_golden", "golden_inputs"]
+
+
+def golden_inputs(package: Package) -> "Mapping[str, NDArray[np.generic]]":
+    """Return the golden inputs of a package by name; raises ``PackageError`` if they are wrong."""
+    return {name: _array(tensor) for name, tensor in package.golden().inputs.items()}
 
 
 def check_golden(package: Package, session: InferenceSession) -> None:
-    """Run the golden vectors on this device.
+    """Run the golden vectors on this device: those of the variant that is meant by ``package``.
 
     Raises:
         PackageError: An output is not what the package says it must be, or cannot be read as the
@@ -35,7 +41,14 @@ def check_golden(package: Package, session: InferenceSession) -> None:
             raise PackageError(
                 f"{name} has no golden vector for its output {spec.tensor.name!r}; convert it again"
             )
-        _compare(found, _array(wanted), golden, what=f"output {spec.tensor.name!r} of {name}")
+        absolute = golden.absolute_of.get(spec.tensor.name, golden.absolute)
+        _compare(
+            found,
+            _array(wanted),
+            relative=golden.relative,
+            absolute=absolute,
+            what=f"output {spec.tensor.name!r} of {name}",
+        )
 
 
 def _array(tensor: GoldenTensor) -> "NDArray[np.generic]":
@@ -51,7 +64,12 @@ def _array(tensor: GoldenTensor) -> "NDArray[np.generic]":
 
 
 def _compare(
-    found: "NDArray[np.generic]", expected: "NDArray[np.generic]", golden: Golden, *, what: str
+    found: "NDArray[np.generic]",
+    expected: "NDArray[np.generic]",
+    *,
+    relative: float,
+    absolute: float,
+    what: str,
 ) -> None:
     if found.shape != expected.shape:
         raise PackageError(
@@ -62,8 +80,8 @@ def _compare(
         is_close = np.isclose(
             found.astype(np.float64),
             expected.astype(np.float64),
-            rtol=golden.relative,
-            atol=golden.absolute,
+            rtol=relative,
+            atol=absolute,
             equal_nan=True,
         )
     else:

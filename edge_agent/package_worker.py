@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from edge_agent.adapters.recorder import Recorder
-from edge_agent.golden_check import check_golden
 from edge_agent.ports import InferenceEngine, PackageSource, PackageStore
 from edge_agent.servable import Servable
+from edge_agent.variants import Loaded, VariantPolicy, load_variant
 from edge_contract.errors import EdgeError, UnavailableError
 from edge_contract.messages import Downloads
 from edge_contract.package import Reference
@@ -34,8 +34,8 @@ class PackageNews(Protocol):
         """It is not, and trying again does not help if ``permanent``."""
         ...
 
-    def on_loaded(self, servable: Servable, reference: Reference) -> None:
-        """A package is verified and can predict."""
+    def on_loaded(self, servable: Servable, reference: Reference, loaded: Loaded) -> None:
+        """A package is verified and can predict, with what was loaded of it."""
         ...
 
     def on_load_failed(self, digest: str, reason: str) -> None:
@@ -52,6 +52,7 @@ class PackageWorker:
         engine: Makes sessions.
         recorder: Where the rows of loaded packages go.
         salt: Of the fleet, for hashing unknown categories.
+        variants: Which variant of a model to load.
         news: Is told of every job how it ended, unless the worker is closed before.
     """
 
@@ -63,6 +64,7 @@ class PackageWorker:
         engine: InferenceEngine,
         recorder: Recorder,
         salt: str,
+        variants: VariantPolicy,
         news: PackageNews,
     ) -> None:
         self._packages = packages
@@ -70,6 +72,7 @@ class PackageWorker:
         self._engine = engine
         self._recorder = recorder
         self._salt = salt
+        self._variants = variants
         self._news = news
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._leaving = False
@@ -125,11 +128,10 @@ class PackageWorker:
         try:
             package = self._packages.load(digest)
             reference = package.reference(with_strata=False)
-            session = self._engine.load(package)
-            check_golden(package, session)
+            loaded = load_variant(package, self._variants, self._engine)
             self._recorder.knows(digest, package.manifest, reference)
             servable = Servable(
-                package, digest, session=session, recorder=self._recorder, salt=self._salt
+                package, digest, session=loaded.session, recorder=self._recorder, salt=self._salt
             )
         except EdgeError as error:
             self._news.on_load_failed(digest, str(error))
@@ -137,4 +139,4 @@ class PackageWorker:
             _log.exception("a defect while package %s was loaded", digest)
             self._news.on_load_failed(digest, f"defect: {error!r}")
         else:
-            self._news.on_loaded(servable, reference)
+            self._news.on_loaded(servable, reference, loaded)

@@ -34,6 +34,7 @@ from edge_agent.package_worker import PackageWorker
 from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, PackageStore
 from edge_agent.servable import Servable
 from edge_agent.switch import Routing, Switch
+from edge_agent.variants import Loaded, VariantPolicy
 from edge_contract.errors import EdgeError, UnavailableError
 from edge_contract.messages import Downloads, Report, encode
 from edge_contract.package import Reference, Role
@@ -55,9 +56,10 @@ class Shell:
         recorder: Where observed rows wait.
         link: To the broker; ``None`` without a cloud.
         on_report: Is told every reported state, for the status file.
+        variants: Which variant of a model to run.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one argument for each thing that it works with
         self,
         core: AgentCore,
         *,
@@ -68,6 +70,7 @@ class Shell:
         recorder: Recorder,
         link: Link | None,
         on_report: Callable[[Report], None],
+        variants: VariantPolicy = VariantPolicy.EXACT,
     ) -> None:
         self._core = core
         self._store = store
@@ -82,6 +85,7 @@ class Shell:
             engine=engine,
             recorder=recorder,
             salt=core.config.hash_salt(own=f"{store.identity():016x}"),
+            variants=variants,
             news=self,
         )
         self._loaded: dict[str, Servable] = {}
@@ -145,21 +149,21 @@ class Shell:
             )
         )
 
-    def on_loaded(self, servable: Servable, reference: Reference) -> None:
+    def on_loaded(self, servable: Servable, reference: Reference, loaded: Loaded) -> None:
         """A package can predict."""
 
-        def loaded(now_s: float) -> Sequence[Effect]:
+        def note(now_s: float) -> Sequence[Effect]:
             self._loaded[servable.digest] = servable
             self._core.knows(servable.digest, servable.manifest, reference)
-            session = servable.session
-            if session.fallback:
-                what = servable.reference
-                _log.warning("%s runs on %s: %s", what, session.provider, session.fallback)
+            provider, fallback = servable.session.provider, loaded.fallback
+            if fallback:
+                what = f"{servable.reference} ({loaded.variant})"
+                _log.warning("%s runs on %s: %s", what, provider, fallback)
             return self._core.on_loaded(
-                servable.digest, session.provider, now_s, fallback=session.fallback
+                servable.digest, provider, now_s, fallback=fallback, variant=loaded.variant
             )
 
-        self._loop.put(loaded)
+        self._loop.put(note)
 
     def on_load_failed(self, digest: str, reason: str) -> None:
         """A package cannot be used here."""

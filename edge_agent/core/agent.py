@@ -233,7 +233,7 @@ class AgentCore:
         )
 
     def on_loaded(
-        self, digest: str, provider: str, now_s: float, *, fallback: str = ""
+        self, digest: str, provider: str, now_s: float, *, fallback: str = "", variant: str = ""
     ) -> Sequence[Effect]:
         """A package is verified and its session is ready.
 
@@ -241,9 +241,12 @@ class AgentCore:
             digest: Of the package.
             provider: Execution provider that runs it.
             now_s: Now.
-            fallback: Why it is not one that was preferred; empty if it is.
+            fallback: Why it, or the variant, is not one that was preferred; empty if it is.
+            variant: Which variant of the model was loaded.
         """
-        return self._journaled(self.deployer.on_loaded(digest, provider, now_s, fallback=fallback))
+        return self._journaled(
+            self.deployer.on_loaded(digest, provider, now_s, fallback=fallback, variant=variant)
+        )
 
     def on_load_failed(self, digest: str, reason: str, now_s: float) -> Sequence[Effect]:
         """A package cannot be used here."""

@@ -105,6 +105,7 @@ class Deployer:
             version="" if routed is None else routed.version,
             provider=runs_on.provider,
             fallback=fitting(runs_on.fallback),
+            variant=runs_on.variant,
             slots=(*self._journal.slot_reports(), *self._journal.failure_reports()),
             downloads=self._jobs.downloads,
         )
@@ -184,13 +185,13 @@ class Deployer:
         return [*effects, *self._advance(now_s)]
 
     def on_loaded(
-        self, digest: str, provider: str, now_s: float, *, fallback: str = ""
+        self, digest: str, provider: str, now_s: float, *, fallback: str = "", variant: str = ""
     ) -> list[Effect]:
         """A package is verified and its session is ready; see :meth:`AgentCore.on_loaded`."""
         slot = self._journal.holding(digest)
         if not self._jobs.end_load(digest):
             return []
-        self._jobs.has_loaded(digest, RunsOn(provider, fallback))
+        self._jobs.has_loaded(digest, RunsOn(provider, fallback, variant))
         if slot is not None and slot.state is SlotState.VERIFYING:
             slot.handle(SlotEvent.VERIFIED)
         return self._advance(now_s)

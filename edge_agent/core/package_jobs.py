@@ -19,11 +19,13 @@ class RunsOn(NamedTuple):
 
     Attributes:
         provider: Its execution provider.
-        fallback: Why it is not one that was preferred; empty if it is.
+        fallback: Why provider or variant is not one that was preferred; empty if they are.
+        variant: Which variant of the model it is.
     """
 
     provider: str = ""
     fallback: str = ""
+    variant: str = ""
 
 
 class PackageJobs:

@@ -125,8 +125,10 @@ class ModelReport:
         version: Its version.
         provider: Execution provider that it runs on.
         slots: Both slots.
-        fallback: Why it does not run on a provider that was preferred; empty if it does.
+        fallback: Why it does not run on a provider, or in a variant, that was preferred; empty if
+            it does.
         downloads: How packages came here in this life.
+        variant: Which variant of the model it is: ``fp32``, ``int8``.
     """
 
     serving: str
@@ -135,6 +137,7 @@ class ModelReport:
     slots: tuple[SlotReport, ...] = ()
     fallback: str = ""
     downloads: Downloads = field(default_factory=Downloads)
+    variant: str = ""
 
     def slot_of(self, digest: str) -> SlotReport | None:
         """Return the slot that holds a package, if one does."""
@@ -183,6 +186,7 @@ class Report:
                     ],
                     model.fallback,
                     model.downloads.to_body(),
+                    model.variant,
                 ]
                 for name, model in sorted(self.models.items())
             ],
@@ -205,6 +209,7 @@ class Report:
                     slots=tuple(_slot(slot) for slot in item[4].items(max_length=8)),
                     fallback=item[5].text(max_length=2000),
                     downloads=Downloads.from_body(item[6]),
+                    variant=item[7].text(max_length=64),
                 )
                 for item in body[4].items(max_length=1000)
             },

@@ -3,7 +3,7 @@
 from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json, digest_of, short
 from edge_contract.package.error_model import ErrorModel, ErrorTerm
-from edge_contract.package.golden import Golden, GoldenTensor
+from edge_contract.package.golden import Golden, GoldenTensor, GoldenVariant
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
 from edge_contract.package.manifest import (
     MANIFEST_NAME,
@@ -53,6 +53,7 @@ __all__ = [
     "Feature",
     "Golden",
     "GoldenTensor",
+    "GoldenVariant",
     "Layout",
     "Manifest",
     "OutputRole",

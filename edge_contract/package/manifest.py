@@ -13,7 +13,7 @@ from edge_contract.json_text import parse_json
 from edge_contract.names import NAME_PATTERN, VERSION_PATTERN
 from edge_contract.package.digests import DIGEST_PATTERN, canonical_json
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
-from edge_contract.reading import JsonObject, Reader
+from edge_contract.reading import JsonObject, JsonValue, Reader
 
 __all__ = [
     "MANIFEST_NAME",
@@ -50,7 +50,7 @@ class Artifact:
         media_type: IANA media type.
         digest: ``sha256:...`` of the file.
         size: Its length in bytes.
-        variant: Of a model: ``fp32``, ``int8``.
+        variant: Of a model: ``fp32``, ``int8``. The first model of a package is the exact one.
         opsets: Of a model: ONNX operator-set versions by domain.
         providers: Of a model: onnxruntime execution providers it is known to run on.
     """
@@ -102,30 +102,36 @@ class Evidence:
         quality: Metrics on held-out rows by name, 0 to 1 for classifiers.
         robustness: The same under noise, scaling and missing values, where measured.
         baseline: What a person or a rule reaches: metrics by name, and ``source``.
+        variants: What was tried to make the model smaller and quicker: for each way its size,
+            latency and losses beside the exact model, and why it was kept or not.
     """
 
     parity: JsonObject = field(default_factory=dict)
     quality: JsonObject = field(default_factory=dict)
     robustness: JsonObject = field(default_factory=dict)
     baseline: JsonObject = field(default_factory=dict)
+    variants: JsonObject = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
         """Return the fields by name."""
-        return {
+        fields: dict[str, JsonValue] = {
             "parity": self.parity,
             "quality": self.quality,
             "robustness": self.robustness,
             "baseline": self.baseline,
         }
+        return {**fields, "variants": self.variants} if self.variants else fields
 
     @classmethod
     def from_json(cls, reader: Reader) -> Self:
         """Read the fields; raises the reader's error."""
+        variants = reader.get("variants")
         return cls(
             parity=reader["parity"].json_object(),
             quality=reader["quality"].json_object(),
             robustness=reader["robustness"].json_object(),
             baseline=reader["baseline"].json_object(),
+            variants={} if variants is None else variants.json_object(),
         )
 
 
@@ -146,7 +152,7 @@ class Manifest:
         threshold: Of a binary classifier: probability of the second class from which it is
             predicted; ``None`` if the likelier class is.
         artifacts: The files.
-        evidence: Parity, quality, robustness and baseline.
+        evidence: Parity, quality, robustness, baseline and variants.
         framework: Versions of what made it, by name.
         lineage: Where it comes from: commit, data digest, parameters, metrics, tracker run.
         licence: SPDX expression, or empty.
@@ -185,6 +191,11 @@ class Manifest:
                 return artifact
         wanted = f"{role} ({variant})" if variant else role
         raise PackageError(f"package {self.reference} has no file for {wanted}; convert it again")
+
+    @property
+    def models(self) -> tuple[Artifact, ...]:
+        """The model in all its variants; the exact one comes first."""
+        return tuple(item for item in self.artifacts if item.role == ArtifactRole.MODEL)
 
     def output(self, role: OutputRole) -> TensorSpec | None:
         """Return the tensor of the first output with a role, if there is one."""

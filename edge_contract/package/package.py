@@ -7,7 +7,7 @@ ONNX model hardly compresses, and stored members can be read in place.
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from edge_contract.errors import PackageError
@@ -44,11 +44,14 @@ class Package:
         manifest: The parsed manifest.
         manifest_bytes: The manifest as it came; its digest names the package.
         files: Content by path, without the manifest.
+        variant: Whose model and golden vectors :meth:`model` and :meth:`golden` return; empty for
+            the exact model. The package is the same, whichever is meant.
     """
 
     manifest: Manifest
     manifest_bytes: bytes
     files: Mapping[str, bytes]
+    variant: str = ""
 
     @classmethod
     def verified(cls, manifest_bytes: bytes, files: Mapping[str, bytes]) -> Self:
@@ -109,9 +112,20 @@ class Package:
         """How the one-file form is called."""
         return f"{self.manifest.name}-{self.manifest.version}{PACKAGE_SUFFIX}"
 
+    def of_variant(self, variant: str) -> Self:
+        """Return the same package with another variant meant; see :attr:`variant`.
+
+        Raises:
+            PackageError: It has no such variant.
+        """
+        chosen = self.manifest.artifact(ArtifactRole.MODEL, variant=variant)
+        is_exact = chosen == self.manifest.models[0]
+        return replace(self, variant="" if is_exact else variant)
+
     def model(self, *, variant: str = "") -> bytes:
         """Return the ONNX model; raises ``PackageError`` if there is none of that variant."""
-        return self.files[self.manifest.artifact(ArtifactRole.MODEL, variant=variant).path]
+        wanted = variant or self.variant
+        return self.files[self.manifest.artifact(ArtifactRole.MODEL, variant=wanted).path]
 
     def reference(self, *, with_strata: bool = True) -> Reference:
         """Return the parsed reference, see :meth:`Reference.from_bytes`.
@@ -124,7 +138,9 @@ class Package:
 
     def golden(self) -> Golden:
         """Return the golden vectors; raises ``PackageError`` if they are missing or wrong."""
-        return Golden.from_bytes(self.files[self.manifest.artifact(ArtifactRole.GOLDEN).path])
+        data = self.files[self.manifest.artifact(ArtifactRole.GOLDEN).path]
+        golden = Golden.from_bytes(data)
+        return golden.of_variant(self.variant) if self.variant else golden
 
 
 def verify_artifact(artifact: Artifact, data: bytes, *, package: str) -> None:

@@ -16,6 +16,7 @@ from edge_contract.package import (
     Feature,
     Golden,
     GoldenTensor,
+    GoldenVariant,
     Manifest,
     OutputRole,
     OutputSpec,
@@ -98,7 +99,7 @@ def manifests(draw: st.DrawFn, files: dict[str, bytes] | None = None) -> Manifes
         classes=tuple(draw(st.lists(plain_text | st.integers(-(2**53) + 1, 2**53 - 1)))),
         threshold=draw(st.none() | st.floats(0.0, 1.0)),
         artifacts=draw(artifacts(draw(FILES) if files is None else files)),
-        evidence=Evidence(*(draw(free_form) for _ in range(4))),
+        evidence=Evidence(*(draw(free_form) for _ in range(5))),
         framework=draw(free_form),
         lineage=draw(free_form),
         licence=draw(plain_text),
@@ -132,12 +133,23 @@ def golden_tensors(draw: st.DrawFn) -> GoldenTensor:
     )
 
 
+TENSORS = st.dictionaries(plain_text, golden_tensors(), max_size=2)
+TOLERANCES = st.dictionaries(plain_text, st.floats(0.0, 1.0), max_size=2)
+GOLDEN_VARIANT = st.builds(
+    GoldenVariant,
+    rows=st.lists(st.integers(0, 9), max_size=3).map(tuple),
+    outputs=TENSORS,
+    absolute=TOLERANCES,
+)
+
 GOLDENS = st.builds(
     Golden,
-    inputs=st.dictionaries(plain_text, golden_tensors(), max_size=2),
-    outputs=st.dictionaries(plain_text, golden_tensors(), max_size=2),
+    inputs=TENSORS,
+    outputs=TENSORS,
     relative=st.floats(0.0, 1.0),
     absolute=st.floats(0.0, 1.0),
+    absolute_of=TOLERANCES,
+    variants=st.dictionaries(plain_text, GOLDEN_VARIANT, max_size=2),
 )
 
 

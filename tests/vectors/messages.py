@@ -103,6 +103,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
                 downloads=Downloads(
                     whole_bytes=41_000, delta_bytes=1_200, fallbacks=1, reason="delta is damaged"
                 ),
+                variant="int8",
             )
         },
         waiting_batches=5,

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["Device", "DeviceMemory", "Fleet", "Provider", "State"]
+__all__ = ["Device", "DeviceMemory", "Fleet", "Provider", "State", "Variant"]
 
 State: TypeAlias = Annotated[
     Path | None,
@@ -25,4 +25,13 @@ Provider: TypeAlias = Annotated[
 ]
 DeviceMemory: TypeAlias = Annotated[
     int | None, typer.Option(help="MiB that an accelerator may take for itself.")
+]
+Variant: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="exact|smallest|fastest",
+        help="Which variant of the model to run where its package holds several; the fastest is "
+        "found by measuring here.",
+        envvar="EDGEFLEET_VARIANT",
+    ),
 ]

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge_contract.errors import EdgeError, UsageError
-from edgefleet.commands.agent.options import Device, DeviceMemory, Fleet, Provider, State
+from edgefleet.commands.agent.options import Device, DeviceMemory, Fleet, Provider, State, Variant
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -42,6 +42,7 @@ def run(  # noqa: PLR0917  one argument per option
     ] = None,
     provider: Provider = None,
     device_memory_mb: DeviceMemory = None,
+    variant: Variant = "exact",
     salt: Annotated[
         str | None,
         typer.Option(
@@ -112,6 +113,7 @@ def run(  # noqa: PLR0917  one argument per option
             password=password,
             providers=provider or ("cpu",),
             device_memory_mb=device_memory_mb,
+            variant=variant,
             salt=salt,
             noise_epsilon=noise_epsilon,
         ) as agent,

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from edge_contract.errors import UnavailableError, UsageError
-from edgefleet.commands.agent.options import Device, DeviceMemory, Fleet, Provider, State
+from edgefleet.commands.agent.options import Device, DeviceMemory, Fleet, Provider, State, Variant
 
 if TYPE_CHECKING:
     from edge_agent.batch.jobs import ScoreJob, ScoreSummary
@@ -78,6 +78,7 @@ def score(  # noqa: PLR0917  one argument per option
     state: State = None,
     provider: Provider = None,
     device_memory_mb: DeviceMemory = None,
+    variant: Variant = "exact",
 ) -> None:
     """Predict every row of a file, or of a folder of files.
 
@@ -111,6 +112,7 @@ def score(  # noqa: PLR0917  one argument per option
             state=state,
             providers=provider or ("cpu",),
             device_memory_mb=device_memory_mb,
+            variant=variant,
         ) as agent,
         _stopping_between_blocks(at_once=jobs[0].source.is_stream) as stop,
     ):

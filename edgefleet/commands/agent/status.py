@@ -69,4 +69,5 @@ def _show(found: dict[str, Any]) -> None:
     for name, model in found["models"].items():
         if model.get("provider"):
             why = f": {escape(model['fallback'])}" if model.get("fallback") else ""
-            console.print(f"{name} runs on [bold]{model['provider']}[/bold]{why}")
+            which = f" ({escape(model['variant'])})" if model.get("variant") else ""
+            console.print(f"{name}{which} runs on [bold]{model['provider']}[/bold]{why}")
