@@ -1,21 +1,20 @@
 """Models and rows from files, as the command line gets them."""
 
-import importlib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from converters.base import Rows
+from converters.loading import library, load_pickle, load_skops, loaded
+from converters.mlflow_flavors import MlflowModel, load_mlflow_model
+from converters.mlflow_model import example_rows
 from converters.rows import is_frame
 from edge_contract.errors import UsageError
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-__all__ = ["Sample", "load_model", "load_sample"]
+__all__ = ["Sample", "load_model", "load_sample", "saved_sample"]
 
 _PICKLES: Final = (".joblib", ".pkl", ".pickle")
 _DEFAULT_TARGET: Final = "y"
@@ -32,34 +31,31 @@ class Sample(NamedTuple):
 def load_model(
     path: Path, *, trust_pickle: bool = False, trusted_types: Sequence[str] = ()
 ) -> object:
-    """Return what can be converted: an estimator, or the path of an ONNX model.
+    """Return what can be converted: an estimator, the path of an ONNX model, or what MLflow saved.
 
     Args:
-        path: ``.onnx``, ``.skops``, or ``.joblib``, ``.pkl``, ``.pickle``.
+        path: ``.onnx``, ``.skops``, or ``.joblib``, ``.pkl``, ``.pickle``; or the folder of a model
+            that MLflow saved.
         trust_pickle: Loading a pickle runs whatever code is in it, so it must be asked for.
         trusted_types: Full names of types beyond the usual ones that a ``.skops`` may hold.
 
     Raises:
         UsageError: The file cannot be read, is of another kind, or may not be loaded.
     """
+    if path.is_dir():
+        return load_mlflow_model(path, trust_pickle=trust_pickle, trusted_types=trusted_types)
     if not path.is_file():
         raise UsageError(f"there is no model file {str(path)!r}")
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         return path
     if suffix == ".skops":
-        return _load_skops(path, trusted_types)
+        return load_skops(path, trusted_types)
     if suffix not in _PICKLES:
         raise UsageError(
             f"{str(path)!r} is of an unknown kind: expected .onnx, .skops, {', '.join(_PICKLES)}"
         )
-    if not trust_pickle:
-        raise UsageError(
-            f"{str(path)!r} is a pickle, and loading a pickle runs whatever code is in it: pass "
-            "--trust-pickle if you made it yourself, or save the model as .skops or .onnx"
-        )
-    joblib = _module("joblib", "scikit-learn")
-    return _loaded(path, lambda: joblib.load(path))
+    return load_pickle(path, is_trusted=trust_pickle)
 
 
 def load_sample(path: Path, *, target: str | None = None, time_column: str | None = None) -> Sample:
@@ -85,23 +81,19 @@ def load_sample(path: Path, *, target: str | None = None, time_column: str | Non
             raise UsageError(f"{str(path)!r} is of an unknown kind: expected .npz, .csv, .parquet")
 
 
-def _load_skops(path: Path, trusted: Sequence[str]) -> object:
-    skops = _module("skops.io", "skops")
-    unknown = [
-        name
-        for name in map(str, _listed(_loaded(path, lambda: skops.get_untrusted_types(file=path))))
-        if name not in trusted
-    ]
-    if unknown:
+def saved_sample(model: object) -> Sample:
+    """Return the rows that were saved as an example with a model.
+
+    Raises:
+        UsageError: MLflow did not save the model, or saved no rows.
+        PackageError: They are damaged.
+    """
+    if not isinstance(model, MlflowModel):
         raise UsageError(
-            f"{str(path)!r} holds types that are not known to be safe: {', '.join(unknown)}; if "
-            "they are yours, allow each with --trust-type, or save the model as .onnx"
+            "the data is missing: give rows like those that devices will see, in .npz, .csv or "
+            ".parquet; without them a conversion can neither be checked nor watched"
         )
-    return _loaded(path, lambda: skops.load(path, trusted=list(trusted)))
-
-
-def _listed(names: object) -> list[object]:
-    return list(names) if isinstance(names, list | tuple | set) else []
+    return Sample(example_rows(model.folder), None)
 
 
 def _load_arrays(path: Path, target: str | None, time_column: str | None) -> Sample:
@@ -125,8 +117,8 @@ def _load_arrays(path: Path, target: str | None, time_column: str | None) -> Sam
 
 
 def _load_table(path: Path, target: str | None, time_column: str | None, *, reader: str) -> Sample:
-    pandas = _module("pandas", "pandas")
-    table = _loaded(path, lambda: getattr(pandas, reader)(path))
+    pandas = library("pandas", "pandas")
+    table = loaded(path, lambda: getattr(pandas, reader)(path))
     if not is_frame(table):
         raise UsageError(f"{str(path)!r} holds no table")
     special = [column for column in (target, time_column) if column is not None]
@@ -139,19 +131,3 @@ def _load_table(path: Path, target: str | None, time_column: str | None, *, read
         None if target is None else table[target].to_numpy(),
         None if time_column is None else table[time_column].to_numpy(),
     )
-
-
-def _module(name: str, distribution: str) -> "ModuleType":
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise UsageError(f"this needs {distribution}: pip install {distribution}") from error
-
-
-def _loaded(path: Path, load: Callable[[], object]) -> object:
-    try:
-        return load()
-    except ImportError as error:
-        raise UsageError(f"cannot read {str(path)!r}: it needs {error.name or error}") from error
-    except Exception as error:  # readers of files raise all kinds
-        raise UsageError(f"cannot read {str(path)!r}: {type(error).__name__}: {error}") from error

@@ -1,7 +1,7 @@
 """Ready ONNX models: a file, its bytes, or a ``ModelProto``; taken as they are."""
 
 from collections.abc import Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 from converters.base import Converted, Request, register
@@ -16,9 +16,11 @@ class OnnxSource:
     name: ClassVar[str] = "ONNX"
 
     def accepts(self, model: object) -> bool:
-        """Whether ``model`` is bytes, a path, or a ``ModelProto``."""
+        """Whether ``model`` is bytes, the path of a file, or a ``ModelProto``."""
+        if isinstance(model, str | PurePath):
+            return not Path(model).is_dir()
         is_proto = type(model).__name__ == "ModelProto" and hasattr(model, "graph")
-        return is_proto or isinstance(model, bytes | str | PurePath)
+        return is_proto or isinstance(model, bytes)
 
     def conversions(self, request: Request) -> Iterator[Converted]:
         """Check the model and guess from its outputs for the rows what they mean."""

@@ -35,8 +35,8 @@ class ConvertJob:
     """What ``edgefleet convert`` was asked for; see :func:`edgefleet.converting.convert`.
 
     Attributes:
-        model: The file of the model.
-        data: The file of the rows.
+        model: The file of the model, or the folder of one that MLflow saved.
+        data: The file of the rows; ``None`` takes the example that MLflow saved with the model.
         target: Column of the labels, if one was named.
         time_column: Column of the times, if one was named.
         trust_pickle: Whether a pickle may be loaded.
@@ -44,7 +44,7 @@ class ConvertJob:
     """
 
     model: Path
-    data: Path
+    data: Path | None
     name: str
     version: str
     target: str = ""
@@ -59,6 +59,8 @@ class ConvertJob:
     robustness: bool = True
     image: tuple[int, int] | None = None
     accept_difference: float = 0.0
+    variants: str = "none"
+    max_accuracy_loss: float = 0.01
     joint: int = 16
     embedding: str = ""
     strata: str = ""
@@ -73,14 +75,18 @@ class ConvertJob:
 
     def run(self, progress: Progress) -> Package:
         """Load the files and convert, in this process; raises what the conversion raises."""
-        from converters.files import load_model, load_sample
+        from converters.files import load_model, load_sample, saved_sample
         from edgefleet.converting import convert
 
         loaded = load_model(
             self.model, trust_pickle=self.trust_pickle, trusted_types=self.trusted_types
         )
-        sample = load_sample(
-            self.data, target=self.target or None, time_column=self.time_column or None
+        sample = (
+            saved_sample(loaded)
+            if self.data is None
+            else load_sample(
+                self.data, target=self.target or None, time_column=self.time_column or None
+            )
         )
         return convert(
             loaded,
@@ -98,6 +104,8 @@ class ConvertJob:
             robustness=self.robustness,
             image=self.image,
             accept_difference=self.accept_difference,
+            variants=self.variants,
+            max_accuracy_loss=self.max_accuracy_loss,
             joint=self.joint,
             embedding=self.embedding,
             strata=self.strata,

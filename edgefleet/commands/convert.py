@@ -29,23 +29,30 @@ def register(app: typer.Typer) -> None:
             "--version 1.0.0 --out dist/",
             "edgefleet convert churn.skops --data held_out.csv --target left --name churn "
             "--version 2.1.0 --baseline f1=0.91 --baseline-source 'two analysts'",
+            "edgefleet convert mlruns/1/models/m-68fb/artifacts --data held_out.csv --target left "
+            "--name churn --version 2.2.0",
         ),
     )(convert)
 
 
 def convert(  # noqa: PLR0917  one argument per option
     model: Annotated[
-        Path, typer.Argument(help="The trained model: .onnx, .skops, or .joblib and .pkl.")
-    ],
-    data: Annotated[
         Path,
-        typer.Option(
-            help="Rows like those that devices will see, held out from training, in the order of "
-            "time if they have one: .npz (arrays X and y, or one for each input of an ONNX model), "
-            ".csv or .parquet (these need pandas)."
+        typer.Argument(
+            help="The trained model: .onnx, .skops, .joblib and .pkl, or the folder of a model "
+            "that MLflow saved."
         ),
     ],
     version: Annotated[str, typer.Option(help="Semantic version, such as 1.2.0.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Rows like those that devices will see, held out from training, in the order of "
+            "time if they have one: .npz (arrays X and y, or one for each input of an ONNX model), "
+            ".csv or .parquet (these need pandas). It may be left out of a model that MLflow saved "
+            "together with an example of its rows."
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Model name; by default that of the file.")] = "",
     target: Annotated[
         str, typer.Option(help="Column or array with the labels; in an .npz it is y by default.")
@@ -104,6 +111,22 @@ def convert(  # noqa: PLR0917  one argument per option
             "labels, to accept knowingly; it is written into the package."
         ),
     ] = 0.0,
+    variants: Annotated[
+        str,
+        typer.Option(
+            metavar="int8|auto|none",
+            help="Also make a variant of 8 bits, which is smaller and mostly quicker, and keep it "
+            "if it is as good: always, where the weights have 200 kB or more, or not. Devices "
+            "choose with edgefleet agent run --variant.",
+        ),
+    ] = "none",
+    max_accuracy_loss: Annotated[
+        float,
+        typer.Option(
+            help="How much worse a variant may be on rows that it was not calibrated on: in "
+            "accuracy and F1, or for a regression the growth of its errors."
+        ),
+    ] = 0.01,
     time_column: Annotated[
         str,
         typer.Option(
@@ -180,6 +203,8 @@ def convert(  # noqa: PLR0917  one argument per option
         robustness=robustness,
         image=_height_and_width(image),
         accept_difference=accept_difference,
+        variants=variants,
+        max_accuracy_loss=max_accuracy_loss,
         joint=joint,
         embedding=embedding,
         strata=strata,
@@ -208,6 +233,7 @@ def _summary(package: "Package", path: Path, heard: Sequence[str]) -> dict[str, 
         "parity": manifest.evidence.parity,
         "quality": manifest.evidence.quality,
         "robustness": manifest.evidence.robustness,
+        "variants": manifest.evidence.variants,
         "warnings": list(heard),
     }
 
@@ -216,7 +242,7 @@ def _print_report(package: "Package", path: Path) -> None:
     from converters.card import card_of
 
     for section in card_of(package):
-        if section.title.startswith(("Parity", "Quality", "Robustness")):
+        if section.title.startswith(("Parity", "Quality", "Robustness", "Variants")):
             print_table(section.columns, section.rows, title=section.title)
     print_line(f"{path} ({path.stat().st_size / 1e6:.2f} MB) {package.digest}")
     print_line(f"next: edgefleet inspect {path}, or edgefleet model push {path}")
