@@ -7,11 +7,11 @@ rows they were of.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from edge_contract.errors import MessageError, UsageError
-from edge_contract.messages import BatchId, TelemetryBatch, WindowEntry, encode
+from edge_contract.messages import BatchId, TelemetryBatch, WindowEntry, decode, encode
 
 __all__ = ["Kept", "KeptBatches", "Merge"]
 
@@ -19,23 +19,70 @@ Merge: TypeAlias = Callable[[Sequence[WindowEntry]], tuple[WindowEntry, ...]]
 """Merges the entries of two batches into as few as it can; raises ``MessageError`` if it cannot."""
 
 
-@dataclass(slots=True)
 class Kept:
-    """One batch and what has happened to it."""
+    """One batch and what has happened to it.
 
-    batch: TelemetryBatch
-    size_bytes: int
-    saved: bool = False
-    maybe_sent: bool = False
-    mergeable: bool = True  # with the next one; until that was tried in vain
-    sends: int = 0  # since the link came up
-    in_flight_until_s: float = 0.0  # takes one of the places in flight until then
-    rests_until_s: float = 0.0  # not sent again before
+    Held as the message that is sent, because a batch takes ten times as much memory; once it is
+    durable only the few that are looked at are batches at any time.
+
+    Attributes:
+        batch_id: Its name.
+        span: How many numbers it stands for.
+        rows: Rows that its statistics are of.
+        size_bytes: Of the message.
+        saved: Whether it is durable.
+        maybe_sent: Whether the collector may have seen it.
+        mergeable: Whether it may be merged with the next one; until that was tried in vain.
+        sends: How often it was sent since the link came up.
+        in_flight_until_s: Takes one of the places in flight until then.
+        rests_until_s: It is not sent again before.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_message",
+        "batch_id",
+        "in_flight_until_s",
+        "maybe_sent",
+        "mergeable",
+        "rests_until_s",
+        "rows",
+        "saved",
+        "sends",
+        "span",
+    )
+
+    def __init__(self, batch: TelemetryBatch, *, saved: bool = False) -> None:
+        self._batch: TelemetryBatch | None = None if saved else batch
+        self._message = encode(batch)
+        self.batch_id = batch.batch_id
+        self.span = batch.span
+        self.rows = sum(entry.counters.rows for entry in batch.entries)
+        self.saved = self.maybe_sent = saved
+        self.mergeable = True
+        self.sends = 0
+        self.hold_back()
 
     @property
-    def rows(self) -> int:
-        """Rows that its statistics are of."""
-        return sum(entry.counters.rows for entry in self.batch.entries)
+    def size_bytes(self) -> int:
+        """Of the message."""
+        return len(self._message)
+
+    @property
+    def batch(self) -> TelemetryBatch:
+        """The batch itself."""
+        if self._batch is not None:
+            return self._batch
+        found = decode(self._message)
+        if not isinstance(found, TelemetryBatch):
+            raise MessageError(f"message of batch {self.batch_id} is a {type(found).__name__}")
+        return found
+
+    def on_saved(self, batch: TelemetryBatch) -> None:
+        """Note that ``batch`` is durable, if that is still what is held here."""
+        if self._batch == batch:
+            self.saved = True
+            self._batch = None
 
     def hold_back(self) -> None:
         """Begin anew: nobody is there who could acknowledge it."""
@@ -57,7 +104,7 @@ class KeptBatches:
     def __init__(self, merge: Merge, restored: Iterable[TelemetryBatch]) -> None:
         self._merge = merge
         self._kept = {
-            batch.batch_id: Kept(batch, len(encode(batch)), saved=True, maybe_sent=True)
+            batch.batch_id: Kept(batch, saved=True)
             for batch in sorted(restored, key=lambda batch: batch.batch_id)
         }
         self.replaced: dict[BatchId, None] = {}
@@ -81,7 +128,7 @@ class KeptBatches:
             UsageError: A batch was added before.
             MessageError: A batch is too large to be sent.
         """
-        new = {batch.batch_id: Kept(batch, len(encode(batch))) for batch in batches}
+        new = {batch.batch_id: Kept(batch) for batch in batches}
         for batch_id in new.keys() & self._kept.keys():
             raise UsageError(f"batch {batch_id} is in the outbox; names never repeat")
         self._kept |= new
@@ -90,8 +137,8 @@ class KeptBatches:
         """Note what is durable."""
         for batch in batches:
             kept = self._kept.get(batch.batch_id)
-            if kept is not None and kept.batch == batch:
-                kept.saved = True
+            if kept is not None:
+                kept.on_saved(batch)
         for batch_id in replaced:
             self.replaced.pop(batch_id, None)
 
@@ -125,9 +172,10 @@ class KeptBatches:
         for older, newer in self._neighbours():
             if not older.mergeable:
                 continue
-            lost_rows = older.batch.lost_rows + newer.batch.lost_rows
+            first, second = older.batch, newer.batch
+            lost_rows = first.lost_rows + second.lost_rows
             try:
-                entries = self._merge((*older.batch.entries, *newer.batch.entries))
+                entries = self._merge((*first.entries, *second.entries))
                 joined = _joined(older, newer, entries=entries, lost_rows=lost_rows)
             except MessageError:  # together they are too large for one message
                 older.mergeable = False
@@ -166,17 +214,16 @@ class KeptBatches:
                 self._kept[batch_id] = joined
             elif one is not older:
                 self._kept[batch_id] = one
-        stored = [one.batch.batch_id for one in (older, newer) if one.saved]
+        stored = [one.batch_id for one in (older, newer) if one.saved]
         self.replaced |= dict.fromkeys(stored)
 
 
 def _joined(older: Kept, newer: Kept, *, entries: tuple[WindowEntry, ...], lost_rows: int) -> Kept:
     """Return the newer batch standing for the older one too; raises ``MessageError``."""
-    span = newer.batch.span + (older.batch.span if _are_adjacent(older, newer) else 0)
-    batch = replace(newer.batch, entries=entries, span=span, lost_rows=lost_rows)
-    return Kept(batch, len(encode(batch)))
+    span = newer.span + (older.span if _are_adjacent(older, newer) else 0)
+    return Kept(replace(newer.batch, entries=entries, span=span, lost_rows=lost_rows))
 
 
 def _are_adjacent(older: Kept, newer: Kept) -> bool:
-    last = newer.batch.batch_id
-    return older.batch.batch_id == last._replace(seq=last.seq - newer.batch.span)
+    last = newer.batch_id
+    return older.batch_id == last._replace(seq=last.seq - newer.span)

@@ -160,7 +160,7 @@ class Outbox:
 
     def on_ack(self, acks: Sequence[BootAck], now_s: float) -> list[Effect]:
         """The collector has merged some batches. Acks repeat and come late; that is fine."""
-        names = [kept.batch.batch_id for kept in self._kept]
+        names = [kept.batch_id for kept in self._kept]
         done = tuple(name for name in names if any(ack.covers(name) for ack in acks))
         self._kept.remove(done)
         effects: list[Effect] = [DeleteBatches(done)] if done else []
