@@ -40,7 +40,7 @@ def parquet_blocks(source: Path) -> Iterator[Block]:
         # pre_buffer would hold whole row groups; without it a column chunk is read as it is needed.
         with parquet.ParquetFile(source, pre_buffer=False, buffer_size=2**16) as file:
             _check_names(file.schema_arrow.names, source.name)
-            batches = file.iter_batches(BLOCK_ROWS)
+            batches = file.iter_batches(BLOCK_ROWS, use_threads=False)
             yield from _blocks(batches, total=lambda: file.metadata.num_rows)
     except pyarrow.ArrowException as error:
         raise ValueError(str(error)) from error

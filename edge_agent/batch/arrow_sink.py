@@ -151,7 +151,7 @@ class ArrowFile:
             from pyarrow import parquet
 
             with parquet.ParquetFile(path) as file:
-                yield from file.iter_batches(_GROUP_ROWS)
+                yield from file.iter_batches(_GROUP_ROWS, use_threads=False)
         else:
             with self._arrow.ipc.open_file(str(path)) as file:
                 for index in range(file.num_record_batches):
