@@ -88,7 +88,8 @@ def compare_files(
     tell(f"deciding how {reference.name} is counted", 0.0)
     plan = surveyed(reference, without=(*without, label) if label else without)
     if label:
-        del plan.left_out[label]  # it is used, not left out
+        left_out = {name: why for name, why in plan.left_out.items() if name != label}
+        plan = replace(plan, left_out=left_out)
     source, package = _source(plan, reference, model=model, label=label)
 
     def counted_from(path: Path) -> Counted:
@@ -220,6 +221,13 @@ def _columns_told(
     ]
     if left_out:
         notes.append(f"left out: {_listed(left_out)}")
+    if package.manifest.task is Task.OTHER and not package.manifest.inputs:
+        notes += [
+            f"{name}: shown as differences from {offset:.10g}, because the float32 numbers that "
+            "are counted lie too far apart there"
+            for name, offset in plan.offsets.items()
+            if name in current.columns
+        ]
     return frozenset(map(feature_subject, (*missing, *without))), notes
 
 

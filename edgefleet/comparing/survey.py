@@ -1,7 +1,7 @@
 """Reads a reference once to decide how each of its columns is counted, in bounded memory."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,15 @@ from edge_contract.errors import UsageError
 from edge_contract.package import Feature, feature_subject
 from edge_contract.stats import CategoriesSpec, Column, MomentsSpec, ProfileSpec
 from edge_contract.stats.text_hash import category_code
-from edgefleet.comparing.tables import Table, as_numbers, as_texts, kind_of, tables_of
+from edgefleet.comparing.tables import (
+    Table,
+    Values,
+    as_numbers,
+    as_texts,
+    kind_of,
+    offset_of,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,13 +43,15 @@ class Plan:
         spec: Which statistics of them.
         left_out: Columns that are not compared, and why.
         texts: Columns that are texts even where they look like numbers.
+        offsets: What is taken from the numbers of some columns, see :func:`offset_of`.
         variance_inflation: Tau of the reference's rows in the order of the file.
     """
 
     features: tuple[Feature, ...]
     spec: ProfileSpec
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     texts: frozenset[str] = frozenset()
+    offsets: Mapping[str, float] = field(default_factory=dict)
     variance_inflation: float = 1.0
 
 
@@ -99,7 +109,7 @@ def encoded(plan: Plan, table: Table, *, name: str, salt: str = "") -> "NDArray[
                 for text in as_texts(values)
             ]
         elif kind_of(values) in ("number", ""):
-            rows[:, index] = as_numbers(values)
+            rows[:, index] = as_numbers(values, offset=plan.offsets.get(feature.name, 0.0))
         else:
             last = table.first_row + table.rows - 1
             raise UsageError(
@@ -117,6 +127,7 @@ class _Survey:
         self._left_out = dict.fromkeys(without, "asked for")
         self._kinds: dict[str, str] = {}
         self._texts: dict[str, Counter[str]] = {}
+        self._offsets: dict[str, float] = {}
         self._sample = _Sample()
         self._rows = 0
 
@@ -136,7 +147,7 @@ class _Survey:
                 self._count_texts(name, as_texts(values))
         self._rows += table.rows
         numbers = {
-            name: as_numbers(table.columns[name])
+            name: self._numbers(name, table.columns[name])
             for name, kind in self._kinds.items()
             if kind == "number" and name in table.columns
         }
@@ -158,7 +169,7 @@ class _Survey:
             if kind == "text":
                 categories = _categories(self._texts[name])
                 if not categories:
-                    self._left_out[name] = f"no text stands in {_CATEGORY_ROWS} rows"
+                    self._left_out[name] = f"none of its texts comes up {_CATEGORY_ROWS} times"
                     continue
                 features.append(
                     Feature(name, 0, len(features), is_category=True, categories=categories)
@@ -175,8 +186,15 @@ class _Survey:
             spec=ProfileSpec(tuple(columns)),
             left_out=self._left_out,
             texts=texts,
+            offsets={name: offset for name, offset in self._offsets.items() if offset},
             variance_inflation=variance_inflation(self._sample.head()),
         )
+
+    def _numbers(self, name: str, values: Values) -> "NDArray[np.float32]":
+        """Return numbers less what the first block of the column says is to be taken from them."""
+        if name not in self._offsets:
+            self._offsets[name] = offset_of(values)
+        return as_numbers(values, offset=self._offsets[name])
 
     def _count_texts(self, name: str, texts: Sequence[str | None]) -> None:
         counts = self._texts.setdefault(name, Counter())

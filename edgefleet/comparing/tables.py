@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from edge_agent.adapters.inputs import Rows
 
-__all__ = ["MIXED", "Table", "Values", "as_numbers", "as_texts", "kind_of", "tables_of"]
+__all__ = [
+    "MIXED",
+    "Table",
+    "Values",
+    "as_numbers",
+    "as_texts",
+    "kind_of",
+    "offset_of",
+    "tables_of",
+]
 
 Values: TypeAlias = "NDArray[np.generic] | Sequence[object]"
 """One column of a block; ``None`` and NaN stand for what is missing."""
@@ -27,6 +36,7 @@ _INDEX: Final = "__index_level_"
 """How pandas calls the numbers of its rows when it writes Parquet."""
 
 _NUMBER_KINDS: Final = "biuf"
+_TRUTHS: Final = {"false": 0.0, "true": 1.0, "nan": float("nan")}
 
 
 class Table:
@@ -53,7 +63,7 @@ class Table:
 def tables_of(path: Path, *, texts: Collection[str] = ()) -> Iterator[Table]:
     """Yield the rows of a file block by block, in memory bounded by a block.
 
-    ``.csv``, ``.jsonl``, ``.npz`` and ``.parquet``, see :func:`edge_agent.batch.sources.read_blocks`.
+    ``.csv``, ``.jsonl``, ``.npz``, ``.parquet``: see :func:`edge_agent.batch.sources.read_blocks`.
     A matrix gives the columns ``x0``, ``x1``, ...; numbers in a CSV file are parsed.
 
     Args:
@@ -95,11 +105,38 @@ def kind_of(values: Values) -> str:
     return kinds.pop() if len(kinds) == 1 else MIXED
 
 
-def as_numbers(values: Values) -> "NDArray[np.float32]":
-    """Return a column of kind ``number`` as ``float32[rows]``; too large ones become infinite."""
+def as_numbers(values: Values, *, offset: float = 0.0) -> "NDArray[np.float32]":
+    """Return a column of kind ``number`` as ``float32[rows]``; too large ones become infinite.
+
+    Args:
+        values: The column.
+        offset: Is taken from each of them before they are rounded to float32.
+    """
     array = values if isinstance(values, np.ndarray) else _plain(values)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        if offset:
+            array = array.astype(np.float64) - offset
         return array.astype(np.float32)
+
+
+def offset_of(values: Values) -> float:
+    """Return what to take from numbers that lie too far from zero to be told apart as float32.
+
+    That is their median where two neighbouring float32 numbers there are further apart than a
+    sixteenth of the standard deviation; of most columns it is 0.
+
+    Args:
+        values: A column of kind ``number``.
+    """
+    array = values if isinstance(values, np.ndarray) else _plain(values)
+    numbers = array.astype(np.float64)
+    numbers = numbers[np.abs(numbers) <= np.finfo(np.float32).max]  # NaN is not
+    if not len(numbers):
+        return 0.0
+    center, spread = float(np.median(numbers)), float(numbers.std())
+    if not spread:
+        return center if float(np.float32(center)) != center else 0.0
+    return center if np.spacing(np.float32(abs(center))) > spread / 16 else 0.0
 
 
 def as_texts(values: Values) -> list[str | None]:
@@ -142,11 +179,15 @@ def _of_lists(rows: Sequence[list[object]], path: Path) -> dict[str, Values]:
 
 
 def _parsed(values: Values) -> Values:
-    """Return texts of a CSV file as numbers if all of them are."""
+    """Return texts of a CSV file as numbers if all of them are, or all are true or false."""
+    texts = [str(text).strip() or "nan" for text in values]
     try:
-        return np.array([str(text).strip() or "nan" for text in values]).astype(np.float64)
+        return np.array(texts).astype(np.float64)
     except ValueError:
-        return values
+        pass
+    if {text.lower() for text in set(texts)} <= _TRUTHS.keys():
+        return np.array([_TRUTHS[text.lower()] for text in texts])
+    return values
 
 
 def _plain(values: Sequence[object]) -> "NDArray[np.float64]":

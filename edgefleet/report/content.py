@@ -167,7 +167,7 @@ def files_report(comparison: "Comparison") -> Report:
         tone="bad" if drifted else "good",
         headline=f"{drifted} of {compared} drifted" if drifted else f"No drift in {compared}",
         detail=(
-            f"{view.rows:,} rows; a false alarm in any column has a probability of "
+            f"{view.rows:,} {'row' if view.rows == 1 else 'rows'}; a false alarm in any column has a probability of "
             f"{comparison.level:g} at most"
         ),
         statistics=view,

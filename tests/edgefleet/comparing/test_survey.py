@@ -46,7 +46,7 @@ def test_a_column_of_names_is_left_out(tmp_path: Path) -> None:
     plan = surveyed(csv(tmp_path / "rows.csv", f"n,name\n{rows}\n"))
 
     assert [feature.name for feature in plan.features] == ["n"]
-    assert plan.left_out == {"name": "no text stands in 3 rows"}
+    assert plan.left_out == {"name": "none of its texts comes up 3 times"}
 
 
 def test_a_column_that_turns_to_text_far_down_is_text_from_the_start(tmp_path: Path) -> None:
@@ -122,3 +122,32 @@ def test_a_large_reference_is_surveyed_in_little_memory(tmp_path: Path) -> None:
     center = plan.spec.columns[0].spec
     assert isinstance(center, SketchSpec)
     assert center.center == pytest.approx(1000.0, abs=0.05)
+
+
+def test_numbers_far_from_zero_are_told_apart_by_their_offset(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    far = 1e9 + rng.normal(0.0, 1.0, 500)
+    path = tmp_path / "rows.npz"
+    np.savez(path, far=far, near=rng.normal(100.0, 1.0, 500), same=np.full(500, 0.1))
+
+    plan = surveyed(path)
+    (table,) = tables_of(path)
+
+    assert set(plan.offsets) == {"far", "same"}
+    assert plan.offsets["far"] == pytest.approx(1e9, rel=1e-8)
+    rows = encoded(plan, table, name="rows")
+    assert rows[:, 0].std() == pytest.approx(1.0, abs=0.1)
+    assert rows[:, 1].mean() == pytest.approx(100.0, abs=0.2)
+
+
+def test_true_and_false_in_a_csv_file_are_numbers_like_those_of_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("flag,answer\n" + "True,true\nFALSE,maybe\n,true\n" * 5)
+
+    plan = surveyed(path)
+    (table,) = tables_of(path, texts=plan.texts)
+
+    assert [feature.is_category for feature in plan.features] == [False, True]
+    assert encoded(plan, table, name="rows")[:3, 0].tolist() == pytest.approx(
+        [1.0, 0.0, float("nan")], nan_ok=True
+    )
