@@ -22,7 +22,7 @@ from converters.differences import (
     difference_of_numbers,
     undecided,
 )
-from converters.probes import MISSING, Probe, probes_of
+from converters.probes import MISSING, Probe, far_rows, probes_of
 from converters.rows import in_float64, row_count, take
 from converters.runtime import OnnxModel
 from converters.table import has_missing_texts
@@ -102,8 +102,10 @@ def _said_by_source(converted: Converted, rows: Rows) -> "Tensors | None":
 
 
 def _probes(converted: Converted) -> Iterator[Probe]:
-    fills_texts = isinstance(converted, SourceConverted) and converted.fills_texts
-    yield from probes_of(converted.rows, empty_is_missing=fills_texts)
+    known = converted if isinstance(converted, SourceConverted) else None
+    yield from probes_of(converted.rows, empty_is_missing=known is not None and known.fills_texts)
+    if known is not None:
+        yield from far_rows(known.rows, is_exact=not known.looks_up_numbers)
     yield from threshold_probes(converted)
 
 

@@ -1,8 +1,9 @@
 """Rows made up to find out where a converted model departs from its source.
 
 They are the caller's rows, changed in one way: a number is missing or infinite, a text is empty (as
-a missing text is, once it has reached a device's model), was never seen or is in capitals, or
-numbers have more digits than a float32 because they lie between those of two rows.
+a missing text is, once it has reached a device's model), was never seen or is in capitals,
+numbers have more digits than a float32 because they lie between those of two rows, or lie far
+beyond them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from converters.table import MISSING_TEXT, columns_of, numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "Probe", "probes_of"]
+__all__ = ["MISSING", "Probe", "far_rows", "probes_of"]
 
 MISSING: Final = "missing number"
 
@@ -31,6 +32,8 @@ _UNKNOWN_TEXT: Final = "unknown \u00e9"
 _Value: TypeAlias = str | float | None
 _SHARE: Final = 0.381966
 """Of the second row; not a half, where neighbours and the thresholds of trees are equally near."""
+_FAR: Final = 32.0 + _SHARE
+"""How far past the second row, in distances from the first: where small roundings show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,13 @@ def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
         return
     columns = columns_of(rows)
     fine = [i for i, it in enumerate(columns) if not (it.is_text or it.is_whole)]
+    endless = [i for i in fine if _may_be_infinite(rows, i)]
     texts = _some([i for i, it in enumerate(columns) if it.is_text])
     emptied = [it for it in texts if not empty_is_missing or _has_empty_text(rows, it)]
     changes: tuple[tuple[str, list[int], _Value], ...] = (
         (MISSING, _some(fine), None),
-        ("infinite number", _some(fine), np.inf),
-        ("negative infinite number", _some(fine), -np.inf),
+        ("infinite number", _some(endless), np.inf),
+        ("negative infinite number", _some(endless), -np.inf),
         ("empty text", emptied, MISSING_TEXT),
         ("missing text", [it for it in texts if it not in emptied], None),
         ("unknown text", texts, _UNKNOWN_TEXT),
@@ -86,10 +90,24 @@ def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
     if texts:
         base = take(rows, np.arange(min(row_count(rows), _MAX_CAPITALS)))
         yield Probe("text in capitals", _in_capitals(base, texts), ("all texts",) * len(base))
-    if fine and row_count(rows) > 1:
-        here = np.arange(min(row_count(rows) - 1, _MAX_BETWEEN))
-        between = _between(take(rows, here), take(rows, here + 1), fine)
-        yield Probe("values between two rows", between, ("all numbers",) * len(here))
+    yield from _mixed(rows, "values between two rows", share=_SHARE)
+
+
+def far_rows(rows: Rows, *, is_exact: bool) -> Iterator[Probe]:
+    """Yield rows with numbers far beyond those of the caller's.
+
+    Args:
+        rows: The caller's.
+        is_exact: Whether to round the numbers to float32, so that a device gets them as they are.
+            Not where numbers are looked up: rounded, they are others.
+    """
+    if not isinstance(rows, Mapping):
+        yield from _mixed(rows, "values beyond the rows", share=_FAR, is_exact=is_exact)
+
+
+def _may_be_infinite(rows: Rows, column: int) -> bool:
+    """Whether a column can hold an infinity; whole numbers of pandas that may miss cannot."""
+    return not is_frame(rows) or rows.iloc[:, column].dtype.kind not in "iu"
 
 
 def _has_empty_text(rows: Rows, column: int) -> bool:
@@ -154,18 +172,38 @@ def _frame_with(base: "pd.DataFrame", chosen: list[int], value: _Value) -> "pd.D
     return frame
 
 
-def _between(low: Rows, high: Rows, fine: list[int]) -> Rows:
-    """Return ``low`` with its numbers moved towards those of ``high``."""
+def _mixed(rows: Rows, kind: str, *, share: float, is_exact: bool = False) -> Iterator[Probe]:
+    """Yield rows with their numbers moved towards those of the next row, or past them.
+
+    Args:
+        rows: The caller's.
+        kind: Of the probe.
+        share: How far; 1 is all the way.
+        is_exact: Whether to round the numbers to float32.
+    """
+    fine = [i for i, it in enumerate(columns_of(rows)) if not (it.is_text or it.is_whole)]
+    here = np.arange(min(row_count(rows) - 1, _MAX_BETWEEN))
+    if not fine or not len(here):
+        return
+    low, high = take(rows, here), take(rows, here + 1)
+    changed = ("all numbers",) * len(here)
     if isinstance(low, np.ndarray) and isinstance(high, np.ndarray):
-        start: NDArray[np.float64] = low.astype(np.float64)
-        mixed = start + _SHARE * (high.astype(np.float64) - start)
-        return mixed.astype(low.dtype if low.dtype.kind == "f" else np.float64)
-    if is_frame(low) and is_frame(high):
+        mixed = _moved(low.astype(np.float64), high.astype(np.float64), share, is_exact=is_exact)
+        kept = mixed.astype(low.dtype) if low.dtype.kind == "f" else mixed
+        yield Probe(kind, kept, changed)
+    elif is_frame(low) and is_frame(high):
         frame = low.reset_index(drop=True)
         for column in fine:
-            start = numbers(low, column)
-            mixed = start + _SHARE * (numbers(high, column) - start)
+            ends = numbers(low, column), numbers(high, column)
+            mixed = _moved(*ends, share, is_exact=is_exact)
             is_single = frame.iloc[:, column].dtype == np.float32
             frame[frame.columns[column]] = mixed.astype(np.float32) if is_single else mixed
-        return frame
-    return low
+        yield Probe(kind, frame, changed)
+
+
+def _moved(
+    low: NDArray[np.float64], high: NDArray[np.float64], share: float, *, is_exact: bool
+) -> NDArray[np.float64]:
+    moved = low + share * (high - low)
+    with np.errstate(over="ignore"):
+        return moved.astype(np.float32).astype(np.float64) if is_exact else moved

@@ -51,7 +51,7 @@ from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
 from converters.sklearn_texts import count_words_in_capitals, text_options
-from converters.sklearn_thresholds import EDGED, tells_float32_apart, thresholds_of
+from converters.sklearn_thresholds import EDGED, looks_up_numbers, thresholds_of
 from converters.sklearn_trees import BOOSTED, Hook, shape_calculators, tree_converters
 from converters.table import columns_of
 from converters.thresholds import SourceConverted
@@ -98,6 +98,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
         UsageError: None works; the reason is that of the last way tried, which asks for least.
     """
     list_loaded_libraries()
+    model = model.as_seen(take(rows, np.array([0])))
     found = False
     failure: EdgeError | None = None
     for schema, way in product(schemas_for(rows), _ways(model.estimator)):
@@ -116,8 +117,8 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
 def _ways(estimator: object) -> Iterator[_Way]:
     """Yield what to try: trees are always repaired, scalers if there are trees behind them."""
     kinds = {type(part) for part in parts_of(estimator)}
-    compares = any(tells_float32_apart(part) for part in parts_of(estimator))
-    has_edges = compares or bool(kinds & {*BOOSTED, *EDGED, *READERS})
+    looks_up = any(map(looks_up_numbers, parts_of(estimator)))
+    has_edges = looks_up or bool(kinds & {*BOOSTED, *EDGED, *READERS})
     has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
     for is_nearest in (False, True) if has_edges else (False,):
         trees = tree_converters(nearest=is_nearest)
@@ -164,6 +165,8 @@ def _converted(
     if task is Task.REGRESSION and len(graph.outputs[0].shape) > 1:
         task, roles = Task.OTHER, [OutputRole.OTHER]
 
+    looks_up = any(map(looks_up_numbers, parts_of(model.source)))
+
     def predict(rows: Rows) -> Tensors:
         return dict(zip(outputs, model.say(rows), strict=False))
 
@@ -184,9 +187,8 @@ def _converted(
         parameters=model.parameters,
         thresholds=tuple(thresholds_of(model.source)),
         fills_texts=any(map(_knows_missing_texts, parts_of(model.source))),
-        may_round=not any(
-            _is_tree(type(part)) or tells_float32_apart(part) for part in parts_of(model.source)
-        ),
+        looks_up_numbers=looks_up,
+        may_round=not (looks_up or any(_is_tree(type(it)) for it in parts_of(model.source))),
     )
 
 

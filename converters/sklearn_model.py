@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -102,6 +102,21 @@ class SklearnModel:
                 "give rows like those that it was fitted on"
             )
         return rows if names is None else _named(rows, names)
+
+    def as_seen(self, rows: Rows) -> Self:
+        """Return the description, corrected where it shows in the answers about some rows.
+
+        Several classifiers say more than one label, if they were fitted on indicators of several,
+        and do not tell otherwise.
+        """
+        try:
+            labels = self.say(rows)[0]
+        except ValueError:  # the parity check asks again, and says so
+            return self
+        if not self.classes or labels.ndim < 2 or labels.shape[1] == 1:
+            return self
+        answers = (Answer("predict", OutputRole.OTHER),)
+        return replace(self, task=Task.OTHER, answers=answers, classes=(), threshold=None)
 
     def say(self, rows: Rows) -> list[NDArray[np.generic]]:
         """Return every answer about rows.

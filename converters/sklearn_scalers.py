@@ -66,7 +66,7 @@ def _exact(original: Hook, *, single: bool) -> Hook:
 
 
 def _steps(scaler: object, *, single: bool) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Yield a scaler's arithmetic, in scikit-learn's order; nothing for one that also clips."""
+    """Yield a scaler's arithmetic, in scikit-learn's order."""
     match scaler:
         case StandardScaler():
             kind = np.float32 if single else np.float64  # this scaler rounds its numbers, too
@@ -82,9 +82,9 @@ def _steps(scaler: object, *, single: bool) -> Iterator[tuple[str, NDArray[np.fl
         case MinMaxScaler():
             yield "Mul", scaler.scale_
             yield "Add", scaler.min_
-            if scaler.clip:
-                low, high = scaler.feature_range
-                yield "Max", np.full(scaler.scale_.shape, float(low))
-                yield "Min", np.full(scaler.scale_.shape, float(high))
-        case MaxAbsScaler() if not getattr(scaler, "clip", False):
+        case MaxAbsScaler():
             yield "Div", scaler.scale_
+    if isinstance(scaler, MinMaxScaler | MaxAbsScaler) and getattr(scaler, "clip", False):
+        low, high = getattr(scaler, "feature_range", (-1.0, 1.0))
+        yield "Max", np.full(scaler.scale_.shape, float(low))
+        yield "Min", np.full(scaler.scale_.shape, float(high))

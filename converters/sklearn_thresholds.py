@@ -17,7 +17,7 @@ from converters.sklearn_more.boosted import ensemble_thresholds
 from converters.sklearn_more.markers import is_number_marker
 from converters.thresholds import Threshold
 
-__all__ = ["EDGED", "tells_float32_apart", "thresholds_of"]
+__all__ = ["EDGED", "looks_up_numbers", "thresholds_of"]
 
 EDGED: Final = (Binarizer, IsotonicRegression, KBinsDiscretizer, QuantileTransformer)
 """Estimators whose answers jump at certain values, as those of trees do."""
@@ -35,7 +35,7 @@ def thresholds_of(estimator: object) -> Iterator[Threshold]:
             yield threshold
 
 
-def tells_float32_apart(part: object) -> bool:
+def looks_up_numbers(part: object) -> bool:
     """Whether an estimator compares numbers with exact ones, which a rounding may hit or miss."""
     if isinstance(part, _MARKED):
         return is_number_marker(part.missing_values)

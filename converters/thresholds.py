@@ -35,14 +35,16 @@ class SourceConverted(Converted):
         thresholds: Where answers jump, in any order; of trees and others that see the rows as they
             are.
         may_round: Whether what the source says of float32 rows may be replaced by what it says of
-            the same rows as float64. Not of trees, markers of missing values and categories of
-            float64: they turn a rounding into another answer.
-        fills_texts: Whether the empty text means a missing one, which the model fills.
+            the same rows as float64. Not of trees and of what looks up numbers: they turn a
+            rounding into another answer.
+        fills_texts: Whether the empty text means a missing one, which the model knows.
+        looks_up_numbers: Whether it compares numbers with exact ones: markers, categories.
     """
 
     thresholds: tuple[Threshold, ...] = ()
     may_round: bool = False
     fills_texts: bool = False
+    looks_up_numbers: bool = False
 
 
 def threshold_probes(converted: Converted) -> Iterator[Probe]:
@@ -83,6 +85,8 @@ def _changed_frame(base: "pd.DataFrame", chosen: Sequence[Threshold]) -> "pd.Dat
     for row, (column, value) in enumerate(_steps(chosen)):
         series = frame.iloc[:, column]
         is_single = series.dtype == np.float32
+        if series.dtype.kind in "iub":  # of pandas, with gaps
+            series = series.astype("Float64")
         here = np.arange(len(frame)) == row
         frame[frame.columns[column]] = series.mask(here, np.float32(value) if is_single else value)
     return frame

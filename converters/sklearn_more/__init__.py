@@ -28,6 +28,7 @@ import converters.sklearn_more.neighbour_votes
 import converters.sklearn_more.power
 import converters.sklearn_more.quantiles
 import converters.sklearn_more.radius
+import converters.sklearn_more.scalers
 import converters.sklearn_more.selection
 import converters.sklearn_more.sparse_coding
 import converters.sklearn_more.splines

@@ -45,8 +45,10 @@ def lightgbm_model(model: LGBMModel) -> Ensemble:
     """Read an estimator's trees, up to the best iteration if it stopped early."""
     ensemble = _ensemble_of(model.booster_)
     if is_classifier(model) and ensemble.link not in {"logistic", "softmax"}:
+        is_own = callable(model.objective)
+        objective = "an objective of its own" if is_own else f"objective={model.objective!r}"
         raise UsageError(
-            f"{type(model).__name__} with objective={model.objective!r} has no probabilities: "
+            f"{type(model).__name__} with {objective} has no probabilities: "
             "use 'binary', 'multiclass' or 'multiclassova'"
         )
     return ensemble

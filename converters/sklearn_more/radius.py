@@ -25,11 +25,16 @@ def radius_transformer(nodes: Nodes, model: RadiusNeighborsTransformer) -> None:
 
 @converts(RadiusNeighborsRegressor)
 def radius_regressor(nodes: Nodes, model: RadiusNeighborsRegressor) -> None:
-    """Average the targets of the neighbours; NaN without any."""
-    targets = np.asarray(model._y, dtype=np.float64)
+    """Average the targets of the neighbours; without any NaN, or what whole numbers make of it."""
+    targets = np.asarray(model._y)
+    targets = targets.reshape(len(targets), -1)
+    with np.errstate(invalid="ignore"):
+        nothing = np.full_like(targets[:1], np.nan).astype(np.float64)
     weights = _weights(nodes, model)
-    summed = nodes.linear(weights, targets.reshape(len(targets), -1))
-    nodes.say_numbers(nodes("Div", summed, nodes.total(weights)))
+    total = nodes.total(weights)
+    is_lonely = nodes("Equal", total, 0.0)
+    mean = nodes("Div", nodes.linear(weights, targets), nodes("Where", is_lonely, 1.0, total))
+    nodes.say_numbers(nodes("Where", is_lonely, nothing, mean))
 
 
 @converts(RadiusNeighborsClassifier)

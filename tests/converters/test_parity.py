@@ -57,7 +57,7 @@ def test_a_faithful_conversion_passes_with_evidence() -> None:
     outputs = parity["outputs"]
     assert isinstance(outputs, dict)
     assert outputs["label"]["unequal_rows"] == 0
-    assert outputs["label"]["compared_rows"] == 150 + 3 * 7 + 64
+    assert outputs["label"]["compared_rows"] == 150 + 3 * 7 + 2 * 64
     assert 0 < outputs["probabilities"]["largest_difference"] < 1e-5
 
 

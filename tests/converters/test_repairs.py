@@ -58,6 +58,7 @@ def test_a_forest_that_never_saw_a_missing_number_is_tried_with_some() -> None:
         "infinite number": 0,
         "negative infinite number": 0,
         "values between two rows": 64,
+        "values beyond the rows": 64,
         "value at a threshold": 180,
     }
 

@@ -118,6 +118,7 @@ def test_a_table_of_mixed_columns_becomes_an_input_for_each() -> None:
         "unknown text": 2,
         "text in capitals": 64,
         "values between two rows": 64,
+        "values beyond the rows": 64,
     }
 
 
@@ -249,6 +250,7 @@ def test_outliers_are_found_also_where_numbers_are_missing() -> None:
         "infinite number": 4,
         "negative infinite number": 4,
         "values between two rows": 64,
+        "values beyond the rows": 64,
         "value at a threshold": 189,
     }
 
