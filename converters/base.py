@@ -66,6 +66,7 @@ class Converted:
             does not accept.
         framework: Versions of what made it, by name.
         parameters: Settings of the source model that are plain values.
+        lineage: What its file says of where it comes from.
     """
 
     model: bytes
@@ -80,6 +81,7 @@ class Converted:
     predict: Callable[[Rows], Tensors] | None
     framework: JsonObject = field(default_factory=dict)
     parameters: JsonObject = field(default_factory=dict)
+    lineage: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,13 @@ class Request:
         model: The source model.
         rows: Rows like those that devices will see.
         classes: Labels that the caller gave for a model that does not know its own.
+        labels: The true labels of the rows, as given by the caller; ``None`` if there are none.
     """
 
     model: object
     rows: Rows
     classes: tuple[str | int, ...] = ()
+    labels: object = None
 
 
 class Source(Protocol):

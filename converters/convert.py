@@ -89,7 +89,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     given_lineage, given_baseline = _plain(lineage, "lineage"), checked_baseline(baseline)
     tell = progress or _tell_nobody
     tell("Reading the rows", 0.0)
-    request = Request(model, as_rows(X), tuple(classes))
+    request = Request(model, as_rows(X), tuple(classes), y)
     require_label_for_each(y, rows=row_count(request.rows))
     tell("Converting, and comparing with the source model", 0.05)
     converted, runtime, parity = _faithful(request, accept_difference)
