@@ -145,6 +145,7 @@ class HttpFiles:
                         f"{request.full_url} sends more than the {most_bytes} bytes expected"
                     )
                 out.write(block)
+                out.flush()  # so that nothing that came is lost with the process
 
     def _mended(self, data: bytes, path: Path, parcel: Parcel) -> bytes:
         """Fetch the chunks that are damaged, each by itself; what stays damaged stays as it is."""
