@@ -60,7 +60,10 @@ class Agent:
         ready_timeout_s: How long ``predict`` waits for a first model.
         outbox_bytes: How much telemetry may wait while the cloud is out of reach.
         ack_timeout_s: How long to wait for the cloud to confirm telemetry before it is sent again.
-        threads: Threads for one call of the model.
+        profile: What the model may take of the device: ``low-power`` (one core, no memory kept
+            between calls), ``balanced`` (one core) or ``throughput`` (all cores that this process
+            may use).
+        threads: Threads for one call of the model, other than the profile says.
         providers: Where the model runs, by preference: ``cuda``, ``tensorrt``, ``openvino``,
             ``coreml``, ``directml``, ``cpu``, or ``auto`` for whatever accelerator there is. The
             processor serves in any case; why is told by status and reports.
@@ -96,7 +99,8 @@ class Agent:
         ready_timeout_s: float = 60.0,
         outbox_bytes: int = 32_000_000,
         ack_timeout_s: float = 10.0,
-        threads: int = 1,
+        profile: str = "balanced",
+        threads: int | None = None,
         providers: Sequence[str] = ("cpu",),
         device_memory_mb: int | None = None,
         variant: str = "exact",
@@ -114,7 +118,10 @@ class Agent:
         self.device = checked_name(device or default_device(), "device")
         policy = VariantPolicy.of(variant)
         engine = OnnxRuntimeEngine(
-            threads=threads, providers=providers, device_memory_mb=device_memory_mb
+            profile=profile,
+            threads=threads,
+            providers=providers,
+            device_memory_mb=device_memory_mb,
         )
         self._ready_timeout_s = ready_timeout_s
         self._closing = threading.Lock()

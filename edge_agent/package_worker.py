@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from edge_agent.adapters.process_memory import give_back_memory, lower_priority
 from edge_agent.adapters.recorder import Recorder
 from edge_agent.ports import InferenceEngine, PackageSource, PackageStore
 from edge_agent.servable import Servable
@@ -101,6 +102,8 @@ class PackageWorker:
             self._thread.join(_LEAVE_S)
 
     def _run(self) -> None:
+        if self._engine.threads == 1:  # threads of a session would be as low, and serve
+            lower_priority()
         while (job := self._jobs.get()) is not None and not self._leaving:
             job()
 
@@ -139,4 +142,6 @@ class PackageWorker:
             _log.exception("a defect while package %s was loaded", digest)
             self._news.on_load_failed(digest, f"defect: {error!r}")
         else:
+            del package
+            give_back_memory()
             self._news.on_loaded(servable, reference, loaded)

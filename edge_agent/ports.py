@@ -327,6 +327,11 @@ class InferenceEngine(Protocol):
     Checked by ``tests/ports/test_engine.py`` for every engine.
     """
 
+    @property
+    def threads(self) -> int:
+        """How many threads a call gets; a session that gets more than one keeps some of its own."""
+        ...
+
     def load(self, package: Package) -> InferenceSession:
         """Return a session of the package's model.
 

@@ -83,10 +83,13 @@ class RowPath:
         """
         layout = origin.row
         judge = None if layout is None else judge_of(manifest, layout)
-        if layout is None or judge is None or layout.memory(session) is None:
+        memory = None if layout is None or judge is None else layout.memory(session)
+        if layout is None or judge is None or memory is None:
             return None
         names = tuple(feature.name for feature in manifest.features)
-        return cls(layout, session=session, stream=stream, judge=judge, origin=origin, names=names)
+        path = cls(layout, session=session, stream=stream, judge=judge, origin=origin, names=names)
+        path._free.append(memory)
+        return path
 
     def predict(self, rows: "Rows", wake: Callable[[], None]) -> Prediction | None:
         """Predict a row and observe it; ``None`` if it goes the longer way, and nothing happened.

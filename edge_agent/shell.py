@@ -32,6 +32,7 @@ from edge_agent.core_loop import CoreLoop, Input
 from edge_agent.noise import WindowNoise
 from edge_agent.package_worker import PackageWorker
 from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, PackageStore
+from edge_agent.retired import Retired
 from edge_agent.servable import Servable
 from edge_agent.switch import Routing, Switch
 from edge_agent.variants import Loaded, VariantPolicy
@@ -89,6 +90,7 @@ class Shell:
             news=self,
         )
         self._loaded: dict[str, Servable] = {}
+        self._retired = Retired(recorder.rows_observed)
         self._loop = CoreLoop(core, carry_out=self._carry_out, watch=self._watch)
         self._collecting = threading.Event()
         self._connected = threading.Event()
@@ -185,6 +187,7 @@ class Shell:
                 break
             time.sleep(0.02)
         self._loop.close()
+        self._retired.close()
         self._tell_status()
         if self._link is not None:
             self._link.close(farewell=(self._core.topics.events, encode(self._core.farewell)))
@@ -235,7 +238,9 @@ class Shell:
             case LoadPackage(digest):
                 self._worker.load(digest)
             case UnloadPackage(digest):
-                self._loaded.pop(digest, None)
+                gone = self._loaded.pop(digest, None)
+                if gone is not None:
+                    self._retired.add(gone)
             case Route():
                 self._route(effect)
             case DeletePackages(keep):

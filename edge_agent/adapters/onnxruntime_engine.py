@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.adapters.profiles import profile_of
 from edge_agent.adapters.providers import CPU, Choice, choices_of, missing_reason
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_contract.errors import PackageError, UnavailableError
@@ -30,28 +31,35 @@ class OnnxRuntimeEngine:
     """Makes onnxruntime sessions.
 
     Args:
-        threads: For one call; 1 suits small models and leaves the device to others.
+        profile: What a session may take of the device, see :data:`PROFILES`.
+        threads: For one call, other than the profile says; 0 leaves it to the runtime.
         providers: Execution providers by preference (``cuda``, ``cpu``, ...; ``auto`` for whatever
             accelerator there is). One that is missing, fails, or could run no operator of the
             model is passed over; the processor comes last in any case.
         device_memory_mb: What an accelerator may take for itself, in MiB.
 
     Raises:
-        UsageError: A provider is unknown.
+        UsageError: A provider or the profile is unknown.
     """
 
     def __init__(
         self,
         *,
-        threads: int = 1,
+        profile: str = "balanced",
+        threads: int | None = None,
         providers: Sequence[str] = ("cpu",),
         device_memory_mb: int | None = None,
     ) -> None:
+        taken = profile_of(profile)
         self._choices = choices_of(providers, device_memory_mb=device_memory_mb)
         self._options = onnxruntime.SessionOptions()
         self._options.log_severity_level = _QUIET
-        self._options.intra_op_num_threads = threads
+        self.threads = taken.threads() if threads is None else threads
+        """How many threads a call gets; 0 for as many as the runtime thinks right."""
+        self._options.intra_op_num_threads = self.threads
         self._options.inter_op_num_threads = 1
+        self._options.enable_cpu_mem_arena = taken.keeps_memory
+        self._options.enable_mem_pattern = taken.keeps_memory
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if self._choices[0].name != CPU and hasattr(onnxruntime, "preload_dlls"):

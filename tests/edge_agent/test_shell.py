@@ -95,6 +95,7 @@ class MoodyEngine:
     def __init__(self) -> None:
         self.trouble: list[Exception] = []
         self._engine = OnnxRuntimeEngine()
+        self.threads = 1
 
     def load(self, package: Package) -> InferenceSession:
         if self.trouble:
