@@ -15,6 +15,7 @@ from edge_agent.adapters.inputs import Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.adapters.paho_link import PahoLink
 from edge_agent.assembly import Assembly
+from edge_agent.async_calls import AsyncCalls
 from edge_agent.config import default_device, default_state_folder, hardware_facts
 from edge_agent.core.agent import AgentConfig
 from edge_agent.labels import Labels
@@ -148,6 +149,7 @@ class Agent:
             self.state = self._parts.folder
             self._shell = self._make_shell(cloud, username, password, engine, policy)
             self._switch = self._shell.switch
+            self._async_calls = AsyncCalls(self.predict, self._switch)
             self._collect_soon = self._shell.collect_soon
             self._labels = Labels(self._parts.recorder, self._parts.store, wake=self._collect_soon)
             self._shadow = ShadowRunner()
@@ -189,6 +191,13 @@ class Agent:
         if routing.shadow is not None:
             self._shadow.offer(routing.shadow, served)
         return Prediction(Answer(served.decoded, served.outputs), servable.origin)
+
+    async def apredict(self, rows: Rows) -> Prediction:
+        """Do what :meth:`predict` does, for event loops, which it does not hold up.
+
+        A quick model answers at once; a slow one runs on another thread. Raises the same errors.
+        """
+        return await self._async_calls.predict(rows)
 
     def label(self, prediction_id: str, truth: object) -> int:
         """Tell what came true; days later is fine.
@@ -258,6 +267,7 @@ class Agent:
             self._closed = True
             atexit.unregister(self.close)
             try:
+                self._async_calls.close()
                 self._shadow.close()
                 self._parts.status.close()
                 self._shell.close(drain_s=drain_s)

@@ -98,6 +98,11 @@ class Servable:
         self.row_path = RowPath.of(package.manifest, session, self._primary, self.origin)
         """The short way of single rows; ``None`` if all rows go through :meth:`serve`."""
 
+    @property
+    def room(self) -> int:
+        """How many rows can be observed now without waiting for others to be counted."""
+        return self._primary.ring.free
+
     def serve(self, rows: Rows, *, wake: Callable[[], None]) -> Served:
         """Predict and observe.
 
