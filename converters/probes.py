@@ -91,6 +91,10 @@ def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
         base = take(rows, np.arange(min(row_count(rows), _MAX_CAPITALS)))
         yield Probe("text in capitals", _in_capitals(base, texts), ("all texts",) * len(base))
     yield from _mixed(rows, "values between two rows", share=_SHARE)
+    whole = [i for i, it in enumerate(columns) if it.is_whole]
+    if whole:
+        base = take(rows, np.arange(min(row_count(rows), _MAX_BETWEEN)))
+        yield Probe("other whole numbers", _stepped(base, whole), ("all numbers",) * len(base))
 
 
 def far_rows(rows: Rows, *, is_exact: bool) -> Iterator[Probe]:
@@ -199,6 +203,29 @@ def _mixed(rows: Rows, kind: str, *, share: float, is_exact: bool = False) -> It
             is_single = frame.iloc[:, column].dtype == np.float32
             frame[frame.columns[column]] = mixed.astype(np.float32) if is_single else mixed
         yield Probe(kind, frame, changed)
+
+
+def _stepped(base: Rows, whole: list[int]) -> Rows:
+    """Return rows whose whole numbers are those of a row nearby, one less or one more.
+
+    Each column takes those of another row, so that they meet as they did not before; numbers stay
+    between the smallest and the largest.
+    """
+    changed = base.reset_index(drop=True) if is_frame(base) else base
+    if isinstance(changed, np.ndarray):
+        changed = changed.copy()
+    for place, column in enumerate(whole):
+        values = numbers(base, column)
+        steps = np.arange(len(values)) % 3 - 1
+        moved = np.clip(np.roll(values, place + 1) + steps, values.min(), values.max())
+        if isinstance(changed, np.ndarray):
+            changed[:, column] = moved
+        elif is_frame(changed):
+            kind = changed.iloc[:, column].dtype
+            name = changed.columns[column]
+            changed[name] = moved.astype(np.int64)
+            changed[name] = changed[name].astype(kind)
+    return changed
 
 
 def _moved(

@@ -36,7 +36,7 @@ from converters.graph import (
     use_fixed_opsets,
     use_float32_outside,
 )
-from converters.rows import take
+from converters.rows import in_float64, take
 from converters.runtime import OnnxModel
 from converters.sklearn_model import SklearnModel
 from converters.sklearn_more.boosted import READERS
@@ -101,7 +101,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     model = model.as_seen(take(rows, np.array([0])))
     found = False
     failure: EdgeError | None = None
-    for schema, way in product(schemas_for(rows), _ways(model.estimator)):
+    for schema, way in product(schemas_for(rows), _ways(model.estimator, rows)):
         try:
             with registered(nearest=way.is_nearest):
                 converted = _converted(model, schema, rows, way)
@@ -114,19 +114,23 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
         raise failure
 
 
-def _ways(estimator: object) -> Iterator[_Way]:
-    """Yield what to try: trees are always repaired, scalers if there are trees behind them."""
+def _ways(estimator: object, rows: Rows) -> Iterator[_Way]:
+    """Yield what to try: trees are always repaired, scalers if there are trees behind them.
+
+    Scalers that are repaired come first: others may pass a check on few rows and still be wrong.
+    """
     kinds = {type(part) for part in parts_of(estimator)}
     looks_up = any(map(looks_up_numbers, parts_of(estimator)))
     has_edges = looks_up or bool(kinds & {*BOOSTED, *EDGED, *READERS})
     has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
     for is_nearest in (False, True) if has_edges else (False,):
         trees = tree_converters(nearest=is_nearest)
-        yield _Way(trees, is_nearest=is_nearest)
         if kinds & set(SCALERS) and has_steps:
-            for single in (False, True):
+            is_single = in_float64(rows) is not None
+            for single in (is_single, not is_single):
                 scalers = scaler_converters(single=single)
                 yield _Way({**trees, **scalers}, is_nearest=is_nearest)
+        yield _Way(trees, is_nearest=is_nearest)
     yield _Way(tree_converters(), is_wide=True)
 
 

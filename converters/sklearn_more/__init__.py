@@ -8,6 +8,7 @@ import converters.sklearn_more.calibrated
 import converters.sklearn_more.categories
 import converters.sklearn_more.chains
 import converters.sklearn_more.clusters
+import converters.sklearn_more.discriminants
 import converters.sklearn_more.dummies
 import converters.sklearn_more.encoders
 import converters.sklearn_more.ensembles
@@ -20,6 +21,7 @@ import converters.sklearn_more.isotonic
 import converters.sklearn_more.kernel_features
 import converters.sklearn_more.kernels
 import converters.sklearn_more.linear_maps
+import converters.sklearn_more.machines
 import converters.sklearn_more.missing
 import converters.sklearn_more.multiclass
 import converters.sklearn_more.neighbour_graph
@@ -32,4 +34,5 @@ import converters.sklearn_more.scalers
 import converters.sklearn_more.selection
 import converters.sklearn_more.sparse_coding
 import converters.sklearn_more.splines
+import converters.sklearn_more.tables
 import converters.sklearn_more.wrappers  # noqa: F401

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from converters.sklearn_more.boosted import Ensemble, reads
 from edge_contract.errors import UsageError
 
-__all__ = ["BoosterEstimator", "Kind", "Predict", "Trained", "as_estimator"]
+__all__ = ["BoosterEstimator", "Kind", "Predict", "Trained", "as_estimator", "objective_of"]
 
 Predict: TypeAlias = Callable[[object], NDArray[np.generic]]
 """What a booster says about rows."""
@@ -103,6 +103,12 @@ def booster(model: BoosterEstimator) -> Ensemble:
     """Return the trees that were read before."""
     found: Ensemble = model.trained.ensemble
     return found
+
+
+def objective_of(model: BaseEstimator) -> str:
+    """Return how to call a booster's objective in errors."""
+    is_own = callable(model.objective)
+    return "an objective of its own" if is_own else f"objective={model.objective!r}"
 
 
 def as_estimator(trained: Trained, classes: Sequence[str | int]) -> BoosterEstimator:

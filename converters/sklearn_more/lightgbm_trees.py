@@ -9,7 +9,13 @@ from lightgbm import Booster, LGBMClassifier, LGBMModel, LGBMRanker, LGBMRegress
 from sklearn.base import is_classifier
 
 from converters.sklearn_more.boosted import BoostedTree, Ensemble, reads
-from converters.sklearn_more.boosters import BoosterEstimator, Kind, Trained, as_estimator
+from converters.sklearn_more.boosters import (
+    BoosterEstimator,
+    Kind,
+    Trained,
+    as_estimator,
+    objective_of,
+)
 from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
@@ -45,10 +51,8 @@ def lightgbm_model(model: LGBMModel) -> Ensemble:
     """Read an estimator's trees, up to the best iteration if it stopped early."""
     ensemble = _ensemble_of(model.booster_)
     if is_classifier(model) and ensemble.link not in {"logistic", "softmax"}:
-        is_own = callable(model.objective)
-        objective = "an objective of its own" if is_own else f"objective={model.objective!r}"
         raise UsageError(
-            f"{type(model).__name__} with {objective} has no probabilities: "
+            f"{type(model).__name__} with {objective_of(model)} has no probabilities: "
             "use 'binary', 'multiclass' or 'multiclassova'"
         )
     return ensemble

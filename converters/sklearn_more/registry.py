@@ -37,6 +37,7 @@ __all__ = [
     "allowed_options",
     "converts",
     "list_loaded_libraries",
+    "prepared",
     "registered",
     "stands_in",
 ]
@@ -52,6 +53,9 @@ TRANSFORMS: Final[set[type]] = set()
 
 STAND_INS: Final[dict[type, Callable[[BaseEstimator], BaseEstimator]]] = {}
 """What says the same as an estimator and can be converted in its place, by its class."""
+
+PREPARED: Final[dict[type, Callable[[BaseEstimator], BaseEstimator]]] = {}
+"""What gives skl2onnx an estimator in a form that it understands, by its class."""
 
 LIBRARIES: Final = {
     "catboost": "converters.sklearn_more.catboost_trees",
@@ -101,6 +105,20 @@ def stands_in(
     return listed
 
 
+def prepared(
+    kind: type,
+) -> Callable[[Callable[[BaseEstimator], BaseEstimator]], Callable[[BaseEstimator], BaseEstimator]]:
+    """List a function that returns a copy of such an estimator, as skl2onnx understands it."""
+
+    def listed(
+        prepare: Callable[[BaseEstimator], BaseEstimator],
+    ) -> Callable[[BaseEstimator], BaseEstimator]:
+        PREPARED[kind] = prepare
+        return prepare
+
+    return listed
+
+
 def allowed_options(kind: type) -> frozenset[str]:
     """Return the options that skl2onnx knows for an estimator's class, while it is registered."""
     alias = _supported_operators.sklearn_operator_name_map.get(kind)
@@ -133,6 +151,8 @@ def registered(*, nearest: bool = False) -> Iterator[None]:
         try:
             for kind, write in CONVERTERS.items():
                 _register(kind, _shapes, _hook(write, nearest=nearest), parser=_parser_of(kind))
+            for kind, prepare in PREPARED.items():
+                sklearn_parsers_map[kind] = _preparing(sklearn_parsers_map[kind], prepare)
             for kind, inner in STAND_INS.items():
                 _register(kind, _shapes, _hook(_asking(inner)), parser=_parser(inner))
             yield
@@ -204,6 +224,17 @@ def _class_parser(
     numbers = number_type_of(operator)()
     operator.outputs.append(scope.declare_local_variable("probabilities", numbers))
     return operator.outputs
+
+
+def _preparing(
+    original: Callable[..., object], prepare: Callable[[BaseEstimator], BaseEstimator]
+) -> Callable[..., object]:
+    def parse(
+        scope: Scope, model: BaseEstimator, inputs: list[object], custom_parsers: object = None
+    ) -> object:
+        return original(scope, prepare(model), inputs, custom_parsers=custom_parsers)
+
+    return parse
 
 
 def _numbers_parser(

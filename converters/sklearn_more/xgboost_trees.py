@@ -11,7 +11,13 @@ from sklearn.base import is_classifier
 from xgboost import Booster, DMatrix, XGBModel
 
 from converters.sklearn_more.boosted import BoostedTree, Ensemble, reads
-from converters.sklearn_more.boosters import BoosterEstimator, Kind, Trained, as_estimator
+from converters.sklearn_more.boosters import (
+    BoosterEstimator,
+    Kind,
+    Trained,
+    as_estimator,
+    objective_of,
+)
 from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
@@ -49,11 +55,6 @@ def xgboost_model(model: XGBModel) -> Ensemble:
     """Read an estimator's trees, up to the best iteration if it stopped early."""
     booster = model.get_booster()
     name = type(model).__name__
-    if callable(model.objective):
-        raise UsageError(
-            f"{name} with an objective of its own cannot be converted: nobody but it knows what "
-            "is made of its sums; use one of XGBoost's objectives"
-        )
     best = booster.attr("best_iteration")
     missing = model.missing
     if missing is None:
@@ -67,9 +68,9 @@ def xgboost_model(model: XGBModel) -> Ensemble:
         missing=None if math.isnan(missing) else float(missing),
     )
     if is_classifier(model):
-        if ensemble.link not in {"logistic", "softmax", "step"}:
+        if callable(model.objective) or ensemble.link not in {"logistic", "softmax", "step"}:
             raise UsageError(
-                f"{name} with objective={model.objective!r} has no probabilities: "
+                f"{name} with {objective_of(model)} has no probabilities: "
                 "use 'binary:logistic' or 'multi:softprob'"
             )
         if ensemble.link != "softmax" and len(ensemble.base) > 1:
