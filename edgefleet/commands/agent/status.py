@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge_contract.errors import UnavailableError, UsageError
+from edge_contract.messages import Downloads
 from edgefleet.commands.agent.options import Device, Fleet, State
 
 __all__ = ["status"]
@@ -71,3 +72,6 @@ def _show(found: dict[str, Any]) -> None:
             why = f": {escape(model['fallback'])}" if model.get("fallback") else ""
             which = f" ({escape(model['variant'])})" if model.get("variant") else ""
             console.print(f"{name}{which} runs on [bold]{model['provider']}[/bold]{why}")
+        downloads = Downloads(**model.get("downloads", {}))
+        if downloads != Downloads():
+            console.print(f"{name}: {escape(downloads.in_words())}", highlight=False)

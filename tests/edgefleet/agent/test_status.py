@@ -68,6 +68,27 @@ def test_brackets_in_a_reason_are_shown_as_they_are(edgefleet: Command, state: P
     assert "is [bold]" in outcome.out
 
 
+def test_a_person_sees_how_packages_came_and_why_not_in_fewer_bytes(
+    edgefleet: Command, state: Path
+) -> None:
+    with Agent(mixed().package, state=state) as agent:
+        agent.wait_ready()
+    path = state / "status.json"
+    status = json.loads(path.read_text())
+    status["models"]["customers"]["downloads"] |= {
+        "delta_bytes": 700,
+        "whole_bytes": 41_000,
+        "fallbacks": 1,
+        "reason": "delta is [damaged]",
+    }
+    path.write_text(json.dumps(status))
+    outcome = edgefleet("status", "--state", str(state))
+
+    said = " ".join(outcome.out.split())
+    assert "customers: 41700 bytes fetched: 41000 as they are, 0 compressed, 700 as deltas" in said
+    assert "a smaller way failed 1 times, at last: delta is [damaged]" in said
+
+
 def test_where_no_agent_ever_ran_the_way_to_one_is_told(edgefleet: Command, tmp_path: Path) -> None:
     outcome = edgefleet("status", "--state", str(tmp_path))
     assert outcome.code == 2
