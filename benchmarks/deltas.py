@@ -15,6 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.delta_networks import Network
+from benchmarks.delta_wire import wire_figures
 from benchmarks.harness import Figure, benchmark
 from edge_contract.delta import Method, Zlib, make_delta
 
@@ -42,11 +43,11 @@ class Pair(NamedTuple):
 
 @benchmark
 def deltas(*, quick: bool, seed: int) -> Sequence[Figure]:
-    """Make and apply deltas of retrained models: bytes, seconds and memory of every method."""
+    """Make and apply deltas of retrained models, and fetch packages: bytes, seconds, memory."""
     figures: list[Figure] = []
     for pair in (*_linear(seed), *_forests(seed, quick=quick), *_networks(seed, quick=quick)):
         figures += _figures(pair)
-    return figures
+    return [*figures, *wire_figures(seed, quick=quick)]
 
 
 def _figures(pair: Pair) -> Iterator[Figure]:
@@ -58,23 +59,25 @@ def _figures(pair: Pair) -> Iterator[Figure]:
         old.write_bytes(pair.old)
         new.write_bytes(pair.new)
         for method in Method:
-            found = _probed(old, new, method)
+            delta = Path(folder, f"{method.name}.delta")
+            made = _probed("make", old, new, delta, method.name)
+            applied = _probed("apply", old, new, delta)
             name = f"{pair.name}, {method.name.lower()}"
-            size_bytes = found["size_bytes"]
+            size_bytes = made["size_bytes"]
             assert size_bytes is not None
             full = full or size_bytes
             peer = f"{size_bytes / full:.1%} of full"
             yield Figure(f"{name}: size", size_bytes, "bytes", peer=peer)
-            for verb in ("make", "apply"):
-                yield Figure(f"{name}: to {verb}", found[f"{verb}_s"], "s")
-                memory = found[f"{verb}_bytes"]
+            for verb, found in (("make", made), ("apply", applied)):
+                yield Figure(f"{name}: to {verb}", found["s"], "s")
+                memory = found["memory_bytes"]
                 peer = _NO_MEMORY if memory is None else ""
                 yield Figure(f"{name}: memory to {verb}", memory, "bytes", peer=peer)
     yield Figure(f"{pair.name}, smallest with zlib: size", packed, "bytes")
 
 
-def _probed(old: Path, new: Path, method: Method) -> dict[str, float | None]:
-    command = [sys.executable, "-m", "benchmarks.delta_probe", str(old), str(new), method.name]
+def _probed(verb: str, *words: Path | str) -> dict[str, float | None]:
+    command = [sys.executable, "-m", "benchmarks.delta_probe", verb, *map(str, words)]
     root = Path(__file__).parents[1]
     run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     answer: dict[str, float | None] = json.loads(run.stdout)

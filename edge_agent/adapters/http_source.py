@@ -18,8 +18,8 @@ from edge_contract.package.manifest import MAX_MANIFEST_BYTES
 
 __all__ = ["HttpSource"]
 
-_ASK_AGAIN_S: Final = 0.5
-_WORTH_WAITING_BYTES: Final = 2**20
+_ASK_AGAIN_S: Final = 0.5  # and twice as long each time
+_WORTH_WAITING_BYTES: Final = 2**17
 _SPARE_BYTES: Final = 4 * 2**20
 
 
@@ -33,8 +33,8 @@ class HttpSource:
         broker_host: Stands in for the host where a URL begins with ``:PORT``.
         timeout_s: How long a server may be silent.
         compressions: Returns those that deltas may use; asked only when something is fetched.
-        patience_s: How long to wait for deltas that are just being made, where there is much to
-            fetch.
+        patience_s: How long about to wait for deltas that are just being made, where there is much
+            to fetch and an older version serves meanwhile.
         max_delta_bytes: Most memory that applying a delta may take, old file and new one included;
             what would need more comes whole.
     """
@@ -112,10 +112,12 @@ class HttpSource:
 
     def _offer(self, digest: str, files: HttpFiles, store: PackageStore) -> Offer | None:
         """Ask for ways that begin at what is here; wait a little for those that are being made."""
-        asked = [("have", base) for base in store.whole() if base != digest][:MAX_BASES]
+        bases = [base for base in store.whole() if base != digest][:MAX_BASES]
+        asked = [("have", base) for base in bases]
         asked += [("with", compression.name) for compression in self._compressions()]
         place = f"{digest}/offer?{urlencode(asked)}"
-        ends_s = time.monotonic() + self._patience_s
+        ends_s = time.monotonic() + (self._patience_s if bases else 0.0)
+        wait_s = _ASK_AGAIN_S
         while True:
             try:
                 data = files.answer(place, most_bytes=MAX_OFFER_BYTES)
@@ -127,8 +129,9 @@ class HttpSource:
                 self._tell(Downloads(offer_bytes=files.traffic().fetched_bytes))
             if offer is None or not offer.is_growing or not _is_worth_waiting(offer):
                 return offer
-            if time.monotonic() > ends_s or self._leaving.wait(_ASK_AGAIN_S):
+            if time.monotonic() >= ends_s or self._leaving.wait(wait_s):
                 return offer
+            wait_s *= 2.0
 
 
 def _require_room(

@@ -312,22 +312,34 @@ def test_a_delta_that_is_not_smaller_than_the_file_is_not_fetched(
     assert spent.whole_bytes == len(NEW_MODEL)
 
 
-def test_deltas_that_are_being_made_are_waited_for_where_much_is_to_fetch(
-    store: FolderPackages,
+@pytest.mark.parametrize(
+    ("patience_s", "queries"), [(0.0, 1), (0.4, 2)], ids=["no patience", "some patience"]
+)
+def test_deltas_that_are_being_made_are_waited_for_as_long_as_there_is_patience(
+    registry: HttpRegistry, store: FolderPackages, patience_s: float, queries: int
 ) -> None:
-    model = OLD_MODEL * 2
-    large = tiny_package("digits", "4.0.0", model=model)
-    with running(HttpRegistry()) as registry:
-        registry.put(large)
-        ready = registry.offer(large, old=V1, compression=Zstd())
-        growing = Offer(tuple(replace(file, ways=()) for file in ready.files), is_growing=True)
-        registry.offers[large.digest] = growing.to_bytes()
-        source = HttpSource("127.0.0.1", compressions=lambda: (Zstd(),), patience_s=0.6)
+    still_made(registry)
 
-        source.fetch(large.digest, registry.url, store)
+    spent = fetched(a_source(patience_s=patience_s), registry, store)
 
-    assert len(registry.queries) == 3, "asked again every half second, as long as it had patience"
-    assert source.spent().whole_bytes == len(model) + len(large.manifest_bytes)
+    assert len(registry.queries) == queries
+    assert spent.whole_bytes == len(NEW_MODEL) + len(V2.manifest_bytes)
+
+
+def test_a_device_that_has_nothing_waits_for_no_deltas(
+    registry: HttpRegistry, tmp_path: Path
+) -> None:
+    still_made(registry)
+
+    fetched(a_source(patience_s=60.0), registry, FolderPackages(tmp_path / "fresh"))
+
+    assert len(registry.queries) == 1
+
+
+def still_made(registry: HttpRegistry) -> None:
+    """Offer whole files, and tell that there will be more."""
+    offer = Offer.from_bytes(whole_files_only(registry))
+    registry.offers[V2.digest] = replace(offer, is_growing=True).to_bytes()
 
 
 def test_a_chunk_that_came_damaged_comes_again_and_nothing_else_does(
