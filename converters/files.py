@@ -11,6 +11,7 @@ from converters.base import Rows
 from converters.loading import library, load_pickle, load_skops, loaded
 from converters.mlflow_flavors import MlflowModel, load_mlflow_model
 from converters.mlflow_model import example_rows
+from converters.network_files import NETWORK_FILES, load_network, why_not
 from converters.rows import is_frame
 from edge_contract.errors import UsageError
 
@@ -34,8 +35,8 @@ def load_model(
     """Return what can be converted: an estimator, the path of an ONNX model, or what MLflow saved.
 
     Args:
-        path: ``.onnx``, ``.skops``, or ``.joblib``, ``.pkl``, ``.pickle``; or the folder of a model
-            that MLflow saved.
+        path: ``.onnx``, ``.skops``, ``.keras``, or ``.joblib``, ``.pkl``, ``.pickle``, ``.pt2``,
+            ``.pt``, ``.pth``; or the folder of a model that MLflow saved.
         trust_pickle: Loading a pickle runs whatever code is in it, so it must be asked for.
         trusted_types: Full names of types beyond the usual ones that a ``.skops`` may hold.
 
@@ -51,9 +52,12 @@ def load_model(
         return path
     if suffix == ".skops":
         return load_skops(path, trusted_types)
+    if suffix in NETWORK_FILES:
+        return load_network(path, is_trusted=trust_pickle)
     if suffix not in _PICKLES:
+        known = ", ".join((".onnx", ".skops", *_PICKLES, *NETWORK_FILES))
         raise UsageError(
-            f"{str(path)!r} is of an unknown kind: expected .onnx, .skops, {', '.join(_PICKLES)}"
+            f"{str(path)!r} {why_not(path) or 'is of an unknown kind'}; known are {known}"
         )
     return load_pickle(path, is_trusted=trust_pickle)
 

@@ -126,6 +126,11 @@ def _reason(error: Exception) -> str:
             "it decides by numbers that are in the rows (an if, a loop or an index): choose with "
             "jax.numpy.where or jax.lax.cond"
         )
+    if type(error).__name__ == "InconclusiveDimensionOperation":
+        return (
+            "it needs to know the number of rows (a loop over rows, or a reshape without -1): write "
+            "it for one row and give jax.vmap of it"
+        )
     return first_line(error)
 
 

@@ -22,7 +22,10 @@ __all__ = ["ConvertJob", "convert_apart"]
 Progress: TypeAlias = Callable[[str, float], None]
 
 _KEPT_VARIABLES: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
-_KEPT_PREFIXES: Final = ("MKL_", "OMP_", "OPENBLAS_", "ORT_", "PYTHON", "SYSTEM", "TEMP", "VIRTUAL")
+_KEPT_PREFIXES: Final = (
+    "JAX_", "KERAS_", "MKL_", "OMP_", "OPENBLAS_", "ORT_", "PYTHON", "SYSTEM", "TEMP", "TORCH",
+    "VIRTUAL",
+)  # fmt: skip
 _JOIN_S: Final = 30.0
 _MAX_ANSWER_BYTES: Final = 1_000_000
 _KINDS: Final[Mapping[str, type[EdgeError]]] = {
@@ -70,8 +73,9 @@ class ConvertJob:
 
     @property
     def runs_code(self) -> bool:
-        """Whether loading the model runs code that is in the file."""
-        return self.trust_pickle and self.model.suffix.lower() not in {".onnx", ".skops"}
+        """Whether loading the model runs code that is in the file; Keras has to look for it."""
+        suffix = self.model.suffix.lower()
+        return suffix == ".keras" or (self.trust_pickle and suffix not in {".onnx", ".skops"})
 
     def run(self, progress: Progress) -> Package:
         """Load the files and convert, in this process; raises what the conversion raises."""

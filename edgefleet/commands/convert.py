@@ -39,8 +39,8 @@ def convert(  # noqa: PLR0917  one argument per option
     model: Annotated[
         Path,
         typer.Argument(
-            help="The trained model: .onnx, .skops, .joblib and .pkl, or the folder of a model "
-            "that MLflow saved."
+            help="The trained model: .onnx, .skops, .keras, .joblib and .pkl, .pt2 and .pt, or the "
+            "folder of a model that MLflow saved."
         ),
     ],
     version: Annotated[str, typer.Option(help="Semantic version, such as 1.2.0.")],
@@ -160,8 +160,8 @@ def convert(  # noqa: PLR0917  one argument per option
         bool,
         typer.Option(
             "--trust-pickle",
-            help="Load a .joblib or .pkl file, in a process of its own. Loading one runs whatever "
-            "code is in it, so do this only with files that you made yourself.",
+            help="Load a .joblib, .pkl, .pt2 or .pt file, in a process of its own. Loading one "
+            "runs whatever code is in it, so do this only with files that you made yourself.",
         ),
     ] = False,
     trust_type: Annotated[

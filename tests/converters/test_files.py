@@ -34,7 +34,9 @@ def test_an_onnx_model_stays_a_path(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("model.pkl", b"\x80\x04broken", "cannot read '.*model.pkl': "),
-        ("model.h5", b"", "is of an unknown kind: expected .onnx, .skops, .joblib, .pkl, .pickle"),
+        ("model.txt", b"", "is of an unknown kind; known are .onnx, .skops, .joblib, .pkl, .pick"),
+        ("model.h5", b"", "may run code when it is loaded: load it in Keras and save it as .keras"),
+        ("a.safetensors", b"", "holds weights without the network: load the weights into the netw"),
     ],
 )
 def test_models_that_cannot_be_loaded(

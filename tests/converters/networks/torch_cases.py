@@ -11,6 +11,7 @@ from torch import nn
 
 from converters.base import Request
 from converters.convert import convert
+from converters.files import load_model
 from edge_contract.errors import UsageError
 from edge_contract.package import OutputRole, Package, Task
 from tests.converters.helpers import flowers, quietly_converted, says
@@ -338,9 +339,7 @@ def test_torchscript_is_refused_with_what_to_give_instead() -> None:
     with pytest.warns(DeprecationWarning, match="trace"):
         scripted = torch.jit.trace(nn.Linear(4, 1), torch.zeros(2, 4))
 
-    with pytest.raises(
-        UsageError, match=r"is TorchScript, .* give the module that"
-    ):
+    with pytest.raises(UsageError, match=r"is TorchScript, .* give the module that"):
         quietly_converted(scripted, ROWS)
 
 
@@ -355,3 +354,50 @@ def test_rows_that_a_network_answers_with_no_number_are_refused() -> None:
 def test_texts_are_refused() -> None:
     with pytest.raises(UsageError, match="holds texts, which networks do not take"):
         quietly_converted(nn.Linear(1, 1), np.array([["a"], ["b"]]))
+
+
+def test_an_exported_program_in_a_file_is_loaded_if_it_is_trusted(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt2"
+    shapes = ({0: torch.export.Dim("rows")},)
+    torch.export.save(torch.export.export(Bytes(), (pictures(),), dynamic_shapes=shapes), path)
+
+    with pytest.raises(UsageError, match="loading a pickle runs whatever code is in it"):
+        load_model(path)
+    package = quietly_converted(load_model(path, trust_pickle=True), pictures().numpy())
+
+    assert package.model() == quietly_converted(Bytes(), pictures().numpy()).model()
+
+
+def pictures() -> torch.Tensor:
+    return torch.from_numpy((PICTURES * 255).astype(np.uint8))
+
+
+def test_a_pickled_network_is_loaded_if_it_is_trusted(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    torch.save(nn.Linear(4, 1), path)
+
+    with pytest.raises(UsageError, match="loading a pickle runs whatever code is in it"):
+        load_model(path)
+    network = load_model(path, trust_pickle=True)
+
+    assert isinstance(network, nn.Linear)
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_weights_without_their_network_are_refused(tmp_path: Path, is_trusted: bool) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(nn.Linear(4, 1).state_dict(), path)
+
+    with pytest.raises(UsageError, match="holds weights without the network: load the weights in"):
+        load_model(path, trust_pickle=is_trusted)
+
+
+def test_torchscript_in_a_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    with pytest.warns(DeprecationWarning, match="trace"):
+        traced = torch.jit.trace(nn.Linear(4, 1), torch.zeros(2, 4))
+    with pytest.warns(DeprecationWarning, match="save"):
+        torch.jit.save(traced, path)
+
+    with pytest.raises(UsageError, match="is TorchScript, which PyTorch no longer exports"):
+        load_model(path, trust_pickle=True)
