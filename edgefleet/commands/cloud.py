@@ -72,6 +72,13 @@ def run(  # noqa: PLR0917  one argument per option
             "hardware."
         ),
     ] = None,
+    deltas_mb: Annotated[
+        int,
+        typer.Option(
+            help="MiB of disk for deltas between versions, which spare devices most of a download; "
+            "0 makes none."
+        ),
+    ] = 1024,
     *,
     open_to_network: Annotated[
         bool, typer.Option(help="Listen beyond this machine although there is no token.")
@@ -104,6 +111,7 @@ def run(  # noqa: PLR0917  one argument per option
         open_enrolment=open_enrolment,
         segments=_sources(segment),
         min_cohort=min_cohort,
+        max_delta_bytes=deltas_mb * 2**20,
     )
     log_to_stderr()
     leave = threading.Event()

@@ -54,3 +54,9 @@ def test_devices_are_told_apart_only_by_what_they_can_be_told_apart_by() -> None
 def test_a_cohort_of_nobody_is_refused() -> None:
     with pytest.raises(UsageError, match="min_cohort must be at least 1 device, got 0"):
         CloudConfig(data=DATA, min_cohort=0)
+
+
+def test_room_below_nothing_for_deltas_is_refused() -> None:
+    assert CloudConfig(data=DATA, max_delta_bytes=0).max_delta_bytes == 0
+    with pytest.raises(UsageError, match="max_delta_bytes must be 0 or more, got -1048576"):
+        CloudConfig(data=DATA, max_delta_bytes=-(2**20))
