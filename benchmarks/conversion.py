@@ -2,7 +2,6 @@
 
 import logging
 import multiprocessing
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,14 +11,16 @@ from typing import Final, NamedTuple
 
 from rich.console import Console
 
+from benchmarks.conversion_boosters import compared_boosters
 from benchmarks.conversion_cases import names
-from benchmarks.conversion_sweep import Outcome, Verdict, by_edgefleet, by_skl2onnx, sweep
+from benchmarks.conversion_sweep import Outcome, Verdict, by_edgefleet, by_skl2onnx, cell, sweep
 from benchmarks.harness import Figure, benchmark
 
 __all__ = ["conversion"]
 
 _PAGE: Final = Path(__file__).parents[1] / "docs" / "conversion.md"
 _BEGIN: Final = "<!-- begin: written by python -m benchmarks conversion -->"
+_BEGIN_BOOSTERS: Final = "<!-- begin: boosters, written by python -m benchmarks conversion -->"
 _END: Final = "<!-- end -->"
 _WORST_FIRST: Final = (Verdict.WRONG, Verdict.UNFIT, Verdict.REFUSED, Verdict.RIGHT)
 _LEAST_RIGHT: Final = 150
@@ -52,8 +53,11 @@ def conversion(*, quick: bool, seed: int) -> Sequence[Figure]:  # noqa: ARG001  
         _worst(judged), _worst([found for rows, found in plain.items() if rows in _ROWS])
     )
     table.print(Console())
+    boosters = compared_boosters(quick=quick)
     if not quick:
-        _write(f"{_counts_by_rows(ours, plain)}\n\n{table.markdown()}")
+        _write(_BEGIN, f"{_counts_by_rows(ours, plain)}\n\n{table.markdown()}")
+        if boosters.exported:
+            _write(_BEGIN_BOOSTERS, boosters.markdown())
     right, plain_right = table.counts(Verdict.RIGHT)
     wrong, plain_wrong = table.counts(Verdict.WRONG)
     goal = None if quick else _LEAST_RIGHT
@@ -63,6 +67,7 @@ def conversion(*, quick: bool, seed: int) -> Sequence[Figure]:  # noqa: ARG001  
         Figure("wrong, silently", wrong, "", 0, peer=f"plain skl2onnx: {plain_wrong}"),
         *_figures_of(_ROWS[0], ours, plain, label="rows of float32"),
         *_figures_of(_FAR, ours, plain, label=f"numbers around {_FAR.offset:g}"),
+        *boosters.figures(),
     ]
 
 
@@ -139,18 +144,14 @@ class _Comparison:
         lines = ["| estimator | plain skl2onnx | edgefleet | reason |"]
         lines += ["| --- | --- | --- | --- |"]
         lines += [
-            f"| {mine.name} | {other.verdict} | {mine.verdict} | {_cell(mine.reason)} |"
+            f"| {mine.name} | {other.verdict} | {mine.verdict} | {cell(mine.reason)} |"
             for mine, other in zip(self.ours, self.plain, strict=True)
         ]
         return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
-    return re.sub(r"([|<>*_])", r"\\\1", text)
-
-
-def _write(table: str) -> None:
+def _write(begin: str, table: str) -> None:
     page = _PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(_BEGIN)
+    before, _, rest = page.partition(begin)
     _, _, after = rest.partition(_END)
-    _PAGE.write_text(f"{before}{_BEGIN}\n\n{table}\n\n{_END}{after}", encoding="utf-8")
+    _PAGE.write_text(f"{before}{begin}\n\n{table}\n\n{_END}{after}", encoding="utf-8")

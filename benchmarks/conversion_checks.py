@@ -7,7 +7,7 @@ the same probability.
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from benchmarks.conversion_cases import Case
 from converters.silent_onnxruntime import onnxruntime
 
-__all__ = ["fault_of", "session_of"]
+__all__ = ["Hostile", "fault_of", "session_of"]
 
 Array = NDArray[np.generic]
+
+Hostile: TypeAlias = tuple[str, Array]
+"""Rows on which models may depart from their source, and what they are."""
 
 _TOLERANCE: Final = 1e-4
 _TIE: Final = 1e-5
@@ -39,9 +42,11 @@ def session_of(model: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def fault_of(case: Case, session: onnxruntime.InferenceSession) -> str:
+def fault_of(
+    case: Case, session: onnxruntime.InferenceSession, *, more: Sequence[Hostile] = ()
+) -> str:
     """Return how an ONNX model departs from its source; empty if it does not."""
-    for what, rows in _hostile_rows(case):
+    for what, rows in (*_hostile_rows(case), *more):
         expected = _said_by_source(case.model, rows)
         if expected is None:
             continue
@@ -49,10 +54,10 @@ def fault_of(case: Case, session: onnxruntime.InferenceSession) -> str:
         for size in (len(rows), 1, 2, 7) if what == "unseen rows" else (len(rows),):
             alone = _said_by_onnx(session, rows[:size]) if size < len(rows) else found
             together = [_with_first(few, all_) for few, all_ in zip(alone, found, strict=True)]
-            fault = _difference(expected, together, case.model)
+            fault = _difference(expected, together)
             if fault and rows.dtype == np.float32:  # the source's own rounding is no fault
                 exact = _said_by_source(case.model, rows.astype(np.float64))
-                fault = fault if exact is None else _difference(exact, together, case.model)
+                fault = fault if exact is None else _difference(exact, together)
             if fault:
                 return f"{fault}; {what}" + (f", {size} at a time" if size < len(rows) else "")
     return ""
@@ -66,7 +71,7 @@ def _with_first(few: Array, whole: Array) -> Array:
     return whole if is_alike else few  # rows are on another axis, or are too few
 
 
-def _hostile_rows(case: Case) -> Iterator[tuple[str, Array]]:
+def _hostile_rows(case: Case) -> Iterator[Hostile]:
     rows = case.data.held_out
     if not isinstance(rows, np.ndarray):
         yield "unseen rows", np.asarray(rows, dtype=object)
@@ -159,13 +164,13 @@ def _without_zipmap(output: object) -> Array:
     return array
 
 
-def _difference(expected: Sequence[dict[str, Array]], found: Sequence[Array], model: object) -> str:
+def _difference(expected: Sequence[dict[str, Array]], found: Sequence[Array]) -> str:
     """Return the first difference; scores may be what any of the source's methods says."""
     ties = _ties(expected)
     for position, (methods, output) in enumerate(zip(expected, found, strict=False)):
         faults = [_apart(method, said, output, ties) for method, said in methods.items()]
         if faults and all(faults):
-            return f"output {position} of {type(model).__name__}: {faults[0]}"
+            return f"output {position}: {faults[0]}"
     return ""
 
 

@@ -1,8 +1,9 @@
 """Converts every estimator of scikit-learn, by edgefleet and by plain skl2onnx, and judges both."""
 
 import enum
+import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,9 +11,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.conversion_cases import Case, cases
-from benchmarks.conversion_checks import fault_of, session_of
+from benchmarks.conversion_checks import Hostile, fault_of, session_of
 
-__all__ = ["Outcome", "Verdict", "by_edgefleet", "by_skl2onnx", "sweep"]
+__all__ = ["Outcome", "Verdict", "by_edgefleet", "by_skl2onnx", "cell", "judged", "sweep"]
 
 _MAX_REASON: Final = 240
 
@@ -67,11 +68,12 @@ def sweep(
     for case in cases(kind=kind, offset=offset, only=only):
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")
-            outcome = _outcome(case, convert)
+            outcome = judged(case, convert)
         yield outcome
 
 
-def _outcome(case: Case, convert: Convert) -> Outcome:
+def judged(case: Case, convert: Convert, *, more: Sequence[Hostile] = ()) -> Outcome:
+    """Convert and judge; ``more`` rows than those that are made up for every estimator."""
     if case.problem:
         return Outcome(case.name, Verdict.UNFIT, case.problem)
     try:
@@ -79,7 +81,7 @@ def _outcome(case: Case, convert: Convert) -> Outcome:
     except Exception as error:  # noqa: BLE001  skl2onnx raises whatever its arithmetic raises
         return Outcome(case.name, Verdict.REFUSED, _one_line(error))
     try:
-        fault = fault_of(case, session)
+        fault = fault_of(case, session, more=more)
     except Exception as error:  # noqa: BLE001  a model that fails on rows says so, not silently
         return Outcome(case.name, Verdict.REFUSED, f"fails on rows: {_one_line(error)}")
     return Outcome(case.name, Verdict.WRONG if fault else Verdict.RIGHT, fault)
@@ -88,3 +90,8 @@ def _outcome(case: Case, convert: Convert) -> Outcome:
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:_MAX_REASON]
+
+
+def cell(text: str) -> str:
+    """Return a text as it stands in a cell of a Markdown table."""
+    return re.sub(r"([|<>*_])", r"\\\1", text)

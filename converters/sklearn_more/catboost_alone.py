@@ -15,7 +15,7 @@ from converters.sklearn_more.boosters import (
     Trained,
     as_estimator,
 )
-from converters.sklearn_more.catboost_file import Kept, kept_of, loss_of
+from converters.sklearn_more.catboost_file import Kept, kept_of, loss_of, require_fitted
 from converters.sklearn_more.catboost_trees import CLASSIFYING, NameCategory, ensemble_of
 from converters.sklearn_more.memberships import Membership
 from converters.table import columns_of, numbers, texts
@@ -44,6 +44,7 @@ def model_estimator(
     """
     if not isinstance(model, CatBoost):
         raise UsageError(f"expected a catboost.CatBoost, got {type(model).__qualname__}")
+    require_fitted(model)
     categories = _categories(model, rows)
     kept = kept_of(model, sorted({text for known in categories.values() for text in known}))
     kind = _kind_of(model, loss_of(kept))
@@ -57,7 +58,7 @@ def model_estimator(
     trained = Trained(
         predict=_prediction(model, "Probability" if kind is Kind.CLASSES else ""),
         predict_labels=_prediction(model, "Class") if kind is Kind.CLASSES else None,
-        ensemble=ensemble_of(model, kept, name_category=_names_of(categories, kept)),
+        ensemble=ensemble_of(model, kept, name_category=_names_of(categories, kept, names)),
         kind=kind,
         library="catboost",
         width=len(names),
@@ -130,16 +131,18 @@ def _categories(model: CatBoost, rows: Rows) -> dict[int, dict[str, str | int]]:
     return found
 
 
-def _names_of(categories: dict[int, dict[str, str | int]], kept: Kept) -> NameCategory:
+def _names_of(
+    categories: dict[int, dict[str, str | int]], kept: Kept, names: Sequence[str]
+) -> NameCategory:
     hashed = {it["hash"]: it["value"] for it in kept["features_info"].get("cat_features_hash", [])}
 
     def name_category(column: int, category: int) -> Membership:
         value = categories[column].get(hashed.get(category, ""))
         if value is None or category not in hashed:
             raise UsageError(
-                f"CatBoost's trees ask whether column {column} has a category that is not in X, "
-                f"and know it by its hash {category} alone: give rows that have every category "
-                "that the model was fitted on"
+                f"CatBoost's trees ask for a category of column {names[column]!r} that no row of X "
+                f"has, and know it by its hash {category} alone: give rows that have every "
+                "category that the model was fitted on"
             )
         return Membership(column, frozenset([value]))
 

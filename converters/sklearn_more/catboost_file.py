@@ -11,7 +11,16 @@ from catboost import CatBoost, CatBoostError, Pool
 
 from edge_contract.errors import UsageError
 
-__all__ = ["FeaturesInfo", "Kept", "Node", "Split", "Symmetric", "kept_of", "loss_of"]
+__all__ = [
+    "FeaturesInfo",
+    "Kept",
+    "Node",
+    "Split",
+    "Symmetric",
+    "kept_of",
+    "loss_of",
+    "require_fitted",
+]
 
 _MAX_REASON: Final = 200
 
@@ -85,9 +94,8 @@ def kept_of(model: CatBoost, texts: Sequence[str] = ()) -> Kept:
     Raises:
         UsageError: The model is not fitted, or CatBoost cannot write it.
     """
+    require_fitted(model)
     name = type(model).__name__
-    if not model.is_fitted():
-        raise UsageError(f"{name} is not fitted: fit it before converting")
     if model.get_text_feature_indices() or model.get_embedding_feature_indices():
         raise UsageError(
             f"{name} with text_features or embedding_features cannot be converted: CatBoost writes "
@@ -102,6 +110,12 @@ def kept_of(model: CatBoost, texts: Sequence[str] = ()) -> Kept:
             raise UsageError(f"{name} cannot be converted: {_reason(str(error))}") from error
         kept: Kept = json.loads(path.read_text(encoding="utf-8"))
     return kept
+
+
+def require_fitted(model: CatBoost) -> None:
+    """Raise ``UsageError`` if a model is not fitted."""
+    if not model.is_fitted():
+        raise UsageError(f"{type(model).__name__} is not fitted: fit it before converting")
 
 
 def loss_of(kept: Kept) -> str:

@@ -1,0 +1,1 @@
+"""Boosters that are converted: every objective, and what changes how trees count."""
