@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["WIDTHS", "difference", "in_planes", "restored"]
+__all__ = ["WIDTHS", "differences", "restored"]
 
 WIDTHS: Final = (1, 2, 4, 8)
 """Bytes of a number."""
@@ -75,8 +75,10 @@ def _lanes(width: int, size_bytes: int) -> _Lanes:
     return _Lanes(bits, tops, lowest, ((1 << (8 * size_bytes)) - 1) ^ tops)
 
 
-def difference(old: bytes, new: bytes, *, width: int, are_floats: bool) -> bytes:
+def differences(old: memoryview, new: memoryview, *, width: int, are_floats: bool) -> bytearray:
     """Return ``new - old`` number by number, small for numbers that lie close together.
+
+    The first bytes of all numbers come first, then all second bytes, and so on.
 
     Args:
         old: Little-endian numbers.
@@ -84,22 +86,25 @@ def difference(old: bytes, new: bytes, *, width: int, are_floats: bool) -> bytes
         width: Bytes of a number, one of :data:`WIDTHS`.
         are_floats: Whether they are floats, of any format with the sign on top; else integers.
     """
-    found: list[bytes] = []
+    found = bytearray(len(new))
+    count = len(new) // width
     for start in range(0, len(new), _CHUNK_BYTES):
         before, after = old[start : start + _CHUNK_BYTES], new[start : start + _CHUNK_BYTES]
         lanes = _lanes(width, len(after))
         left, right = int.from_bytes(after, "little"), int.from_bytes(before, "little")
         if are_floats:
             left, right = lanes.ordered(left), lanes.ordered(right)
-        folded = lanes.folded(lanes.minus(left, right))
-        found.append(folded.to_bytes(len(after), "little"))
-    return b"".join(found)
+        step = lanes.folded(lanes.minus(left, right)).to_bytes(len(after), "little")
+        first, last = start // width, (start + len(after)) // width
+        for place in range(width):
+            found[place * count + first : place * count + last] = step[place::width]
+    return found
 
 
 def restored(
     old: memoryview, planes: memoryview, *, width: int, are_floats: bool
 ) -> Iterator[bytes]:
-    """Yield ``new``, block by block, of ``planes = in_planes(difference(old, new))``."""
+    """Yield ``new``, block by block, of ``planes = differences(old, new)``."""
     count = len(planes) // width
     step = bytearray()
     for start in range(0, len(planes), _CHUNK_BYTES):
@@ -116,8 +121,3 @@ def restored(
         if are_floats:
             number = lanes.unordered(number)
         yield number.to_bytes(len(before), "little")
-
-
-def in_planes(data: bytes, *, width: int) -> bytes:
-    """Return the first bytes of all numbers, then all second bytes, and so on."""
-    return b"".join(data[place::width] for place in range(width))

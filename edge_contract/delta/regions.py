@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Self
 
-from edge_contract.delta.lanes import WIDTHS, difference, in_planes, restored
+from edge_contract.delta.lanes import WIDTHS, differences, restored
 from edge_contract.delta.tensors import Tensor, tensors_of
 from edge_contract.errors import PackageError
 
@@ -86,18 +86,12 @@ class Regions(NamedTuple):
 
     def changes(self, old: bytes, new: bytes) -> bytes:
         """Return the differences in all regions, byte planes apart."""
-        return b"".join(
-            in_planes(
-                difference(
-                    old[part.old_start : part.old_start + part.size_bytes],
-                    new[part.new_start : part.new_start + part.size_bytes],
-                    width=part.width,
-                    are_floats=part.are_floats,
-                ),
-                width=part.width,
-            )
-            for part in self.parts
-        )
+        found = io.BytesIO()
+        for part in self.parts:
+            before = memoryview(old)[part.old_start : part.old_start + part.size_bytes]
+            after = memoryview(new)[part.new_start : part.new_start + part.size_bytes]
+            found.write(differences(before, after, width=part.width, are_floats=part.are_floats))
+        return found.getvalue()
 
     def assembled(self, old: bytes, rest: bytes, changes: bytes) -> bytes:
         """Return the new file of :meth:`rest_of_new` and :meth:`changes`.

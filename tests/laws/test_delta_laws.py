@@ -7,8 +7,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_agent.adapters.zstd import Zstd
-from edge_contract.delta import Compression, Delta, Method, Zlib, apply_delta, make_delta
-from edge_contract.delta.lanes import WIDTHS, difference, in_planes, restored
+from edge_contract.delta import (
+    Compression,
+    Delta,
+    FileOffer,
+    Method,
+    Offer,
+    Parcel,
+    Way,
+    Zlib,
+    apply_delta,
+    make_delta,
+)
+from edge_contract.delta.lanes import WIDTHS, differences, restored
 from edge_contract.errors import PackageError
 from edge_contract.package import digest_of
 from tests.support.onnx_files import dense_model
@@ -128,6 +139,23 @@ def test_bytes_that_are_no_delta_are_refused_or_read_as_written(data: bytes) -> 
     assert delta.to_bytes() == data
 
 
+@given(place=st.integers(0), byte=st.integers(0, 255), cut=st.integers(0, 400))
+def test_an_offer_with_a_wrong_byte_or_without_its_end_is_read_or_refused(
+    place: int, byte: int, cut: int
+) -> None:
+    way = Way(Parcel.of(b"delta"), digest_of(b"old"))
+    data = bytearray(Offer((FileOffer(Parcel.of(b"file"), (way,)),)).to_bytes())
+    data[place % len(data)] = byte
+    damaged = bytes(data[: len(data) - min(cut, len(data))])
+
+    try:
+        offer = Offer.from_bytes(damaged)
+    except PackageError:
+        return
+
+    assert Offer.from_bytes(offer.to_bytes()) == offer
+
+
 @given(
     width=st.sampled_from(WIDTHS),
     are_floats=st.booleans(),
@@ -141,9 +169,10 @@ def test_differences_are_undone_bit_by_bit(
     old = data.draw(st.binary(min_size=count, max_size=count)) * repeats
     new = data.draw(st.binary(min_size=count, max_size=count)) * repeats
 
-    planes = in_planes(difference(old, new, width=width, are_floats=are_floats), width=width)
+    before, after = memoryview(old), memoryview(new)
+    change = differences(before, after, width=width, are_floats=are_floats)
 
-    blocks = restored(memoryview(old), memoryview(planes), width=width, are_floats=are_floats)
+    blocks = restored(before, memoryview(change), width=width, are_floats=are_floats)
     assert b"".join(blocks) == new
 
 
@@ -154,9 +183,11 @@ def test_differences_are_undone_bit_by_bit(
 def test_a_float_that_is_further_away_has_no_smaller_difference(
     numbers: list[float], sign: float
 ) -> None:
-    first, second, third = (struct.pack("<f", sign * (number + 0.0)) for number in numbers)
+    first, second, third = (
+        memoryview(struct.pack("<f", sign * (number + 0.0))) for number in numbers
+    )
 
-    near = difference(first, second, width=4, are_floats=True)
-    far = difference(first, third, width=4, are_floats=True)
+    near = differences(first, second, width=4, are_floats=True)
+    far = differences(first, third, width=4, are_floats=True)
 
     assert int.from_bytes(near, "little") <= int.from_bytes(far, "little")

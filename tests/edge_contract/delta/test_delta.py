@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edge_contract.delta import Delta, Method, Zlib, apply_delta, make_delta
-from edge_contract.delta.lanes import difference
+from edge_contract.delta.lanes import differences
 from edge_contract.delta.tensors import tensors_of
 from edge_contract.errors import PackageError
 from edge_contract.package import digest_of
@@ -47,9 +47,9 @@ def test_neighbouring_floats_differ_by_one_on_both_sides_of_zero() -> None:
     old = struct.pack("<4f", 1.0, -1.0, -0.0, 0.0)
     new = struct.pack("<4f", 1.0000001192092896, -1.0000001192092896, 0.0, -0.0)
 
-    change = difference(old, new, width=4, are_floats=True)
+    change = differences(memoryview(old), memoryview(new), width=4, are_floats=True)
 
-    assert struct.unpack("<4I", change) == (2, 1, 2, 1)  # +1, -1, +1, -1
+    assert change == bytes([2, 1, 2, 1]) + bytes(12)  # +1, -1, +1, -1, their upper bytes after them
 
 
 @pytest.mark.parametrize(
