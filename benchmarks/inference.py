@@ -1,63 +1,110 @@
-"""``agent.predict`` with monitoring on, against onnxruntime alone and scikit-learn."""
+"""``agent.predict`` with monitoring on, against onnxruntime alone and the source frameworks."""
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from numpy.typing import NDArray
 
-from benchmarks.harness import Figure, benchmark, interleaved
-from edge_agent.adapters.silent_onnxruntime import onnxruntime
+from benchmarks.harness import Figure, benchmark
+from benchmarks.inference_footprint import footprints
+from benchmarks.inference_latency import latencies, saturated
+from benchmarks.inference_models import MODELS, Model, forest, logistic_regression
+from benchmarks.swapping import Updates, paced_latencies, predict_through_swaps
 from edge_agent.agent import Agent
-from edgefleet.converting import convert
+from edge_contract.package import Package
 
 __all__ = ["inference"]
 
-_TARGETS = {1: 0.85, 1024: 1.05}
+_BATCHES: Final = (1, 32, 1024, 100_000)
+_MOST_OF_PICTURES: Final = 10_000
+_LARGE: Final = 21_000
+"""Rows that a forest of 100 trees of about 31 MB grows on."""
 
 
 @benchmark
 def inference(*, quick: bool, seed: int) -> Sequence[Figure]:
-    """Time one call at several batch sizes; ratios to ``session.run`` of the same model."""
-    images, labels = load_digits(return_X_y=True)
-    images = images.astype(np.float32)
-    model = make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=300)).fit(images, labels)
-    package = convert(model, images, labels, name="digits", version="1.0.0")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(package.model(), options)
-    rng = np.random.default_rng(seed)
+    """Time calls, fresh processes and swaps; ratios to the same model without an agent."""
+    seconds = 0.2 if quick else 10.0
     figures: list[Figure] = []
-    with Agent(package) as agent:
+    small = MODELS[0](seed)
+    for make in MODELS[:1] if quick else MODELS:
+        model = make(seed)
+        most = 1024 if quick else (_BATCHES[-1] if model.source else _MOST_OF_PICTURES)
+        batches = [batch for batch in (*_BATCHES, _MOST_OF_PICTURES) if batch <= most]
+        figures += latencies(model, sorted(batches)[:4], seconds=seconds)
+    for batch in (1, 1024):
+        figures += saturated(small, batch, seconds=seconds / 10, rounds=1 if quick else 5)
+    large = forest(seed, trees=10 if quick else 100, rows=1000 if quick else _LARGE)
+    processes = 1 if quick else 9
+    figures += footprints(small, processes=processes, memory_target_mb=65.0)
+    figures += footprints(large, processes=processes, memory_target_mb=180.0)
+    figures += _swaps(large, swaps=2 if quick else 20)
+    return [*figures, *_accounts(small, calls=2_000 if quick else 1_000_000, quick=quick)]
+
+
+def _swaps(model: Model, *, swaps: int) -> list[Figure]:
+    """Ask for a row each millisecond, first in peace, then while versions are swapped."""
+    second = _next_version(model.package)
+    with Agent(model.package) as agent, ThreadPoolExecutor(1) as caller:
         agent.wait_ready()
-        for batch in (1, 32, 1024):
-            rows = images[rng.integers(len(images), size=batch)]
-            feeds = {"X": rows}
-            medians = interleaved(
-                {
-                    "agent": lambda rows=rows: agent.predict(rows),  # type: ignore[misc]
-                    "session": lambda feeds=feeds: session.run(None, feeds),  # type: ignore[misc]
-                    "sklearn": lambda rows=rows: model.predict_proba(rows),  # type: ignore[misc]
-                },
-                rounds=5 if quick else 25,
-                seconds_per_round=0.02 if quick else 0.1,
-            )
-            figures += [
-                Figure(f"agent.predict, batch {batch}", medians["agent"] * 1e6, "us"),
-                Figure(
-                    f"agent.predict / session.run, batch {batch}",
-                    medians["agent"] / medians["session"],
-                    "x",
-                    _TARGETS.get(batch),
-                    peer="onnxruntime, session.run(None, feeds)",
-                ),
-                Figure(
-                    f"scikit-learn / agent.predict, batch {batch}",
-                    medians["sklearn"] / medians["agent"],
-                    "x",
-                    peer="scikit-learn predict_proba",
-                ),
-            ]
+        updates = Updates(agent, [model.package, second])
+        peace = _observed(agent, model.rows, caller, lambda: time.sleep(0.5 * swaps))
+        swap_s: list[float] = []
+
+        def swap() -> None:
+            for number in range(swaps):
+                package = model.package if number % 2 else second
+                swap_s.append(updates.swap_to(package, trial_calls=20))
+                time.sleep(0.2)
+
+        swapped = _observed(agent, model.rows, caller, swap)
+    what = f"{model.name}, {len(model.package.model()) / 1e6:.0f} MB, a row each ms"
+    figures = [Figure(f"{what}: median time of a swap", float(np.median(swap_s)), "s")]
+    for name, found, targets in (
+        ("in peace", peace, (None, None)),
+        (f"through {swaps} swaps", swapped, (1.0, 5.0)),
+    ):
+        for percentile, target in zip((99.0, 99.9), targets, strict=True):
+            value = float(np.percentile(found, percentile)) * 1e3
+            figures.append(Figure(f"{what}, {name}: p{percentile:g}", value, "ms", target))
     return figures
+
+
+def _accounts(model: Model, *, calls: int, quick: bool) -> list[Figure]:
+    accounts = predict_through_swaps(
+        model.package,
+        _next_version(logistic_regression(is_reversed=True).package),
+        model.rows,
+        calls=calls,
+        swaps=2 if quick else 100,
+    )
+    what = f"{accounts.calls} calls from 8 threads through {accounts.swaps} swaps"
+    return [
+        Figure(f"{what}: a second", accounts.calls / accounts.seconds, "1/s"),
+        Figure(f"{what}: failed", float(accounts.failed), "", 0.0),
+        Figure(f"{what}: not what their version says", float(accounts.wrong), "", 0.0),
+        Figure(f"{what}: not counted for their version", float(accounts.miscounted), "", 0.0),
+    ]
+
+
+def _observed(
+    agent: Agent, rows: NDArray[np.float32], caller: ThreadPoolExecutor, action: Callable[[], None]
+) -> NDArray[np.float64]:
+    """Return the seconds that calls took while something went on."""
+    stop = threading.Event()
+    latencies_s = caller.submit(paced_latencies, agent, rows, stop)
+    try:
+        action()
+    finally:
+        stop.set()
+    return latencies_s.result()
+
+
+def _next_version(package: Package) -> Package:
+    """Return the same under another version, and so another digest."""
+    return Package.verified(replace(package.manifest, version="1.1.0").to_bytes(), package.files)

@@ -1,0 +1,51 @@
+"""A fresh process that predicts a row and says when it did, and what memory it takes then.
+
+    python first_prediction.py KIND FOLDER BROKER
+
+Kinds: ``onnxruntime`` alone, an ``agent``, an agent ``linked`` to a broker, the ``framework``.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+kind, folder, broker = sys.argv[1:]
+leave = None
+
+if kind == "onnxruntime":
+    import numpy as np
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(f"{folder}/model.onnx", options)
+    row = np.load(f"{folder}/row.npy")
+    session.run(None, {session.get_inputs()[0].name: row})
+elif kind == "framework":
+    import pickle
+
+    import numpy as np
+
+    model = pickle.loads(Path(f"{folder}/model.pickle").read_bytes())  # noqa: S301  it is ours
+    model.predict_proba(np.load(f"{folder}/row.npy"))
+else:
+    import numpy as np
+
+    from edgefleet import Agent
+
+    cloud = broker if kind == "linked" else None
+    state = f"{folder}/state" if cloud else None
+    agent = Agent(f"{folder}/model.modelpkg", cloud=cloud, state=state)
+    agent.predict(np.load(f"{folder}/row.npy"))
+    leave = agent.close
+
+first_s = time.time()
+if kind == "linked":
+    time.sleep(0.5)
+pages = int(Path("/proc/self/statm").read_text().split()[1])
+resident_mb = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+print(first_s, resident_mb, flush=True)
+if leave is not None:
+    leave()
