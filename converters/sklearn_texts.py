@@ -32,12 +32,45 @@ _MAX_SPELLINGS: Final = 256
 
 
 def text_options(part: BaseEstimator) -> dict[str, bool | str]:
-    """Return skl2onnx's options for a vectorizer: no locale, and words as Python splits them."""
+    """Return skl2onnx's options for a vectorizer: no locale, and words as Python splits them.
+
+    Raises:
+        UsageError: It has a setting that would count otherwise on a device.
+    """
+    _require_countable(part)
     options: dict[str, bool | str] = {"locale": "C"}
     pattern = _PATTERNS.get(part.token_pattern)
     if part.analyzer == "word" and pattern is not None:
         options["tokenexp"] = pattern
     return options
+
+
+def _require_countable(part: BaseEstimator) -> None:
+    name = type(part).__name__
+    if part.analyzer not in ("word", "char"):
+        raise UsageError(
+            f"{name} with analyzer={part.analyzer!r} cannot be converted: use analyzer='word'"
+        )
+    for setting in ("strip_accents", "preprocessor", "tokenizer"):
+        if getattr(part, setting) is not None:
+            raise UsageError(
+                f"{name} with {setting}={getattr(part, setting)!r} cannot be converted: leave it "
+                "out, and change the texts before the model"
+            )
+    if part.analyzer == "word" and part.stop_words is not None and part.ngram_range[1] > 1:
+        raise UsageError(
+            f"{name} with stop_words and ngram_range={part.ngram_range} joins words across stop "
+            "words, which a device does not: use stop_words=None or ngram_range=(1, 1)"
+        )
+    if (
+        part.analyzer == "word"
+        and "(?" in part.token_pattern
+        and part.token_pattern not in _PATTERNS
+    ):
+        raise UsageError(
+            f"{name} with token_pattern={part.token_pattern!r} cannot be converted: use one of "
+            f"{', '.join(map(repr, _PATTERNS))}, or one without '(?'"
+        )
 
 
 def count_words_in_capitals(model: onnx.ModelProto, parts: Sequence[object]) -> None:

@@ -4,6 +4,7 @@ Each file holds one estimator or a family of them and lists itself in
 :mod:`converters.sklearn_more.registry`.
 """
 
+import converters.sklearn_more.boosting
 import converters.sklearn_more.calibrated
 import converters.sklearn_more.categories
 import converters.sklearn_more.chains
@@ -23,6 +24,7 @@ import converters.sklearn_more.kernels
 import converters.sklearn_more.linear_maps
 import converters.sklearn_more.machines
 import converters.sklearn_more.missing
+import converters.sklearn_more.mixtures
 import converters.sklearn_more.multiclass
 import converters.sklearn_more.neighbour_graph
 import converters.sklearn_more.neighbour_imputer
@@ -30,9 +32,11 @@ import converters.sklearn_more.neighbour_votes
 import converters.sklearn_more.power
 import converters.sklearn_more.quantiles
 import converters.sklearn_more.radius
+import converters.sklearn_more.round_robin
 import converters.sklearn_more.scalers
 import converters.sklearn_more.selection
 import converters.sklearn_more.sparse_coding
 import converters.sklearn_more.splines
 import converters.sklearn_more.tables
+import converters.sklearn_more.word_weights
 import converters.sklearn_more.wrappers  # noqa: F401

@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, is_regressor
 from sklearn.cluster import Birch, BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.feature_selection import RFE
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
 
@@ -28,6 +31,15 @@ __all__ = [
     "scores_of",
     "values_of",
 ]
+
+_UNSCORED: Final = (
+    BaggingClassifier,
+    FixedThresholdClassifier,
+    NearestCentroid,
+    StackingClassifier,
+    TunedThresholdClassifierCV,
+)
+"""Classifiers whose ``decision_function`` is not known here."""
 
 PREDICTING: Final = (
     Birch,
@@ -140,7 +152,7 @@ def scores_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
         dense: NDArray[np.generic] = np.atleast_2d(weights)
         given = value or nodes.x
         return nodes.linear(given, dense.T, np.atleast_1d(estimator.intercept_).astype(np.float64))
-    if "raw_scores" in allowed_options(type(estimator)):
+    if "raw_scores" in allowed_options(type(estimator)) and not isinstance(estimator, _UNSCORED):
         said = nodes.cast(nodes.ask(estimator, value, raw_scores=True)[1], "float64")
         return nodes.column(said, -1) if len(estimator.classes_) == 2 else said
     raise UsageError(

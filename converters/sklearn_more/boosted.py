@@ -116,9 +116,12 @@ def _is_fitted(estimator: object) -> bool:
 def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
     if not ensemble.trees:
         raise UsageError(f"{type(model).__name__} has no trees: fit it with one iteration or more")
-    given = _with_gaps(nodes, numbers_of(nodes), ensemble)
+    numbers = numbers_of(nodes)
+    given = _with_gaps(nodes, numbers, ensemble)
     if ensemble.memberships:
-        given = nodes("Concat", given, answers_of(nodes, ensemble.memberships), axis=1)
+        of = numbers if ensemble.near_zero is not None else given  # a category 0 is not missing
+        answers = answers_of(nodes, of, ensemble.memberships)
+        given = nodes("Concat", given, answers, axis=1)
     summed = nodes("Add", _sums(nodes, given, ensemble), ensemble.base)
     if is_classifier(model) and nodes.is_asked_for_scores:
         is_binary = len(ensemble.base) == 1

@@ -56,7 +56,7 @@ def _share(nodes: Nodes, calibrator: BaseEstimator, score: str) -> str:
     """Return the calibrated probability of one class: ``float64[batch, 1]``."""
     if hasattr(calibrator, "a_"):
         line = nodes("Add", nodes("Mul", score, float(-calibrator.a_)), float(-calibrator.b_))
-        return nodes("Sigmoid", line)
+        return nodes.sigmoid(line)
     points = np.asarray(calibrator.X_thresholds_)
     return interpolated(nodes, score, points, np.asarray(calibrator.y_thresholds_))
 

@@ -17,7 +17,7 @@ from converters.sklearn_more.catboost_file import (
     kept_of,
     loss_of,
 )
-from converters.sklearn_more.memberships import Membership
+from converters.sklearn_more.memberships import Membership, Questions
 from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
@@ -65,7 +65,7 @@ def ensemble_of(model: CatBoost, kept: Kept, *, name_category: NameCategory) -> 
         trees=tuple(tree._replace(values=tree.values * scale) for tree in found),
         base=base,
         link=_link_of(model, loss_of(kept), targets=len(base)),
-        memberships=tuple(reader.memberships),
+        memberships=reader.questions.asked,
     )
 
 
@@ -115,15 +115,9 @@ class _TreeReader:
         self._missing_right = {
             it["feature_index"] for it in numbers if it.get("nan_value_treatment") == "AsTrue"
         }
-        self._width = len(numbers) + len(categories)
+        self.questions = Questions(len(numbers) + len(categories))
         self._targets = targets
         self._name_category = name_category
-        self._places: dict[Membership, int] = {}
-
-    @property
-    def memberships(self) -> list[Membership]:
-        """The questions about categories; their columns follow those of the rows."""
-        return list(self._places)
 
     def symmetric(self, tree: Symmetric) -> BoostedTree:
         """Return a tree that asks the same question of all nodes of a level."""
@@ -187,8 +181,7 @@ class _TreeReader:
             case "OneHotFeature":
                 column = self._categories[split["cat_feature_index"]]
                 asked = self._name_category(column, split["value"] % 2**32)
-                place = self._places.setdefault(asked, len(self._places))
-                return self._width + place, 0.5, True
+                return self.questions.column_of(asked), 0.5, True
             case kind:
                 raise UsageError(
                     f"CatBoost's splits of kind {kind} cannot be converted: they count labels of "

@@ -19,5 +19,5 @@ def linear_discriminant(nodes: Nodes, model: LinearDiscriminantAnalysis) -> None
         return
     second = nodes.cast(nodes("Greater", nodes("Squeeze", scores, np.array([1])), 0.0), "int64")
     nodes.say_labels(second, model.classes_)
-    shares = [nodes("Sigmoid", nodes("Neg", scores)), nodes("Sigmoid", scores)]
+    shares = [nodes.sigmoid(nodes("Neg", scores)), nodes.sigmoid(scores)]
     nodes.say_numbers(nodes("Concat", *shares, axis=1), 1)

@@ -77,7 +77,7 @@ _FUNCTIONS: Final[dict[object, _Function]] = {
     np.sqrt: _plain("Sqrt"),
     np.square: lambda nodes, x: nodes("Mul", x, x),
     np.tanh: _plain("Tanh"),
-    scipy.special.expit: _plain("Sigmoid"),
+    scipy.special.expit: lambda nodes, x: nodes.sigmoid(x),
     scipy.special.logit: lambda nodes, x: nodes(
         "Sub", nodes("Log", x), nodes("Log", nodes("Sub", 1.0, x))
     ),

@@ -25,7 +25,10 @@ def quadratic_discriminant(nodes: Nodes, model: QuadraticDiscriminantAnalysis) -
         parts.append(nodes("Add", nodes("Mul", size, -0.5), np.float64(bias)))
     scores = nodes("Concat", *parts, axis=1)
     nodes.say_labels(nodes.largest(scores), model.classes_)
-    nodes.say_numbers(nodes.softmax(scores), 1)
+    if nodes.is_asked_for_scores and len(parts) == 2:
+        second = nodes("Sub", parts[1], parts[0])
+        scores = nodes("Concat", nodes("Neg", second), second, axis=1)
+    nodes.say_numbers(scores if nodes.is_asked_for_scores else nodes.softmax(scores), 1)
 
 
 @converts(NearestCentroid)

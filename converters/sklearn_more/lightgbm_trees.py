@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from lightgbm import Booster, LGBMClassifier, LGBMModel, LGBMRanker, LGBMRegressor
@@ -16,6 +16,8 @@ from converters.sklearn_more.boosters import (
     as_estimator,
     objective_of,
 )
+from converters.sklearn_more.lightgbm_categories import LightGBMCategories
+from converters.sklearn_more.memberships import Questions
 from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
@@ -87,7 +89,7 @@ def _ensemble_of(booster: Booster) -> Ensemble:
     """Read a booster's trees.
 
     Raises:
-        UsageError: It has categorical splits, or leaves that are linear models.
+        UsageError: It has leaves that are linear models, or categories of another kind.
     """
     found = booster.dump_model()
     targets = int(found["num_tree_per_iteration"])
@@ -99,14 +101,20 @@ def _ensemble_of(booster: Booster) -> Ensemble:
     has_empty_zeros = any(it.get("missing_type") == "Zero" for root in roots for it in _nodes(root))
     # random forests say the mean of their trees
     share = targets / max(len(entries), 1) if found.get("average_output") else 1.0
-    return Ensemble(
-        trees=tuple(
-            _tree(root, target=number % targets, share=share) for number, root in enumerate(roots)
+    reader = _TreeReader(
+        LightGBMCategories(
+            found["feature_infos"], booster.feature_name(), found.get("pandas_categorical")
         ),
+        width=booster.num_feature(),
+    )
+    trees = [reader.tree(root, target=place % targets) for place, root in enumerate(roots)]
+    return Ensemble(
+        trees=tuple(tree._replace(values=tree.values * share) for tree in trees),
         base=np.zeros(targets),
         link=link,
         slope=float(slopes[0]) if slopes else 1.0,
         near_zero=float(_NEAR_ZERO) if has_empty_zeros else None,
+        memberships=reader.questions.asked,
     )
 
 
@@ -119,37 +127,52 @@ def _nodes(root: dict[str, object]) -> list[dict[str, object]]:
     return nodes
 
 
-def _tree(root: dict[str, object], *, target: int, share: float) -> BoostedTree:
-    nodes = _nodes(root)
-    places = {id(node): place for place, node in enumerate(nodes)}
-    left = [places.get(id(node.get("left_child")), -1) for node in nodes]
-    right = [places.get(id(node.get("right_child")), -1) for node in nodes]
-    is_split = np.array(left) >= 0
-    thresholds = [_threshold(it) if splits else 0.0 for it, splits in zip(nodes, is_split)]  # noqa: B905
-    routes = [
-        splits and _missing_left(it, threshold)
-        for it, threshold, splits in zip(nodes, thresholds, is_split, strict=True)
-    ]
-    return BoostedTree(
-        branches=Branches(
-            features=np.array([_whole(it.get("split_feature", 0)) for it in nodes]),
-            thresholds=np.array(thresholds),
-            missing_left=np.array(routes, dtype=bool),
-            left=np.array(left),
-            right=np.array(right),
-        ),
-        targets=np.array([target]),
-        values=np.array([[_leaf(it) * share] for it in nodes]),
-    )
+class _Branch(NamedTuple):
+    """What a node asks, and whether those for which it holds go left, and missing values."""
+
+    feature: int = 0
+    threshold: float = 0.0
+    missing_left: bool = False
+    is_left: bool = True
+
+
+class _TreeReader:
+    """Reads trees; collects the questions about categories in them."""
+
+    def __init__(self, categories: LightGBMCategories, *, width: int) -> None:
+        self._categories = categories
+        self.questions = Questions(width)
+
+    def tree(self, root: dict[str, object], *, target: int) -> BoostedTree:
+        """Return a tree that adds to one column of the answer."""
+        nodes = _nodes(root)
+        places = {id(node): place for place, node in enumerate(nodes)}
+        left = np.array([places.get(id(node.get("left_child")), -1) for node in nodes])
+        right = np.array([places.get(id(node.get("right_child")), -1) for node in nodes])
+        branches = [self._branch(it) if "split_feature" in it else _Branch() for it in nodes]
+        goes_left = np.array([it.is_left for it in branches])
+        return BoostedTree(
+            branches=Branches(
+                features=np.array([it.feature for it in branches]),
+                thresholds=np.array([it.threshold for it in branches]),
+                missing_left=np.array([it.missing_left for it in branches]),
+                left=np.where(goes_left, left, right),
+                right=np.where(goes_left, right, left),
+            ),
+            targets=np.array([target]),
+            values=np.array([[_leaf(it)] for it in nodes]),
+        )
+
+    def _branch(self, node: dict[str, object]) -> _Branch:
+        column = _whole(node["split_feature"])
+        if node["decision_type"] == "==":  # members go left, missing values do not
+            asked = self._categories.question(column, str(node["threshold"]))
+            return _Branch(self.questions.column_of(asked), 0.5, missing_left=True, is_left=False)
+        threshold = _threshold(node)
+        return _Branch(column, threshold, _missing_left(node, threshold))
 
 
 def _threshold(node: dict[str, object]) -> float:
-    if node["decision_type"] != "<=":
-        raise UsageError(
-            "LightGBM's categorical splits cannot be converted: encode categories before the "
-            "model, for example with OrdinalEncoder or OneHotEncoder in a pipeline, and give it "
-            "no categorical_feature"
-        )
     threshold = _number(node["threshold"])
     if threshold >= _INFINITE:
         return math.inf

@@ -70,7 +70,7 @@ def pls_svd(nodes: Nodes, model: PLSSVD) -> None:
 def restricted_boltzmann_machine(nodes: Nodes, model: BernoulliRBM) -> None:
     """Give the probabilities of the hidden units."""
     drive = nodes.linear(nodes.x, model.components_.T, model.intercept_hidden_)
-    nodes.say_numbers(nodes("Sigmoid", drive))
+    nodes.say_numbers(nodes.sigmoid(drive))
 
 
 @converts(FeatureAgglomeration, numbers_only=True)

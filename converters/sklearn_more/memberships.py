@@ -9,17 +9,48 @@ from numpy.typing import NDArray
 from converters.sklearn_more.nodes import Nodes
 from edge_contract.errors import UsageError
 
-__all__ = ["Membership", "answers_of", "numbers_of"]
+__all__ = ["Membership", "Questions", "answers_of", "numbers_of"]
 
 _LARGEST_EXACT: Final = 2**24
 """Up to here a float32 tells all whole numbers apart."""
 
 
 class Membership(NamedTuple):
-    """A question about a column: whether its value is one of these texts or whole numbers."""
+    """A question about a column.
+
+    Attributes:
+        column: Its place.
+        values: The texts or whole numbers of which a value may be one.
+        known: All categories, if any other is a missing one; the same in all questions about a
+            column.
+        rounding: ``Floor`` or ``Trunc``, if fractions are rounded before; the same, too.
+    """
 
     column: int
     values: frozenset[str | int]
+    known: frozenset[str | int] = frozenset()
+    rounding: str = ""
+
+
+class Questions:
+    """Questions about categories, and the columns of their answers.
+
+    Args:
+        width: How many columns rows have; answers follow them.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._places: dict[Membership, int] = {}
+
+    @property
+    def asked(self) -> tuple[Membership, ...]:
+        """All questions, in the order of their answers."""
+        return tuple(self._places)
+
+    def column_of(self, question: Membership) -> int:
+        """Return the column of the answer: 1, 0, or NaN of a missing value."""
+        return self._width + self._places.setdefault(question, len(self._places))
 
 
 def numbers_of(nodes: Nodes) -> str:
@@ -35,51 +66,73 @@ def numbers_of(nodes: Nodes) -> str:
     return nodes("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
 
 
-def answers_of(nodes: Nodes, memberships: Sequence[Membership]) -> str:
-    """Return a 1 or 0 for each question: ``float64[batch, questions]``.
+def answers_of(nodes: Nodes, numbers: str, memberships: Sequence[Membership]) -> str:
+    """Return 1, 0, or NaN of a missing value for each question: ``float64[batch, questions]``.
+
+    Args:
+        nodes: Where to write.
+        numbers: All columns as numbers, those that mean missing ones as NaN.
+        memberships: The questions.
 
     Raises:
         UsageError: Texts are asked for in a column of numbers or numbers in one of texts, or whole
             numbers are too large for the input's float32.
     """
     asked: dict[int, list[int]] = {}
-    for place, (column, _) in enumerate(memberships):
-        asked.setdefault(column, []).append(place)
+    for place, it in enumerate(memberships):
+        asked.setdefault(it.column, []).append(place)
     answers = [
-        _answers(nodes, column, [memberships[place] for place in places])
-        for column, places in asked.items()
+        _answers(nodes, numbers, [memberships[place] for place in places])
+        for places in asked.values()
     ]
     order = np.argsort(np.concatenate([np.array(places) for places in asked.values()]))
     together = nodes("Concat", *answers, axis=1) if len(answers) > 1 else answers[0]
     return nodes.columns(together, order)
 
 
-def _answers(nodes: Nodes, column: int, asked: Sequence[Membership]) -> str:
+def _answers(nodes: Nodes, numbers: str, asked: Sequence[Membership]) -> str:
     """Return the answers to questions about one column: ``float64[batch, questions]``."""
+    column, _, known, rounding = asked[0]
+    wanted = sorted(known.union(*(it.values for it in asked)), key=str)
     is_one = len(nodes.inputs) == 1
     position = 0 if is_one else column
     kind, given = nodes.input_kinds[position], nodes.inputs[position]
-    is_text = kind == "text"
-    if is_one:
-        given = nodes.columns(given, np.array([column]))
-    known = sorted({value for it in asked for value in it.values}, key=str)
-    if any(isinstance(value, str) is not is_text for value in known):
+    if any(isinstance(value, str) is not (kind == "text") for value in wanted):
         raise UsageError(
-            f"column {column} of X holds {'texts' if is_text else 'numbers'}, but the model's "
-            f"categories in it are like {known[0]!r}: give X with the types of the rows that the "
-            "model was fitted on"
+            f"column {column} of X holds {'texts' if kind == 'text' else 'numbers'}, but the "
+            f"model's categories in it are like {wanted[0]!r}: give X with the types of the rows "
+            "that the model was fitted on"
         )
-    match kind:
-        case "text":
-            is_known = _one_of(
-                nodes, _codes(nodes, given, list(map(str, known))), range(len(known))
-            )
-        case "whole":
-            is_known = _one_of(nodes, given, [int(value) for value in known])
-        case _:
-            is_known = nodes("Equal", nodes.cast(given, "float64"), _exact(known, column))
-    found = nodes.cast(is_known, "float64")
-    return nodes.linear(found, np.array([[value in it.values for it in asked] for value in known]))
+    if kind == "number":
+        given = nodes.column(numbers, column)
+        found = nodes("Equal", _rounded(nodes, given, rounding), _exact(wanted, column))
+    else:
+        given = nodes.columns(given, np.array([column])) if is_one else given
+        found = _found(nodes, given, wanted, kind=kind)
+    hits = nodes.cast(found, "float64")
+    members = np.array([[value in it.values for it in asked] for value in wanted])
+    answers = nodes.linear(hits, members)
+    if known:
+        is_missing = nodes("Equal", nodes.total(hits), 0.0)
+    elif kind == "number":
+        is_missing = nodes("IsNaN", given)
+    else:
+        return answers
+    return nodes("Where", is_missing, np.float64(np.nan), answers)
+
+
+def _rounded(nodes: Nodes, value: str, rounding: str) -> str:
+    if rounding == "Trunc":
+        return nodes("Mul", nodes("Sign", value), nodes("Floor", nodes("Abs", value)))
+    return nodes(rounding, value) if rounding else value
+
+
+def _found(nodes: Nodes, given: str, wanted: Sequence[str | int], *, kind: str) -> str:
+    """Return which of some texts or whole numbers each is: ``bool[batch, wanted]``."""
+    if kind == "text":
+        given = _codes(nodes, given, [str(value) for value in wanted])
+        return nodes("Equal", given, np.arange(len(wanted)).reshape(1, -1))
+    return nodes("Equal", given, np.array([[int(value) for value in wanted]], dtype=np.int64))
 
 
 def _codes(nodes: Nodes, given: str, known: Sequence[str]) -> str:
@@ -94,17 +147,13 @@ def _codes(nodes: Nodes, given: str, known: Sequence[str]) -> str:
     )
 
 
-def _one_of(nodes: Nodes, given: str, known: Sequence[int]) -> str:
-    """Return which of some whole numbers each is: ``bool[batch, known]``."""
-    return nodes("Equal", given, np.array([known], dtype=np.int64))
-
-
-def _exact(known: Sequence[str | int], column: int) -> NDArray[np.float64]:
-    largest = max(abs(int(value)) for value in known)
+def _exact(wanted: Sequence[str | int], column: int) -> NDArray[np.float64]:
+    values = np.array([[int(value) for value in wanted]], dtype=np.float64)
+    largest = np.abs(values).max()
     if largest > _LARGEST_EXACT:
         raise UsageError(
-            f"column {column} of X has the category {largest}, which a float32 cannot tell from "
-            "its neighbours: give a table whose column holds whole numbers, or number categories "
-            "from 0"
+            f"column {column} of X has the category {largest:.0f}, which a float32 cannot tell "
+            "from its neighbours: give a table whose column holds whole numbers, or number "
+            "categories from 0"
         )
-    return np.array([[int(value) for value in known]], dtype=np.float64)
+    return values

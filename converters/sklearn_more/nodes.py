@@ -238,6 +238,26 @@ class Nodes:
         """Return, per row, the index of the first largest value: ``int64[batch]``."""
         return self("ArgMax", scores, axis=1, keepdims=0)
 
+    def sigmoid(self, value: str) -> str:
+        """Return ``1 / (1 + exp(-value))``, which ONNX's own rounds to 0 below -36."""
+        return self("Reciprocal", self("Add", self("Exp", self("Neg", value)), 1.0))
+
+    def row_size(self, value: str, norm: str) -> str:
+        """Return a norm of each row of ``float64[batch, columns]``: ``[batch, 1]``, 1 for 0.
+
+        Args:
+            value: The name of a tensor.
+            norm: As scikit-learn calls it: ``l1``, ``l2`` or ``max``.
+        """
+        match norm:
+            case "l1":
+                size = self.total(self("Abs", value))
+            case "l2":
+                size = self("Sqrt", self.total(self("Mul", value, value)))
+            case _:
+                size = self("ReduceMax", self("Abs", value), np.array([1]), keepdims=1)
+        return self("Where", self("Equal", size, 0.0), 1.0, size)
+
     def softmax(self, scores: str) -> str:
         """Return probabilities, by row, of log-likelihoods; both ``float64[batch, classes]``."""
         return self("Softmax", scores, axis=1)

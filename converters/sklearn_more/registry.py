@@ -70,9 +70,15 @@ _LOCK: Final = threading.RLock()
 KEEP_TEXTS: Final[set[type]] = set()
 """Those of them that give texts if they get texts."""
 
+KEEP_PARSERS: Final[set[type]] = set()
+"""Those of them whose outputs skl2onnx's own parser knows."""
+
 
 def converts(
-    *kinds: type, numbers_only: bool = False, keeps_texts: bool = False
+    *kinds: type,
+    numbers_only: bool = False,
+    keeps_texts: bool = False,
+    keeps_parser: bool = False,
 ) -> Callable[[Write], Write]:
     """List a function as the converter of estimators of these classes.
 
@@ -80,12 +86,14 @@ def converts(
         kinds: The classes.
         numbers_only: Whether they give numbers and no label, though they are clusterings.
         keeps_texts: Whether they give texts if they get texts.
+        keeps_parser: Whether skl2onnx's own parser makes the outputs that are wanted.
     """
 
     def listed(write: Write) -> Write:
         CONVERTERS.update(dict.fromkeys(kinds, write))
         TRANSFORMS.update(kinds if numbers_only else ())
         KEEP_TEXTS.update(kinds if keeps_texts else ())
+        KEEP_PARSERS.update(kinds if keeps_parser else ())
         return write
 
     return listed
@@ -173,7 +181,7 @@ def _register(
     options: dict[str, list[bool]] | None = None
     if parser is _class_parser or ("ClassifierMixin" in names and parser is None):
         options = {name: [True, False] for name in ("zipmap", "nocl", "raw_scores")}
-    elif "OutlierMixin" in names:
+    elif "OutlierMixin" in names or kind in KEEP_PARSERS:
         options = {"score_samples": [False]}
     update_registered_converter(
         kind, f"Edgefleet{kind.__name__}", shapes, hook, parser=parser, options=options

@@ -1,7 +1,7 @@
-"""Scalers that skl2onnx leaves a setting of out."""
+"""Scalers that skl2onnx leaves a setting of out, or computes otherwise."""
 
 import numpy as np
-from sklearn.preprocessing import MaxAbsScaler
+from sklearn.preprocessing import MaxAbsScaler, Normalizer
 
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
@@ -16,3 +16,9 @@ def max_abs_scaler(nodes: Nodes, model: MaxAbsScaler) -> None:
     if getattr(model, "clip", False):
         scaled = nodes("Max", nodes("Min", scaled, 1.0), -1.0)
     nodes.say_numbers(scaled)
+
+
+@converts(Normalizer)
+def normalizer(nodes: Nodes, model: Normalizer) -> None:
+    """Divide each row by its size."""
+    nodes.say_numbers(nodes("Div", nodes.x, nodes.row_size(nodes.x, model.norm)))

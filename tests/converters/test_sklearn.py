@@ -119,6 +119,7 @@ def test_a_table_of_mixed_columns_becomes_an_input_for_each() -> None:
         "text in capitals": 64,
         "values between two rows": 64,
         "values beyond the rows": 64,
+        "other whole numbers": 64,
     }
 
 
