@@ -5,22 +5,18 @@ import contextlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from edge_agent.adapters.http_source import HttpSource
 from edge_agent.adapters.inputs import Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
-from edge_agent.adapters.paho_link import PahoLink
 from edge_agent.assembly import Assembly
-from edge_agent.async_calls import AsyncCalls
 from edge_agent.config import default_device, default_state_folder, hardware_facts
 from edge_agent.core.agent import AgentConfig
 from edge_agent.labels import Labels
 from edge_agent.local_package import package_at
-from edge_agent.ports import LinkOptions
+from edge_agent.ports import Link, PackageSource
 from edge_agent.prediction import Answer, Prediction
 from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
@@ -28,10 +24,11 @@ from edge_agent.shell import Shell
 from edge_agent.switch import Routing
 from edge_agent.variants import VariantPolicy
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
-from edge_contract.messages import encode
-from edge_contract.messages.broker_url import parse_broker_url
 from edge_contract.names import checked_name
 from edge_contract.package import Manifest, Package
+
+if TYPE_CHECKING:
+    from edge_agent.async_calls import AsyncCalls
 
 __all__ = ["Agent"]
 
@@ -132,7 +129,7 @@ class Agent:
             device=self.device,
             model=name,
             interval_s=interval_s,
-            agent_version=_version(),
+            agent_version="" if cloud is None else _version(),
             facts=hardware_facts(),
             tags=tags or {},
             outbox_bytes=outbox_bytes,
@@ -149,7 +146,7 @@ class Agent:
             self.state = self._parts.folder
             self._shell = self._make_shell(cloud, username, password, engine, policy)
             self._switch = self._shell.switch
-            self._async_calls = AsyncCalls(self.predict, self._switch)
+            self._async_calls: AsyncCalls | None = None
             self._collect_soon = self._shell.collect_soon
             self._labels = Labels(self._parts.recorder, self._parts.store, wake=self._collect_soon)
             self._shadow = ShadowRunner()
@@ -197,7 +194,7 @@ class Agent:
 
         A quick model answers at once; a slow one runs on another thread. Raises the same errors.
         """
-        return await self._async_calls.predict(rows)
+        return await self._asynchronous().predict(rows)
 
     def label(self, prediction_id: str, truth: object) -> int:
         """Tell what came true; days later is fine.
@@ -267,7 +264,8 @@ class Agent:
             self._closed = True
             atexit.unregister(self.close)
             try:
-                self._async_calls.close()
+                if self._async_calls is not None:
+                    self._async_calls.close()
                 self._shadow.close()
                 self._parts.status.close()
                 self._shell.close(drain_s=drain_s)
@@ -289,6 +287,17 @@ class Agent:
 
     # Inside.
 
+    def _asynchronous(self) -> "AsyncCalls":
+        if self._async_calls is None:
+            from edge_agent.async_calls import AsyncCalls  # few programs have an event loop
+
+            with self._closing:
+                if self._async_calls is None:
+                    self._async_calls = AsyncCalls(self.predict, self._switch)
+                    if self._closed:
+                        self._async_calls.close()
+        return self._async_calls
+
     def _make_shell(
         self,
         cloud: str | None,
@@ -298,22 +307,12 @@ class Agent:
         policy: VariantPolicy,
     ) -> Shell:
         parts = self._parts
-        link: PahoLink | None = None
-        source: HttpSource | None = None
+        link: Link | None = None
+        source: PackageSource | None = None
         if cloud is not None:
-            topics = parts.core.topics
-            link = PahoLink(
-                LinkOptions(
-                    url=cloud,
-                    client_id=self.device,
-                    username=username,
-                    password=password,
-                    will_topic=topics.events,
-                    will_payload=encode(parts.core.last_will),
-                    subscriptions=topics.subscriptions,
-                )
-            )
-            source = HttpSource(parse_broker_url(cloud).host)
+            from edge_agent.cloud_link import cloud_link
+
+            link, source = cloud_link(parts.core, cloud, username=username, password=password)
         return Shell(
             parts.core,
             store=parts.store,
@@ -355,6 +354,8 @@ class Agent:
 
 
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # slow, and for the cloud only
+
     try:
         return version("edgefleet")
     except PackageNotFoundError:  # run from a source tree that is not installed

@@ -1,0 +1,39 @@
+"""What joins an agent to its cloud; imported by agents that have one only, for it costs time."""
+
+from edge_agent.adapters.http_source import HttpSource
+from edge_agent.adapters.paho_link import PahoLink
+from edge_agent.core.agent import AgentCore
+from edge_agent.ports import Link, LinkOptions, PackageSource
+from edge_contract.messages import encode
+from edge_contract.messages.broker_url import parse_broker_url
+
+__all__ = ["cloud_link"]
+
+
+def cloud_link(
+    core: AgentCore, url: str, *, username: str | None, password: str | None
+) -> tuple[Link, PackageSource]:
+    """Return the link to a broker and where packages come from.
+
+    Args:
+        core: Says who the agent is, and what it wants to hear.
+        url: Of the broker.
+        username: For the broker.
+        password: For the broker.
+
+    Raises:
+        UsageError: The URL is none.
+    """
+    topics = core.topics
+    link = PahoLink(
+        LinkOptions(
+            url=url,
+            client_id=core.config.device,
+            username=username,
+            password=password,
+            will_topic=topics.events,
+            will_payload=encode(core.last_will),
+            subscriptions=topics.subscriptions,
+        )
+    )
+    return link, HttpSource(parse_broker_url(url).host)
