@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from converters.baseline import SOURCE
 from converters.card_parts import Section, field_of, flat, pairs, shown
+from converters.card_variants import variants_section
 from edge_contract.package import Evidence, Manifest
 from edge_contract.package.metrics import gain_over
 from edge_contract.reading import JsonValue
@@ -12,11 +13,12 @@ __all__ = ["evidence_sections"]
 
 
 def evidence_sections(manifest: Manifest) -> Iterator[Section]:
-    """Yield parity, quality beside the baseline, quality by class, and robustness."""
+    """Yield parity, quality beside the baseline, quality by class, robustness, and variants."""
     yield _parity(manifest)
     yield _quality(manifest.evidence)
     yield _per_class(manifest)
     yield _robustness(manifest.evidence)
+    yield variants_section(manifest)
 
 
 def _quality(evidence: Evidence) -> Section:

@@ -13,7 +13,7 @@ from converters.runtime import OnnxModel
 from edge_contract.package import Golden, GoldenTensor, Manifest
 from edge_contract.reading import JsonValue
 
-__all__ = ["golden_vectors"]
+__all__ = ["golden_rows", "golden_tensors", "golden_vectors"]
 
 _MAX_ROWS: Final = 16
 _MAX_VALUES: Final = 200_000
@@ -22,16 +22,26 @@ _MAX_VALUES: Final = 200_000
 def golden_vectors(
     manifest: Manifest, model: OnnxModel, feeds: Tensors, outputs: Tensors
 ) -> Golden:
-    """Return up to 16 rows with predictions unlike each other, and what the ONNX model says.
+    """Return the golden rows, and what the ONNX model says of them."""
+    chosen = golden_rows(manifest, feeds, outputs)
+    inputs = {name: values[chosen] for name, values in feeds.items()}
+    return Golden(inputs=golden_tensors(inputs), outputs=golden_tensors(model.run(inputs)))
+
+
+def golden_rows(manifest: Manifest, feeds: Tensors, outputs: Tensors) -> NDArray[np.int64]:
+    """Return the places of up to 16 rows with predictions unlike each other.
 
     Fewer if rows are large: all inputs together hold at most 200,000 values, but one row at least.
     """
     total = len(next(iter(feeds.values())))
     width = sum(values[:1].size for values in feeds.values())
     wanted = max(min(_MAX_ROWS, total, _MAX_VALUES // max(width, 1)), 1)
-    chosen = _diverse(*predicted(manifest, outputs, total), wanted=wanted)
-    inputs = {name: values[chosen] for name, values in feeds.items()}
-    return Golden(inputs=_tensors(inputs), outputs=_tensors(model.run(inputs)))
+    return _diverse(*predicted(manifest, outputs, total), wanted=wanted)
+
+
+def golden_tensors(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, GoldenTensor]:
+    """Return arrays in the form in which packages hold them."""
+    return {name: _tensor(array) for name, array in arrays.items()}
 
 
 def _diverse(
@@ -52,10 +62,6 @@ def _spread(items: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
     """Return some of the items, evenly spread, both ends included."""
     places = np.linspace(0, len(items) - 1, min(wanted, len(items))).astype(np.int64)
     return items[np.unique(places)]
-
-
-def _tensors(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, GoldenTensor]:
-    return {name: _tensor(array) for name, array in arrays.items()}
 
 
 def _tensor(array: NDArray[np.generic]) -> GoldenTensor:

@@ -19,6 +19,7 @@ from converters.convert import convert
 from converters.reference import RowCounter
 from converters.robustness import Trials
 from converters.runtime import OnnxModel
+from converters.variants import VariantRules
 from converters.watching import Watching
 from edge_contract.package import Package
 from edge_contract.reading import JsonObject
@@ -44,6 +45,7 @@ class Options(TypedDict, total=False):
     count: RowCounter
     watching: Watching
     trials: Trials
+    variants: VariantRules
     progress: Callable[[str, float], None]
 
 

@@ -1,0 +1,52 @@
+"""Times variants and the exact model in turns, so that only their ratio is told apart."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Final
+
+from converters.base import Tensors
+from converters.runtime import OnnxModel
+from edge_contract.reading import JsonObject
+
+__all__ = ["latencies"]
+
+_BATCHES: Final = (1, 32)
+_ROUNDS: Final = 15
+_BUDGET_S: Final = 0.6
+_REPEAT_S: Final = 0.005
+
+
+def latencies(exact: OnnxModel, variant: OnnxModel, feeds: Tensors) -> list[JsonObject]:
+    """Return for calls of 1 and 32 rows the microseconds of both, and their ratio.
+
+    On the author's machine and one thread; devices differ, and measure for themselves if they are
+    to run the fastest.
+    """
+    return [_latency(exact, variant, feeds, rows) for rows in _BATCHES]
+
+
+def _latency(exact: OnnxModel, variant: OnnxModel, feeds: Tensors, rows: int) -> JsonObject:
+    some = {name: values[:rows] for name, values in feeds.items()}
+    calls = [exact.call(some), variant.call(some)]
+    slow_s = max(_seconds(call, 2) / 2 for call in calls)  # the first call also warms up
+    rounds = max(min(_ROUNDS, int(_BUDGET_S / (2 * slow_s))), 3)
+    repeats = [max(int(_REPEAT_S / max(_seconds(call, 1), 1e-6)), 1) for call in calls]
+    times: list[list[float]] = [[], []]
+    for _ in range(rounds):
+        for place, call in enumerate(calls):
+            times[place].append(_seconds(call, repeats[place]) / repeats[place])
+    exact_us, variant_us = (median(found) * 1e6 for found in times)
+    return {
+        "rows": rows,
+        "exact_us": exact_us,
+        "variant_us": variant_us,
+        "ratio": median(ours / theirs for theirs, ours in zip(*times, strict=True)),
+    }
+
+
+def _seconds(call: Callable[[], object], repeats: int) -> float:
+    began_s = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return time.perf_counter() - began_s
