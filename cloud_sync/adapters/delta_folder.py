@@ -65,14 +65,16 @@ class DeltaFolder:
     Args:
         folder: Made if missing; nothing else writes there.
         max_bytes: Of all deltas.
+        max_count: Of deltas, and of notes that there is none.
 
     Raises:
         UnavailableError: It cannot be read or written.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int, max_count: int = 10_000) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
+        self._max_count = max_count
         self._lock = threading.Lock()
         self._kept: dict[Recipe, Kept] = {}
         self._recipes: dict[str, Recipe] = {}
@@ -171,15 +173,18 @@ class DeltaFolder:
             os.utime(kept.path)
 
     def _make_room(self) -> None:
-        while True:
-            with self._lock:
-                if self._size_bytes() <= self._max_bytes:
-                    return
-                deltas = [
-                    (kept.used_unix_s, at) for at, kept in self._kept.items() if kept.is_delta
-                ]
-                _, oldest = min(deltas)
-            self._remove(oldest)
+        while (least_used := self._too_much()) is not None:
+            self._remove(least_used)
+
+    def _too_much(self) -> Recipe | None:
+        """Return what has to go first, if something has to."""
+        with self._lock:
+            kept = self._kept.items()
+            if self._size_bytes() > self._max_bytes:
+                kept = {at: it for at, it in kept if it.is_delta}.items()
+            elif len(kept) <= self._max_count:
+                return None
+            return min(kept, key=lambda item: item[1].used_unix_s)[0]
 
     def _remove(self, recipe: Recipe) -> None:
         with self._lock:
