@@ -1,5 +1,6 @@
 """Models and rows from files, as the command line gets them."""
 
+import csv
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,6 +75,8 @@ def load_sample(path: Path, *, target: str | None = None, time_column: str | Non
     Raises:
         UsageError: The file cannot be read, is of another kind, or has no such column.
     """
+    if path.is_dir():
+        raise UsageError(f"{str(path)!r} is a folder: give a file, .npz, .csv or .parquet")
     if not path.is_file():
         raise UsageError(f"there is no data file {str(path)!r}")
     match path.suffix.lower():
@@ -102,7 +105,7 @@ def saved_sample(model: object) -> Sample:
 
 def _load_arrays(path: Path, target: str | None, time_column: str | None) -> Sample:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UsageError(
@@ -125,6 +128,8 @@ def _load_table(path: Path, target: str | None, time_column: str | None, *, read
     table = loaded(path, lambda: getattr(pandas, reader)(path))
     if not is_frame(table):
         raise UsageError(f"{str(path)!r} holds no table")
+    if reader == "read_csv":
+        _require_different_names(path)
     special = [column for column in (target, time_column) if column is not None]
     for column in special:
         if column not in table.columns:
@@ -135,3 +140,14 @@ def _load_table(path: Path, target: str | None, time_column: str | None, *, read
         None if target is None else table[target].to_numpy(),
         None if time_column is None else table[time_column].to_numpy(),
     )
+
+
+def _require_different_names(path: Path) -> None:
+    """Refuse a CSV file whose header repeats a name: pandas would number them silently."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file), [])
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(
+            f"{str(path)!r} has several columns of the same name: {', '.join(twice)}; rename them"
+        )

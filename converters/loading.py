@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_contract.errors import UsageError
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = ["library", "load_pickle", "load_skops", "loaded", "require_trust"]
+
+_MAX_SAID: Final = 300
 
 
 def library(name: str, distribution: str) -> "ModuleType":
@@ -27,8 +29,14 @@ def loaded(path: Path, load: Callable[[], object]) -> object:
         return load()
     except ImportError as error:
         raise UsageError(f"cannot read {str(path)!r}: it needs {error.name or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{str(path)!r} is not written in UTF-8 (byte {error.object[error.start]:#04x} at "
+            f"{error.start}): save it as UTF-8"
+        ) from error
     except Exception as error:  # readers of files raise all kinds
-        raise UsageError(f"cannot read {str(path)!r}: {type(error).__name__}: {error}") from error
+        said = " ".join(str(error).split())[:_MAX_SAID]
+        raise UsageError(f"cannot read {str(path)!r}: {type(error).__name__}: {said}") from error
 
 
 def require_trust(path: Path, *, is_trusted: bool) -> None:

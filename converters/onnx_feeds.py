@@ -83,6 +83,13 @@ def _columns(specs: Sequence[TensorSpec], rows: Rows) -> Mapping[str, NDArray[np
         for index, column in enumerate(columns)
     }
     if len(specs) == 1 and set(by_name) != {specs[0].name}:
+        texts_in = [column.name for column in columns if column.is_text]
+        if texts_in and specs[0].element_type != "string":
+            raise UsageError(
+                f"columns {', '.join(map(repr, texts_in[:8]))} of X hold text, and input "
+                f"{specs[0].name!r} takes {specs[0].element_type}: give numbers, and leave a cell "
+                "empty where one is missing"
+            )
         return {specs[0].name: np.stack(list(by_name.values()), axis=1)}
     return by_name
 

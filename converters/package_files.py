@@ -1,12 +1,14 @@
 """Packages on disk: the one-file form and the unpacked folder; written whole or not at all."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from edge_contract.errors import PackageError, UsageError
+from edge_contract.errors import EdgeError, PackageError, UnavailableError, UsageError
 from edge_contract.package import MANIFEST_NAME, PACKAGE_SUFFIX, Manifest, Package
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "whole_folder",
     "write_at_once",
 ]
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def save_package(package: Package, target: Path | str) -> Path:
@@ -29,6 +33,7 @@ def save_package(package: Package, target: Path | str) -> Path:
 
     Raises:
         UsageError: It cannot be written there.
+        UnavailableError: There is no room left.
     """
     path = Path(target)
     if path.is_dir() or path.suffix != PACKAGE_SUFFIX:
@@ -121,8 +126,12 @@ def _draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def cannot_write(path: Path, error: OSError) -> UsageError:
+def cannot_write(path: Path, error: OSError) -> EdgeError:
     """Return the error that says where nothing could be written, and why."""
+    if error.errno in _FULL:
+        return UnavailableError(
+            f"cannot write {str(path)!r}: {error.strerror}; make room, or choose another place"
+        )
     return UsageError(
         f"cannot write {str(path)!r}: {error.strerror or error}; choose another place"
     )

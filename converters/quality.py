@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from converters.base import Tensors
 from converters.differences import class_indices
+from converters.labels import as_labels, tell_of_classes
 from converters.observed import predicted
 from edge_contract.errors import UsageError
 from edge_contract.package import Manifest, OutputRole, Task
 from edge_contract.reading import JsonObject, JsonValue
 
-__all__ = ["Truth", "quality", "require_label_for_each", "truth_of"]
+__all__ = ["Truth", "quality", "truth_of"]
 
 _MAX_CLASSES_LISTED: Final = 20
 
@@ -33,12 +34,12 @@ class Truth:
     classes: NDArray[np.int64] | None = None
     values: NDArray[np.float64] | None = None
 
-
-def require_label_for_each(labels: object, *, rows: int) -> None:
-    """Raise ``UsageError`` unless there are no labels or one for each row."""
-    shape = [rows] if labels is None else list(_array(labels).shape)
-    if shape != [rows]:
-        raise UsageError(f"y has shape {shape}, X has {rows} rows: give a label for each")
+    def taken(self, rows: NDArray[np.int64]) -> "Truth":
+        """Return the labels of some of the rows."""
+        return Truth(
+            classes=None if self.classes is None else self.classes[rows],
+            values=None if self.values is None else self.values[rows],
+        )
 
 
 def truth_of(labels: object, *, manifest: Manifest) -> Truth:
@@ -49,7 +50,7 @@ def truth_of(labels: object, *, manifest: Manifest) -> Truth:
     """
     if labels is None or manifest.task is Task.OTHER:
         return Truth()
-    array = _array(labels)
+    array = as_labels(labels)
     if manifest.task is Task.REGRESSION:
         try:
             return Truth(values=array.astype(np.float64))
@@ -64,6 +65,7 @@ def truth_of(labels: object, *, manifest: Manifest) -> Truth:
             f"no label in y is a class of the model: y holds {array[:1].tolist()}, "
             f"the classes are {list(manifest.classes[:5])}"
         )
+    tell_of_classes(array, classes, manifest.classes)
     return Truth(classes=classes)
 
 
@@ -91,12 +93,6 @@ def quality(
         scores = outputs[given.name].astype(np.float64)
         found_metrics = {**found_metrics, "roc_auc": _mean_roc_auc(truth.classes, scores)}
     return _finite(found_metrics)
-
-
-def _array(labels: object) -> NDArray[np.generic]:
-    """Return labels as an array; a single column of a table or matrix counts as its only axis."""
-    array = np.asarray(labels)
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _classification(

@@ -133,7 +133,8 @@ class SklearnModel:
         try:
             said = [getattr(self.source, answer.method)(rows) for answer in self.answers]
         except Exception as error:  # estimators of all authors raise all kinds
-            raise ValueError(f"{type(error).__name__}: {error}") from error
+            first = str(error).strip().partition("\n")[0]
+            raise ValueError(f"{type(error).__name__}: {first}") from error
         return [np.asarray(it.toarray() if hasattr(it, "toarray") else it) for it in said]
 
     @property

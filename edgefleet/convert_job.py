@@ -3,13 +3,16 @@
 import json
 import multiprocessing
 import os
+import signal
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -133,32 +136,55 @@ def convert_apart(job: ConvertJob, progress: Progress) -> Package:
     from converters.base import ConversionWarning
     from converters.package_files import load_package
 
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="edgefleet-") as folder:
         path = Path(folder) / "converted.modelpkg"
-        process = context.Process(target=_work, args=(theirs, job, path), daemon=True)
-        process.start()
-        theirs.close()
-        try:
-            for text in _answers(ours, progress):
-                warnings.warn(text, ConversionWarning, stacklevel=2)
-        except EOFError as error:
-            process.join(_JOIN_S)
-            raise UsageError(
-                f"{_process_of(job)} ended without an answer (exit code {process.exitcode}): load "
-                "the model yourself and call edgefleet.convert to see why"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{_process_of(job)} gave an answer that cannot be read: {error}"
-            ) from error
-        finally:
-            ours.close()
-            process.join(_JOIN_S)
-            if process.is_alive():
-                process.kill()
+        with _other_process(job, path) as (process, answers):
+            try:
+                for text in _answers(answers, progress):
+                    warnings.warn(text, ConversionWarning, stacklevel=2)
+            except EOFError as error:
+                process.join(_JOIN_S)
+                raise UsageError(
+                    f"{_process_of(job)} ended without an answer (exit code {process.exitcode}): "
+                    "load the model yourself and call edgefleet.convert to see why"
+                ) from error
+            except (OSError, ValueError) as error:
+                raise UsageError(
+                    f"{_process_of(job)} gave an answer that cannot be read: {error}"
+                ) from error
         return load_package(path)
+
+
+@contextmanager
+def _other_process(job: ConvertJob, path: Path) -> Iterator[tuple[BaseProcess, Connection]]:
+    """Yield a process that does a job, and where it answers; it is gone in the end."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(theirs, job, path), daemon=True)
+    try:
+        with _interrupts_held_back():
+            process.start()
+        theirs.close()
+        yield process, ours
+        process.join(_JOIN_S)
+    finally:
+        ours.close()
+        if process.is_alive():  # after Ctrl-C nobody waits for what it would say
+            process.kill()
+            process.join(_JOIN_S)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let a process that starts now never hear of Ctrl-C: this one hears of it and ends both."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _process_of(job: ConvertJob) -> str:

@@ -294,9 +294,10 @@ def _warnings() -> Iterator[list[str]]:
 def _progress() -> Iterator[Callable[[str, float], None]]:
     """Show on standard error how far a conversion is, if a person reads along."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    says = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), says, BarColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal

@@ -2,8 +2,9 @@
 
 import pytest
 
-from converters.baseline import checked_baseline
+from converters.baseline import checked_baseline, require_known_metrics
 from edge_contract.errors import UsageError
+from edge_contract.package import Task
 from edge_contract.reading import JsonObject
 
 
@@ -34,3 +35,34 @@ def test_a_baseline_that_says_nothing_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         checked_baseline(given, source=source)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "task"),
+    [
+        ({"f1": 0.91, "macro.recall": 1, "source": "a rule"}, Task.BINARY),
+        ({"accuracy": 0.0, "roc_auc": 1.0}, Task.MULTICLASS),
+        ({"rmse": 250.0, "r2": -3.0}, Task.REGRESSION),
+        ({"anything": 7}, Task.OTHER),
+        ({}, Task.BINARY),
+    ],
+)
+def test_metrics_of_the_task_are_taken(baseline: JsonObject, task: Task) -> None:
+    require_known_metrics(baseline, task=task)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "task", "message"),
+    [
+        ({"acuracy": 0.9}, Task.BINARY, "'acuracy' is no metric of a .* task is binary, .* choose"),
+        ({"rmse": 0.9}, Task.MULTICLASS, "'rmse' is no metric of a model whose task is multiclass"),
+        ({"f1": 0.9}, Task.REGRESSION, "'f1' is no metric of .* regression, .* from mae, rmse"),
+        ({"f1": 91.0}, Task.BINARY, "baseline 'f1' is 91.0: give a fraction from 0 to 1"),
+        ({"f1": -0.1}, Task.BINARY, "baseline 'f1' is -0.1: give a fraction from 0 to 1"),
+    ],
+)
+def test_a_baseline_that_could_never_be_compared_is_refused(
+    baseline: JsonObject, task: Task, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        require_known_metrics(baseline, task=task)

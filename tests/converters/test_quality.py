@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from converters.base import ConversionWarning
 from converters.quality import quality, truth_of
 from edge_contract.package import Manifest, OutputRole, OutputSpec, Task, TensorSpec
 
@@ -109,7 +110,9 @@ def test_a_truth_that_the_model_does_not_know_is_never_right() -> None:
         "p": np.array([[0.9, 0.1], [0.1, 0.9]], dtype=np.float32),
     }
 
-    found = quality(manifest, outputs, truth_of(["no", "perhaps"], manifest=manifest))
+    with pytest.warns(ConversionWarning, match="1 of 2 labels are no class .* 'perhaps': they"):
+        truth = truth_of(["no", "perhaps"], manifest=manifest)
+    found = quality(manifest, outputs, truth)
 
     assert found["accuracy"] == 0.5
     assert "roc_auc" not in found
