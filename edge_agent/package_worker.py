@@ -122,6 +122,7 @@ class PackageWorker:
                 digest, f"defect: {error!r}", permanent=False, spent=self._spent()
             )
         else:
+            give_back_memory()  # old file, delta and new file
             self._news.on_fetched(digest, self._spent())
 
     def _spent(self) -> Downloads:
