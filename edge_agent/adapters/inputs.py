@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from edge_agent.adapters.frames import columns_in, named_columns, values_in
 from edge_agent.adapters.values import (
     BadValueError,
     RowError,
@@ -24,7 +25,7 @@ __all__ = ["Encoded", "InputEncoder", "Rows"]
 
 
 class _Frame(Protocol):
-    """A pandas or polars DataFrame, by shape."""
+    """A DataFrame of pandas or polars, by shape."""
 
     @property
     def columns(self) -> Iterable[object]: ...
@@ -32,8 +33,15 @@ class _Frame(Protocol):
     def __len__(self) -> int: ...
 
 
-Rows: TypeAlias = "NDArray[np.generic] | Sequence[object] | Mapping[str, object] | _Frame"
-"""What ``predict`` takes: rows as an array or nested lists, one row, or columns by name."""
+class _Stream(Protocol):
+    """Whatever hands out an Arrow stream."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+
+Rows: TypeAlias = "NDArray[np.generic] | Sequence[object] | Mapping[str, object] | _Frame | _Stream"
+"""What ``predict`` takes: rows as an array or nested lists, one row, columns by name, or a table of
+pandas, polars, Arrow, or of whatever hands out an Arrow stream (``__arrow_c_stream__``)."""
 
 _Array: TypeAlias = "NDArray[np.generic]"
 
@@ -102,13 +110,16 @@ class InputEncoder:
     def _tensors(self, rows: object) -> list[_Array]:
         if isinstance(rows, Mapping):
             return self._from_columns(rows)
-        names = _names(rows)
+        names = columns_in(rows)
         if names and all(isinstance(name, (int, np.integer)) for name in names):
             return self._from_rows(np.asarray(rows))  # numbered, not named
         if names is not None:
             return self._from_columns({str(name): rows[name] for name in names})  # type: ignore[index]
         if isinstance(rows, (list, tuple)) and rows and isinstance(rows[0], Mapping):
             return self._from_records(rows)
+        streamed = named_columns(rows)
+        if streamed is not None:
+            return self._from_columns(streamed)
         return self._from_rows(rows)
 
     def _encoded(self, tensors: list[_Array]) -> Encoded:
@@ -205,7 +216,7 @@ class InputEncoder:
         return [self._joined(found, index) for index in range(len(self._inputs))]
 
     def _column(self, name: str, values: object) -> _Array:
-        column = np.atleast_1d(self._array(values))
+        column = np.atleast_1d(self._array(values_in(values)))
         if column.ndim == 2 and column.shape[1] == 1:
             column = column[:, 0]
         if column.ndim != 1:
@@ -273,15 +284,6 @@ class InputEncoder:
 
     def _error(self, text: str) -> UsageError:
         return UsageError(self._text(text))
-
-
-def _names(rows: object) -> list[object] | None:
-    """Return the names in a DataFrame or in one of its rows; ``None`` for anything else."""
-    columns = getattr(rows, "columns", None)
-    if columns is not None:
-        return list(columns)
-    keys = getattr(rows, "keys", None)
-    return None if keys is None else list(keys())
 
 
 def _row_size(spec: TensorSpec) -> int:

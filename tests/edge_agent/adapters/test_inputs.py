@@ -1,8 +1,10 @@
 import datetime
 import math
+import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
@@ -56,6 +58,16 @@ def customers() -> InputEncoder:
 
 def images() -> InputEncoder:
     return InputEncoder(manifest_of(TensorSpec("image", "float32", ("batch", 1, 2, 2))))
+
+
+class Streamed:
+    """Hands out an Arrow stream and nothing else, as query engines do."""
+
+    def __init__(self, table: "pa.Table | None") -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._table.__arrow_c_stream__(requested_schema) if self._table else None
 
 
 def refused(encoder: InputEncoder, rows: object) -> str:
@@ -181,6 +193,32 @@ class TestRowsByName:
         assert encoded.feeds["visits"].dtype == np.dtype("int64")
         assert encoded.observed[:, 1].tolist() == [1.0, 2.0, 3.0]
         assert np.isnan(encoded.observed[:, 0]).tolist() == [False, True, False]
+
+    def test_arrow_tables_and_streams_feed_every_input(self) -> None:
+        table = pa.table(
+            {
+                "city": pa.array(["oslo", None, "rome"]).dictionary_encode(),
+                "visits": [1, 2, 3],
+                "age": pa.array([20.5, None, 40.0], pa.float32()),
+            }
+        )
+
+        for rows in (table, table.to_batches()[0], Streamed(table)):
+            encoded = customers().encode(rows)
+            assert encoded.feeds["city"].tolist() == [["oslo"], [""], ["rome"]]
+            assert encoded.feeds["visits"].tolist() == [[1], [2], [3]]
+            assert np.isnan(encoded.observed[:, 0]).tolist() == [False, True, False]
+
+    def test_a_stream_that_needs_what_is_not_installed_says_so(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        said = refused(customers(), Streamed(pa.table({"age": [1.0]})))
+        assert said.startswith("rows come as an Arrow stream (Streamed), which needs pyarrow: pip")
+
+    def test_a_stream_of_something_else_is_refused(self) -> None:
+        said = refused(customers(), Streamed(None))
+        assert said.startswith("rows are no Arrow table (Streamed): ")
 
     def test_categories_are_observed_by_number_and_unknown_ones_by_a_salted_hash(self) -> None:
         observed = (
