@@ -171,7 +171,7 @@ def _frame_with(base: "pd.DataFrame", chosen: list[int], value: _Value) -> "pd.D
                 frame[name] = values.mask(here)
             case str():
                 frame[name] = values.astype(object).mask(here, value)
-            case _:
+            case _ if not hasattr(values, "cat"):  # takes no other value than its categories
                 frame[name] = values.mask(here, value)
     return frame
 
@@ -198,6 +198,8 @@ def _mixed(rows: Rows, kind: str, *, share: float, is_exact: bool = False) -> It
     elif is_frame(low) and is_frame(high):
         frame = low.reset_index(drop=True)
         for column in fine:
+            if hasattr(frame.iloc[:, column], "cat"):  # takes no other value than its categories
+                continue
             ends = numbers(low, column), numbers(high, column)
             mixed = _moved(*ends, share, is_exact=is_exact)
             is_single = frame.iloc[:, column].dtype == np.float32

@@ -85,6 +85,8 @@ def _changed_frame(base: "pd.DataFrame", chosen: Sequence[Threshold]) -> "pd.Dat
     for row, (column, value) in enumerate(_steps(chosen)):
         series = frame.iloc[:, column]
         is_single = series.dtype == np.float32
+        if hasattr(series, "cat"):  # takes no other value than its categories
+            continue
         if series.dtype.kind in "iub":  # of pandas, with gaps
             series = series.astype("Float64")
         here = np.arange(len(frame)) == row

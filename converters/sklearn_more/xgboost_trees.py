@@ -18,7 +18,9 @@ from converters.sklearn_more.boosters import (
     as_estimator,
     objective_of,
 )
+from converters.sklearn_more.memberships import Questions
 from converters.sklearn_more.trees import Branches
+from converters.sklearn_more.xgboost_categories import categories_of, questions_of
 from edge_contract.errors import UsageError
 
 __all__ = ["booster_estimator"]
@@ -122,7 +124,7 @@ def _ensemble_of(
         missing: The number that means a missing value, beside NaN.
 
     Raises:
-        UsageError: It has no trees, categorical splits, or leaves for several targets at once.
+        UsageError: It has no trees, or categories of another kind.
     """
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     kept = learner["gradient_booster"]
@@ -135,11 +137,15 @@ def _ensemble_of(
         )
     ends = model["iteration_indptr"]
     count = ends[iterations] if 0 < iterations < len(ends) else len(model["trees"])
+    reader = _TreeReader(model, width=booster.num_features())
+    found = [
+        reader.tree(tree, target=int(target))
+        for tree, target in zip(model["trees"][:count], model["tree_info"][:count], strict=True)
+    ]
+    shares = np.ones(count) if weights is None else np.asarray(weights[:count], dtype=np.float64)
     trees = tuple(
-        _tree(tree, target=int(target), weight=1.0 if weights is None else float(weights[number]))
-        for number, (tree, target) in enumerate(
-            zip(model["trees"][:count], model["tree_info"][:count], strict=True)
-        )
+        tree._replace(values=tree.values * share)
+        for tree, share in zip(found, shares.tolist(), strict=True)
     )
     return Ensemble(
         trees=trees,
@@ -147,6 +153,7 @@ def _ensemble_of(
         link=_LINKS.get(learner["objective"]["name"], "identity"),
         is_strict=True,
         missing=missing,
+        memberships=reader.questions.asked,
     )
 
 
@@ -170,28 +177,43 @@ def _base(
     return base
 
 
-def _tree(found: Mapping[str, object], *, target: int, weight: float) -> BoostedTree:
-    conditions = np.asarray(found["split_conditions"], dtype=np.float32).astype(np.float64)
-    left = np.asarray(found["left_children"], dtype=np.int64)
-    if np.any(np.asarray(found["split_type"])[left >= 0] != 0):
-        raise UsageError(
-            "XGBoost's categorical splits cannot be converted: encode categories before the model, "
-            "for example with OrdinalEncoder or OneHotEncoder in a pipeline, and leave out "
-            "enable_categorical"
+class _TreeReader:
+    """Reads trees; collects the questions about categories in them."""
+
+    def __init__(self, model: Mapping[str, object], *, width: int) -> None:
+        self._categories = categories_of(model)
+        self.questions = Questions(width)
+
+    def tree(self, found: Mapping[str, Sequence[int]], *, target: int) -> BoostedTree:
+        """Return a tree that adds to one column of the answer, or to all of them."""
+        left = np.asarray(found["left_children"], dtype=np.int64)
+        right = np.asarray(found["right_children"], dtype=np.int64)
+        features = np.asarray(found["split_indices"], dtype=np.int64)
+        conditions = np.asarray(found["split_conditions"], dtype=np.float32).astype(np.float64)
+        values = _vectors(found, right) if len(found.get("leaf_weights", ())) else conditions
+        thresholds = conditions.copy()
+        for node, question in questions_of(found, self._categories).items():
+            features[node], thresholds[node] = self.questions.column_of(question), 0.5
+        return BoostedTree(
+            branches=Branches(
+                features=features,
+                thresholds=thresholds,
+                missing_left=np.asarray(found["default_left"], dtype=bool),
+                left=left,
+                right=right,
+            ),
+            targets=np.array([target]) if values.ndim == 1 else np.arange(values.shape[1]),
+            values=values.reshape(len(left), -1),
         )
-    if np.asarray(found["base_weights"]).size != len(left):
-        raise UsageError(
-            "XGBoost's trees of several targets cannot be converted: use "
-            "multi_strategy='one_output_per_tree'"
-        )
-    return BoostedTree(
-        branches=Branches(
-            features=np.asarray(found["split_indices"], dtype=np.int64),
-            thresholds=conditions,
-            missing_left=np.asarray(found["default_left"], dtype=bool),
-            left=left,
-            right=np.asarray(found["right_children"], dtype=np.int64),
-        ),
-        targets=np.array([target]),
-        values=(conditions * weight)[:, None],
-    )
+
+
+def _vectors(
+    found: Mapping[str, Sequence[int]], right: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
+) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    """Return what each node adds to every target; leaves keep their number at the right."""
+    is_leaf = np.asarray(found["left_children"]) < 0
+    weights = np.asarray(found["leaf_weights"], dtype=np.float64)
+    vectors = weights.reshape(int(is_leaf.sum()), -1)
+    values = np.zeros((len(is_leaf), vectors.shape[1]))
+    values[is_leaf] = vectors[right[is_leaf]]
+    return values

@@ -6,7 +6,6 @@ from typing import Final
 
 import lightgbm
 import numpy as np
-import pandas as pd
 import pytest
 import xgboost
 from lightgbm import LGBMClassifier, LGBMRanker, LGBMRegressor
@@ -82,6 +81,11 @@ def patients() -> Data:
     return with_gaps(rows[:200]), values[:200]
 
 
+def marked_patients() -> Data:
+    rows, values = empty_patients()
+    return np.where(np.isnan(rows), np.float32(-999.1), rows), values
+
+
 def whole_patients() -> Data:
     rows, values = diabetes()
     return rows[:200], values[:200]
@@ -139,6 +143,18 @@ FAITHFUL: Final[Mapping[str, tuple[Callable[[], BaseEstimator], Callable[[], Dat
     "XGBoost gamma": (lambda: extreme_regressor(objective="reg:gamma"), patients),
     "XGBoost share": (lambda: extreme_regressor(objective="reg:logistic"), shares),
     "XGBoost of two targets": (extreme_regressor, two_targets),
+    "XGBoost of trees of two targets": (
+        lambda: extreme_regressor(multi_strategy="multi_output_tree"),
+        two_targets,
+    ),
+    "XGBoost of an objective of its own": (
+        lambda: extreme_regressor(objective=lambda truth, said: (said - truth, said * 0 + 1)),
+        patients,
+    ),
+    "XGBoost with a marker of many digits": (
+        lambda: extreme_regressor(missing=-999.1),
+        marked_patients,
+    ),
     "XGBoost behind a scaler": (
         lambda: make_pipeline(StandardScaler(), extreme()),
         single_gappy_cells,
@@ -277,24 +293,6 @@ def test_a_ranker_is_a_model_of_another_task() -> None:
     )
 
 
-def of_categories(model: BaseEstimator) -> tuple[BaseEstimator, pd.DataFrame]:
-    codes = np.random.default_rng(3).integers(0, 12, 400)
-    table = pd.DataFrame({"code": codes, "size": np.linspace(0, 1, 400)})
-    table["code"] = pd.Categorical(table["code"])
-    return model.fit(table, np.isin(codes, [1, 4, 7, 8, 11]).astype(int)), table
-
-
-@pytest.mark.parametrize(
-    ("model", "library"),
-    [(light(min_data_per_group=1), "LightGBM"), (extreme(enable_categorical=True), "XGBoost")],
-)
-def test_categorical_splits_are_refused_with_what_to_do(model: BaseEstimator, library: str) -> None:
-    fitted, rows = of_categories(model)
-
-    with pytest.raises(UsageError, match=rf"{library}'s categorical splits .* OrdinalEncoder"):
-        quietly_converted(fitted, rows)
-
-
 REFUSED: Final[Mapping[str, tuple[Callable[[], BaseEstimator], str]]] = {
     "linear leaves": (lambda: light_regressor(linear_tree=True), "linear_tree=False"),
     "linear booster": (
@@ -325,14 +323,6 @@ def test_what_cannot_be_right_is_refused_with_the_reason(case: str) -> None:
 
     with pytest.raises(UsageError, match=reason):
         quietly_converted(model, np.round(rows))
-
-
-def test_trees_of_several_targets_of_xgboost_are_refused() -> None:
-    rows, values = two_targets()
-    model = extreme_regressor(multi_strategy="multi_output_tree").fit(rows, values)
-
-    with pytest.raises(UsageError, match="one_output_per_tree"):
-        quietly_converted(model, rows)
 
 
 def test_several_labels_of_xgboost_are_refused() -> None:
