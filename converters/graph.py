@@ -25,6 +25,7 @@ __all__ = [
     "opsets_of",
     "parse_model",
     "predict_at_threshold",
+    "rename_everywhere",
     "set_width",
     "use_fixed_opsets",
     "use_float32_outside",
@@ -198,6 +199,17 @@ def predict_at_threshold(
             helper.make_node("Gather", [f"{prefix}_classes", index], [label]),
         )
     )
+
+
+def rename_everywhere(graph: GraphProto, old: str, new: str) -> None:
+    """Rename a value in all steps, also in branches and loops; inputs and outputs keep theirs."""
+    for node in graph.node:
+        _rename(node.input, old, new)
+        _rename(node.output, old, new)
+        for inner in _subgraphs(node.attribute):
+            rename_everywhere(inner, old, new)
+            for value in inner.output:
+                value.name = new if value.name == old else value.name
 
 
 def _rename(names: MutableSequence[str], old: str, new: str) -> None:

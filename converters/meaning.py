@@ -15,7 +15,7 @@ from converters.class_outputs import (
 from converters.graph import parse_model
 from converters.onnx_roles import Roles, roles_of
 from converters.runtime import OnnxModel
-from edge_contract.package import Task
+from edge_contract.package import Task, TensorSpec
 
 __all__ = ["Meaning", "implied_classes", "meaning_of"]
 
@@ -40,11 +40,19 @@ class Meaning(NamedTuple):
         return {**said, self.added.added: probabilities_of(said[self.added.name], self.added.form)}
 
 
-def meaning_of(model: bytes, said: Tensors, *, classes: Sequence[str | int], what: str) -> Meaning:
+def meaning_of(
+    model: bytes,
+    specs: Sequence[TensorSpec],
+    said: Tensors,
+    *,
+    classes: Sequence[str | int],
+    what: str,
+) -> Meaning:
     """Return what a model predicts, and the model with probabilities if it says logits.
 
     Args:
         model: The serialized ``ModelProto``.
+        specs: Its outputs.
         said: What its outputs are for the caller's rows.
         classes: Labels that the caller gave; probabilities are only added if there are some.
         what: How to call the model in errors.
@@ -53,7 +61,6 @@ def meaning_of(model: bytes, said: Tensors, *, classes: Sequence[str | int], wha
         UsageError: The classes do not fit the outputs.
     """
     proto = parse_model(model, what=what)
-    specs = OnnxModel(model, what=what).outputs
     roles = roles_of(proto, specs, said, known=classes)
     if roles.task in (Task.BINARY, Task.MULTICLASS) or not classes:
         return Meaning(model, roles)

@@ -73,7 +73,8 @@ def converted_network(network: Network, request: Request) -> Converted:
 
     _require_answers_row_by_row(network, feeds(take(request.rows, np.arange(_few(request.rows)))))
     exported = network.export(feeds(take(request.rows, _example(request.rows, specs))))
-    _require_inputs(OnnxModel(exported, what=network.what).inputs, specs, what=network.what)
+    model = OnnxModel(exported, what=network.what)
+    _require_inputs(model.inputs, specs, what=network.what)
     last = row_count(request.rows) - 1
     some = take(request.rows, np.unique(np.linspace(0, last, _ROWS_FOR_MEANING).astype(np.int64)))
     try:
@@ -89,7 +90,7 @@ def converted_network(network: Network, request: Request) -> Converted:
             raise ValueError("no row of X has a missing or infinite number")
         return meaning.completed(_said(network, given))
 
-    meaning = meaning_of(exported, said, classes=classes, what=network.what)
+    meaning = meaning_of(exported, model.outputs, said, classes=classes, what=network.what)
     if meaning.roles.task is Task.OTHER:
         _tell_that_nothing_is_predicted(network, said)
     return Converted(

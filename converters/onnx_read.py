@@ -8,8 +8,10 @@ import onnx
 
 from converters.base import Converted, Request, Rows, Tensors
 from converters.graph import check_model, parse_model
+from converters.graph_bounds import require_bounded_nodes, require_bounded_work
+from converters.meaning import meaning_of
 from converters.onnx_feeds import features_of, feeds_for
-from converters.onnx_roles import roles_of
+from converters.onnx_mending import mended
 from converters.rows import row_count, take
 from converters.runtime import OnnxModel
 from converters.silent_onnxruntime import onnxruntime
@@ -30,26 +32,36 @@ def read_onnx(request: Request) -> Converted:
     """
     what, data = _bytes_of(request.model)
     proto = parse_model(data, what=what)
+    require_bounded_nodes(proto, what=what)
     check_model(proto, what=what)
-    model = OnnxModel(data, what=what)
+    require_bounded_work(proto, what=what)
+    right = mended(proto, data, request.rows, what=what)
+    model = OnnxModel(right.model, what=what)
     specs = model.inputs
 
     def feeds(rows: Rows) -> Tensors:
         return feeds_for(specs, rows, what=what)
 
-    some = np.arange(min(row_count(request.rows), _MAX_ROWS))
-    said = model.run(feeds(take(request.rows, some)))
-    roles = roles_of(proto, model.outputs, said, known=request.classes)
+    some = np.arange(min(row_count(right.rows), _MAX_ROWS))
+    said = model.run(feeds(take(right.rows, some)))
+    classes = request.classes or right.classes
+    meaning = meaning_of(right.model, model.outputs, said, classes=classes, what=what)
+    says = right.says or model.run
+
+    def predict(rows: Rows) -> Tensors:
+        return meaning.completed(says(feeds(rows)))
+
+    is_as_it_was = right.says is None and meaning.added is None
     return Converted(
-        model=data,
-        rows=request.rows,
+        model=meaning.model,
+        rows=right.rows,
         inputs=specs,
-        outputs=roles.outputs,
-        features=features_of(specs, request.rows),
-        task=roles.task,
-        classes=roles.classes,
+        outputs=meaning.roles.outputs,
+        features=features_of(specs, right.rows),
+        task=meaning.roles.task,
+        classes=meaning.roles.classes,
         feeds=feeds,
-        predict=None,
+        predict=None if is_as_it_was else predict,
         framework={
             "producer": f"{proto.producer_name} {proto.producer_version}".strip() or "unknown",
             "onnx": onnx.__version__,

@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
@@ -26,7 +26,7 @@ def as_rows(data: object) -> Rows:
     if is_frame(data):
         rows: Rows = _checked_frame(data)
     elif isinstance(data, Mapping):
-        rows = {str(name): _array(values, f"input {name!r}") for name, values in data.items()}
+        rows = _arrays(data)
         if len({len(values) for values in rows.values()}) > 1:
             counts = {name: len(values) for name, values in rows.items()}
             raise UsageError(f"the inputs have different numbers of rows: {counts}")
@@ -100,6 +100,22 @@ def _checked_frame(frame: "pd.DataFrame") -> "pd.DataFrame":
     if not names:
         raise UsageError("X has no columns")
     return frame
+
+
+def _arrays(data: Mapping[object, object]) -> dict[str, NDArray[np.generic]]:
+    """Return arrays by input name; a single number or text is repeated for all rows."""
+    several = [it for it in data.values() if isinstance(it, Sized) and not _is_single(it)]
+    count = max(map(len, several), default=1)
+    return {
+        str(name): _array([it] * count if _is_single(it) else it, f"input {name!r}")
+        for name, it in data.items()
+    }
+
+
+def _is_single(value: object) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0
+    return isinstance(value, str | bool | int | float | np.generic)
 
 
 def _array(data: object, what: str) -> NDArray[np.generic]:

@@ -1,6 +1,6 @@
 """Runs an ONNX model as a device does: onnxruntime, processor only, one thread."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,7 @@ from converters.base import Tensors
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import TensorSpec
 
-__all__ = ["BATCH", "OnnxModel"]
+__all__ = ["BATCH", "OnnxModel", "first_line_of"]
 
 BATCH: Final = "batch"
 """Name of the first axis of every input and output."""
@@ -56,7 +56,7 @@ class OnnxModel:
                 model, sess_options=options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's exceptions have no other common base
-            raise PackageError(f"onnxruntime cannot load {what}: {_first_line(error)}") from error
+            raise PackageError(f"onnxruntime cannot load {what}: {first_line_of(error)}") from error
         self.inputs = tuple(
             self._spec(argument.name, argument.type, argument.shape)
             for argument in self._session.get_inputs()
@@ -95,11 +95,16 @@ class OnnxModel:
                 parts[name].append(output)
         return {name: np.concatenate(blocks) for name, blocks in parts.items()}
 
+    def call(self, feeds: Tensors) -> Callable[[], object]:
+        """Return what runs the model once on these rows, and does nothing else: to be timed."""
+        names, given = [spec.name for spec in self.outputs], dict(feeds)
+        return lambda: self._session.run(names, given)
+
     def _run_block(self, names: Sequence[str], feeds: Tensors) -> Sequence[NDArray[np.generic]]:
         try:
             outputs: Sequence[NDArray[np.generic]] = self._session.run(names, dict(feeds))
         except Exception as error:  # as above
-            raise PackageError(f"{self._what} fails on its rows: {_first_line(error)}") from error
+            raise PackageError(f"{self._what} fails on its rows: {first_line_of(error)}") from error
         return outputs
 
     def _spec(self, name: str, kind: str, shape: Sequence[int | str | None]) -> TensorSpec:
@@ -129,6 +134,7 @@ def _require_free_batch(spec: TensorSpec, *, what: str) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
+def first_line_of(error: Exception) -> str:
+    """Return the first line of what an error says, or its kind if it says nothing."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -9,8 +9,6 @@ import onnx
 import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from skl2onnx import convert_sklearn
-from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 
 from converters.convert import convert
@@ -209,20 +207,6 @@ def test_an_operator_that_onnxruntime_does_not_have_is_refused() -> None:
 
     with pytest.raises(PackageError, match="onnxruntime cannot load the ONNX model"):
         quietly_converted(model, THREE_ROWS)
-
-
-def test_a_zipmap_is_refused_with_the_reason() -> None:
-    rows, labels = flowers()
-    model = LogisticRegression(max_iter=500).fit(rows, labels)
-    with_zipmap = convert_sklearn(model, initial_types=[("X", FloatTensorType([None, 4]))])
-
-    with pytest.raises(UsageError, match=r"comes from a ZipMap, .* option zipmap=False"):
-        quietly_converted(with_zipmap, rows)
-
-
-def test_a_batch_of_fixed_size_is_refused_with_what_to_do() -> None:
-    with pytest.raises(UsageError, match=r"'a' of .* is float32\[1, 1\]: .* dynamic first axis"):
-        quietly_converted(sum_model((1, 1)), {"a": [1.0], "b": [2.0]})
 
 
 def test_an_output_that_is_no_row_each_is_refused() -> None:

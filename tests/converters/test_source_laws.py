@@ -155,7 +155,7 @@ def test_a_source_refuses_rows_of_another_width(name: str) -> None:
 
 def test_what_no_source_accepts_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        UsageError, match=r"cannot convert builtins\.object: .*ONNX, scikit-learn, XGBoost"
+        UsageError, match=r"cannot convert builtins\.object: .*ONNX, scikit-learn, PyTorch, XGB"
     ):
         source_for(object())
 
