@@ -1,10 +1,11 @@
 """The model card: what a package holds, in sections of plain text that any output can show."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from converters.card_evidence import evidence_sections
-from converters.card_parts import Section, flat, pairs, percentage, shown
+from converters.card_parts import Section, flat, number, pairs, percentage, shown
 from edge_contract.package import (
     EMBEDDING,
     FEW_ROWS,
@@ -30,6 +31,8 @@ from edge_contract.stats import (
 __all__ = ["Section", "card_of", "features_as_json", "markdown_of"]
 
 _CATEGORIES_SHOWN: Final = 3
+_MARKUP: Final = re.compile(r"[\\|`*~#]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])")
+"""What begins a table's cell, code, emphasis, a heading or a link."""
 
 
 def card_of(package: Package, *, max_features: int | None = None) -> list[Section]:
@@ -45,26 +48,27 @@ def card_of(package: Package, *, max_features: int | None = None) -> list[Sectio
     manifest, reference = package.manifest, package.reference()
     sections = [
         pairs("Model", _identity(package)),
+        *evidence_sections(manifest),
         _interface(manifest),
         _features(manifest, reference, max_features),
         pairs("Reference", _reference(reference)),
-        *evidence_sections(manifest),
-        pairs("Lineage", ((name, shown(value)) for name, value in flat(manifest.lineage))),
+        pairs("Lineage", _lineage(manifest.lineage)),
         _files(manifest),
     ]
     return [section for section in sections if section.rows]
 
 
 def markdown_of(package: Package) -> str:
-    """Return the card as a Markdown document."""
+    """Return the card as a Markdown document; texts of the package cannot be taken for markup."""
     manifest = package.manifest
     parts = [f"# {manifest.reference}"]
     if manifest.description:
-        parts.append(manifest.description)
+        parts.append(_escaped(manifest.description))
     for section in card_of(package):
-        lines = [section.columns, tuple("---" for _ in section.columns), *section.rows]
-        table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
-        parts.append(f"## {section.title}\n\n{table}")
+        head, *lines = (tuple(map(_escaped, line)) for line in (section.columns, *section.rows))
+        rule = ("---",) * len(head)
+        table = "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
+        parts.append(f"## {_escaped(section.title)}\n\n{table}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -144,6 +148,12 @@ def _reference(reference: Reference) -> Iterator[tuple[str, str]]:
     yield "calibration", "yes" if reference.calibration else "none: no labels or no probabilities"
 
 
+def _lineage(lineage: JsonObject) -> Iterator[tuple[str, str]]:
+    for name, value in flat({k: v for k, v in lineage.items() if k != "dirty"}):
+        changed = " and changes since" if name == "commit" and lineage.get("dirty") else ""
+        yield name, shown(value) + changed
+
+
 def _files(manifest: Manifest) -> Section:
     rows = tuple(
         (
@@ -176,8 +186,10 @@ def _range(feature: Feature, reference: Reference) -> str:
     moments = reference.profile.find(subject, "moments")
     if not isinstance(moments, Moments) or not moments.finite:
         return ""
-    deviation = f", sd {moments.variance**0.5:.4g}" if moments.finite > 1 else ""
-    return f"{moments.low:.4g} to {moments.high:.4g}, mean {moments.mean:.4g}{deviation}"
+    deviation = f", sd {number(moments.variance**0.5)}" if moments.finite > 1 else ""
+    return (
+        f"{number(moments.low)} to {number(moments.high)}, mean {number(moments.mean)}{deviation}"
+    )
 
 
 def _range_as_json(feature: Feature, reference: Reference) -> JsonObject:
@@ -197,4 +209,7 @@ def _missing_share(feature: Feature, reference: Reference) -> float:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    """Return text so that a viewer of Markdown shows just it, on one line."""
+    on_one_line = "".join(letter if letter.isprintable() else " " for letter in text)
+    entities = on_one_line.replace("&", "&amp;").replace("<", "&lt;")
+    return _MARKUP.sub(r"\\\g<0>", entities)

@@ -76,19 +76,14 @@ def _robustness(evidence: Evidence) -> Section:
     if not isinstance(base, Mapping) or not isinstance(changes, Sequence):
         return pairs("Robustness", ((name, shown(value)) for name, value in flat(found)))
     metrics = tuple(base)
-    columns = ("inputs", *metrics, *(f"{name} worse by" for name in metrics), "what was done")
-    unchanged = ("unchanged", *(shown(base[name]) for name in metrics), *("" for _ in metrics), "")
+    columns = ("inputs", *(column for name in metrics for column in (name, "worse by")))
+    unchanged = ("unchanged", *(cell for name in metrics for cell in (shown(base[name]), "")))
     lines = [unchanged, *(_changed(change, metrics) for change in changes)]
     return Section(f"Robustness ({shown(rows)} rows)", columns, tuple(lines))
 
 
 def _changed(change: JsonValue, metrics: Sequence[str]) -> tuple[str, ...]:
-    lost = field_of(change, "worse_by")
+    lost, fails = field_of(change, "worse_by"), field_of(change, "fails")
     what = shown(field_of(change, "what"))
-    fails = field_of(change, "fails")
-    return (
-        shown(field_of(change, "name")),
-        *(shown(field_of(change, name)) for name in metrics),
-        *(shown(field_of(lost, name)) for name in metrics),
-        f"{what}: {shown(fails)}" if fails else what,
-    )
+    cells = ((shown(field_of(change, name)), shown(field_of(lost, name))) for name in metrics)
+    return (f"{what}: {shown(fails)}" if fails else what, *(it for pair in cells for it in pair))

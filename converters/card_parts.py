@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from edge_contract.reading import JsonObject, JsonValue
 
-__all__ = ["Section", "field_of", "flat", "pairs", "percentage", "shown"]
+__all__ = ["Section", "field_of", "flat", "number", "pairs", "percentage", "shown"]
+
+_LISTED: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,19 @@ def shown(value: JsonValue) -> str:
         case int():
             return f"{value:,}"
         case float():
-            return f"{value:.4g}"
+            return number(value)
         case str() | None:
             return value or ""
         case Sequence():
-            return ", ".join(map(shown, value))
+            more = f" and {len(value) - _LISTED} more" if len(value) > _LISTED else ""
+            return ", ".join(map(shown, value[:_LISTED])) + more
         case _:
             return str(value)
+
+
+def number(value: float) -> str:
+    """Return a number in four digits, or more if it has more before the point."""
+    return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def percentage(fraction: float) -> str:

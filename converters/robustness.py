@@ -138,10 +138,10 @@ def _changes(
 
 def _of_numbers() -> Iterator[_Change]:
     for share in _NOISES:
-        what = f"normal noise added, of {share:.0%} of each value's standard deviation"
+        what = f"noise, {share:.0%} of standard deviation"
         yield _Change(f"noise {share:.0%}", what, partial(_noisy, share))
     for factor in _SCALES:
-        yield _Change(f"x{factor}", f"all numbers times {factor}", partial(_scaled, factor))
+        yield _Change(f"x{factor}", f"numbers times {factor}", partial(_scaled, factor))
 
 
 def _of_missing(feeds: Tensors, *, numbers: bool) -> Iterator[_Change]:
@@ -153,7 +153,7 @@ def _of_missing(feeds: Tensors, *, numbers: bool) -> Iterator[_Change]:
     if not meant:
         return
     for share in _MISSING:
-        what = f"{share:.0%} of all {' and '.join(meant)} are missing, by chance"
+        what = f"{share:.0%} of {' and '.join(meant)} missing"
         yield _Change(f"missing {share:.0%}", what, partial(_with_gaps, share, meant))
 
 
@@ -167,9 +167,9 @@ def _of_pictures(shapes: Mapping[str, PictureShape]) -> Iterator[_Change]:
         return change(values, shapes[name]) if name in shapes else values
 
     for word, share in (("brighter", _BRIGHTNESS), ("darker", -_BRIGHTNESS)):
-        what = f"pictures {word} by {_BRIGHTNESS:.0%} of the range of their values"
+        what = f"pictures {_BRIGHTNESS:.0%} {word}"
         yield _Change(f"{word} {_BRIGHTNESS:.0%}", what, partial(changed, partial(brighter, share)))
-    what = "pictures blurred: each pixel mixed with its 8 neighbours"
+    what = "pictures blurred, 3 x 3 pixels"
     yield _Change("blurred", what, partial(changed, blurred))
 
 

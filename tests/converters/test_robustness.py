@@ -53,7 +53,7 @@ def test_errors_of_a_regression_are_those_worked_out_by_hand() -> None:
     noise = changes_of(package)["noise 10%"]
     spread = 10 * rows.std()
     assert found["rows"] == 400
-    assert smaller["what"] == "all numbers times 0.9"
+    assert smaller["what"] == "numbers times 0.9"
     assert smaller["mae"] == pytest.approx(0.1 * np.abs(truths).mean(), rel=1e-4)
     assert smaller["rmse"] == pytest.approx(0.1 * truths.std(), rel=1e-4)
     lost = smaller["worse_by"]
@@ -96,7 +96,7 @@ def test_values_are_left_out_where_the_model_takes_that() -> None:
     takes = quietly_converted(trees, fewer, labels > 4, trials=Trials())
 
     assert list(changes_of(takes)) == NUMBERS + MISSING
-    assert changes_of(takes)["missing 20%"]["what"] == "20% of all numbers are missing, by chance"
+    assert changes_of(takes)["missing 20%"]["what"] == "20% of numbers missing"
     accuracies = [number(changes_of(takes)[name]["accuracy"]) for name in MISSING]
     assert accuracies[0] > accuracies[1]
 
@@ -108,10 +108,6 @@ def test_pictures_are_also_darkened_and_blurred() -> None:
     package = quietly_converted(model, rows, labels, trials=Trials(image=(8, 8)))
 
     assert list(changes_of(package)) == NUMBERS + PICTURES
-    titles = {section.title: section for section in card_of(package)}
-    table = titles["Robustness (600 rows)"]
-    assert [row[0] for row in table.rows] == ["unchanged", *NUMBERS, *PICTURES]
-    assert table.columns[1:3] == ("accuracy", "f1")
 
 
 def test_at_most_1000_rows_are_tried() -> None:

@@ -176,7 +176,7 @@ def test_the_card_is_written_as_markdown(run: Run, tmp_path: Path) -> None:
 
     shown = run("inspect", str(folder), "--markdown")
 
-    assert shown.out.startswith("# m@1.0.0\n\nTells irises | apart.\n\n## Model\n\n|  | value |\n")
+    assert shown.out.startswith("# m@1.0.0\n\nTells irises \\| apart.\n\n## Model\n\n|  | value |\n")
     assert "| description | Tells irises \\| apart. |" in shown.out
     assert "\n## Quality by class\n\n| class | precision | recall | f1 | rows |\n" in shown.out
     assert "| calibration | none: no labels or no probabilities |" in shown.out
@@ -288,8 +288,9 @@ def test_robustness_baseline_and_runs_stand_in_the_card(
     assert "Robustness (150 rows)" in done.out
     assert "## Quality (baseline: two botanists)" in card
     assert "| accuracy | 0.9733 | 0.5 | +0.4733 |" in card
-    assert "\n## Robustness (150 rows)\n\n| inputs | accuracy | f1 | accuracy worse by |" in card
-    for name in ("unchanged", "noise 5%", "x0.9", "brighter 20%", "blurred"):
+    assert "\n## Robustness (150 rows)\n\n| inputs | accuracy | worse by | f1 | worse by |" in card
+    changes = ("noise, 5% of standard deviation", "numbers times 0.9", "pictures 20% brighter")
+    for name in ("unchanged", *changes, "pictures blurred, 3 x 3 pixels"):
         assert f"\n| {name} | " in card
     assert "| mlflow.params.C | 0.5 |" in card
     assert "| tracker_run | wandb:ada/flowers/1x2y |" in card
