@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, Self
 
 from edge_agent.adapters.inputs import Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
-from edge_agent.assembly import Assembly
+from edge_agent.assembly import Assembly, Limits
 from edge_agent.config import default_device, default_state_folder, hardware_facts
 from edge_agent.core.agent import AgentConfig
 from edge_agent.labels import Labels
 from edge_agent.local_package import package_at
-from edge_agent.ports import Link, PackageSource
+from edge_agent.memory_ceiling import MemoryCeiling
+from edge_agent.ports import InferenceEngine, Link, PackageSource
 from edge_agent.prediction import Answer, Prediction
 from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
@@ -75,6 +76,10 @@ class Agent:
         noise_epsilon: Adds noise to all counts that leave, so that nobody can tell what any single
             row held: each column of a window is epsilon-differentially private, see
             :mod:`edge_contract.stats.noise`. Useful values are about 0.5 to 5; 0 adds none.
+        max_memory_mb: Versions with which the process would take more MiB are refused.
+        max_disk_mb: MiB that the state folder may hold, see :mod:`edge_agent.housekeeping`.
+        log_predictions: Share of the calls that are written into ``predictions.jsonl`` of the state
+            folder, for people to look at; see :mod:`edge_agent.prediction_log`.
 
     Raises:
         UsageError: An argument is wrong, or another process runs this device.
@@ -104,6 +109,9 @@ class Agent:
         variant: str = "exact",
         salt: str | None = None,
         noise_epsilon: float = 0.0,
+        max_memory_mb: int | None = None,
+        max_disk_mb: int | None = None,
+        log_predictions: float = 0.0,
     ) -> None:
         package = model if isinstance(model, Package) else package_at(model)
         name = package.manifest.name if package is not None else checked_name(str(model), "model")
@@ -115,7 +123,7 @@ class Agent:
         self.model = name
         self.device = checked_name(device or default_device(), "device")
         policy = VariantPolicy.of(variant)
-        engine = OnnxRuntimeEngine(
+        engine: InferenceEngine = OnnxRuntimeEngine(
             profile=profile,
             threads=threads,
             providers=providers,
@@ -141,9 +149,17 @@ class Agent:
         if folder is None and cloud is not None:
             folder = default_state_folder(fleet, self.device)
         with contextlib.ExitStack() as undo:
-            self._parts = Assembly(config, folder)
+            limits = Limits(
+                memory_bytes=None if max_memory_mb is None else max_memory_mb * 2**20,
+                disk_bytes=None if max_disk_mb is None else max_disk_mb * 2**20,
+                log_predictions=log_predictions,
+            )
+            self._parts = Assembly(config, folder, limits)
+            self._predictions = self._parts.predictions
             undo.callback(self._parts.close)
             self.state = self._parts.folder
+            if limits.memory_bytes is not None:
+                engine = MemoryCeiling(engine, self._parts.meter, limits.memory_bytes)
             self._shell = self._make_shell(cloud, username, password, engine, policy)
             self._switch = self._shell.switch
             self._async_calls: AsyncCalls | None = None
@@ -177,6 +193,8 @@ class Agent:
         if path is not None and routing.shadow is None:
             prediction = path.predict(rows, self._collect_soon)
             if prediction is not None:
+                if self._predictions is not None:
+                    self._predictions.offer(rows, prediction)
                 return prediction
         try:
             served = servable.serve(rows, wake=self._collect_soon)
@@ -187,7 +205,10 @@ class Agent:
             servable = routing.fallback
         if routing.shadow is not None:
             self._shadow.offer(routing.shadow, served)
-        return Prediction(Answer(served.decoded, served.outputs), servable.origin)
+        prediction = Prediction(Answer(served.decoded, served.outputs), servable.origin)
+        if self._predictions is not None:
+            self._predictions.offer(rows, prediction)
+        return prediction
 
     async def apredict(self, rows: Rows) -> Prediction:
         """Do what :meth:`predict` does, for event loops, which it does not hold up.
@@ -244,6 +265,10 @@ class Agent:
         That is at the first start, or after the last reboot where rings lie in memory.
         """
         return self._parts.recorder.rows_observed()
+
+    def is_responsive(self, timeout_s: float) -> bool:
+        """Return whether the thread that looks after telemetry and updates answers in that time."""
+        return not self._closed and self._shell.is_responsive(timeout_s)
 
     def batches_saved(self) -> int:
         """Return how many batches of telemetry this device ever made."""
@@ -303,7 +328,7 @@ class Agent:
         cloud: str | None,
         username: str | None,
         password: str | None,
-        engine: OnnxRuntimeEngine,
+        engine: InferenceEngine,
         policy: VariantPolicy,
     ) -> Shell:
         parts = self._parts
@@ -323,6 +348,7 @@ class Agent:
             link=link,
             on_report=parts.status.write,
             variants=policy,
+            housekeeping=parts.housekeeping,
         )
 
     def _fall_back(

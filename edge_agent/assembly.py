@@ -4,17 +4,40 @@ import contextlib
 import shutil
 import tempfile
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from edge_agent.adapters.folder_packages import FolderPackages
 from edge_agent.adapters.recorder import Recorder
-from edge_agent.adapters.sqlite_store import SqliteBatchStore
 from edge_agent.config import made, ring_folder
 from edge_agent.core.agent import AgentConfig, AgentCore
+from edge_agent.device_commands import device_commands
+from edge_agent.holder import forget_holder, opened_alone
+from edge_agent.housekeeping import BudgetedPackages, DiskBudget, Housekeeping
 from edge_agent.left_rings import claim_rings, sweep_rings
+from edge_agent.prediction_log import PredictionLog
+from edge_agent.resources import Vitals, meter_here
 from edge_agent.status import StatusFile
 
-__all__ = ["Assembly"]
+__all__ = ["Assembly", "Limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an agent may take of its device.
+
+    Attributes:
+        memory_bytes: Most memory of the process with a model; ``None`` for any.
+        disk_bytes: Most that the state folder may hold; ``None`` for any.
+        log_predictions: Share of the calls that are written down for people; 0 for none.
+    """
+
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    log_predictions: float = 0.0
+
+
+_NO_LIMITS: Final = Limits()
 
 
 class Assembly:
@@ -23,26 +46,47 @@ class Assembly:
     Args:
         config: Who the agent is.
         folder: For what must survive a restart; ``None`` for one that is removed at the end.
+        limits: What it may take of the device.
 
     Raises:
-        UsageError: Another agent uses the folder, or it belongs to another model.
+        UsageError: Another agent uses the folder, or it belongs to another model, or a limit is
+            wrong.
         UnavailableError: It cannot be written.
     """
 
-    def __init__(self, config: AgentConfig, folder: Path | None) -> None:
+    def __init__(
+        self, config: AgentConfig, folder: Path | None, limits: Limits = _NO_LIMITS
+    ) -> None:
         with contextlib.ExitStack() as undo:
             self.folder = _temporary(undo) if folder is None else made(folder)
             # The store comes first: it keeps other processes away from all the rest.
-            self.store = SqliteBatchStore(self.folder / "agent.db")
+            self.store = opened_alone(self.folder)
             undo.callback(self.store.close)
+            undo.callback(forget_holder, self.folder)
             boot = self.store.next_boot(time.time())
+            budget = DiskBudget(self.folder, limits.disk_bytes)
             self.core = AgentCore(
-                config, boot, state=self.store.state(), restored=self.store.batches()
+                replace(config, outbox_bytes=budget.outbox_bytes(config.outbox_bytes)),
+                boot,
+                state=self.store.state(),
+                restored=self.store.batches(),
+                more_commands=device_commands,
             )
             rings = made(ring_folder(self.folder))
             claim_rings(rings, self.folder)
             sweep_rings(rings)
-            self.packages = FolderPackages(made(self.folder / "packages"))
+            self.predictions: PredictionLog | None = None
+            """Where calls are logged for people, if they are."""
+            if limits.log_predictions:
+                self.predictions = PredictionLog(self.folder, limits.log_predictions)
+                undo.callback(self.predictions.close)
+            self.packages = BudgetedPackages(
+                made(self.folder / "packages"), budget, self.predictions
+            )
+            self.meter = meter_here()
+            self.housekeeping = Housekeeping(
+                Vitals(self.meter, self.folder), budget, self.predictions
+            )
             self.recorder = Recorder(
                 rings,
                 self.store.marks(),

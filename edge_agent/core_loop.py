@@ -49,8 +49,8 @@ class CoreLoop:
         """Hand the core an input soon."""
         self._inputs.put(given)
 
-    def drain(self) -> None:
-        """Wait until everything that was put before is carried out."""
+    def drain(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything that was put before is carried out; return whether it is."""
         done = threading.Event()
 
         def reached(_now_s: float) -> Sequence[Effect]:
@@ -58,7 +58,7 @@ class CoreLoop:
             return []
 
         self.put(reached)
-        done.wait()
+        return done.wait(timeout_s)
 
     def close(self) -> None:
         """End the thread after what was put before."""

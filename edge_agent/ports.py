@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from edge_contract.messages import BatchId, Downloads, TelemetryBatch
+from edge_contract.messages import BatchId, Downloads, Resources, TelemetryBatch
 from edge_contract.package import Manifest, Package, Reference
 from edge_contract.reading import JsonObject
 
@@ -25,6 +25,7 @@ __all__ = [
     "LinkOptions",
     "PackageSource",
     "PackageStore",
+    "ResourceMeter",
 ]
 
 
@@ -338,4 +339,19 @@ class InferenceEngine(Protocol):
         Raises:
             PackageError: The model cannot run here; the message says why.
         """
+        ...
+
+
+class ResourceMeter(Protocol):
+    """Measures this process and its device.
+
+    Checked by ``tests/ports/test_resource_meter.py`` for every adapter.
+    """
+
+    def process_bytes(self) -> int | None:
+        """Return the memory of this process; ``None`` where the system does not say."""
+        ...
+
+    def read(self) -> Resources:
+        """Return the figures of now; shares are of the time since the last call. Never raises."""
         ...

@@ -29,6 +29,7 @@ from edge_agent.core.effects import (
     UnloadPackage,
 )
 from edge_agent.core_loop import CoreLoop, Input
+from edge_agent.housekeeping import Housekeeping
 from edge_agent.noise import WindowNoise
 from edge_agent.package_worker import PackageWorker
 from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, PackageStore
@@ -58,6 +59,7 @@ class Shell:
         link: To the broker; ``None`` without a cloud.
         on_report: Is told every reported state, for the status file.
         variants: Which variant of a model to run.
+        housekeeping: Measures the device and keeps it tidy; ``None`` for nobody.
     """
 
     def __init__(  # noqa: PLR0913  one argument for each thing that it works with
@@ -72,6 +74,7 @@ class Shell:
         link: Link | None,
         on_report: Callable[[Report], None],
         variants: VariantPolicy = VariantPolicy.EXACT,
+        housekeeping: Housekeeping | None = None,
     ) -> None:
         self._core = core
         self._store = store
@@ -79,6 +82,7 @@ class Shell:
         self._recorder = recorder
         self._link = link
         self._on_report = on_report
+        self._housekeeping = housekeeping
         self._noise = WindowNoise(core.config.noise_epsilon, recorder)
         self._worker = PackageWorker(
             packages=packages,
@@ -171,6 +175,10 @@ class Shell:
         """A package cannot be used here."""
         self._loop.put(lambda now_s: self._core.on_load_failed(digest, reason, now_s))
 
+    def is_responsive(self, timeout_s: float) -> bool:
+        """Return whether the core's thread answers within that time."""
+        return self._loop.drain(timeout_s)
+
     def waiting_batches(self) -> int:
         """Return how many batches no collector has acknowledged."""
         return len(self._core.outbox)
@@ -253,6 +261,8 @@ class Shell:
 
     def _collect(self) -> None:
         self._collecting.clear()
+        if self._housekeeping is not None:
+            self._core.on_resources(self._housekeeping.look())
         counted, marks = self._recorder.collect(time.time())
         entries = self._noise.added(counted)
         self._carry_out(self._core.on_windows(entries, marks, time.monotonic()))

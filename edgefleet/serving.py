@@ -1,6 +1,7 @@
 """An agent that answers other processes, from the command line."""
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,13 @@ def serving_options(
     )
 
 
-def serve_agent(agent: "Agent", options: "ServeOptions", console: Console) -> None:
+def serve_agent(
+    agent: "Agent",
+    options: "ServeOptions",
+    console: Console,
+    *,
+    on_ready: Callable[[str], None] = lambda _where: None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C, and say where.
 
     The process is this command's own, so its collector of garbage is told what stays.
@@ -59,6 +66,7 @@ def serve_agent(agent: "Agent", options: "ServeOptions", console: Console) -> No
         where = [] if address is None else [f"http://{address.host}:{address.port}/v2"]
         where += [] if options.unix is None else [str(options.unix)]
         console.print(f"serving {' and '.join(where)}; Ctrl-C ends it", markup=False)
+        on_ready(f"serving {' and '.join(where)}")
 
     gc.collect()
     gc.freeze()  # what is loaded stays for ever: it need not be looked at again and again

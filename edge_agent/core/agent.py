@@ -5,11 +5,11 @@ carries out the effects that come back, in order. After every input it should ca
 :meth:`AgentCore.on_timer` at :attr:`AgentCore.wake_at_s` at the latest.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from edge_agent.core.agent_config import AgentConfig
-from edge_agent.core.commands import Commands, Done, Moment
+from edge_agent.core.commands import Action, Commands, Done, Moment
 from edge_agent.core.deployer import Deployer
 from edge_agent.core.effects import (
     CollectWindows,
@@ -34,6 +34,7 @@ from edge_contract.messages import (
     Downloads,
     FleetTopics,
     Report,
+    Resources,
     TelemetryBatch,
     WindowEntry,
     decode,
@@ -54,6 +55,8 @@ class AgentCore:
         boot: Number of this life, greater than any before.
         state: What the last :class:`SaveState` wrote; ``None`` on the first start.
         restored: Batches found in the durable store.
+        more_commands: Gives what this device knows beside the core's own commands; asked for when
+            one of them comes.
 
     Raises:
         UsageError: A name, tag or fact in ``config`` is not allowed, ``boot`` is not greater than
@@ -68,6 +71,7 @@ class AgentCore:
         *,
         state: JsonObject | None = None,
         restored: Iterable[TelemetryBatch] = (),
+        more_commands: Callable[[], Mapping[str, Action]] = dict,
     ) -> None:
         self.config = config
         self.boot = boot
@@ -89,6 +93,7 @@ class AgentCore:
                 "set-interval": self._command_interval,
                 "clear-bad": self._command_clear,
             },
+            more_commands,
         )
         self.deployer = Deployer(config.model)
         self.generation = 0
@@ -97,6 +102,7 @@ class AgentCore:
             self._restore(Reader(state, "agent state", PackageError))
         self._birth = config.birth(boot, started_unix_s=0.0, clean=self._clean)
         self._report_number = 0
+        self._resources = Resources()
         self._told = self.deployer.report()
         self._saved_state: JsonObject | None = state
         self._save_again_at_s: float | None = None
@@ -139,6 +145,7 @@ class AgentCore:
             self.generation,
             {self.config.model: self.deployer.report()},
             len(self.outbox),
+            self._resources,
         )
 
     def knows(self, digest: str, manifest: Manifest, reference: Reference) -> None:
@@ -198,6 +205,11 @@ class AgentCore:
     ) -> Sequence[Effect]:
         """Counted windows: the answer to :class:`CollectWindows`."""
         return self._telemetry.on_windows(entries, marks, now_s)
+
+    def on_resources(self, resources: Resources) -> Sequence[Effect]:
+        """Somebody has measured the device; the next report tells it."""
+        self._resources = resources
+        return []
 
     def on_saved(self, save: SaveBatches, now_s: float) -> Sequence[Effect]:
         """Batches are durable."""

@@ -43,11 +43,18 @@ class Commands:
     Args:
         device: Name of the device.
         actions: What to do, by the command's name.
+        more: Gives more of them; called once, when a command comes that is not in ``actions``.
     """
 
-    def __init__(self, device: str, actions: Mapping[str, Action]) -> None:
+    def __init__(
+        self,
+        device: str,
+        actions: Mapping[str, Action],
+        more: Callable[[], Mapping[str, Action]] = dict,
+    ) -> None:
         self._device = device
         self._actions = actions
+        self._more: Callable[[], Mapping[str, Action]] | None = more
         self._seen: dict[str, None] = {}
 
     def on_command(self, command: Command, moment: Moment) -> list[Effect]:
@@ -67,6 +74,9 @@ class Commands:
     def _done(self, command: Command, moment: Moment) -> Done:
         if moment.at_unix_s > command.expires_unix_s:
             raise UsageError("expired before it arrived")
+        if command.name not in self._actions and self._more is not None:
+            self._actions = {**self._more(), **self._actions}
+            self._more = None
         action = self._actions.get(command.name)
         if action is None:
             known = ", ".join(self._actions)

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 from edge_contract.messages.base import register
 from edge_contract.messages.downloads import Downloads
+from edge_contract.messages.resources import Resources
 from edge_contract.names import NAME_PATTERN
 from edge_contract.reading import JsonValue, Reader
 
@@ -156,6 +157,7 @@ class Report:
         generation: Of the desired state that the device has taken up.
         models: By model name.
         waiting_batches: Batches in the outbox.
+        resources: What the agent and its device use.
     """
 
     kind: ClassVar[str] = "r"
@@ -166,6 +168,7 @@ class Report:
     generation: int
     models: Mapping[str, ModelReport] = field(default_factory=dict)
     waiting_batches: int = 0
+    resources: Resources = field(default_factory=Resources)
 
     def to_body(self) -> list[JsonValue]:
         """Return the fields by position."""
@@ -191,6 +194,7 @@ class Report:
                 for name, model in sorted(self.models.items())
             ],
             self.waiting_batches,
+            self.resources.to_list(),
         ]
 
     @classmethod
@@ -214,6 +218,7 @@ class Report:
                 for item in body[4].items(max_length=1000)
             },
             waiting_batches=body[5].integer(low=0),
+            resources=Resources.from_reader(body[6]),
         )
 
 

@@ -18,6 +18,7 @@ from edge_contract.messages import (
     Message,
     ModelReport,
     Report,
+    Resources,
     SlotReport,
     Target,
     TelemetryBatch,
@@ -82,6 +83,25 @@ TARGET = st.builds(
     rollout=plain_text,
     trial_calls=NATURAL,
     trial_s=DURATION_S,
+)
+
+def rounded(digits: int, *, low: int = 0, high: int = 10**6) -> st.SearchStrategy[float | None]:
+    """Figures with so many digits behind the point, or none."""
+    wholes = st.integers(low * 10**digits, high * 10**digits)
+    return st.none() | wholes.map(lambda whole: round(whole / 10**digits, digits))
+
+
+RESOURCES = st.builds(
+    Resources,
+    cpu=rounded(3),
+    load=rounded(2, high=1),
+    memory_mb=rounded(1),
+    memory_free_mb=rounded(0),
+    temperature_c=rounded(1, low=-100, high=200),
+    battery=rounded(2, high=1),
+    charging=st.none() | st.booleans(),
+    disk_mb=rounded(1),
+    disk_free_mb=rounded(0),
 )
 
 MODEL_REPORT = st.builds(
@@ -154,6 +174,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Message]] = {
         generation=NATURAL,
         models=st.dictionaries(NAME, MODEL_REPORT, max_size=2),
         waiting_batches=NATURAL,
+        resources=RESOURCES,
     ),
 }
 """By wire name; a new kind of message needs a line here."""

@@ -18,6 +18,7 @@ from edge_contract.messages import (
     Message,
     ModelReport,
     Report,
+    Resources,
     SlotReport,
     Target,
     TelemetryBatch,
@@ -107,5 +108,16 @@ SAMPLES: Final[tuple[Message, ...]] = (
             )
         },
         waiting_batches=5,
+        resources=Resources(
+            cpu=0.125,
+            load=0.5,
+            memory_mb=64.5,
+            memory_free_mb=812,
+            temperature_c=48.5,
+            battery=0.75,
+            charging=False,
+            disk_mb=3.5,
+            disk_free_mb=1024,
+        ),
     ),
 )

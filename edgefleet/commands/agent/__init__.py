@@ -1,7 +1,8 @@
-"""``edgefleet agent``: run an agent, look at one, score files."""
+"""``edgefleet agent``: run an agent, configure it, look at one, score files."""
 
 import typer
 
+from edgefleet.commands.agent.config import config
 from edgefleet.commands.agent.run import run
 from edgefleet.commands.agent.score import score
 from edgefleet.commands.agent.status import status
@@ -20,6 +21,11 @@ def register(app: typer.Typer) -> None:
     agent_app.command(
         epilog="Example: edgefleet agent run digits --cloud mqtt://127.0.0.1:1883 < rows.jsonl"
     )(run)
+    agent_app.command(
+        name="config",
+        help="Print as TOML what `edgefleet agent run` with the same arguments would go by.",
+        epilog="Example: edgefleet agent config --config /etc/edgefleet/agent.toml",
+    )(config)
     agent_app.command(epilog="Example: edgefleet agent status --state /var/lib/edgefleet --json")(
         status
     )

@@ -1,12 +1,8 @@
 """``edgefleet agent run``."""
 
-import contextlib
 import json
-import signal
 import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from edge_contract.errors import EdgeError, UsageError
-from edgefleet.commands.agent.options import Device, DeviceMemory, Fleet, Provider, State, Variant
+from edgefleet.commands.agent import options as opt
+from edgefleet.commands.agent.config_file import ConfigFile
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -23,59 +20,43 @@ __all__ = ["run"]
 
 
 def run(  # noqa: PLR0917  one argument per option
-    model: Annotated[str, typer.Argument(help="Name of a model, or path of a model package.")],
-    cloud: Annotated[
-        str | None, typer.Option(help="URL of the broker.", envvar="EDGEFLEET_BROKER")
-    ] = None,
-    device: Device = None,
-    fleet: Fleet = "default",
-    state: State = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="What to call this device: site=oslo. Repeatable.")
-    ] = None,
-    interval: Annotated[float, typer.Option(help="Seconds in a telemetry window.")] = 60.0,
-    username: Annotated[
-        str | None, typer.Option(help="For the broker.", envvar="EDGEFLEET_BROKER_USER")
-    ] = None,
-    password: Annotated[
-        str | None, typer.Option(help="For the broker.", envvar="EDGEFLEET_BROKER_PASSWORD")
-    ] = None,
-    provider: Provider = None,
-    device_memory_mb: DeviceMemory = None,
-    variant: Variant = "exact",
-    salt: Annotated[
+    ctx: typer.Context,  # noqa: ARG001  ``edgefleet agent config`` asks it where values are from
+    model: Annotated[
         str | None,
-        typer.Option(
-            help="Secret of the fleet for hashing texts that are no known category; better in the "
-            "environment, where other users do not see it.",
-            envvar="EDGEFLEET_SALT",
+        typer.Argument(
+            help="Name of a model, or path of a model package.", envvar="EDGEFLEET_MODEL"
         ),
     ] = None,
-    noise_epsilon: Annotated[
-        float,
-        typer.Option(
-            help="Add noise to all counts that leave, so that no single row can be told from them: "
-            "differential privacy with this epsilon for each column of a window; 0 for none.",
-            envvar="EDGEFLEET_NOISE_EPSILON",
-        ),
-    ] = 0.0,
-    serve: Annotated[
-        str | None,
-        typer.Option(
-            help="HOST:PORT where other processes get predictions by the Open Inference Protocol.",
-            envvar="EDGEFLEET_SERVE",
-        ),
-    ] = None,
-    serve_unix: Annotated[
-        Path | None, typer.Option(help="The same by frames on a Unix socket at this path.")
-    ] = None,
-    serve_batch: Annotated[int, typer.Option(help="Most rows of requests joined in a call.")] = 64,
-    serve_delay_ms: Annotated[
-        float, typer.Option(help="How long a request may wait for others to be joined with.")
-    ] = 0.0,
-    serve_deadline: Annotated[
-        float, typer.Option(help="Seconds that a request may wait for its prediction.")
-    ] = 10.0,
+    config: ConfigFile = None,  # noqa: ARG001  it was read before the others
+    cloud: opt.BrokerUrl = None,
+    device: opt.Device = None,
+    fleet: opt.Fleet = "default",
+    state: opt.State = None,
+    tag: opt.Tags = None,
+    interval: opt.Interval = 60.0,
+    username: opt.BrokerUser = None,
+    password: opt.BrokerPassword = None,
+    provider: opt.Provider = None,
+    device_memory_mb: opt.DeviceMemory = None,
+    variant: opt.Variant = "exact",
+    profile: opt.Profile = "balanced",
+    threads: opt.Threads = None,
+    salt: opt.Salt = None,
+    noise_epsilon: opt.NoiseEpsilon = 0.0,
+    serve: opt.Serve = None,
+    serve_unix: opt.ServeUnix = None,
+    serve_batch: opt.ServeBatch = 64,
+    serve_delay_ms: opt.ServeDelay = 0.0,
+    serve_deadline: opt.ServeDeadline = 10.0,
+    max_memory_mb: opt.MaxMemory = None,
+    max_disk_mb: opt.MaxDisk = None,
+    outbox_mb: opt.OutboxMb = 32,
+    log_format: opt.LogFormat = "console",
+    log_level: opt.LogLevel = "info",
+    log_file: opt.LogFile = None,
+    log_file_mb: opt.LogFileMb = 10.0,
+    log_files: opt.LogFiles = 5,
+    log_predictions: opt.LogPredictions = 0.0,
 ) -> None:
     """Run an agent until Ctrl-C.
 
@@ -86,12 +67,27 @@ def run(  # noqa: PLR0917  one argument per option
 
     With --serve or --serve-unix it answers other processes instead, and reads no rows.
     """
+    from edge_agent.adapters.systemd import ServiceManager
     from edge_agent.agent import Agent
-    from edgefleet.logs import log_to_stderr
+    from edgefleet.logs import LogOptions, start_logging
+    from edgefleet.service import leaving_on_sigterm, watched
     from edgefleet.serving import serve_agent, serving_options
 
-    log_to_stderr()
+    if model is None:
+        raise UsageError(
+            "no model is named: give one as argument, as `model` in the file, or as EDGEFLEET_MODEL"
+        )
+    start_logging(
+        LogOptions(
+            form=log_format,
+            level=log_level,
+            file=log_file,
+            file_bytes=round(log_file_mb * 2**20),
+            files=log_files,
+        )
+    )
     console = Console(stderr=True)
+    manager = ServiceManager()
     options = serving_options(
         serve,
         serve_unix,
@@ -100,7 +96,7 @@ def run(  # noqa: PLR0917  one argument per option
         deadline_s=serve_deadline,
     )
     with (
-        _leaving_on_sigterm(),
+        leaving_on_sigterm(),
         Agent(
             model,
             cloud=cloud,
@@ -111,26 +107,40 @@ def run(  # noqa: PLR0917  one argument per option
             interval_s=interval,
             username=username,
             password=password,
+            outbox_bytes=outbox_mb * 2**20,
             providers=provider or ("cpu",),
             device_memory_mb=device_memory_mb,
             variant=variant,
+            profile=profile,
+            threads=threads,
             salt=salt,
             noise_epsilon=noise_epsilon,
+            max_memory_mb=max_memory_mb,
+            max_disk_mb=max_disk_mb,
+            log_predictions=log_predictions,
         ) as agent,
+        watched(agent, manager),
     ):
         where = escape(str(agent.state))
         console.print(f"agent [bold]{agent.device}[/bold] keeps its state in {where}")
         if options is not None:
-            serve_agent(agent, options, console)
+            serve_agent(agent, options, console, on_ready=manager.ready)
             return
-        answered, failed = _answer_all(agent)
-        if not answered and cloud is not None:
-            console.print("running; Ctrl-C ends it")
-            threading.Event().wait()
-        elif not answered:
-            console.print("no rows came on standard input, and there is no cloud to follow")
+        manager.ready(f"agent {agent.device} runs")
+        failed = _work(agent, console, stays=cloud is not None)
     if failed:
         raise typer.Exit(1)
+
+
+def _work(agent: "Agent", console: Console, *, stays: bool) -> int:
+    """Answer the rows on standard input, if any come; return how many failed."""
+    answered, failed = _answer_all(agent)
+    if not answered and stays:
+        console.print("running; Ctrl-C ends it")
+        threading.Event().wait()
+    elif not answered:
+        console.print("no rows came on standard input, and there is no cloud to follow")
+    return failed
 
 
 def _answer_all(agent: "Agent") -> tuple[int, int]:
@@ -171,26 +181,6 @@ def _answer(agent: "Agent", line: str, number: int) -> dict[str, object]:
     if prediction.values is not None:
         answer["value"] = prediction.values.tolist()[0]
     return answer
-
-
-class _Leave(KeyboardInterrupt):
-    """Somebody asked the process to end, as a service manager does."""
-
-
-@contextlib.contextmanager
-def _leaving_on_sigterm() -> Iterator[None]:
-    """Let the block end in good order, and the process with it."""
-
-    def leave(_signal: int, _frame: object) -> None:
-        raise _Leave
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    except _Leave:
-        raise typer.Exit(0) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _tags(pairs: list[str]) -> dict[str, str]:

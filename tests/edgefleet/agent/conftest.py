@@ -1,6 +1,7 @@
 """Calls ``edgefleet agent`` in this process, with a folder and a package of its own."""
 
 import io
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -31,8 +32,24 @@ def package(tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Takes back what a command does to the logging of this process."""
+    loggers = logging.getLogger(), logging.getLogger("edgefleet")
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        for handler in set(logger.handlers) - set(handlers):
+            handler.close()
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+@pytest.fixture
 def edgefleet(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    own_logging: None,  # noqa: ARG001  it runs around the test
 ) -> Command:
     """Calls ``edgefleet agent`` with words as its arguments and text on standard input."""
     monkeypatch.chdir(tmp_path)

@@ -26,7 +26,7 @@ def test_a_person_sees_where_the_model_runs_and_why(edgefleet: Command, state: P
     outcome = edgefleet("status", "--state", str(state))
 
     said = " ".join(outcome.out.split())
-    assert "customers runs on CPUExecutionProvider: onnxruntime" in said
+    assert "runs on CPUExecutionProvider: onnxruntime" in said
     assert "here has no OpenVINOExecutionProvider: install onnxruntime-openvino" in said
 
 

@@ -1,0 +1,60 @@
+"""Who holds a state folder: one process at a time, and the others are told which one.
+
+What keeps them away is the lock on the store's file, which ends with its process however that ends.
+The note beside it only says whose lock it is.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from edge_agent.adapters.sqlite_store import SqliteBatchStore
+from edge_contract.errors import UsageError
+
+__all__ = ["forget_holder", "opened_alone"]
+
+_NOTE: Final = "holder.json"
+
+
+def opened_alone(folder: Path) -> SqliteBatchStore:
+    """Open the store of a state folder and note that this process holds it.
+
+    Raises:
+        UsageError: Another process does; the message names it.
+        UnavailableError: The folder cannot be written.
+    """
+    try:
+        store = SqliteBatchStore(folder / "agent.db")
+    except UsageError as error:
+        raise UsageError(f"{error}{_holder_of(folder)}") from error
+    note = {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "command": " ".join(sys.argv)[:200],
+        "since_unix_s": time.time(),
+    }
+    with contextlib.suppress(OSError):  # a full disk; the lock holds all the same
+        (folder / _NOTE).write_text(json.dumps(note))
+    return store
+
+
+def forget_holder(folder: Path) -> None:
+    """Remove the note; call it while the lock is still held."""
+    with contextlib.suppress(OSError):  # the next holder writes its own
+        (folder / _NOTE).unlink()
+
+
+def _holder_of(folder: Path) -> str:
+    """Return what the note says, in words; nothing if it cannot be read."""
+    try:
+        note = json.loads((folder / _NOTE).read_text())
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note["since_unix_s"]))
+        host = "" if note["host"] == platform.node() else f" on {note['host']}"
+        return f" (process {note['pid']}{host}, {note['command']!r}, since {since})"
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return ""
