@@ -8,5 +8,16 @@ from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
 from benchmarks.serving import serving
+from benchmarks.variants import variants
 
-__all__ = ["calibration", "conversion", "deltas", "drift", "gpu", "inference", "ingest", "serving"]
+__all__ = [
+    "calibration",
+    "conversion",
+    "deltas",
+    "drift",
+    "gpu",
+    "inference",
+    "ingest",
+    "serving",
+    "variants",
+]

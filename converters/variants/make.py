@@ -33,7 +33,8 @@ _MAX_CALIBRATION_ROWS: Final = 512
 _MIN_ROWS: Final = 100
 _MAX_ROWS: Final = 5000
 _TIMED_ROWS: Final = 32
-_GAIN: Final = 0.95
+_QUICKER: Final = 0.95
+_SMALLER: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +216,7 @@ def _trial(
         return replace(trial, why_not=str(error))
     why_not = "" if trial.verdict is None else trial.verdict.why_not
     if not why_not and not _gains(exact, trial):
-        why_not = "neither smaller nor quicker than the exact model by 5 %"
+        why_not = "neither smaller than the exact model by a quarter nor quicker by 5 %"
     if not why_not and not golden.rows:
         why_not = "every golden row is so near a decision boundary that rounding may move it over"
     return replace(trial, why_not=why_not, golden=None if why_not else golden)
@@ -223,8 +224,8 @@ def _trial(
 
 def _gains(exact: Exact, trial: _Trial) -> bool:
     ratios = [it["ratio"] for it in trial.latencies]
-    quicker = any(isinstance(ratio, float) and ratio <= _GAIN for ratio in ratios)
-    return quicker or len(trial.data) <= _GAIN * len(exact.data)
+    quicker = any(isinstance(ratio, float) and ratio <= _QUICKER for ratio in ratios)
+    return quicker or len(trial.data) <= _SMALLER * len(exact.data)
 
 
 def _rows(exact: Exact, *, max_s: float) -> _Rows:
