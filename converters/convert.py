@@ -4,21 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from converters.base import Converted, Progress, Request, source_for
-from converters.baseline import checked_baseline
+from converters.baseline import checked_baseline, require_known_metrics
 from converters.embedding import with_embedding
 from converters.feature_names import with_feature_names
 from converters.golden import golden_vectors
 from converters.graph import opsets_of, parse_model
+from converters.labels import require_label_for_each
 from converters.lineage import git_state
 from converters.parity import check_parity
 from converters.probes import MISSING
-from converters.quality import quality, require_label_for_each, truth_of
+from converters.quality import quality, truth_of
 from converters.reference import RowCounter, build_reference, count_plainly, with_categories
 from converters.robustness import Trials, robustness
 from converters.rows import as_rows, digest_of_rows, row_count
 from converters.runtime import OnnxModel
+from converters.variants import Exact, VariantRules, Variants, make_variants
 from converters.watching import Watching
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.names import Version, checked_name
@@ -37,6 +40,8 @@ from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["convert"]
 
+_EXACT: Final = "fp32"
+
 
 def convert(  # noqa: PLR0913  one argument for each thing that a package says
     model: object,
@@ -54,6 +59,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     accept_difference: float = 0.0,
     watching: Watching | None = None,
     trials: Trials | None = None,
+    variants: VariantRules | None = None,
     count: RowCounter = count_plainly,
     progress: Progress | None = None,
 ) -> Package:
@@ -77,6 +83,8 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         accept_difference: See :func:`converters.parity.check_parity`.
         watching: What to watch beyond the features one by one.
         trials: How inputs are changed to measure robustness; ``None`` measures none.
+        variants: Which smaller and quicker variants to make, and how good they must be; ``None``
+            makes none.
         count: Counts the reference; a device's kernel is some thousand times faster.
         progress: Is told how far the conversion is.
 
@@ -103,6 +111,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         licence=licence,
         lineage=_lineage(converted, given_lineage),
     )
+    require_known_metrics(given_baseline, task=draft.task)
     wanted = watching or Watching()
     draft = with_categories(converted.features, draft, feeds)
     draft = with_embedding(draft, outputs, name=wanted.embedding)
@@ -110,9 +119,9 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     measured = Evidence(
         parity=parity, quality=quality(draft, outputs, truth), baseline=given_baseline
     )
+    takes_missing = _takes_missing(parity)
     if trials is not None:
         tell("Trying changed inputs", 0.5)
-        takes_missing = _takes_missing(parity)
         tried = robustness(
             draft, runtime, feeds, outputs, truth=truth, takes_missing=takes_missing, trials=trials
         )
@@ -121,8 +130,24 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     reference = build_reference(draft, feeds, outputs, truth=truth, count=count, watching=wanted)
     tell("Choosing golden vectors", 0.9)
     golden = golden_vectors(draft, runtime, feeds, outputs)
-    tell("Packing", 0.95)
-    package = _packed(replace(draft, evidence=measured), converted, reference, golden)
+    made = Variants()
+    if variants is not None:
+        tell("Making variants, and judging them", 0.92)
+        exact = Exact(
+            manifest=draft,
+            data=converted.model,
+            model=runtime,
+            feeds=feeds,
+            outputs=outputs,
+            truth=truth,
+            takes_missing=takes_missing,
+        )
+        made = make_variants(exact, variants)
+    tell("Packing", 0.98)
+    golden = replace(golden, variants=made.golden)
+    measured = replace(measured, variants=made.evidence)
+    files = {_EXACT: converted.model, **made.models}
+    package = _packed(replace(draft, evidence=measured), files, reference, golden)
     tell("Done", 1.0)
     return package
 
@@ -188,6 +213,7 @@ def _lineage(converted: Converted, given: JsonObject) -> JsonObject:
         **git_state(Path.cwd()),
         "data_digest": digest_of_rows(converted.rows),
         "parameters": converted.parameters,
+        **converted.lineage,
         **given,
     }
 
@@ -201,23 +227,30 @@ def _plain(values: "Mapping[str, JsonValue] | None", what: str) -> JsonObject:
     return dict(values or {})
 
 
-def _packed(draft: Manifest, converted: Converted, reference: Reference, golden: Golden) -> Package:
-    model = _artifact(ArtifactRole.MODEL, "model.onnx", converted.model, "application/octet-stream")
-    model = replace(
-        model,
-        variant="fp32",
-        opsets=opsets_of(parse_model(converted.model, what="the converted model")),
-        providers=("CPUExecutionProvider",),
-    )
+def _packed(
+    draft: Manifest, models: Mapping[str, bytes], reference: Reference, golden: Golden
+) -> Package:
+    """Return the package; of the models by variant, the exact one comes first."""
+    artifacts, files = [], {}
+    for variant, data in models.items():
+        path = "model.onnx" if variant == _EXACT else f"model.{variant}.onnx"
+        files[path] = data
+        artifacts.append(
+            replace(
+                _artifact(ArtifactRole.MODEL, path, data, "application/octet-stream"),
+                variant=variant,
+                opsets=opsets_of(parse_model(data, what="the converted model")),
+                providers=("CPUExecutionProvider",),
+            )
+        )
     json_files = {
         ArtifactRole.REFERENCE: ("reference.json", reference.to_bytes()),
         ArtifactRole.GOLDEN: ("golden.json", golden.to_bytes()),
     }
-    others = [
-        _artifact(role, path, data, "application/json") for role, (path, data) in json_files.items()
-    ]
-    files = {model.path: converted.model, **dict(json_files.values())}
-    manifest = replace(draft, artifacts=(model, *others))
+    for role, (path, data) in json_files.items():
+        files[path] = data
+        artifacts.append(_artifact(role, path, data, "application/json"))
+    manifest = replace(draft, artifacts=tuple(artifacts))
     return Package.verified(manifest.to_bytes(), files)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_contract.errors import UsageError
 from edge_contract.package import Layout, Package
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["convert", "fast_count"]
+
+_VARIANTS: Final = ("int8", "auto", "none")
 
 
 def convert(
@@ -37,6 +39,8 @@ def convert(
     robustness: bool = True,
     image: tuple[int, int] | None = None,
     accept_difference: float = 0.0,
+    variants: str = "none",
+    max_accuracy_loss: float = 0.01,
     joint: int = 16,
     embedding: str = "",
     strata: str = "",
@@ -71,6 +75,10 @@ def convert(
             does not say so.
         accept_difference: Largest relative difference to accept between source and ONNX model;
             recorded in the package.
+        variants: ``int8`` also makes a variant with weights and activations of 8 bits, and keeps it
+            if it is as good; ``auto`` tries that where weights have 200 kB or more; ``none``.
+        max_accuracy_loss: How much worse a variant may be on rows that it was not calibrated on. Of
+            a classifier: in accuracy and F1. Of a regression: the growth of its errors.
         joint: At most so many pairs of numeric features are watched for moving together; 0 for
             none.
         embedding: Name of an output that stands for a row as a vector, to be watched as well.
@@ -97,10 +105,15 @@ def convert(
     from converters.lineage import training_run
     from converters.package_files import save_package
     from converters.robustness import Trials
+    from converters.variants import VariantRules
     from converters.watching import Watching
 
     if image is not None and not robustness:
         raise UsageError("image is for measuring robustness, which was turned off: leave one out")
+    if variants not in _VARIANTS:
+        known = ", ".join(_VARIANTS)
+        raise UsageError(f"variants {variants!r} is unknown: choose from {known}")
+    rules = VariantRules(auto=variants == "auto", max_accuracy_loss=max_accuracy_loss)
     run = training_run(mlflow_run=str(mlflow_run), tracker_run=tracker_run)
     with WarningsOfTheCaller():
         package = convert_model(
@@ -120,6 +133,7 @@ def convert(
                 joint=joint, embedding=embedding, strata=strata, times=times, time_zone=time_zone
             ),
             trials=Trials(image=image) if robustness else None,
+            variants=None if variants == "none" else rules,
             count=fast_count,
             progress=progress,
         )
