@@ -24,7 +24,7 @@ from edge_contract.errors import UsageError
 from edge_contract.package import OutputRole, Package, Task
 from tests.architecture.sources import ROOT
 from tests.converters.helpers import diabetes, digits, quietly_converted
-from tests.converters.test_networks import skip_without
+from tests.support.frameworks import skip_without
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -6,7 +6,8 @@ A block is a fence with a language. Comments just above it say how it is tried::
     <!-- output -->                                 a text block: what the blocks before it printed
 
 ``<!-- needs: cloud -->`` or ``<!-- needs: fleet -->`` anywhere on a page says what must run beside
-it. No other way exists to leave a block out.
+it; ``<!-- needs: networks -->`` that it runs where the frameworks for networks are. No other way
+exists to leave a block out.
 """
 
 import re
@@ -15,13 +16,16 @@ from pathlib import Path
 
 from tests.architecture.sources import ROOT, repository_files
 
-__all__ = ["Block", "blocks_of", "commands_in_prose", "need_of", "pages", "text_of"]
+__all__ = ["NETWORKS", "Block", "blocks_of", "commands_in_prose", "need_of", "pages", "text_of"]
 
 FENCE = re.compile(r"^```(?P<language>\S*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 COMMENT = re.compile(r"<!-- (?P<name>[a-z ]+?)(: (?P<value>.*?))? -->\n\Z")
 
-NEED = re.compile(r"^<!-- needs: (cloud|fleet) -->$", re.MULTILINE)
+NEED = re.compile(r"^<!-- needs: (cloud|fleet|networks) -->$", re.MULTILINE)
+
+
+NETWORKS = "networks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ def pages() -> list[str]:
 
 
 def need_of(page: str) -> str:
-    """What a page needs beside it: ``cloud``, ``fleet`` or nothing."""
+    """What a page needs beside it: ``cloud``, ``fleet``, ``networks`` or nothing."""
     found = NEED.search(page)
     return found[1] if found else ""
 

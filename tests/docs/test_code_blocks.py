@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import Block, blocks_of, commands_in_prose, need_of, pages, text_of
+from tests.docs.pages import NETWORKS, Block, blocks_of, commands_in_prose, need_of, pages, text_of
 from tests.docs.shell import WrongCommandError, check_script
+from tests.support.frameworks import run_apart, skip_without
 
 SHOWN_AS = {"bash", "python", "js", "text", "json", "mermaid"}
 
@@ -86,7 +87,7 @@ class Page:
 
 @pytest.mark.filterwarnings("ignore:the reference has .* rows, below 5000")
 @pytest.mark.filterwarnings("ignore:.* strata have fewer than 5000 rows")
-@pytest.mark.parametrize("name", pages())
+@pytest.mark.parametrize("name", [name for name in pages() if need_of(text_of(name)) != NETWORKS])
 def test_every_block_of_a_page_works_in_the_order_of_the_page(
     name: str,
     tmp_path: Path,
@@ -112,6 +113,14 @@ def test_every_block_of_a_page_works_in_the_order_of_the_page(
 
     for block in blocks_of(page):
         runner.run(block)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_pages_that_show_networks_work_where_their_frameworks_are(tmp_path: Path) -> None:
+    skip_without("torch", "onnxscript", "keras", "jax", "jax2onnx")
+
+    run_apart("tests/docs/network_pages.py", tmp_path)
 
 
 @pytest.mark.parametrize("name", pages())
