@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +27,12 @@ class Updates:
     """Tells an agent what the cloud wants of it, as the broker would.
 
     Args:
-        agent: Without a cloud; all packages are put into its store.
-        packages: Versions of its model.
+        agent: Without a cloud: packages are put into its store by hand.
     """
 
-    def __init__(self, agent: Agent, packages: Sequence[Package]) -> None:
+    def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._generation = 0
-        for package in packages:
-            agent._parts.packages.add(package)
 
     def swap_to(self, package: Package, *, trial_calls: int = 0) -> float:
         """Update to a version and return how many seconds that took.
@@ -48,6 +44,7 @@ class Updates:
         Raises:
             UnavailableError: It does not serve within a minute.
         """
+        self._agent._parts.packages.add(package)
         self._generation += 1
         core = self._agent._parts.core
         target = Target(package.manifest.version, package.digest, trial_calls=trial_calls)
@@ -107,7 +104,7 @@ def predict_through_swaps(
     with TemporaryDirectory() as folder:
         with Agent(first, state=folder, interval_s=1.0) as agent:
             agent.wait_ready()
-            updates = Updates(agent, [first, second])
+            updates = Updates(agent)
 
             def predict(worker: int) -> None:
                 made = 0
