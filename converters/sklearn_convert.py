@@ -118,15 +118,20 @@ def _ways(estimator: object, rows: Rows) -> Iterator[_Way]:
     """Yield what to try: trees are always repaired, scalers if there are trees behind them.
 
     Scalers that are repaired come first: others may pass a check on few rows and still be wrong.
+    Where what follows compares float64, so must they, but for rows of float32: of whole numbers,
+    thresholds lie in the middle of two, which is often a third one.
     """
     kinds = {type(part) for part in parts_of(estimator)}
     looks_up = any(map(looks_up_numbers, parts_of(estimator)))
     has_edges = looks_up or bool(kinds & {*BOOSTED, *EDGED, *READERS})
     has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
+    is_single = in_float64(rows) is not None
+    if kinds & set(SCALERS) and has_edges and not is_single:
+        exact = {**tree_converters(nearest=True), **scaler_converters(single=False)}
+        yield _Way(exact, is_wide=True, is_nearest=True)
     for is_nearest in (False, True) if has_edges else (False,):
         trees = tree_converters(nearest=is_nearest)
         if kinds & set(SCALERS) and has_steps:
-            is_single = in_float64(rows) is not None
             for single in (is_single, not is_single):
                 scalers = scaler_converters(single=single)
                 yield _Way({**trees, **scalers}, is_nearest=is_nearest)

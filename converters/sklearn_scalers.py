@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from skl2onnx._supported_operators import _get_sklearn_operator_name
 from skl2onnx.common._registration import get_converter
+from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
+from converters.sklearn_more.skl2onnx_types import Container, Operator, Scope
 from converters.sklearn_trees import Hook
 
 __all__ = ["SCALERS", "scaler_converters"]
@@ -36,7 +38,7 @@ def scaler_converters(*, single: bool) -> dict[type, Hook]:
 
 
 def _exact(original: Hook, *, single: bool) -> Hook:
-    def convert(scope: object, operator: object, container: object) -> None:
+    def convert(scope: Scope, operator: Operator, container: Container) -> None:
         steps = list(_steps(getattr(operator, "raw_operator", None), single=single))
         inputs = getattr(operator, "inputs")  # noqa: B009  skl2onnx publishes no types
         if len(inputs) != 1 or not steps:
@@ -60,7 +62,9 @@ def _exact(original: Hook, *, single: bool) -> Hook:
             add_constant(constant, TensorProto.DOUBLE, [1, len(numbers)], numbers.tolist())
             value = added(arithmetic, value, constant)
         output = getattr(operator, "outputs")[0].full_name  # noqa: B009
-        add_node("Cast", [value], [output], name=unique("narrow"), to=TensorProto.FLOAT)
+        is_wide = isinstance(inputs[0].type, DoubleTensorType)
+        kind = TensorProto.DOUBLE if is_wide else TensorProto.FLOAT
+        add_node("Cast", [value], [output], name=unique("narrow"), to=kind)
 
     return convert
 

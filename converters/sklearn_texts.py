@@ -47,7 +47,7 @@ def text_options(part: BaseEstimator) -> dict[str, bool | str]:
 
 def _require_countable(part: BaseEstimator) -> None:
     name = type(part).__name__
-    if part.analyzer not in ("word", "char"):
+    if part.analyzer != "word":  # of characters, white space would count otherwise
         raise UsageError(
             f"{name} with analyzer={part.analyzer!r} cannot be converted: use analyzer='word'"
         )
@@ -57,16 +57,12 @@ def _require_countable(part: BaseEstimator) -> None:
                 f"{name} with {setting}={getattr(part, setting)!r} cannot be converted: leave it "
                 "out, and change the texts before the model"
             )
-    if part.analyzer == "word" and part.stop_words is not None and part.ngram_range[1] > 1:
+    if part.stop_words is not None and part.ngram_range[1] > 1:
         raise UsageError(
             f"{name} with stop_words and ngram_range={part.ngram_range} joins words across stop "
             "words, which a device does not: use stop_words=None or ngram_range=(1, 1)"
         )
-    if (
-        part.analyzer == "word"
-        and "(?" in part.token_pattern
-        and part.token_pattern not in _PATTERNS
-    ):
+    if "(?" in part.token_pattern and part.token_pattern not in _PATTERNS:
         raise UsageError(
             f"{name} with token_pattern={part.token_pattern!r} cannot be converted: use one of "
             f"{', '.join(map(repr, _PATTERNS))}, or one without '(?'"
@@ -98,6 +94,8 @@ def _respell(node: onnx.NodeProto) -> None:
         return
     pool = [text.decode() for text in attributes["pool_strings"].strings]
     starts = [int(start) for start in attributes["ngram_counts"].ints]
+    longest = attributes["max_gram_length"]  # onnxruntime wants no longer ones than there are
+    longest.i = min(longest.i, len(starts))
     columns = list(attributes["ngram_indexes"].ints)
     words: list[str] = []
     indices: list[int] = []

@@ -18,13 +18,16 @@ from skl2onnx.common._registration import get_converter, get_shape_calculator
 from sklearn import ensemble, tree
 from sklearn.base import BaseEstimator
 
+from converters.sklearn_more.forests import is_unusual, write_forest
+from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.skl2onnx_types import Container, Operator, Scope
 from converters.sklearn_more.trees import float32_at_most
 from edge_contract.errors import UsageError
 
 __all__ = ["BOOSTED", "Hook", "shape_calculators", "tree_converters"]
 
-Hook: TypeAlias = Callable[[object, object, object], None]
-"""Adds the nodes of an operator: scope, operator, container, all of skl2onnx's own types."""
+Hook: TypeAlias = Callable[[Scope, Operator, Container], None]
+"""Adds the nodes of an operator."""
 
 _Attribute: TypeAlias = Sequence[int | float | str]
 
@@ -77,9 +80,12 @@ class _Tree(NamedTuple):
 def _mended(kind: type, trees_of: Callable[[BaseEstimator], Sequence[_Tree]]) -> Hook:
     original = get_converter(_get_sklearn_operator_name(kind))
 
-    def convert(scope: object, operator: object, container: object) -> None:
+    def convert(scope: Scope, operator: Operator, container: Container) -> None:
         add_node = getattr(container, "add_node")  # noqa: B009  skl2onnx publishes no types
         estimator = getattr(operator, "raw_operator", None)
+        if kind in _LEARNED_ROUTES and is_unusual(estimator):
+            write_forest(Nodes(scope, operator, container), estimator)
+            return
         trees = trees_of(estimator)
         loss = getattr(estimator, "_loss", None)
         has_log_link = type(getattr(loss, "link", None)).__name__ == "LogLink"

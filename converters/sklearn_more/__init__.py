@@ -29,6 +29,7 @@ import converters.sklearn_more.multiclass
 import converters.sklearn_more.neighbour_graph
 import converters.sklearn_more.neighbour_imputer
 import converters.sklearn_more.neighbour_votes
+import converters.sklearn_more.outliers
 import converters.sklearn_more.power
 import converters.sklearn_more.quantiles
 import converters.sklearn_more.radius

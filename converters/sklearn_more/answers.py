@@ -15,6 +15,7 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
 
+from converters.sklearn_more.machines import machine_scores
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import allowed_options
 from edge_contract.errors import UsageError
@@ -139,16 +140,19 @@ def scores_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
     Raises:
         UsageError: It is not known how to compute it.
     """
+    inner = getattr(estimator, "best_estimator_", None)
+    if inner is not None:
+        return scores_of(nodes, inner, value)
+    if isinstance(estimator, RFE):
+        return scores_of(nodes, as_predictor(estimator), value)
+    if isinstance(estimator, SVC | NuSVC):
+        return machine_scores(nodes, estimator, value)
     if isinstance(estimator, Pipeline):
         before, last = Pipeline(estimator.steps[:-1]), estimator.steps[-1][1]
         given = nodes.cast(nodes.ask(before, value)[0], "float64") if before.steps else value
         return scores_of(nodes, last, given)
     weights = getattr(estimator, "coef_", None)
-    if (
-        isinstance(weights, np.ndarray)
-        and hasattr(estimator, "intercept_")
-        and not _is_svm(estimator)
-    ):
+    if isinstance(weights, np.ndarray) and hasattr(estimator, "intercept_"):
         dense: NDArray[np.generic] = np.atleast_2d(weights)
         given = value or nodes.x
         return nodes.linear(given, dense.T, np.atleast_1d(estimator.intercept_).astype(np.float64))
@@ -170,7 +174,3 @@ def binary_scores(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> st
     if hasattr(estimator, "decision_function"):
         return scores_of(nodes, estimator, value)
     return positive_probabilities(nodes, estimator, value)
-
-
-def _is_svm(estimator: BaseEstimator) -> bool:
-    return isinstance(estimator, SVC | NuSVC)

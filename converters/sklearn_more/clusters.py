@@ -19,10 +19,10 @@ __all__: list[str] = []
 @converts(AffinityPropagation, MeanShift)
 def nearest_centre(nodes: Nodes, model: MeanShift) -> None:
     """Say the index of the nearest centre, and all distances."""
-    if not len(model.cluster_centers_):
+    if not model.cluster_centers_.shape[0]:
         raise UsageError(f"{type(model).__name__} found no clusters: it says -1 to every row")
     apart = distances(nodes, nodes.x, model.cluster_centers_)
-    nodes.say_labels(nodes.nearest(apart), np.arange(len(model.cluster_centers_)))
+    nodes.say_labels(nodes.nearest(apart), np.arange(model.cluster_centers_.shape[0]))
     nodes.say_numbers(apart, 1)
 
 

@@ -1,9 +1,13 @@
 """Distances to the nearest fitted rows, as a table."""
 
-import numpy as np
 from sklearn.neighbors import KNeighborsTransformer
 
-from converters.sklearn_more.neighbours import distances, metric_power, nearest_rows
+from converters.sklearn_more.neighbours import (
+    distances,
+    fitted_rows,
+    metric_power,
+    nearest_rows,
+)
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 
@@ -13,7 +17,7 @@ __all__: list[str] = []
 @converts(KNeighborsTransformer)
 def neighbours_transformer(nodes: Nodes, model: KNeighborsTransformer) -> None:
     """Give the distances to the nearest fitted rows, and zero to all others."""
-    fitted = np.asarray(model._fit_X)
+    fitted = fitted_rows(model)
     apart = distances(nodes, nodes.x, fitted, power=metric_power(model.metric, model.p))
     is_distance = model.mode == "distance"
     near = nearest_rows(nodes, apart, model.n_neighbors + int(is_distance))

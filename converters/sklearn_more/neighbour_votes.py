@@ -6,6 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from converters.sklearn_more.neighbours import (
     distances,
+    fitted_rows,
     metric_power,
     nearest_rows,
     nearness,
@@ -38,7 +39,7 @@ def neighbours_classifier(nodes: Nodes, model: KNeighborsClassifier) -> None:
 
 def _mean(nodes: Nodes, model: KNeighborsRegressor, values: NDArray[np.float64]) -> str:
     """Return the weighted mean of the neighbours' values: ``float64[batch, columns]``."""
-    fitted = np.asarray(model._fit_X)
+    fitted = fitted_rows(model)
     power = metric_power(model.metric, model.p)
     apart = distances(nodes, nodes.x, fitted, power=power)
     near = nearest_rows(nodes, apart, int(model.n_neighbors))

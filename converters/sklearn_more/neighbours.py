@@ -4,14 +4,28 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.neighbors._base import KNeighborsMixin
 
 from converters.sklearn_more.nodes import Nodes
 from edge_contract.errors import UsageError
 
-__all__ = ["distances", "metric_power", "nearest_rows", "nearness", "squared_distances"]
+__all__ = [
+    "distances",
+    "fitted_rows",
+    "metric_power",
+    "nearest_rows",
+    "nearness",
+    "squared_distances",
+]
 
 _MANY_VALUES: Final = 20_000
 _FEW_COLUMNS: Final = 64
+
+
+def fitted_rows(model: KNeighborsMixin) -> NDArray[np.float64]:
+    """Return the rows that a model of neighbours keeps: ``[rows, columns]``."""
+    return _dense(model._fit_X)
 
 
 def squared_distances(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> str:
@@ -20,7 +34,7 @@ def squared_distances(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> str:
     As a difference of products, which is quick; shifting all by the middle of the fitted rows keeps
     its digits where rows lie far from zero.
     """
-    fitted = np.asarray(rows, dtype=np.float64)
+    fitted = _dense(rows)
     middle = fitted.mean(axis=0)
     shifted, kept = nodes("Sub", x, middle), fitted - middle
     squares = nodes.total(nodes("Mul", shifted, shifted))
@@ -34,7 +48,7 @@ def distances(nodes: Nodes, x: str, rows: NDArray[np.generic], *, power: float =
     They are sums of differences, so the distance of a row to itself is exactly zero; of many fitted
     rows that would take too much memory, so Euclidean ones are then differences of products.
     """
-    fitted = np.asarray(rows, dtype=np.float64)
+    fitted = _dense(rows)
     if power == 2 and fitted.size > _MANY_VALUES:
         return nodes("Sqrt", squared_distances(nodes, x, fitted))
     if power == np.inf:
@@ -45,6 +59,13 @@ def distances(nodes: Nodes, x: str, rows: NDArray[np.generic], *, power: float =
         powers = _power(nodes, _differences(nodes, x, fitted), power)
         total = nodes.total(powers, axis=2, keep=False)
     return total if power == 1 else _power(nodes, total, 1.0 / power)
+
+
+def _dense(rows: "NDArray[np.generic] | csr_matrix") -> NDArray[np.float64]:
+    values: NDArray[np.float64] = np.asarray(
+        rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64
+    )
+    return values
 
 
 def _differences(nodes: Nodes, x: str, fitted: NDArray[np.float64]) -> str:

@@ -4,7 +4,8 @@ scikit-learn computes in float64, and so do these nodes: sums of squares, kernel
 large numbers would lose too many digits in float32. What goes in and out keeps its own type.
 """
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -243,7 +244,7 @@ class Nodes:
         return self("Reciprocal", self("Add", self("Exp", self("Neg", value)), 1.0))
 
     def row_size(self, value: str, norm: str) -> str:
-        """Return a norm of each row of ``float64[batch, columns]``: ``[batch, 1]``, 1 for 0.
+        """Return a norm of each row of ``float64[batch, columns]``: ``[batch, 1]``, 1 near 0.
 
         Args:
             value: The name of a tensor.
@@ -256,7 +257,8 @@ class Nodes:
                 size = self("Sqrt", self.total(self("Mul", value, value)))
             case _:
                 size = self("ReduceMax", self("Abs", value), np.array([1]), keepdims=1)
-        return self("Where", self("Equal", size, 0.0), 1.0, size)
+        is_nothing = self("Less", size, 10.0 * float(np.finfo(np.float64).eps))
+        return self("Where", is_nothing, 1.0, size)
 
     def softmax(self, scores: str) -> str:
         """Return probabilities, by row, of log-likelihoods; both ``float64[batch, classes]``."""
@@ -270,7 +272,9 @@ class Nodes:
             value: What it is given, ``[batch, columns]``; by default what this one is given.
             options: Of skl2onnx, for this estimator.
         """
-        if options:
+        if options:  # of a copy: it may be asked for something else, too
+            estimator = copy.copy(estimator)
+            options = {"zipmap": False, **options}
             self._scope.add_options(id(estimator), options)
             self._container.add_options(id(estimator), options)
         inputs = list(self._operator.inputs)
@@ -281,6 +285,10 @@ class Nodes:
             inputs = [given]
         outputs = _parse_sklearn(self._scope, estimator, inputs)
         return [output.onnx_name for output in outputs]
+
+    def write_by(self, original: Callable[[Scope, Operator, Container], None]) -> None:
+        """Let skl2onnx's own converter write this estimator."""
+        original(self._scope, self._operator, self._container)
 
     def say_numbers(self, value: str, output: int = 0) -> None:
         """Make an output of numbers of what was computed."""

@@ -1,14 +1,13 @@
 """Neighbours within a radius."""
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.neighbors import (
     RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
     RadiusNeighborsTransformer,
 )
 
-from converters.sklearn_more.neighbours import distances, metric_power, nearness
+from converters.sklearn_more.neighbours import distances, fitted_rows, metric_power, nearness
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -65,7 +64,7 @@ def radius_classifier(nodes: Nodes, model: RadiusNeighborsClassifier) -> None:
 
 def _within(nodes: Nodes, model: RadiusNeighborsRegressor) -> tuple[str, str]:
     """Return distances to all fitted rows, and 1 for those within the radius."""
-    fitted: NDArray[np.generic] = np.asarray(model._fit_X)
+    fitted = fitted_rows(model)
     apart = distances(nodes, nodes.x, fitted, power=metric_power(model.metric, model.p))
     return apart, nodes.cast(nodes("LessOrEqual", apart, float(model.radius)), "float64")
 

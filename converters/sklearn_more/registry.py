@@ -272,7 +272,9 @@ def _shapes(operator: Operator) -> None:
         return
     labels = _labels_of(operator.raw_operator)
     is_text = labels is not None and labels.dtype.kind in "OU"
-    several = isinstance(getattr(operator.raw_operator, "classes_", None), list)
+    model = operator.raw_operator
+    is_listed = isinstance(getattr(model, "classes_", None), list)
+    several = is_listed or bool(getattr(model, "multilabel_", False))
     kind = StringTensorType if is_text else Int64TensorType
     outputs[0].set_type(kind([None, None] if several else [None]))
     outputs[1].set_type(numbers([None, None]))
