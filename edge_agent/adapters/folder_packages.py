@@ -180,7 +180,7 @@ class FolderPackages:
         return [place for place in self._folder.glob("sha256-*") if place.is_dir()]
 
     def _latest_first(self) -> list[Path]:
-        return sorted(self._places(), key=lambda place: place.stat().st_mtime, reverse=True)
+        return sorted(self._places(), key=_changed_unix_s, reverse=True)
 
     def _place(self, digest: str) -> Path:
         return self._folder / digest.replace(":", "-")
@@ -194,6 +194,13 @@ class FolderPackages:
                 f"cannot {doing} {str(self._folder)!r}: {error.strerror}; check that its disk has "
                 "room and can be written"
             ) from error
+
+
+def _changed_unix_s(place: Path) -> float:
+    try:
+        return place.stat().st_mtime
+    except FileNotFoundError:  # pruned by another thread
+        return 0.0
 
 
 def _is_whole(place: Path) -> bool:

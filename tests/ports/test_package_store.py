@@ -1,6 +1,7 @@
 """Every package store of a device keeps the promises of ``edge_agent.ports.PackageStore``."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from edge_agent.adapters.folder_packages import FolderPackages
 from edge_agent.ports import PackageStore
 from edge_contract.errors import PackageError, UnavailableError
-from edge_contract.package import Manifest, Package
+from edge_contract.package import ArtifactRole, Manifest, Package, digest_of
 from tests.support.disks import files_of_at_most
 from tests.support.packages import binary, regression, with_version
 
@@ -204,3 +205,54 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "packages").write_text("a file in its place")
     with pytest.raises(UnavailableError, match=r"cannot make the package folder '.*packages'"):
         FolderPackages(tmp_path / "packages")
+
+
+def test_a_file_is_found_by_its_digest_in_whichever_package_it_is(
+    folder: Path, store: PackageStore, package: Package
+) -> None:
+    newer = with_version(package, "1.1.0")
+    model = package.manifest.artifact(ArtifactRole.MODEL)
+    store.add(package)
+    store.add(newer)
+    damage(file_of(folder, package, "model.onnx"))
+
+    assert store.file_of(model.digest) == package.model(), "the other package has it undamaged"
+    assert store.file_of(newer.digest) == newer.manifest_bytes
+    assert store.file_of(digest_of(b"elsewhere")) is None
+
+    damage(file_of(folder, newer, "model.onnx"))
+    assert store.file_of(model.digest) is None
+
+
+def test_packages_that_are_whole_are_listed_the_latest_first(
+    folder: Path, store: PackageStore, package: Package
+) -> None:
+    versions = [with_version(package, f"1.{minor}.0") for minor in range(3)]
+    for at_unix_s, version in enumerate(versions):
+        store.add(version)
+        os.utime(file_of(folder, version, ""), (1e9 + at_unix_s, 1e9 + at_unix_s))
+    file_of(folder, versions[1], "golden.json").unlink()
+
+    assert store.whole() == [versions[2].digest, versions[0].digest]
+
+
+def test_a_pruned_package_is_not_whole(store: PackageStore, package: Package) -> None:
+    newer = with_version(package, "1.1.0")
+    store.add(package)
+    store.add(newer)
+
+    store.prune([newer.digest])
+
+    assert store.whole() == [newer.digest]
+
+
+def test_there_is_room_or_somebody_is_told(
+    folder: Path, store: PackageStore, package: Package
+) -> None:
+    before = store.free_bytes()
+    assert before > 0
+    assert store.downloads(package.digest).is_relative_to(folder)
+
+    shutil.rmtree(folder)
+    with pytest.raises(UnavailableError, match="cannot see how much room there is for"):
+        store.free_bytes()

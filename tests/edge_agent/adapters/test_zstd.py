@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from edge_agent.adapters.compressions import compressions_here
 from edge_agent.adapters.zstd import Zstd
 from edge_contract.delta import Delta, Method, Zlib, apply_delta, make_delta
 from edge_contract.errors import PackageError, UnavailableError
@@ -44,3 +45,15 @@ def test_without_a_library_the_error_says_what_to_install(monkeypatch: pytest.Mo
 
     with pytest.raises(UnavailableError, match="pip install zstandard"):
         importlib.import_module("edge_agent.adapters.zstd")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="the standard library has zstd")
+def test_a_device_without_a_library_says_that_it_can_expand_zlib_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = [compression.name for compression in compressions_here()]
+    monkeypatch.delitem(sys.modules, "edge_agent.adapters.zstd")
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+
+    assert before == ["zstd", "zlib"]
+    assert [compression.name for compression in compressions_here()] == ["zlib"]
