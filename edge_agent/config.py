@@ -43,10 +43,14 @@ def default_state_folder(fleet: str, device: str) -> Path:
 def ring_folder(state: Path) -> Path:
     """Return where rings lie: on a memory file system where there is one, else in the state folder.
 
+    ``EDGEFLEET_RINGS`` names another folder for them, as a service does whose user goes with it.
     The name is made from the state folder's, so that the next start finds them again, and from the
     host's, because containers with folders of the same name may share the memory file system.
     """
     within = state / "rings"
+    given = os.environ.get("EDGEFLEET_RINGS")
+    if given:
+        return Path(given) / _short_hash(str(state.resolve()), 16)
     if not (_MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and hasattr(os, "getuid")):
         return within
     host, name = _short_hash(platform.node(), 8), _short_hash(str(state.resolve()), 16)

@@ -3,6 +3,7 @@
 import typer
 
 from edgefleet.commands.agent.config import config
+from edgefleet.commands.agent.install import install
 from edgefleet.commands.agent.run import run
 from edgefleet.commands.agent.score import score
 from edgefleet.commands.agent.status import status
@@ -33,4 +34,5 @@ def register(app: typer.Typer) -> None:
         epilog="Example: edgefleet agent score rows.parquet answers.parquet "
         "--model digits-1.0.0.modelpkg"
     )(score)
+    agent_app.command(epilog="Example: sudo edgefleet agent install")(install)
     app.add_typer(agent_app)

@@ -116,9 +116,7 @@ def _flat(content: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Yield dotted names and values; tables that are values themselves stay whole."""
     for name, value in content.items():
         match value:
-            case dict() if name not in KEYS:
-                if not any(key.startswith(f"{name}.") for key in KEYS):
-                    yield name, value
+            case dict() if name not in KEYS and value:
                 yield from ((f"{name}.{inner}", item) for inner, item in value.items())
             case _:
                 yield name, value
