@@ -34,8 +34,8 @@ def training_run(*, mlflow_run: str = "", tracker_run: str = "") -> JsonObject:
     """Return what is known of the run that trained a model, for its lineage.
 
     Args:
-        mlflow_run: The folder of an MLflow run, or the id of one in ``./mlruns``; see
-            :func:`converters.mlflow_run.read_mlflow_run`.
+        mlflow_run: The folder of an MLflow run, or the id of one in ``./mlruns`` or
+            ``./mlflow.db``; see :func:`converters.mlflow_run.read_mlflow_run`.
         tracker_run: A run of another tracker, such as ``wandb:entity/project/run``: kept as it is
             given, and not looked up.
 

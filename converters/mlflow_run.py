@@ -1,20 +1,22 @@
-"""Reads a run that MLflow keeps in files: its parameters, last metrics and tags.
+"""Reads a run that MLflow keeps on this machine: its parameters, last metrics and tags.
 
-MLflow itself is not needed: a run in a folder is one small file for each of them. Runs on a
-tracking server or in a database are not read.
+MLflow itself is not needed: it keeps runs in a database or, as it used to by default, in a folder
+with a small file for each parameter, metric and tag. Runs on a tracking server are not read.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from converters.mlflow_database import read_run_of_database
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["read_mlflow_run"]
 
 _STORE: Final = "mlruns"
+_DATABASE: Final = "mlflow.db"
 _META: Final = "meta.yaml"
 _KNOWN: Final = ("run_id", "experiment_id")
 _KINDS: Final = ("params", "metrics", "tags")
@@ -32,12 +34,15 @@ def read_mlflow_run(run: str) -> JsonObject:
     commit are kept. A metric that is no finite number is kept as a text.
 
     Args:
-        run: The run's folder, or its id in ``./mlruns``.
+        run: The run's folder, its id in ``./mlruns`` or ``./mlflow.db``, or a database and an id:
+            ``elsewhere/mlflow.db:RUN_ID``.
 
     Raises:
-        UsageError: There is no such run, or its files cannot be read.
+        UsageError: There is no such run, or it cannot be read.
     """
     folder = _folder_of(run)
+    if folder is None:
+        return _run_of_database(run)
     try:
         meta = _meta(_text(folder / _META))
         readers: dict[str, Callable[[Path], JsonValue]] = {
@@ -57,7 +62,38 @@ def read_mlflow_run(run: str) -> JsonObject:
     return {**known, **{kind: values for kind, values in found.items() if values}}
 
 
-def _folder_of(run: str) -> Path:
+def _run_of_database(run: str) -> JsonObject:
+    database, _, wanted = run.rpartition(":")
+    path = Path(database or _DATABASE)
+    found = None
+    if path.is_file() and wanted.isalnum():
+        found = read_run_of_database(path, wanted)
+    if found is None:
+        raise UsageError(
+            f"there is no MLflow run {run!r} on this machine: give the folder of a run (that holds "
+            f"{_META}, params and metrics), the id of one in ./{_STORE} or ./{_DATABASE}, or "
+            f"FOLDER/{_DATABASE}:RUN_ID; a run on a tracking server can be named with the tracker "
+            "run mlflow:RUN_ID"
+        )
+    return {name: _shortened(value) for name, value in found.items() if value}
+
+
+def _shortened(value: JsonValue) -> JsonValue:
+    """Return a value as it would be read from files: texts cut, MLflow's own tags chosen."""
+    match value:
+        case str():
+            return value.strip()[:_MAX_TEXT]
+        case Mapping():
+            return {name: _shortened(it) for name, it in value.items() if _is_meant(name)}
+        case _:
+            return value
+
+
+def _is_meant(name: str) -> bool:
+    return not name.startswith("mlflow.") or name in _OWN_TAGS
+
+
+def _folder_of(run: str) -> "Path | None":
     here = Path(run)
     if (here / _META).is_file() and any((here / kind).is_dir() for kind in _KINDS):
         return here
@@ -65,11 +101,7 @@ def _folder_of(run: str) -> Path:
         found = sorted(path.parent for path in Path(_STORE).glob(f"*/{run}/{_META}"))
         if found:
             return found[0]
-    raise UsageError(
-        f"there is no MLflow run {run!r} in files: give the folder of a run (that holds {_META}, "
-        f"params and metrics) or the id of one in ./{_STORE}; a run on a tracking server or in a "
-        "database can be named with the tracker run mlflow:RUN_ID"
-    )
+    return None
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -84,8 +116,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
         if number >= _MAX_FILES:
             raise UsageError(f"{str(folder)!r} holds more than {_MAX_FILES} files: this is no run")
         name = path.relative_to(folder).as_posix()
-        is_meant = not name.startswith("mlflow.") or name in _OWN_TAGS
-        if is_meant and not path.is_symlink() and path.is_file():
+        if _is_meant(name) and not path.is_symlink() and path.is_file():
             yield name, path
 
 
@@ -98,11 +129,11 @@ def _text(path: Path) -> str:
 
 
 def _last_value(path: Path) -> JsonValue:
-    """Return the value of the last step; a line is time, value and step."""
+    """Return the value of the last step; a line is time, value, step, and perhaps a data set."""
     points: list[tuple[int, int, float]] = []
     for line in _text(path).splitlines():
         try:
-            time_ms, value, step = line.split()
+            time_ms, value, step, *_ = line.split()
             points.append((int(step), int(time_ms), float(value)))
         except ValueError as error:
             raise UsageError(f"{str(path)!r} is no metric of MLflow: {line[:80]!r}") from error

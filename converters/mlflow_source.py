@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["MlflowSource"]
 
 _TEXTS: Final = ("string",)
+_LEVELS: Final = 5  # from a model's folder up to the one that holds mlruns
 _NUMBERS: Final = ("boolean", "double", "float", "integer", "long")
 
 
@@ -61,16 +62,21 @@ def _about(saved: "MlflowModel") -> JsonObject:
 
 
 def _run_of(folder: "MlflowFolder") -> JsonObject:
-    """Return the run that saved the model, if it lies in the same store of files."""
+    """Return the run that saved the model, if it is kept beside it in files or a database."""
+    from converters.mlflow_database import read_run_of_database
     from converters.mlflow_run import read_mlflow_run
 
     run = folder.about.get("run_id")
     if not isinstance(run, str) or not run.isalnum():
         return {}
-    home = folder.path.resolve()
-    for place in (*home.parents[:4], *(parent / run for parent in home.parents[:4])):
+    parents = folder.path.resolve().parents[:_LEVELS]
+    for place in (*parents, *(parent / run for parent in parents)):
         if place.name == run and (place / "meta.yaml").is_file():
             return {"mlflow": read_mlflow_run(str(place))}
+    for parent in parents:
+        path = parent / "mlflow.db"
+        if path.is_file() and read_run_of_database(path, run) is not None:
+            return {"mlflow": read_mlflow_run(f"{path}:{run}")}
     return {}
 
 

@@ -15,8 +15,10 @@ _EXTRAS: Final = {
     "boost": ("lightgbm", "xgboost", "catboost"),
     "torch": ("torch", "onnxscript"),
     "drift": ("river",),
+    "mlflow": ("yaml",),
     "parquet": ("pyarrow",),
     "postgres": ("psycopg",),
+    "skops": ("skops",),
     "browser": ("pyodide_build", "pyodide_lock"),
 }
 """Which extra brings a package that may be missing."""

@@ -52,7 +52,9 @@ def convert(
     """Turn a trained model into a model package, or refuse and say why.
 
     Args:
-        model: A fitted scikit-learn estimator or pipeline, or an ONNX file (path or bytes).
+        model: A fitted estimator or pipeline of scikit-learn, a trained model of LightGBM, XGBoost,
+            CatBoost, PyTorch, Keras or JAX, an ONNX file (path or bytes), or the folder of a model
+            that MLflow saved (other than as a pickle).
         X: Rows like the ones that devices will see, better not those that it was trained on: they
             become the reference for drift, and parity is checked on them.
         y: Their labels, for quality, calibration and estimates without labels.
@@ -63,8 +65,9 @@ def convert(
         classes: Labels in the order of the probabilities, for ONNX files that do not say them.
         feature_names: Of the columns of an array, which has no names of its own.
         lineage: Where the model comes from; joined with what can be found out.
-        mlflow_run: The MLflow run that trained the model, kept in files: its folder, or its id in
-            ``./mlruns``. Parameters, last metrics and tags go into the lineage.
+        mlflow_run: The MLflow run that trained the model: its folder, its id in ``./mlruns`` or
+            ``./mlflow.db``, or ``FOLDER/mlflow.db:RUN_ID``. Parameters, last metrics and tags go
+            into the lineage.
         tracker_run: The run in another tracker, such as ``wandb:entity/project/run``; kept as it is
             given.
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.

@@ -78,8 +78,8 @@ def convert(  # noqa: PLR0917  one argument per option
         str,
         typer.Option(
             metavar="FOLDER|ID",
-            help="The MLflow run that trained the model, kept in files: its folder, or its id in "
-            "./mlruns. Parameters, last metrics and tags go into the lineage.",
+            help="The MLflow run that trained the model: its folder, or its id in ./mlruns or "
+            "./mlflow.db. Parameters, last metrics and tags go into the lineage.",
         ),
     ] = "",
     tracker_run: Annotated[

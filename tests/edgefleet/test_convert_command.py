@@ -315,7 +315,7 @@ def test_robustness_can_be_left_out(
     [
         (("--image", "8x8"), "image '8x8' is no HEIGHT,WIDTH in pixels, such as 28,28"),
         (("--image", "8,8", "--no-robustness"), "which was turned off"),
-        (("--mlflow-run", "5f3a"), "there is no MLflow run '5f3a' in files"),
+        (("--mlflow-run", "5f3a"), "there is no MLflow run '5f3a' on this machine"),
         (("--tracker-run", "5f3a"), "has another form than TRACKER:RUN"),
         (("--baseline", "f1=nan"), "baseline 'f1' is nan: give a finite number"),
         (("--baseline-source", "two botanists"), "the baseline of 'two botanists' has no metric"),
