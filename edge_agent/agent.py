@@ -337,7 +337,13 @@ class Agent:
         if cloud is not None:
             from edge_agent.cloud_link import cloud_link
 
-            link, source = cloud_link(parts.core, cloud, username=username, password=password)
+            link, source = cloud_link(
+                parts.core,
+                cloud,
+                username=username,
+                password=password,
+                memory_left=parts.memory_left,
+            )
         return Shell(
             parts.core,
             store=parts.store,

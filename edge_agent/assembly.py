@@ -57,6 +57,7 @@ class Assembly:
     def __init__(
         self, config: AgentConfig, folder: Path | None, limits: Limits = _NO_LIMITS
     ) -> None:
+        self._memory_bytes = limits.memory_bytes
         with contextlib.ExitStack() as undo:
             self.folder = _temporary(undo) if folder is None else made(folder)
             # The store comes first: it keeps other processes away from all the rest.
@@ -97,6 +98,13 @@ class Assembly:
             self.status = StatusFile(self.folder)
             self._know_stored_packages()
             self._release = undo.pop_all()
+
+    def memory_left(self) -> int | None:
+        """Return how much larger the process may become; ``None`` if nobody bounds or knows it."""
+        used = None if self._memory_bytes is None else self.meter.process_bytes()
+        if used is None or self._memory_bytes is None:
+            return None
+        return max(self._memory_bytes - used, 0)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -1,5 +1,7 @@
 """What joins an agent to its cloud; imported by agents that have one only, for it costs time."""
 
+from collections.abc import Callable
+
 from edge_agent.adapters.http_source import HttpSource
 from edge_agent.adapters.paho_link import PahoLink
 from edge_agent.core.agent import AgentCore
@@ -11,7 +13,12 @@ __all__ = ["cloud_link"]
 
 
 def cloud_link(
-    core: AgentCore, url: str, *, username: str | None, password: str | None
+    core: AgentCore,
+    url: str,
+    *,
+    username: str | None,
+    password: str | None,
+    memory_left: Callable[[], int | None],
 ) -> tuple[Link, PackageSource]:
     """Return the link to a broker and where packages come from.
 
@@ -20,6 +27,7 @@ def cloud_link(
         url: Of the broker.
         username: For the broker.
         password: For the broker.
+        memory_left: Says how much applying a delta may take; ``None`` for what is usual.
 
     Raises:
         UsageError: The URL is none.
@@ -36,4 +44,4 @@ def cloud_link(
             subscriptions=topics.subscriptions,
         )
     )
-    return link, HttpSource(parse_broker_url(url).host)
+    return link, HttpSource(parse_broker_url(url).host, memory_left=memory_left)

@@ -15,6 +15,7 @@ from edge_contract.package import Artifact, short
 __all__ = ["FileWays", "place_of"]
 
 _MOST_BREAKS: Final = 2
+_USUAL_BYTES: Final = 2**30
 
 
 def place_of(folder: Path, digest: str) -> Path:
@@ -27,7 +28,7 @@ class FileWays:
 
     Args:
         compressions: Returns those that deltas may use.
-        max_bytes: Most memory that applying a delta may take.
+        memory_left: Says how much memory applying a delta may take; ``None`` for 1 GiB.
         tell: Is told what came, and why a delta was of no use.
     """
 
@@ -35,11 +36,11 @@ class FileWays:
         self,
         compressions: Callable[[], Sequence[Compression]],
         *,
-        max_bytes: int,
+        memory_left: Callable[[], int | None],
         tell: Callable[[Downloads], None],
     ) -> None:
         self._compressions = compressions
-        self._max_bytes = max_bytes
+        self._memory_left = memory_left
         self._tell = tell
         self._useless: set[str] = set()
         self._breaks: Counter[str] = Counter()
@@ -128,9 +129,11 @@ class FileWays:
         if old is None:
             raise PackageError(f"its base {short(way.old)} is not here")
         needed_bytes = len(old) + 3 * artifact.size  # the new file, its parts, and the delta
-        if needed_bytes > self._max_bytes:
+        left_bytes = self._memory_left()
+        allowed_bytes = _USUAL_BYTES if left_bytes is None else min(left_bytes, _USUAL_BYTES)
+        if needed_bytes > allowed_bytes:
             raise PackageError(
-                f"it would take {needed_bytes} bytes of memory, allowed are {self._max_bytes}"
+                f"it would take {needed_bytes} bytes of memory, allowed are {allowed_bytes}"
             )
         return old
 

@@ -35,8 +35,8 @@ class HttpSource:
         compressions: Returns those that deltas may use; asked only when something is fetched.
         patience_s: How long about to wait for deltas that are just being made, where there is much
             to fetch and an older version serves meanwhile.
-        max_delta_bytes: Most memory that applying a delta may take, old file and new one included;
-            what would need more comes whole.
+        memory_left: Says how much memory applying a delta may take, old file and new one included;
+            ``None`` for 1 GiB. What would need more comes whole.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class HttpSource:
         timeout_s: float = 20.0,
         compressions: Callable[[], Sequence[Compression]] = compressions_here,
         patience_s: float = 5.0,
-        max_delta_bytes: int = 2**30,
+        memory_left: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._broker_host = broker_host
         self._timeout_s = timeout_s
@@ -54,7 +54,7 @@ class HttpSource:
         self._patience_s = patience_s
         self._leaving = threading.Event()
         self._spent = Downloads()
-        self._ways = FileWays(compressions, max_bytes=max_delta_bytes, tell=self._tell)
+        self._ways = FileWays(compressions, memory_left=memory_left, tell=self._tell)
 
     def fetch(self, digest: str, url: str, store: PackageStore) -> None:
         """Bring a package into the store."""

@@ -39,13 +39,13 @@ def store(tmp_path: Path) -> FolderPackages:
     return store
 
 
-def a_source(*, patience_s: float = 0.0, max_delta_bytes: int = 2**30) -> HttpSource:
+def a_source(*, patience_s: float = 0.0, memory_left: int | None = None) -> HttpSource:
     return HttpSource(
         "127.0.0.1",
         timeout_s=0.5,
         compressions=lambda: (Zstd(), Zlib()),
         patience_s=patience_s,
-        max_delta_bytes=max_delta_bytes,
+        memory_left=lambda: memory_left,
     )
 
 
@@ -217,7 +217,7 @@ def test_a_delta_that_would_take_too_much_memory_is_not_even_fetched(
 ) -> None:
     way = way_to_model(registry.offer(V2, old=V1, compression=Zstd()))
 
-    spent = fetched(a_source(max_delta_bytes=2_000_000), registry, store)
+    spent = fetched(a_source(memory_left=2_000_000), registry, store)
 
     assert way.parcel.digest not in registry.digests
     assert spent.reason.endswith("it would take 2400045 bytes of memory, allowed are 2000000")
