@@ -176,7 +176,8 @@ def test_the_card_is_written_as_markdown(run: Run, tmp_path: Path) -> None:
 
     shown = run("inspect", str(folder), "--markdown")
 
-    assert shown.out.startswith("# m@1.0.0\n\nTells irises \\| apart.\n\n## Model\n\n|  | value |\n")
+    head = "# m@1.0.0\n\nTells irises \\| apart.\n\n## Model\n\n|  | value |\n"
+    assert shown.out.startswith(head)
     assert "| description | Tells irises \\| apart. |" in shown.out
     assert "\n## Quality by class\n\n| class | precision | recall | f1 | rows |\n" in shown.out
     assert "| calibration | none: no labels or no probabilities |" in shown.out
