@@ -31,6 +31,7 @@ PREDICTIONS_NAME: Final = "predictions.jsonl"
 _MOST_ROWS: Final = 20
 _MOST_WAITING: Final = 256
 _LEAVE_S: Final = 0.5
+_TURN: Final = 1.0 - 1e-6  # ten times 0.1 is a bit less than 1
 
 _log = logging.getLogger("edgefleet.agent")
 
@@ -64,7 +65,7 @@ class PredictionLog:
     def offer(self, rows: Rows, prediction: "Prediction") -> None:
         """Log a call if it is its turn. Never raises, never waits."""
         self._due += self._share  # two threads at once may log one call more or less
-        if self._due < 1.0:
+        if self._due < _TURN:
             return
         self._due -= 1.0
         try:

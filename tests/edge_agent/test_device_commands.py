@@ -1,0 +1,106 @@
+"""Commands of the device, with plugins as installed packages have them."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.commands import Action, Commands, Done, Moment
+from edge_agent.device_commands import device_commands
+from edge_contract.messages import Command, CommandResult
+from edge_contract.reading import JsonValue
+from tests.support.agent_core import told
+
+PLUGIN = """
+from edge_contract.errors import UnavailableError
+
+def blink(times=1):
+    if times > 3:
+        raise UnavailableError("the lamp is hot")
+    return f"blinked {times} times"
+
+number = 7
+"""
+
+ENTRY_POINTS = """
+[edgefleet.commands]
+blink = my_device_lamp:blink
+number = my_device_lamp:number
+gone = my_device_radio:call
+set-log-level = my_device_lamp:blink
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    info = tmp_path / "my_device-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-device\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    (tmp_path / "my_device_lamp.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("my_device_lamp", None)
+
+
+@pytest.fixture
+def level() -> Iterator[None]:
+    before = logging.getLogger("edgefleet").level
+    yield
+    logging.getLogger("edgefleet").setLevel(before)
+
+
+def answer(name: str, **arguments: JsonValue) -> CommandResult:
+    commands = Commands("cam-7", {}, device_commands)
+    effects = commands.on_command(Command("c1", name, 100.0, arguments), Moment(0.0, 0.0))
+    (result,) = told(effects)
+    assert isinstance(result, CommandResult)
+    return result
+
+
+@pytest.mark.usefixtures("level")
+def test_the_log_level_changes_at_run_time() -> None:
+    assert answer("set-log-level", level="debug").detail == "logging from debug on"
+    assert logging.getLogger("edgefleet").level == logging.DEBUG
+    refused = answer("set-log-level", level="loud")
+    assert not refused.ok
+    assert "needs level as one of debug, info, warning, error, got 'loud'" in refused.detail
+    assert logging.getLogger("edgefleet").level == logging.DEBUG
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_plugin_adds_a_command() -> None:
+    assert answer("blink", times=2).detail == "blinked 2 times"
+    assert answer("blink").ok
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_plugin_that_refuses_or_fails_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    assert answer("blink", times=4).detail == "the lamp is hot"
+    failed = answer("blink", times="two")
+    assert not failed.ok
+    assert failed.detail.startswith("TypeError: ")
+    assert "command 'blink' of plugin my_device_lamp:blink failed" in caplog.text
+
+
+@pytest.mark.usefixtures("plugin", "level")
+def test_plugins_that_cannot_be_used_are_logged_and_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert "is unknown" in answer("gone").detail
+    assert "gives no command 'gone': No module named 'my_device_radio'" in caplog.text
+    assert "my_device_lamp:number is a int and cannot be called" in caplog.text
+    assert "command 'set-log-level' of plugin my_device_lamp:blink is taken already" in caplog.text
+
+
+def test_commands_of_the_core_load_no_plugins() -> None:
+    def more() -> dict[str, Action]:
+        raise AssertionError("asked for")
+
+    commands = Commands("cam-7", {"ping": lambda _arguments, _moment: Done("pong")}, more)
+    effects = commands.on_command(Command("c1", "ping", 100.0, {}), Moment(0.0, 0.0))
+    (result,) = told(effects)
+    assert isinstance(result, CommandResult)
+    assert result.ok
