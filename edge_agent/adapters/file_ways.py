@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -68,11 +69,10 @@ class FileWays:
             UnavailableError: The connection broke, or the disk is full; what came is kept.
         """
         known = offer if offer is not None and offer.whole.size_bytes <= artifact.size else None
-        for way in () if known is None else _smaller_ways(known):
-            if way.parcel.digest not in self._useless:
-                made = self._by_way(way, artifact, files=files, store=store, folder=folder)
-                if made is not None:
-                    return made
+        if known is not None:
+            found = self._by_ways(known, artifact, files=files, store=store, folder=folder)
+            if found is not None:
+                return found
         try:
             return files.bring(
                 artifact.digest,
@@ -89,6 +89,25 @@ class FileWays:
                     reused_bytes=traffic.resumed_bytes,
                 )
             )
+
+    def _by_ways(
+        self,
+        offer: FileOffer,
+        artifact: Artifact,
+        *,
+        files: HttpFiles,
+        store: PackageStore,
+        folder: Path,
+    ) -> bytes | None:
+        """Return a file made from the smallest delta that works; ``None`` if none does."""
+        bounded = replace(artifact, size=offer.whole.size_bytes)
+        for way in offer.ways:
+            is_smaller = way.parcel.size_bytes < offer.whole.size_bytes
+            if is_smaller and way.parcel.digest not in self._useless:
+                made = self._by_way(way, bounded, files=files, store=store, folder=folder)
+                if made is not None:
+                    return made
+        return None
 
     def _by_way(
         self, way: Way, artifact: Artifact, *, files: HttpFiles, store: PackageStore, folder: Path
@@ -151,7 +170,3 @@ class FileWays:
                     reused_bytes=traffic.resumed_bytes,
                 )
             )
-
-
-def _smaller_ways(offer: FileOffer) -> list[Way]:
-    return [way for way in offer.ways if way.parcel.size_bytes < offer.whole.size_bytes]

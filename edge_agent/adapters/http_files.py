@@ -115,9 +115,12 @@ class HttpFiles:
                 raise
             with reply:
                 data = reply.read(most_bytes + 1)
+                left_bytes = reply.length
             self._fetched_bytes += len(data)
-        if len(data) > most_bytes:
-            raise RefusedError(f"{request.full_url} sends more than {most_bytes} bytes")
+            if len(data) > most_bytes:
+                raise RefusedError(f"{request.full_url} sends more than {most_bytes} bytes")
+            if left_bytes:
+                raise http.client.IncompleteRead(data, left_bytes)
         return data
 
     def _continue(self, digest: str, path: Path, had: int, most_bytes: int) -> None:

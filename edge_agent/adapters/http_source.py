@@ -2,13 +2,14 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 from edge_agent.adapters.compressions import compressions_here
 from edge_agent.adapters.file_ways import FileWays, place_of
-from edge_agent.adapters.http_files import HttpFiles
+from edge_agent.adapters.http_files import HttpFiles, RefusedError
 from edge_agent.ports import PackageStore
 from edge_contract.delta import MAX_BASES, MAX_OFFER_BYTES, Compression, Offer
 from edge_contract.errors import PackageError, UnavailableError
@@ -18,6 +19,7 @@ from edge_contract.package.manifest import MAX_MANIFEST_BYTES
 
 __all__ = ["HttpSource"]
 
+_MOST_BREAKS: Final = 2
 _ASK_AGAIN_S: Final = 0.5  # and twice as long each time
 _WORTH_WAITING_BYTES: Final = 2**17
 _SPARE_BYTES: Final = 4 * 2**20
@@ -54,6 +56,7 @@ class HttpSource:
         self._patience_s = patience_s
         self._leaving = threading.Event()
         self._spent = Downloads()
+        self._breaks: Counter[str] = Counter()  # of connections, by package that was asked for
         self._ways = FileWays(compressions, memory_left=memory_left, tell=self._tell)
 
     def fetch(self, digest: str, url: str, store: PackageStore) -> None:
@@ -122,7 +125,13 @@ class HttpSource:
             try:
                 data = files.answer(place, most_bytes=MAX_OFFER_BYTES)
                 offer = None if data is None else Offer.from_bytes(data)
-            except (PackageError, UnavailableError) as error:
+            except (PackageError, RefusedError) as error:
+                self._tell(Downloads(fallbacks=1, reason=f"no offer of smaller ways: {error}"))
+                return None
+            except UnavailableError as error:
+                self._breaks[digest] += 1
+                if self._breaks[digest] < _MOST_BREAKS:
+                    raise  # a lost connection is no reason to fetch much more than there must be
                 self._tell(Downloads(fallbacks=1, reason=f"no offer of smaller ways: {error}"))
                 return None
             finally:

@@ -297,6 +297,37 @@ def test_an_offer_that_cannot_be_had_or_read_is_told_and_whole_files_come(
     assert reason in spent.reason
 
 
+def test_one_lost_connection_is_no_reason_to_fetch_whole_files(
+    registry: HttpRegistry, store: FolderPackages
+) -> None:
+    registry.offer(V2, old=V1, compression=Zstd())
+    source = a_source()
+    registry.silent.set()
+    with pytest.raises(UnavailableError, match="timed out"):
+        source.fetch(V2.digest, registry.url, store)
+    registry.silent.clear()
+
+    spent = fetched(source, registry, store)
+
+    assert spent.whole_bytes == spent.fallbacks == 0
+
+
+def test_offers_that_never_come_do_not_keep_the_package_from_coming(
+    registry: HttpRegistry, store: FolderPackages
+) -> None:
+    registry.offer(V2, old=V1, compression=Zstd())
+    source = a_source()
+    registry.cut_after[f"{V2.digest}/offer"] = 100
+    with pytest.raises(UnavailableError, match="IncompleteRead"):
+        source.fetch(V2.digest, registry.url, store)
+    registry.cut_after[f"{V2.digest}/offer"] = 100
+
+    spent = fetched(source, registry, store)
+
+    assert spent.whole_bytes == len(NEW_MODEL) + len(V2.manifest_bytes)
+    assert spent.fallbacks == 1
+
+
 def test_a_delta_that_is_not_smaller_than_the_file_is_not_fetched(
     registry: HttpRegistry, store: FolderPackages
 ) -> None:
