@@ -67,7 +67,10 @@ class SummaryView:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """A device: ``models`` holds what it reports by model name, ``desired`` what it was sent."""
+    """A device: ``models`` holds what it reports by model name, ``desired`` what it was sent.
+
+    ``resources`` has the figures of :class:`edge_contract.messages.Resources` that are known.
+    """
 
     name: str
     status: str
@@ -81,6 +84,7 @@ class DeviceView:
     desired: JsonObject
     tags: Mapping[str, str]
     facts: JsonObject
+    resources: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

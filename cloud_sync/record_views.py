@@ -19,6 +19,7 @@ from cloud_sync.core.rollout import RolloutSummary
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from cloud_sync.core.twin import DeviceTwin
 from edge_contract.errors import PackageError
+from edge_contract.messages import Resources
 from edge_contract.reading import JsonObject, Reader
 
 __all__ = [
@@ -54,6 +55,11 @@ def device_view(twin: DeviceTwin, rows: int) -> DeviceView:
         desired={name: asdict(assignment) for name, assignment in wanted.items()},
         tags=dict(facts.tags),
         facts=dict(facts.facts),
+        resources={
+            name: value
+            for name, value in asdict(twin.report.resources if twin.report else Resources()).items()
+            if value is not None
+        },
     )
 
 

@@ -8,7 +8,7 @@ from edge_contract.messages.commands import Command, CommandResult
 from edge_contract.messages.desired import Assignment, DesiredState, Target
 from edge_contract.messages.downloads import Downloads
 from edge_contract.messages.events import Birth, Death, ModelReport, Report, SlotReport
-from edge_contract.messages.resources import Resources
+from edge_contract.messages.resources import Resources, resources_in
 from edge_contract.messages.telemetry import BatchId, Counters, TelemetryBatch, WindowEntry
 from edge_contract.messages.topics import DeviceTopics, FleetTopics, UpTopic, parse_up_topic
 
@@ -43,4 +43,5 @@ __all__ = [
     "encode",
     "parse_up_topic",
     "register",
+    "resources_in",
 ]

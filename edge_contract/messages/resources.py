@@ -1,13 +1,24 @@
 """Resources: what an agent and its device have and use, as far as the system says."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from edge_contract.reading import JsonValue, Reader
 
-__all__ = ["Resources"]
+__all__ = ["Resources", "resources_in"]
 
 _MOST = 1e9
+_NUMBERS = (
+    "cpu",
+    "load",
+    "memory_mb",
+    "memory_free_mb",
+    "temperature_c",
+    "battery",
+    "disk_mb",
+    "disk_free_mb",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,21 @@ class Resources:
     charging: bool | None = None
     disk_mb: float | None = None
     disk_free_mb: float | None = None
+
+    def in_words(self) -> dict[str, str]:
+        """Return what is known, for people: ``{"temperature": "48.5 °C"}``."""
+        power = "" if self.charging is None else ", charging" if self.charging else ", in use"
+        found = {
+            "processor": _with_unit(self.cpu, " cores for the agent", ".2f"),
+            "load": _with_unit(self.load, " of all cores", ".0%"),
+            "memory": _with_unit(self.memory_mb, " MiB for the agent", ".0f"),
+            "free memory": _with_unit(self.memory_free_mb, " MiB", ",.0f"),
+            "temperature": _with_unit(self.temperature_c, " °C", ".1f"),
+            "battery": _with_unit(self.battery, power, ".0%"),
+            "disk": _with_unit(self.disk_mb, " MiB for the agent", ".1f"),
+            "free disk": _with_unit(self.disk_free_mb, " MiB", ",.0f"),
+        }
+        return {name: text for name, text in found.items() if text}
 
     def to_list(self) -> list[JsonValue]:
         """Return the fields by position, rounded to what people read."""
@@ -67,10 +93,27 @@ class Resources:
         )
 
 
+def resources_in(figures: object) -> Resources:
+    """Return the resources in a JSON object, by name; what is no figure in it is not known."""
+    found = figures if isinstance(figures, Mapping) else {}
+    numbers = {name: _figure(found.get(name)) for name in _NUMBERS}
+    charging = found.get("charging")
+    return Resources(**numbers, charging=charging if isinstance(charging, bool) else None)
+
+
+def _figure(value: object) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number else None  # type: ignore[arg-type]
+
+
 def _rounded(value: float | None, digits: int) -> float | None:
     if value is None:
         return None
     return round(float(value), digits) if digits else round(value)
+
+
+def _with_unit(value: float | None, unit: str, form: str) -> str:
+    return "" if value is None else f"{value:{form}}{unit}"
 
 
 def _number(reader: Reader | None, *, low: float = 0.0) -> float | None:

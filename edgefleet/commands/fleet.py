@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_contract.messages import resources_in
 from edgefleet.options import AsJson, CloudUrl, examples, key_value, sub_app
 from edgefleet.printing import ago, print_json, print_line, print_table
 
@@ -80,6 +81,7 @@ def device(
             ("rows merged", f"{view.rows_merged:,}"),
             *((f"tag {key}", value) for key, value in sorted(view.tags.items())),
             *((key, value) for key, value in sorted(view.facts.items())),
+            *resources_in(view.resources).in_words().items(),
         ],
     )
     slots = [

@@ -104,6 +104,7 @@ def test_a_device_shows_its_slots(run: Run, backend: MemoryCloud) -> None:
     assert shown.code == 0
     assert "tag site" in shown.out
     assert "active" in shown.out
+    assert "48.5 °C" in shown.out
 
 
 def test_a_script_gets_json(run: Run, backend: MemoryCloud) -> None:

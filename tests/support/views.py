@@ -34,6 +34,7 @@ def device(
         desired={},
         tags={"site": "oslo"},
         facts={"cpus": 4},
+        resources={"temperature_c": 48.5},
     )
 
 

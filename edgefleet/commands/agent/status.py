@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge_contract.errors import UnavailableError, UsageError
-from edge_contract.messages import Downloads
+from edge_contract.messages import Downloads, resources_in
 from edgefleet.commands.agent.options import Device, Fleet, State
 
 __all__ = ["status"]
@@ -54,6 +54,11 @@ def _show(found: dict[str, Any]) -> None:
         f"generation {found['generation']}, {found['waiting_batches']} batches waiting, "
         f"as of {age_s:.0f} s ago"
     )
+    figures = resources_in(found.get("resources")).in_words()
+    if figures:
+        console.print(
+            ", ".join(f"{name} {text}" for name, text in figures.items()), highlight=False
+        )
     table = Table("model", "slot", "state", "version", "digest", "detail")
     for name, model in found["models"].items():
         for slot in model["slots"]:
