@@ -130,23 +130,30 @@ class OfferDesk:
         return [_File(("manifest", ""), digest, size_bytes), *_artifacts(facts.manifest)]
 
     def _parcel(self, digest: str) -> Parcel | None:
-        """Return the chunks of a file; ``None`` if it is not there, or damaged."""
+        """Return the chunks of a file; ``None`` if it is not there, or damaged.
+
+        One file is read at a time: a thousand devices may ask for the same one.
+        """
         with self._lock:
             known = self._parcels.get(digest)
             if known is not None:
                 self._parcels.move_to_end(digest)
                 return known
-        try:
-            parcel = Parcel.of(self._packages.blob_path(digest).read_bytes())
-        except (OSError, UsageError):
-            return None
-        if parcel.digest != digest:
-            return None
-        with self._lock:
+            try:
+                parcel = _read(self._packages.blob_path(digest))
+            except (OSError, UsageError):
+                return None
+            if parcel.digest != digest:
+                return None
             self._parcels[digest] = parcel
             while len(self._parcels) > _PARCELS_KEPT:
                 self._parcels.popitem(last=False)
-        return parcel
+            return parcel
+
+
+def _read(path: Path) -> Parcel:
+    with path.open("rb") as file:
+        return Parcel.read(file.read, size_bytes=path.stat().st_size)
 
 
 def _artifacts(manifest: Manifest) -> Iterator[_File]:

@@ -104,20 +104,21 @@ class DeltaFolder:
 
     def find(self, recipe: Recipe) -> Parcel | None:
         """Return a delta that is there and undamaged."""
-        with self._lock:
+        with self._lock:  # also while it is read: many devices may ask for the same one
             kept = self._kept.get(recipe)
-        if kept is None or not kept.is_delta:
-            return None
-        try:
-            self._note_use(kept)
-            if kept.parcel is None:
-                kept.parcel = Parcel.of(kept.path.read_bytes())
-        except OSError:
-            kept.parcel = None
-        if kept.parcel is None or kept.parcel.digest != kept.digest:
-            self._remove(recipe)  # gone or damaged: it is made again
-            return None
-        return kept.parcel
+            if kept is None or not kept.is_delta:
+                return None
+            try:
+                self._note_use(kept)
+                if kept.parcel is None:
+                    with kept.path.open("rb") as file:
+                        kept.parcel = Parcel.read(file.read, size_bytes=kept.size_bytes)
+            except OSError:
+                kept.parcel = None
+            if kept.parcel is not None and kept.parcel.digest == kept.digest:
+                return kept.parcel
+        self._remove(recipe)  # gone or damaged: it is made again
+        return None
 
     def path(self, digest: str) -> Path | None:
         """Return the file of a delta by its own digest."""

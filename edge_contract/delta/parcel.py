@@ -1,10 +1,12 @@
 """Parcels: files as they are fetched, with what tells a damaged part of them from a good one."""
 
 import hashlib
+import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from edge_contract.package.digests import DIGEST_PATTERN, digest_of
+from edge_contract.package.digests import DIGEST_PATTERN
 from edge_contract.reading import JsonObject, Reader
 
 __all__ = ["MAX_PARCEL_BYTES", "Parcel"]
@@ -36,13 +38,27 @@ class Parcel:
     @classmethod
     def of(cls, data: bytes) -> Self:
         """Return the parcel of a file: chunks of 256 KiB, larger ones from 1 GiB on."""
+        return cls.read(io.BytesIO(data).read, size_bytes=len(data))
+
+    @classmethod
+    def read(cls, read: Callable[[int], bytes], *, size_bytes: int) -> Self:
+        """Return the parcel of an open file, of which one chunk is in memory at a time.
+
+        Args:
+            read: Returns the next bytes, as many as asked for but at the end.
+            size_bytes: Of the file, about: what is read decides.
+        """
         chunk_bytes = _LEAST_CHUNK_BYTES
-        while chunk_bytes * _MOST_CHUNKS < len(data):
+        while chunk_bytes * _MOST_CHUNKS < size_bytes:
             chunk_bytes *= 2
-        view = memoryview(data)
-        starts = range(0, len(data), chunk_bytes)
-        chunks = tuple(_short_digest(view[start : start + chunk_bytes]) for start in starts)
-        return cls(digest_of(data), len(data), chunk_bytes, chunks)
+        whole = hashlib.sha256()
+        chunks: list[str] = []
+        read_bytes = 0
+        while chunk := read(chunk_bytes):
+            whole.update(chunk)
+            chunks.append(_short_digest(chunk))
+            read_bytes += len(chunk)
+        return cls(f"sha256:{whole.hexdigest()}", read_bytes, chunk_bytes, tuple(chunks))
 
     def span(self, index: int) -> tuple[int, int]:
         """Return where a chunk begins, and where it ends."""
@@ -80,5 +96,5 @@ class Parcel:
         )
 
 
-def _short_digest(data: bytes | memoryview) -> str:
+def _short_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:_DIGITS]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -181,3 +182,17 @@ def test_a_damaged_file_of_the_registry_is_not_offered(bench: Bench) -> None:
 
     assert offer.of(model) is None
     assert len(offer.files) == 2
+
+
+def test_many_devices_that_ask_at_once_are_told_the_same(bench: Bench) -> None:
+    bench.push(V1, V2)
+    fresh = OfferDesk(bench.registry, bench.deltas)  # has read no file yet
+
+    def asked(_device: int) -> Offer:
+        return fresh.offer(V2.digest, have=[V1.digest], compressions=["zstd"])
+
+    with ThreadPoolExecutor(16) as pool:
+        offers = list(pool.map(asked, range(64)))
+
+    assert all(offer == offers[0] for offer in offers)
+    assert len(model_of(V2, offers[0]).ways) == 1
