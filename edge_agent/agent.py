@@ -19,6 +19,7 @@ from edge_agent.local_package import package_at
 from edge_agent.memory_ceiling import MemoryCeiling
 from edge_agent.ports import InferenceEngine, Link, PackageSource
 from edge_agent.prediction import Answer, Prediction
+from edge_agent.retired import MOST
 from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
 from edge_agent.shell import Shell
@@ -355,6 +356,7 @@ class Agent:
             on_report=parts.status.write,
             variants=policy,
             housekeeping=parts.housekeeping,
+            retired=0 if isinstance(engine, MemoryCeiling) else MOST,
         )
 
     def _fall_back(

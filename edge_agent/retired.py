@@ -13,20 +13,20 @@ from typing import Final
 from edge_agent.adapters.process_memory import give_back_memory
 from edge_agent.servable import Servable
 
-__all__ = ["Retired"]
+__all__ = ["MOST", "Retired"]
 
 _LOOK_S: Final = 0.1
 _LONGEST_S: Final = 600.0
-_MOST: Final = 2
+MOST: Final = 2
+"""How many are kept by default."""
 
 
 class Retired:
     """Lets go of sessions when no call came for a tenth of a second, or at last after 10 minutes.
 
-    At most two are kept, however busy the device is.
-
     Args:
         calls: Returns how many calls were ever answered.
+        most: How many are kept however busy the device is; 0 where memory is short.
         look_s: How long nobody must ask.
         longest_s: How long a session is kept at most.
     """
@@ -35,10 +35,12 @@ class Retired:
         self,
         calls: Callable[[], int],
         *,
+        most: int = MOST,
         look_s: float = _LOOK_S,
         longest_s: float = _LONGEST_S,
     ) -> None:
         self._calls = calls
+        self._most = most
         self._look_s = look_s
         self._longest_s = longest_s
         self._kept: deque[tuple[float, Servable]] = deque()
@@ -89,6 +91,8 @@ class Retired:
         """Take those out that are to go: all, those kept too long, or those too many."""
         now_s = time.monotonic()
         taken: list[Servable] = []
-        while self._kept and (is_quiet or len(self._kept) > _MOST or now_s >= self._kept[0][0]):
+        while self._kept and (
+            is_quiet or len(self._kept) > self._most or now_s >= self._kept[0][0]
+        ):
             taken.append(self._kept.popleft()[1])
         return taken

@@ -33,7 +33,7 @@ from edge_agent.housekeeping import Housekeeping
 from edge_agent.noise import WindowNoise
 from edge_agent.package_worker import PackageWorker
 from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, PackageStore
-from edge_agent.retired import Retired
+from edge_agent.retired import MOST, Retired
 from edge_agent.servable import Servable
 from edge_agent.switch import Routing, Switch
 from edge_agent.variants import Loaded, VariantPolicy
@@ -60,6 +60,8 @@ class Shell:
         on_report: Is told every reported state, for the status file.
         variants: Which variant of a model to run.
         housekeeping: Measures the device and keeps it tidy; ``None`` for nobody.
+        retired: How many sessions that serve no more are kept while calls come, see
+            :class:`edge_agent.retired.Retired`.
     """
 
     def __init__(  # noqa: PLR0913  one argument for each thing that it works with
@@ -75,6 +77,7 @@ class Shell:
         on_report: Callable[[Report], None],
         variants: VariantPolicy = VariantPolicy.EXACT,
         housekeeping: Housekeeping | None = None,
+        retired: int = MOST,
     ) -> None:
         self._core = core
         self._store = store
@@ -94,7 +97,7 @@ class Shell:
             news=self,
         )
         self._loaded: dict[str, Servable] = {}
-        self._retired = Retired(recorder.rows_observed)
+        self._retired = Retired(recorder.rows_observed, most=retired)
         self._loop = CoreLoop(core, carry_out=self._carry_out, watch=self._watch)
         self._collecting = threading.Event()
         self._connected = threading.Event()

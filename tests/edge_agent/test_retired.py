@@ -81,6 +81,13 @@ def test_of_many_only_the_latest_two_stay(make: Callable[[], Servable]) -> None:
     retired.close()
 
 
+def test_none_stays_where_memory_is_short(make: Callable[[], Servable]) -> None:
+    retired = Retired(Calls(), most=0, look_s=0.01)
+    gone = added(retired, make())
+    wait_until(lambda: gone() is None)
+    retired.close()
+
+
 def test_none_stays_longer_than_it_may(make: Callable[[], Servable]) -> None:
     retired = Retired(Calls(), look_s=0.01, longest_s=0.2)
     gone = added(retired, make())
