@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["library", "load_pickle", "load_skops", "loaded", "require_trust"]
 
+_HARMLESS: Final = ("numpy.dtype",)
+"""Types that skops asks about, and that it makes of nothing but numbers."""
+
 _MAX_SAID: Final = 300
 
 
@@ -72,10 +75,10 @@ def load_skops(path: Path, trusted: Sequence[str]) -> object:
     skops = library("skops.io", "skops")
     found = loaded(path, lambda: skops.get_untrusted_types(file=path))
     names = [str(name) for name in found] if isinstance(found, list | tuple | set) else []
-    unknown = [name for name in names if name not in trusted]
+    unknown = [name for name in names if name not in {*trusted, *_HARMLESS}]
     if unknown:
         raise UsageError(
             f"{str(path)!r} holds types that are not known to be safe: {', '.join(unknown)}; if "
-            "they are yours, allow each with --trust-type, or save the model as .onnx"
+            "you made the file, allow each with --trust-type, or save the model as .onnx"
         )
-    return loaded(path, lambda: skops.load(path, trusted=list(trusted)))
+    return loaded(path, lambda: skops.load(path, trusted=[*trusted, *_HARMLESS]))

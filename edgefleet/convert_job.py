@@ -76,9 +76,16 @@ class ConvertJob:
 
     @property
     def runs_code(self) -> bool:
-        """Whether loading the model runs code that is in the file; Keras has to look for it."""
-        suffix = self.model.suffix.lower()
-        return suffix == ".keras" or (self.trust_pickle and suffix not in {".onnx", ".skops"})
+        """Whether loading the model runs code that is in the file, or might: Keras looks for it."""
+        match self.model.suffix.lower():
+            case ".onnx":
+                return False
+            case ".keras":
+                return True
+            case ".skops":
+                return bool(self.trusted_types)
+            case _:
+                return self.trust_pickle
 
     def run(self, progress: Progress) -> Package:
         """Load the files and convert, in this process; raises what the conversion raises."""
