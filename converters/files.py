@@ -19,6 +19,7 @@ from edge_contract.errors import UsageError
 __all__ = ["Sample", "load_model", "load_sample", "saved_sample"]
 
 _PICKLES: Final = (".joblib", ".pkl", ".pickle")
+_BOOSTERS: Final = {".lgb": "lightgbm", ".ubj": "xgboost"}
 _DEFAULT_TARGET: Final = "y"
 
 
@@ -37,7 +38,8 @@ def load_model(
 
     Args:
         path: ``.onnx``, ``.skops``, ``.keras``, or ``.joblib``, ``.pkl``, ``.pickle``, ``.pt2``,
-            ``.pt``, ``.pth``; or the folder of a model that MLflow saved.
+            ``.pt``, ``.pth``; a booster, ``.lgb`` of LightGBM or ``.ubj`` of XGBoost; or the folder
+            of a model that MLflow saved.
         trust_pickle: Loading a pickle runs whatever code is in it, so it must be asked for.
         trusted_types: Full names of types beyond the usual ones that a ``.skops`` may hold.
 
@@ -55,8 +57,11 @@ def load_model(
         return load_skops(path, trusted_types)
     if suffix in NETWORK_FILES:
         return load_network(path, is_trusted=trust_pickle)
+    if suffix in _BOOSTERS:
+        library_of = library(_BOOSTERS[suffix], _BOOSTERS[suffix])
+        return loaded(path, lambda: library_of.Booster(model_file=path))
     if suffix not in _PICKLES:
-        known = ", ".join((".onnx", ".skops", *_PICKLES, *NETWORK_FILES))
+        known = ", ".join((".onnx", ".skops", *_PICKLES, *NETWORK_FILES, *_BOOSTERS))
         raise UsageError(
             f"{str(path)!r} {why_not(path) or 'is of an unknown kind'}; known are {known}"
         )

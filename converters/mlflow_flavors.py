@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from converters.loading import library, load_pickle, load_skops, loaded, require_trust
+from converters.loading import library, load_pickle, load_skops, loaded
 from converters.mlflow_model import MlflowFolder, read_mlflow_folder
+from converters.network_files import load_network
 from edge_contract.errors import PackageError, UsageError
 
 __all__ = ["MlflowModel", "load_mlflow_model"]
@@ -117,14 +118,13 @@ def _catboost(folder: MlflowFolder, settings: Mapping[str, str], _trust: _Trust)
 def _pytorch(folder: MlflowFolder, settings: Mapping[str, str], trust: _Trust) -> object:
     home = settings.get("model_data", "")
     exported = folder.file(home) / "model.pt2"
-    if exported.is_file():
-        require_trust(exported, is_trusted=trust.pickles)
-        torch = library("torch", "torch")
-        return loaded(exported, lambda: torch.export.load(exported))
-    path = folder.file(f"{home}/model.pth")
-    require_trust(path, is_trusted=trust.pickles)
-    torch = library("torch", "torch")
-    return loaded(path, lambda: torch.load(path, map_location="cpu", weights_only=False))
+    path = exported if exported.is_file() else folder.file(f"{home}/model.pth")
+    return load_network(path, is_trusted=trust.pickles)
+
+
+def _keras(folder: MlflowFolder, settings: Mapping[str, str], trust: _Trust) -> object:
+    path = folder.file(f"{settings.get('data') or 'data'}/model.keras")
+    return load_network(path, is_trusted=trust.pickles)
 
 
 def _known(name: str, names: Sequence[str], folder: MlflowFolder) -> str:
@@ -154,5 +154,6 @@ _LOADERS: Final[Mapping[str, _Loader]] = {
     "catboost": _catboost,
     "onnx": _onnx,
     "pytorch": _pytorch,
+    "keras": _keras,
 }
 """By flavor, the one that says most about the model first."""

@@ -24,7 +24,7 @@ _NUMBERS: Final = ("boolean", "double", "float", "integer", "long")
 
 @register
 class MlflowSource:
-    """Folders with an ``MLmodel`` file: scikit-learn, LightGBM, XGBoost, CatBoost, ONNX."""
+    """Folders with an ``MLmodel`` file: of scikit-learn, boosters, ONNX, PyTorch, Keras."""
 
     name: ClassVar[str] = "MLflow"
 

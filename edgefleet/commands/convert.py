@@ -58,7 +58,11 @@ def convert(  # noqa: PLR0917  one argument per option
         str, typer.Option(help="Column or array with the labels; in an .npz it is y by default.")
     ] = "",
     out: Annotated[
-        Path, typer.Option(help="Folder for NAME-VERSION.modelpkg, or a file that ends so.")
+        Path,
+        typer.Option(
+            help="Folder for NAME-VERSION.modelpkg, or a file that ends so; one that is there is "
+            "replaced once the new one is whole."
+        ),
     ] = Path(),
     description: Annotated[str, typer.Option(help="What the model is for.")] = "",
     licence: Annotated[str, typer.Option(help="SPDX expression, such as Apache-2.0.")] = "",

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.linear_model import LogisticRegression
+from xgboost import XGBClassifier
 
 from converters.files import load_model, load_sample
 from edge_contract.errors import UsageError
@@ -122,3 +124,16 @@ def test_labels_that_are_not_in_the_file(tmp_path: Path) -> None:
         load_sample(path, target="truth")
     with pytest.raises(UsageError, match="there is no data file"):
         load_sample(tmp_path / "b.npz")
+
+
+def test_boosters_are_read_from_their_own_files(tmp_path: Path) -> None:
+    rows, labels = flowers()
+    codes = np.unique(labels.astype("U"), return_inverse=True)[1]
+    light = LGBMClassifier(n_estimators=2, num_leaves=3, verbose=-1, n_jobs=1).fit(rows, codes)
+    extreme = XGBClassifier(n_estimators=2, max_depth=2, n_jobs=1).fit(rows, codes)
+    light.booster_.save_model(tmp_path / "m.lgb")
+    extreme.get_booster().save_model(tmp_path / "m.ubj")
+
+    boosters = [load_model(tmp_path / name) for name in ("m.lgb", "m.ubj")]
+
+    assert [type(it).__module__ for it in boosters] == ["lightgbm.basic", "xgboost.core"]
