@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from converters.sklearn_more.boosted_links import LINKS
 from converters.sklearn_more.markers import is_missing
-from converters.sklearn_more.memberships import Membership, answers_of, numbers_of
+from converters.sklearn_more.memberships import numbers_of
 from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.questions import Question, with_answers
 from converters.sklearn_more.registry import converts
 from converters.sklearn_more.trees import Branches, Leaves, TreeSum
 from converters.thresholds import Threshold
@@ -30,7 +31,8 @@ class BoostedTree(NamedTuple):
     """A tree.
 
     Attributes:
-        branches: Where it leads. Columns after those of the rows are the ensemble's memberships.
+        branches: Where it leads. Columns after those of the rows are answers to the ensemble's
+            questions.
         targets: The columns of the answer that its leaves add to.
         values: What they add: ``float64[nodes, targets]``.
     """
@@ -52,7 +54,7 @@ class Ensemble:
         is_strict: Whether smaller values go left, and not equal ones.
         missing: The number that means a missing value, beside NaN.
         near_zero: If not ``None``, numbers as near to 0 as this mean a missing value.
-        memberships: Questions about categories.
+        questions: What is asked about categories.
     """
 
     trees: tuple[BoostedTree, ...]
@@ -62,7 +64,7 @@ class Ensemble:
     is_strict: bool = False
     missing: float | None = None
     near_zero: float | None = None
-    memberships: tuple[Membership, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 Read: TypeAlias = Callable[[BaseEstimator], Ensemble]
@@ -118,10 +120,9 @@ def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
         raise UsageError(f"{type(model).__name__} has no trees: fit it with one iteration or more")
     numbers = numbers_of(nodes)
     given = _with_gaps(nodes, numbers, ensemble)
-    if ensemble.memberships:
-        of = numbers if ensemble.near_zero is not None else given  # a category 0 is not missing
-        answers = answers_of(nodes, of, ensemble.memberships)
-        given = nodes("Concat", given, answers, axis=1)
+    if ensemble.questions:
+        asked = numbers if ensemble.near_zero is not None else given  # a category 0 is not missing
+        given = with_answers(nodes, given, asked, ensemble.questions)
     summed = nodes("Add", _sums(nodes, given, ensemble), ensemble.base)
     if is_classifier(model) and nodes.is_asked_for_scores:
         is_binary = len(ensemble.base) == 1

@@ -15,10 +15,9 @@ from converters.sklearn_more.boosters import (
     Trained,
     as_estimator,
 )
-from converters.sklearn_more.catboost_file import Kept, kept_of, loss_of, require_fitted
-from converters.sklearn_more.catboost_trees import CLASSIFYING, NameCategory, ensemble_of
-from converters.sklearn_more.memberships import Membership
-from converters.table import columns_of, numbers, texts
+from converters.sklearn_more.catboost_categories import Categories, texts_of
+from converters.sklearn_more.catboost_file import kept_of, loss_of, require_fitted
+from converters.sklearn_more.catboost_trees import CLASSIFYING, ensemble_of
 from edge_contract.errors import UsageError
 
 __all__ = ["model_estimator"]
@@ -45,8 +44,8 @@ def model_estimator(
     if not isinstance(model, CatBoost):
         raise UsageError(f"expected a catboost.CatBoost, got {type(model).__qualname__}")
     require_fitted(model)
-    categories = _categories(model, rows)
-    kept = kept_of(model, sorted({text for known in categories.values() for text in known}))
+    known = texts_of(model, rows)
+    kept = kept_of(model, sorted({text for found in known.values() for text in found}))
     kind = _kind_of(model, loss_of(kept))
     names = [str(it) for it in model.feature_names_]
     own = _classes_of(model) if kind is Kind.CLASSES else []
@@ -58,7 +57,7 @@ def model_estimator(
     trained = Trained(
         predict=_prediction(model, "Probability" if kind is Kind.CLASSES else ""),
         predict_labels=_prediction(model, "Class") if kind is Kind.CLASSES else None,
-        ensemble=ensemble_of(model, kept, name_category=_names_of(categories, kept, names)),
+        ensemble=ensemble_of(model, kept, Categories(kept, known, names)),
         kind=kind,
         library="catboost",
         width=len(names),
@@ -100,50 +99,3 @@ def _prediction(model: CatBoost, kind: str) -> Predict:
         return found.ravel() if kind == "Class" else found
 
     return predict
-
-
-def _categories(model: CatBoost, rows: Rows) -> dict[int, dict[str, str | int]]:
-    """Return, by place of the model's column, the categories that rows have, as CatBoost hashes.
-
-    Raises:
-        UsageError: The rows lack a column of categories.
-    """
-    known = [str(it) for it in model.feature_names_]
-    columns = columns_of(rows)
-    places = {column.name: place for place, column in enumerate(columns)}
-    if not set(known) <= set(places):  # it was fitted without names
-        places = {str(place): place for place in range(len(columns))}
-    found: dict[int, dict[str, str | int]] = {}
-    for feature in model.get_cat_feature_indices():
-        name = known[feature]
-        if name not in places:
-            raise UsageError(
-                f"X has no column {name!r}, which {type(model).__name__} takes for categories: "
-                "give rows like those that it was fitted on"
-            )
-        place = places[name]
-        if columns[place].is_text:
-            found[feature] = {str(it): str(it) for it in set(texts(rows, place).tolist())}
-        else:
-            present = numbers(rows, place)
-            whole = np.unique(present[np.isfinite(present)]).astype(np.int64)
-            found[feature] = {str(it): it for it in whole.tolist()}
-    return found
-
-
-def _names_of(
-    categories: dict[int, dict[str, str | int]], kept: Kept, names: Sequence[str]
-) -> NameCategory:
-    hashed = {it["hash"]: it["value"] for it in kept["features_info"].get("cat_features_hash", [])}
-
-    def name_category(column: int, category: int) -> Membership:
-        value = categories[column].get(hashed.get(category, ""))
-        if value is None or category not in hashed:
-            raise UsageError(
-                f"CatBoost's trees ask for a category of column {names[column]!r} that no row of X "
-                f"has, and know it by its hash {category} alone: give rows that have every "
-                "category that the model was fitted on"
-            )
-        return Membership(column, frozenset([value]))
-
-    return name_category

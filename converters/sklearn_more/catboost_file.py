@@ -12,7 +12,11 @@ from catboost import CatBoost, CatBoostError, Pool
 from edge_contract.errors import UsageError
 
 __all__ = [
+    "Counted",
+    "Counts",
+    "Element",
     "FeaturesInfo",
+    "Hash",
     "Kept",
     "Node",
     "Split",
@@ -33,6 +37,39 @@ class Split(TypedDict, total=False):
     float_feature_index: int
     cat_feature_index: int
     value: int
+    split_index: int
+
+
+class Element(TypedDict, total=False):
+    """A part of what is counted: a category, whether it is a certain one, or a number's side."""
+
+    combination_element: str
+    cat_feature_index: int
+    value: int
+    float_feature_index: int
+    border: float
+
+
+class Counted(TypedDict):
+    """A number made of counts of labels, and the borders that it is compared with."""
+
+    borders: list[float]
+    ctr_type: str
+    elements: list[Element]
+    identifier: str
+    prior_numerator: float
+    prior_denomerator: float
+    scale: float
+    shift: float
+    target_border_idx: int
+
+
+class Counts(TypedDict):
+    """Counts of labels by the hash of a combination, ``hash_stride`` items for each."""
+
+    counter_denominator: int
+    hash_map: list[str | float]
+    hash_stride: int
 
 
 class Symmetric(TypedDict):
@@ -57,6 +94,8 @@ class Feature(TypedDict, total=False):
     feature_index: int
     flat_feature_index: int
     nan_value_treatment: str
+    borders: list[float]
+    values: list[int] | None
 
 
 class Hash(TypedDict):
@@ -72,6 +111,7 @@ class FeaturesInfo(TypedDict, total=False):
     float_features: list[Feature]
     categorical_features: list[Feature]
     cat_features_hash: list[Hash]
+    ctrs: list[Counted]
 
 
 class Kept(TypedDict, total=False):
@@ -82,6 +122,7 @@ class Kept(TypedDict, total=False):
     oblivious_trees: list[Symmetric]
     trees: list[Node]
     scale_and_bias: tuple[float, list[float]]
+    ctr_data: dict[str, Counts]
 
 
 def kept_of(model: CatBoost, texts: Sequence[str] = ()) -> Kept:

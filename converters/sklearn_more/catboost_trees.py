@@ -1,15 +1,16 @@
 """CatBoost's estimators, and how its trees are read."""
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from catboost import CatBoost, CatBoostClassifier, CatBoostRanker, CatBoostRegressor
 from numpy.typing import NDArray
 
 from converters.sklearn_more.boosted import BoostedTree, Ensemble, reads
+from converters.sklearn_more.catboost_categories import Categories
+from converters.sklearn_more.catboost_counts import Columns, lookup_of
 from converters.sklearn_more.catboost_file import (
-    FeaturesInfo,
+    Counted,
     Kept,
     Node,
     Split,
@@ -17,14 +18,12 @@ from converters.sklearn_more.catboost_file import (
     kept_of,
     loss_of,
 )
-from converters.sklearn_more.memberships import Membership, Questions
+from converters.sklearn_more.memberships import Membership
+from converters.sklearn_more.questions import Questions
 from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
-__all__ = ["CLASSIFYING", "NameCategory", "ensemble_of"]
-
-NameCategory: TypeAlias = Callable[[int, int], Membership]
-"""Returns the question whether a column, by its place, has the category of a hash of 32 bits."""
+__all__ = ["CLASSIFYING", "ensemble_of"]
 
 CLASSIFYING: Final = {"CrossEntropy", "Focal", "Logloss", "MultiClass", "MultiClassOneVsAll"}
 """Losses of which probabilities of classes are made."""
@@ -36,16 +35,17 @@ _EXPONENTIAL: Final = {"Poisson", "Tweedie"}
 @reads(CatBoost, CatBoostClassifier, CatBoostRanker, CatBoostRegressor)
 def catboost_model(model: CatBoost) -> Ensemble:
     """Read the trees of an estimator inside another model, where no column holds categories."""
-    return ensemble_of(model, kept_of(model), name_category=_no_category)
+    kept = kept_of(model)
+    return ensemble_of(model, kept, Categories(kept, {}, ()))
 
 
-def ensemble_of(model: CatBoost, kept: Kept, *, name_category: NameCategory) -> Ensemble:
+def ensemble_of(model: CatBoost, kept: Kept, categories: Categories) -> Ensemble:
     """Return a model's trees.
 
     Args:
         model: The model.
         kept: Its JSON form.
-        name_category: Knows its categories.
+        categories: What its categories are.
 
     Raises:
         UsageError: It cannot be converted.
@@ -58,14 +58,14 @@ def ensemble_of(model: CatBoost, kept: Kept, *, name_category: NameCategory) -> 
         )
     scale, bias = kept["scale_and_bias"]
     base = np.atleast_1d(np.asarray(bias, dtype=np.float64))
-    reader = _TreeReader(kept["features_info"], targets=len(base), name_category=name_category)
+    reader = _TreeReader(kept, categories, targets=len(base))
     found = [*map(reader.symmetric, kept.get("oblivious_trees", []))]
     found += [*map(reader.nested, kept.get("trees", []))]
     return Ensemble(
         trees=tuple(tree._replace(values=tree.values * scale) for tree in found),
         base=base,
         link=_link_of(model, loss_of(kept), targets=len(base)),
-        memberships=reader.questions.asked,
+        questions=reader.questions.asked,
     )
 
 
@@ -88,36 +88,29 @@ def _link_of(model: CatBoost, loss: str, *, targets: int) -> str:
     return "identity"
 
 
-def _no_category(column: int, _category: int) -> Membership:
-    raise UsageError(
-        f"CatBoost's cat_features (column {column} is one) can be converted of a model alone, but "
-        "not inside another one: encode categories before it, for example with OrdinalEncoder or "
-        "OneHotEncoder in a pipeline, and leave out cat_features"
-    )
-
-
 class _TreeReader:
-    """Reads trees; collects the questions about categories in them.
+    """Reads trees; collects the questions about categories in them."""
 
-    Args:
-        features: The columns.
-        targets: How many numbers a leaf has.
-        name_category: Knows the categories.
-    """
-
-    def __init__(
-        self, features: FeaturesInfo, *, targets: int, name_category: NameCategory
-    ) -> None:
+    def __init__(self, kept: Kept, categories: Categories, *, targets: int) -> None:
+        features = kept["features_info"]
         numbers = features.get("float_features", [])
-        categories = features.get("categorical_features", [])
-        self._numbers = {it["feature_index"]: it["flat_feature_index"] for it in numbers}
-        self._categories = {it["feature_index"]: it["flat_feature_index"] for it in categories}
-        self._missing_right = {
-            it["feature_index"] for it in numbers if it.get("nan_value_treatment") == "AsTrue"
-        }
-        self.questions = Questions(len(numbers) + len(categories))
+        kinds = features.get("categorical_features", [])
+        self._columns = Columns(
+            numbers={it["feature_index"]: it["flat_feature_index"] for it in numbers},
+            categories={it["feature_index"]: it["flat_feature_index"] for it in kinds},
+            missing_above=frozenset(
+                it["feature_index"] for it in numbers if it.get("nan_value_treatment") == "AsTrue"
+            ),
+        )
+        self.questions = Questions(len(numbers) + len(kinds))
         self._targets = targets
-        self._name_category = name_category
+        self._categories = categories
+        self._counts = kept.get("ctr_data", {})
+        self._counted = [it for it in features.get("ctrs", []) for _ in it["borders"]]
+        # splits are numbered by border, then by category, then by what is counted
+        self._first_counted = sum(len(it["borders"]) for it in numbers)
+        self._first_counted += sum(len(it.get("values") or ()) for it in kinds)
+        self._lookups: dict[int, int] = {}
 
     def symmetric(self, tree: Symmetric) -> BoostedTree:
         """Return a tree that asks the same question of all nodes of a level."""
@@ -176,15 +169,24 @@ class _TreeReader:
         match split["split_type"]:
             case "FloatFeature":
                 feature = split["float_feature_index"]
-                is_left = feature not in self._missing_right
-                return self._numbers[feature], split["border"], is_left
+                is_left = feature not in self._columns.missing_above
+                return self._columns.numbers[feature], split["border"], is_left
             case "OneHotFeature":
-                column = self._categories[split["cat_feature_index"]]
-                asked = self._name_category(column, split["value"] % 2**32)
+                column = self._columns.categories[split["cat_feature_index"]]
+                value = self._categories.value(column, split["value"] % 2**32)
+                asked = Membership(column, frozenset([value]))
                 return self.questions.column_of(asked), 0.5, True
+            case "OnlineCtr":
+                place = split["split_index"] - self._first_counted
+                return self._column_of_counted(self._counted[place]), split["border"], True
             case kind:
                 raise UsageError(
-                    f"CatBoost's splits of kind {kind} cannot be converted: they count labels of "
-                    "categories; fit with one_hot_max_size=255, which compares categories, or "
-                    "encode them before the model, for example with TargetEncoder"
+                    f"CatBoost's splits of kind {kind} cannot be converted: fit on numbers alone"
                 )
+
+    def _column_of_counted(self, counted: Counted) -> int:
+        if id(counted) not in self._lookups:
+            counts = self._counts[counted["identifier"]]
+            lookup = lookup_of(counted, counts, self._columns, self._categories)
+            self._lookups[id(counted)] = self.questions.column_of(lookup)
+        return self._lookups[id(counted)]

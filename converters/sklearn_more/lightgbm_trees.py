@@ -17,7 +17,7 @@ from converters.sklearn_more.boosters import (
     objective_of,
 )
 from converters.sklearn_more.lightgbm_categories import LightGBMCategories
-from converters.sklearn_more.memberships import Questions
+from converters.sklearn_more.questions import Questions
 from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
 
@@ -114,7 +114,7 @@ def _ensemble_of(booster: Booster) -> Ensemble:
         link=link,
         slope=float(slopes[0]) if slopes else 1.0,
         near_zero=float(_NEAR_ZERO) if has_empty_zeros else None,
-        memberships=reader.questions.asked,
+        questions=reader.questions.asked,
     )
 
 

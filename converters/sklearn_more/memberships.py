@@ -1,6 +1,6 @@
 """Columns of categories, as trees see them: whether a value is one of some."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from converters.sklearn_more.nodes import Nodes
 from edge_contract.errors import UsageError
 
-__all__ = ["Membership", "Questions", "answers_of", "numbers_of"]
+__all__ = [
+    "Membership",
+    "answers_of",
+    "column_of",
+    "exact_numbers",
+    "numbers_of",
+    "text_places",
+]
 
 _LARGEST_EXACT: Final = 2**24
 """Up to here a float32 tells all whole numbers apart."""
@@ -32,33 +39,12 @@ class Membership(NamedTuple):
     rounding: str = ""
 
 
-class Questions:
-    """Questions about categories, and the columns of their answers.
-
-    Args:
-        width: How many columns rows have; answers follow them.
-    """
-
-    def __init__(self, width: int) -> None:
-        self._width = width
-        self._places: dict[Membership, int] = {}
-
-    @property
-    def asked(self) -> tuple[Membership, ...]:
-        """All questions, in the order of their answers."""
-        return tuple(self._places)
-
-    def column_of(self, question: Membership) -> int:
-        """Return the column of the answer: 1, 0, or NaN of a missing value."""
-        return self._width + self._places.setdefault(question, len(self._places))
-
-
 def numbers_of(nodes: Nodes) -> str:
     """Return the inputs side by side as numbers, of which texts are 0: ``float64[batch, all]``."""
     if "text" not in nodes.input_kinds:
         return nodes.x
     parts = [
-        nodes.cast(nodes("Equal", _codes(nodes, given, ()), 0), "float64")
+        nodes.cast(nodes("Equal", text_places(nodes, given, ()), 0), "float64")
         if kind == "text"
         else nodes.cast(given, "float64")
         for given, kind in zip(nodes.inputs, nodes.input_kinds, strict=True)
@@ -66,8 +52,12 @@ def numbers_of(nodes: Nodes) -> str:
     return nodes("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
 
 
-def answers_of(nodes: Nodes, numbers: str, memberships: Sequence[Membership]) -> str:
-    """Return 1, 0, or NaN of a missing value for each question: ``float64[batch, questions]``.
+def answers_of(
+    nodes: Nodes, numbers: str, memberships: Sequence[Membership]
+) -> Iterator[tuple[list[int], str]]:
+    """Yield, column by column, the places of questions and their answers.
+
+    Answers are ``float64[batch, places]``: 1, 0, or NaN of a missing value.
 
     Args:
         nodes: Where to write.
@@ -81,34 +71,72 @@ def answers_of(nodes: Nodes, numbers: str, memberships: Sequence[Membership]) ->
     asked: dict[int, list[int]] = {}
     for place, it in enumerate(memberships):
         asked.setdefault(it.column, []).append(place)
-    answers = [
-        _answers(nodes, numbers, [memberships[place] for place in places])
-        for places in asked.values()
-    ]
-    order = np.argsort(np.concatenate([np.array(places) for places in asked.values()]))
-    together = nodes("Concat", *answers, axis=1) if len(answers) > 1 else answers[0]
-    return nodes.columns(together, order)
+    for places in asked.values():
+        yield places, _answers(nodes, numbers, [memberships[place] for place in places])
+
+
+def column_of(nodes: Nodes, column: int, values: Sequence[str | int]) -> tuple[str, str]:
+    """Return what a column holds, and the column as it is given: ``[batch, 1]``.
+
+    Raises:
+        UsageError: The values are not of the kind that it holds.
+    """
+    is_one = len(nodes.inputs) == 1
+    position = 0 if is_one else column
+    kind, given = nodes.input_kinds[position], nodes.inputs[position]
+    if any(isinstance(value, str) is not (kind == "text") for value in values):
+        raise UsageError(
+            f"column {column} of X holds {'texts' if kind == 'text' else 'numbers'}, but the "
+            f"model's categories in it are like {values[0]!r}: give X with the types of the rows "
+            "that the model was fitted on"
+        )
+    return kind, nodes.columns(given, np.array([column])) if is_one else given
+
+
+def exact_numbers(values: Sequence[str | int], column: int) -> NDArray[np.float64]:
+    """Return categories as numbers, all of which a float32 tells apart.
+
+    Raises:
+        UsageError: It does not.
+    """
+    numbers = np.array([int(value) for value in values], dtype=np.float64)
+    largest = np.abs(numbers).max(initial=0)
+    if largest > _LARGEST_EXACT:
+        raise UsageError(
+            f"column {column} of X has the category {largest:.0f}, which a float32 cannot tell "
+            "from its neighbours: give a table whose column holds whole numbers, or number "
+            "categories from 0"
+        )
+    return numbers
+
+
+def text_places(nodes: Nodes, given: str, known: Sequence[str]) -> str:
+    """Return the place of each text among the known ones, -1 of others: ``int64``."""
+    return nodes(
+        "LabelEncoder",
+        given,
+        domain="ai.onnx.ml",
+        keys_strings=list(known) or [""],
+        values_int64s=list(range(len(known))) or [-1],
+        default_int64=-1,
+    )
 
 
 def _answers(nodes: Nodes, numbers: str, asked: Sequence[Membership]) -> str:
     """Return the answers to questions about one column: ``float64[batch, questions]``."""
     column, _, known, rounding = asked[0]
     wanted = sorted(known.union(*(it.values for it in asked)), key=str)
-    is_one = len(nodes.inputs) == 1
-    position = 0 if is_one else column
-    kind, given = nodes.input_kinds[position], nodes.inputs[position]
-    if any(isinstance(value, str) is not (kind == "text") for value in wanted):
-        raise UsageError(
-            f"column {column} of X holds {'texts' if kind == 'text' else 'numbers'}, but the "
-            f"model's categories in it are like {wanted[0]!r}: give X with the types of the rows "
-            "that the model was fitted on"
-        )
-    if kind == "number":
-        given = nodes.column(numbers, column)
-        found = nodes("Equal", _rounded(nodes, given, rounding), _exact(wanted, column))
-    else:
-        given = nodes.columns(given, np.array([column])) if is_one else given
-        found = _found(nodes, given, wanted, kind=kind)
+    kind, given = column_of(nodes, column, wanted)
+    match kind:
+        case "text":
+            given = text_places(nodes, given, [str(value) for value in wanted])
+            found = nodes("Equal", given, np.arange(len(wanted)).reshape(1, -1))
+        case "whole":
+            found = nodes("Equal", given, np.array([[int(value) for value in wanted]]))
+        case _:
+            given = nodes.column(numbers, column)
+            values = exact_numbers(wanted, column).reshape(1, -1)
+            found = nodes("Equal", _rounded(nodes, given, rounding), values)
     hits = nodes.cast(found, "float64")
     members = np.array([[value in it.values for it in asked] for value in wanted])
     answers = nodes.linear(hits, members)
@@ -125,35 +153,3 @@ def _rounded(nodes: Nodes, value: str, rounding: str) -> str:
     if rounding == "Trunc":
         return nodes("Mul", nodes("Sign", value), nodes("Floor", nodes("Abs", value)))
     return nodes(rounding, value) if rounding else value
-
-
-def _found(nodes: Nodes, given: str, wanted: Sequence[str | int], *, kind: str) -> str:
-    """Return which of some texts or whole numbers each is: ``bool[batch, wanted]``."""
-    if kind == "text":
-        given = _codes(nodes, given, [str(value) for value in wanted])
-        return nodes("Equal", given, np.arange(len(wanted)).reshape(1, -1))
-    return nodes("Equal", given, np.array([[int(value) for value in wanted]], dtype=np.int64))
-
-
-def _codes(nodes: Nodes, given: str, known: Sequence[str]) -> str:
-    """Return the place of each text among the known ones, -1 of others: ``int64``."""
-    return nodes(
-        "LabelEncoder",
-        given,
-        domain="ai.onnx.ml",
-        keys_strings=list(known) or [""],
-        values_int64s=list(range(len(known))) or [-1],
-        default_int64=-1,
-    )
-
-
-def _exact(wanted: Sequence[str | int], column: int) -> NDArray[np.float64]:
-    values = np.array([[int(value) for value in wanted]], dtype=np.float64)
-    largest = np.abs(values).max()
-    if largest > _LARGEST_EXACT:
-        raise UsageError(
-            f"column {column} of X has the category {largest:.0f}, which a float32 cannot tell "
-            "from its neighbours: give a table whose column holds whole numbers, or number "
-            "categories from 0"
-        )
-    return values

@@ -18,7 +18,7 @@ from converters.sklearn_more.boosters import (
     as_estimator,
     objective_of,
 )
-from converters.sklearn_more.memberships import Questions
+from converters.sklearn_more.questions import Questions
 from converters.sklearn_more.trees import Branches
 from converters.sklearn_more.xgboost_categories import categories_of, questions_of
 from edge_contract.errors import UsageError
@@ -153,7 +153,7 @@ def _ensemble_of(
         link=_LINKS.get(learner["objective"]["name"], "identity"),
         is_strict=True,
         missing=missing,
-        memberships=reader.questions.asked,
+        questions=reader.questions.asked,
     )
 
 

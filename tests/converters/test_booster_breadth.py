@@ -13,7 +13,6 @@ REFUSED = {
     ("XGBoost", "reg:squarederror, gblinear"): "use 'gbtree' or 'dart'",
     ("CatBoost", "MultiLogloss"): "MultiOutputClassifier",
     ("CatBoost", "Logloss, set_probability_threshold"): "put FixedThresholdClassifier around it",
-    ("CatBoost", "Logloss, cat_features that are counted"): "fit with one_hot_max_size=255",
 }
 """Objectives and options that are refused, and the way out; all others are right."""
 

@@ -17,6 +17,9 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from converters.sklearn_more.catboost_categories import Categories
+from converters.sklearn_more.catboost_counts import Columns, lookup_of
+from converters.sklearn_more.catboost_file import Counted, Counts, Hash
 from edge_contract.errors import UsageError
 from edge_contract.package import Task
 from tests.converters.helpers import quietly_converted, says
@@ -171,24 +174,70 @@ def travellers() -> tuple[pd.DataFrame, NDArray[np.int64]]:
 
 
 def of_categories(**more: object) -> CatBoostClassifier:
-    columns = ["city", "rooms", "member"]
-    return classifier(cat_features=columns, **more)
+    return CatBoostClassifier(**SMALL | {"cat_features": ["city", "rooms", "member"]} | more)
 
 
-def test_categories_of_texts_and_numbers_are_compared() -> None:
+def fed(table: pd.DataFrame) -> dict[str, NDArray[np.generic]]:
+    return {
+        "city": np.array(table[["city"]], dtype=object),
+        **{it: table[[it]].to_numpy(dtype=np.float32) for it in ("age", "rooms", "member")},
+    }
+
+
+COUNTING: Final[Mapping[str, dict[str, object]]] = {
+    "compared": {"one_hot_max_size": 99},
+    "counted": {},
+    "counted together": {"max_ctr_complexity": 3, "iterations": 40},
+    "counted together with large gaps": {
+        "max_ctr_complexity": 3, "iterations": 40, "depth": 5, "nan_mode": "Max"
+    },
+    "counted in other ways": {
+        "simple_ctr": ["Buckets", "BinarizedTargetMeanValue", "Counter"],
+        "max_ctr_complexity": 1,
+        "iterations": 40,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", sorted(COUNTING))
+def test_categories_are_those_of_the_rows_and_others_are_unknown(case: str) -> None:
     table, labels = travellers()
-    model = of_categories(one_hot_max_size=99).fit(table, labels)
+    table.loc[::6, "age"] = np.nan
+    model = of_categories(**COUNTING[case]).fit(table, labels)
 
     package = quietly_converted(model, table[["member", "rooms", "age", "city"]])
 
     assert [it.name for it in package.manifest.features] == ["city", "age", "rooms", "member"]
-    asked = table.assign(city="nowhere").iloc[:20]
-    feeds = {
-        "city": np.array(asked[["city"]], dtype=object),
-        **{it: asked[[it]].to_numpy(dtype=np.float32) for it in ("age", "rooms", "member")},
+    mixed = table.assign(city=table["city"].to_numpy()[::-1])
+    for asked in (table, mixed, table.assign(city="nowhere"), table.assign(rooms=77)):
+        found = says(package, fed(asked))["probabilities"]
+        np.testing.assert_allclose(found.astype(float), model.predict_proba(asked), rtol=1e-4)
+
+
+def test_too_many_combinations_of_categories_are_refused() -> None:
+    texts = [str(number) for number in range(500)]
+    hashes: list[Hash] = [{"hash": place, "value": text} for place, text in enumerate(texts)]
+    known = {column: {text: int(text) for text in texts} for column in (0, 1)}
+    categories = Categories({"features_info": {"cat_features_hash": hashes}}, known, ("a", "b"))
+    counted: Counted = {
+        "borders": [0.5],
+        "ctr_type": "Counter",
+        "elements": [
+            {"combination_element": "cat_feature_value", "cat_feature_index": column}
+            for column in (0, 1)
+        ],
+        "identifier": "both",
+        "prior_numerator": 0,
+        "prior_denomerator": 1,
+        "scale": 15,
+        "shift": 0,
+        "target_border_idx": 0,
     }
-    found = says(package, feeds)["probabilities"]
-    np.testing.assert_allclose(found.astype(float), model.predict_proba(asked), rtol=1e-4)
+    counts: Counts = {"counter_denominator": 1, "hash_map": [], "hash_stride": 2}
+    columns = Columns({}, {0: 0, 1: 1}, frozenset())
+
+    with pytest.raises(UsageError, match=r"for 251,001 combinations .* max_ctr_complexity=1"):
+        lookup_of(counted, counts, columns, categories)
 
 
 def test_categories_as_whole_numbers_of_an_array_are_compared() -> None:
@@ -215,9 +264,10 @@ def test_whole_numbers_too_large_for_a_float32_are_compared_as_such() -> None:
     np.testing.assert_allclose(found.astype(float), model.predict_proba(rows), rtol=1e-4)
 
 
-def test_a_category_that_no_row_has_is_asked_for() -> None:
+@pytest.mark.parametrize("case", ["compared", "counted"])
+def test_a_category_that_no_row_has_is_asked_for(case: str) -> None:
     table, labels = travellers()
-    model = of_categories(one_hot_max_size=99).fit(table, labels)
+    model = of_categories(**COUNTING[case]).fit(table, labels)
 
     with pytest.raises(UsageError, match=r"of column 'city' that no row of X has, .* every"):
         quietly_converted(model, table[~table["city"].isin(["Oslo", "Zürich"])])
@@ -249,10 +299,6 @@ def own_threshold() -> CatBoostClassifier:
 
 
 REFUSED: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
-    "categories that are counted": (
-        lambda: of_categories().fit(*travellers()),
-        "count labels .* one_hot_max_size=255",
-    ),
     "texts": (texts, "text_features .* TfidfVectorizer"),
     "infinite borders": (infinite, "infinite number, .* replace infinities"),
     "a threshold of its own": (own_threshold, "FixedThresholdClassifier"),
@@ -270,7 +316,7 @@ REFUSED: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
 def test_what_cannot_be_right_is_refused_with_a_way_out(case: str) -> None:
     build, reason = REFUSED[case]
     model = build()
-    rows = travellers()[0] if case.startswith("categories") else gappy()[0]
+    rows, _ = gappy()
 
     with pytest.raises(UsageError, match=reason):
         quietly_converted(model, rows)
