@@ -21,7 +21,6 @@ from skl2onnx.common.data_types import (
 )
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.base import is_classifier
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
@@ -50,7 +49,6 @@ from converters.sklearn_more.registry import (
 from converters.sklearn_parts import parts_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
-from converters.sklearn_texts import count_words_in_capitals, text_options
 from converters.sklearn_thresholds import EDGED, looks_up_numbers, thresholds_of
 from converters.sklearn_trees import BOOSTED, Hook, shape_calculators, tree_converters
 from converters.table import columns_of
@@ -204,23 +202,15 @@ def _converted(
 def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onnx.ModelProto:
     kinds = {**_TENSOR_TYPES, "float32": DoubleTensorType if way.is_wide else FloatTensorType}
     types = [(item.name, kinds[item.element_type]([None, len(item.columns)])) for item in schema]
-    options: dict[int, dict[str, bool | str]] = {}
+    options: dict[int, dict[str, bool]] = {}
     for part in parts_of(estimator):
-        if _is_vectorizer(part):
-            options[id(part)] = text_options(part)
-        elif isinstance(part, Pipeline):  # skl2onnx would hand its options on to all its steps
+        if isinstance(part, Pipeline):  # skl2onnx would hand its options on to all its steps
             continue
-        elif "zipmap" in allowed_options(type(part)):
+        if "zipmap" in allowed_options(type(part)):
             options[id(part)] = {"zipmap": False}
         elif is_classifier(part):  # else skl2onnx adds an option that this one does not know
             options[id(part)] = {}
-    proto = _convert(estimator, types, way.hooks, options=options)
-    count_words_in_capitals(proto, list(parts_of(estimator)))
-    return proto
-
-
-def _is_vectorizer(part: object) -> bool:
-    return isinstance(part, CountVectorizer)  # TfidfVectorizer is one, too
+    return _convert(estimator, types, way.hooks, options=options)
 
 
 def _convert(
@@ -228,7 +218,7 @@ def _convert(
     types: list[tuple[str, object]],
     hooks: Mapping[type, Hook],
     *,
-    options: Mapping[int, Mapping[str, bool | str]],
+    options: Mapping[int, Mapping[str, bool]],
 ) -> onnx.ModelProto:
     try:
         with warnings.catch_warnings():

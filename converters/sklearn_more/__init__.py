@@ -39,5 +39,5 @@ import converters.sklearn_more.selection
 import converters.sklearn_more.sparse_coding
 import converters.sklearn_more.splines
 import converters.sklearn_more.tables
-import converters.sklearn_more.word_weights
+import converters.sklearn_more.words
 import converters.sklearn_more.wrappers  # noqa: F401
