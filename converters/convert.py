@@ -66,8 +66,8 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     """Return a package of ``model``, checked on the rows that were given.
 
     Args:
-        model: A fitted scikit-learn estimator or pipeline, or an ONNX model (path, bytes or
-            ``ModelProto``).
+        model: What one of :data:`converters.base.SOURCES` accepts: a fitted estimator or pipeline,
+            a booster, a network, or an ONNX model (path, bytes or ``ModelProto``).
         X: Rows like those that devices will see, held out from training where possible, in the
             order of time if they have one: a DataFrame, an array, or for ONNX models a dict of
             arrays by input name. They become the reference; 5,000 or more are best.

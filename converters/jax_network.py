@@ -128,8 +128,8 @@ def _reason(error: Exception) -> str:
         )
     if type(error).__name__ == "InconclusiveDimensionOperation":
         return (
-            "it needs to know the number of rows (a loop over rows, or a reshape without -1): write "
-            "it for one row and give jax.vmap of it"
+            "it needs to know the number of rows (a loop over rows, or a reshape without -1): "
+            "write it for one row and give jax.vmap of it"
         )
     return first_line(error)
 
