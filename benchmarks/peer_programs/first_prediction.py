@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 kind, folder, broker = sys.argv[1:]
 leave = None
 

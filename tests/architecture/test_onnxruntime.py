@@ -13,10 +13,10 @@ LOADERS = {
 }
 
 PEERS = {
-    ROOT / "benchmarks" / "peer_programs" / f"serve_{name}.py"
-    for name in ("bentoml", "litserve", "mlserver")
+    ROOT / "benchmarks" / "peer_programs" / f"{name}.py"
+    for name in ("serve_bentoml", "serve_litserve", "serve_mlserver", "first_prediction")
 }
-"""Run in environments of their own, where nothing of ours is."""
+"""Run as others would write them, without anything of ours."""
 
 USE_BOTH = """
 from converters.onnx_read import read_onnx
