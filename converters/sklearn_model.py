@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from converters.base import Rows
+from converters.fitted_names import fitted_names
 from converters.rows import is_frame
 from converters.sklearn_more.answers import as_predictor
 from converters.table import columns_of, numbers
@@ -86,15 +87,14 @@ class SklearnModel:
         Raises:
             UsageError: Columns are missing, unknown, or of the wrong number.
         """
-        names = getattr(self.source, "feature_names_in_", None)
-        expected = getattr(self.source, "n_features_in_", None)
+        names = fitted_names(self.source)
+        expected = getattr(self.source, "n_features_in_", None) or None  # a loaded one may say 0
         found = [column.name for column in columns_of(rows)]
         if is_frame(rows) and names is not None:
             spelt = {name.replace(" ", "_"): name for name in found}  # as LightGBM does
-            wanted = [str(name) for name in names]
-            if set(wanted) == set(spelt) and len(spelt) == len(found):
-                return rows[[spelt[name] for name in wanted]]
-            _require_same_columns(found, wanted, model=_name(self.source))
+            if set(names) == set(spelt) and len(spelt) == len(found):
+                return rows[[spelt[name] for name in names]]
+            _require_same_columns(found, names, model=_name(self.source))
             return rows[list(names)]
         if expected is not None and len(found) != expected:
             raise UsageError(
@@ -124,7 +124,7 @@ class SklearnModel:
         Raises:
             ValueError: The estimator does not accept them.
         """
-        if is_frame(rows) and getattr(self.source, "feature_names_in_", None) is None:
+        if is_frame(rows) and fitted_names(self.source) is None:
             columns = columns_of(rows)
             if any(column.is_text for column in columns):
                 rows = rows.to_numpy(dtype=object)

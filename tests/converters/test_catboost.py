@@ -159,6 +159,26 @@ def test_a_loaded_model_is_converted_like_the_one_that_was_saved(tmp_path: objec
     np.testing.assert_allclose(found.astype(float), loaded.predict_proba(rows), rtol=1e-4)
 
 
+NAMED: Final[Mapping[str, Callable[[], BaseEstimator]]] = {
+    "alone": classifier,
+    "in a pipeline": lambda: make_pipeline(classifier()),
+    "in a search": lambda: GridSearchCV(classifier(), {"depth": [2, 3]}, cv=2),
+    "in a vote": lambda: VotingClassifier([("c", classifier())], voting="soft"),
+    "in a calibration": lambda: CalibratedClassifierCV(classifier(), cv=2),
+}
+
+
+@pytest.mark.parametrize("case", sorted(NAMED))
+def test_columns_in_another_order_are_sorted_by_name_as_catboost_does(case: str) -> None:
+    rows, values = gappy()
+    table = pd.DataFrame(rows, columns=["a", "b", "c", "d"])
+    model = NAMED[case]().fit(table, two(values))
+
+    package = quietly_converted(model, table[["d", "b", "a", "c"]])
+
+    assert [it.name for it in package.manifest.features] == ["a", "b", "c", "d"]
+
+
 def travellers() -> tuple[pd.DataFrame, NDArray[np.int64]]:
     rng = np.random.default_rng(6)
     table = pd.DataFrame(
