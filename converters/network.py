@@ -82,12 +82,11 @@ def converted_network(network: Network, request: Request) -> Converted:
     except ValueError as error:
         raise UsageError(f"{network.what} does not accept the rows of X: {error}") from error
     classes = request.classes or implied_classes(said, request.labels)
-    is_finite = _holds_only_finite(feeds(request.rows))
+    usual = _Usual(feeds(request.rows))
 
     def predict(rows: Rows) -> Tensors:
         given = feeds(rows)
-        if is_finite and not _holds_only_finite(given):
-            raise ValueError("no row of X has a missing or infinite number")
+        usual.require(given)
         return meaning.completed(_said(network, given))
 
     meaning = meaning_of(exported, model.outputs, said, classes=classes, what=network.what)
@@ -205,6 +204,30 @@ def _said(network: Network, feeds: Tensors) -> Tensors:
             row = int(np.isnan(values.reshape(len(values), -1)).any(axis=1).argmax())
             raise ValueError(f"output {name!r} is no number (NaN) for row {row}")
     return said
+
+
+class _Usual:
+    """What a network may be asked about: what it makes of other numbers is chance.
+
+    Missing and infinite numbers only if the caller's rows have some; whole numbers, which may be
+    codes, only from the least to the largest at their place in the rows.
+    """
+
+    def __init__(self, feeds: Tensors) -> None:
+        self._is_finite = _holds_only_finite(feeds)
+        self._ranges = {
+            name: (values.min(axis=0), values.max(axis=0))
+            for name, values in feeds.items()
+            if values.dtype.kind in "iu"
+        }
+
+    def require(self, feeds: Tensors) -> None:
+        """Raise ``ValueError`` for other rows."""
+        if self._is_finite and not _holds_only_finite(feeds):
+            raise ValueError("no row of X has a missing or infinite number")
+        for name, (least, largest) in self._ranges.items():
+            if ((feeds[name] < least) | (feeds[name] > largest)).any():
+                raise ValueError(f"no row of X has such whole numbers in {name!r}")
 
 
 def _holds_only_finite(feeds: Tensors) -> bool:

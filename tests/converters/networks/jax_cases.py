@@ -99,6 +99,20 @@ def test_a_module_of_linen_is_given_with_what_it_learned() -> None:
     assert np.allclose(output_of(bound, ONE_ROW), expected, atol=1e-5)
 
 
+def test_codes_of_an_embedding_are_only_tried_as_they_are() -> None:
+    codes = RNG.integers(0, 10, (40, 3))
+    vectors = RNG.normal(size=(10, 2)).astype(np.float32)
+
+    def embedded(codes: jax.Array) -> jax.Array:
+        return jnp.asarray(vectors)[codes].sum(axis=(1, 2))
+
+    package = quietly_converted(embedded, codes)
+
+    assert str(package.manifest.inputs[0]) == "int32[batch, 3]"
+    rows = codes.astype(np.int32)
+    assert np.allclose(output_of(package, rows), vectors[codes].sum(axis=(1, 2)), atol=1e-5)
+
+
 def test_pooled_pictures_are_what_jax_says() -> None:
     pictures = RNG.normal(size=(6, 7, 7, 2)).astype(np.float32)
 

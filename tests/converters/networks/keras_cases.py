@@ -16,6 +16,7 @@ from edge_contract.errors import UsageError
 from edge_contract.package import OutputRole, Package, Task
 from tests.converters.helpers import quietly_converted, says
 from tests.converters.networks.laws import LAWS, Law, obey
+from tests.support.mlflow_folders import mlflow_folder, tensor
 
 pytestmark = pytest.mark.filterwarnings(  # in Keras, when it predicts or saves
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
@@ -135,6 +136,18 @@ def test_a_keras_file_converts_like_the_model(tmp_path: Path) -> None:
     package = quietly_converted(load_model(path), ROWS, classes=CLASSES)
 
     assert np.allclose(output_of(package, ROWS), predicted(model, ROWS), atol=1e-5)
+
+
+def test_what_mlflow_saved_says_what_the_model_says(tmp_path: Path) -> None:
+    model = classifier()
+    folder = mlflow_folder(tmp_path / "model", "keras", inputs=tensor(-1, 4), data="data")
+    (folder / "data").mkdir()
+    model.save(folder / "data" / "model.keras")
+
+    package = quietly_converted(load_model(folder), ROWS, classes=CLASSES)
+
+    said = says(package, {package.manifest.inputs[0].name: ROWS.astype(np.float32)})
+    assert np.allclose(next(iter(said.values())), predicted(model, ROWS), atol=1e-5)
 
 
 def test_a_keras_file_that_holds_code_is_refused(tmp_path: Path) -> None:
