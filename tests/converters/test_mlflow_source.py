@@ -1,10 +1,7 @@
 """Models that MLflow saved are converted from their folders, without MLflow."""
 
 import json
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +21,6 @@ from edge_contract.package import Package
 from tests.converters.helpers import customer_model, customers, flowers, quietly_converted
 from tests.support.mlflow_folders import RUN, columns, mlflow_folder, saved_as_skops, tensor
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)")
 NUMBERS = columns(**dict.fromkeys(NAMES, "double"))
 
@@ -154,32 +150,6 @@ def test_pytorch_converts_if_its_pickle_is_trusted(tmp_path: Path) -> None:
     package = quietly_converted(load_model(folder, trust_pickle=True), rows)
 
     assert str(package.manifest.inputs[0]).startswith("float32[batch, 2]")
-
-
-def test_keras_is_loaded_without_trust(tmp_path: Path) -> None:
-    """In a process of its own, because Keras keeps to one backend for good."""
-    pytest.importorskip("keras", reason="Keras is not installed: make test says why")
-    folder = mlflow_folder(tmp_path / "model", "keras", inputs=tensor(-1, 2), data="data")
-    (folder / "data").mkdir()
-    program = (
-        "import keras, sys\n"
-        "from pathlib import Path\n"
-        "from converters.files import load_model\n"
-        "network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
-        "network.save(sys.argv[1] + '/data/model.keras')\n"
-        "print(type(load_model(Path(sys.argv[1])).model).__name__)\n"
-    )
-
-    ended = subprocess.run(
-        [sys.executable, "-c", program, str(folder)],
-        cwd=ROOT,
-        env=os.environ | {"KERAS_BACKEND": "torch"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert ended.stdout.splitlines()[-1:] == ["Sequential"], ended.stderr
 
 
 def test_a_folder_is_a_model_for_python_as_well(tmp_path: Path) -> None:
