@@ -52,7 +52,7 @@ class Probe:
 
 
 def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
-    """Yield made-up rows; none for arrays by input name, which no source model can judge.
+    """Yield made-up rows; for arrays by input name only values between two rows.
 
     Args:
         rows: The caller's.
@@ -61,6 +61,7 @@ def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
             have empty ones.
     """
     if isinstance(rows, Mapping):
+        yield from _between_arrays(rows)
         return
     if isinstance(rows, np.ndarray) and rows.ndim != _TABLE_AXES and rows.dtype.kind in "biuf":
         for probe in probes_of(rows.reshape(len(rows), -1)):
@@ -107,6 +108,19 @@ def far_rows(rows: Rows, *, is_exact: bool) -> Iterator[Probe]:
     """
     if not isinstance(rows, Mapping):
         yield from _mixed(rows, "values beyond the rows", share=_FAR, is_exact=is_exact)
+
+
+def _between_arrays(rows: Mapping[str, NDArray[np.generic]]) -> Iterator[Probe]:
+    count = min(row_count(rows) - 1, _MAX_BETWEEN)
+    if count < 1 or all(values.dtype.kind != "f" for values in rows.values()):
+        return
+    mixed: dict[str, NDArray[np.generic]] = {}
+    for name, values in rows.items():
+        mixed[name] = values[:count]
+        if values.dtype.kind == "f":
+            low, high = values[:count].astype(np.float64), values[1 : count + 1].astype(np.float64)
+            mixed[name] = (low + _SHARE * (high - low)).astype(values.dtype)
+    yield Probe("values between two rows", mixed, ("all numbers",) * count)
 
 
 def _may_be_infinite(rows: Rows, column: int) -> bool:

@@ -234,6 +234,7 @@ def test_several_inputs_and_outputs_keep_their_names() -> None:
     assert [spec.name for spec in package.manifest.inputs] == ["numbers", "codes"]
     assert roles(package)["value"] is OutputRole.VALUE
     assert [output.tensor.name for output in package.manifest.outputs] == ["value", "vector"]
+    assert package.manifest.evidence.parity["made_up_rows"] == {"values between two rows": 39}
 
 
 def test_an_input_that_may_be_left_out_is_used_if_it_is_given() -> None:
