@@ -4,6 +4,7 @@ Each file holds one estimator or a family of them and lists itself in
 :mod:`converters.sklearn_more.registry`.
 """
 
+import converters.sklearn_more.bayes
 import converters.sklearn_more.boosting
 import converters.sklearn_more.calibrated
 import converters.sklearn_more.categories

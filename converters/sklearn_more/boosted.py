@@ -156,7 +156,7 @@ def _sums(nodes: Nodes, given: str, ensemble: Ensemble) -> str:
     for tree in ensemble.trees:
         leaves, several = np.flatnonzero(tree.branches.left < 0), len(tree.targets)
         sums.add_branches(
-            tree.branches._replace(thresholds=nodes.edges(tree.branches.thresholds)),
+            tree.branches,
             Leaves(
                 nodes=leaves.repeat(several),
                 targets=np.tile(tree.targets, len(leaves)),

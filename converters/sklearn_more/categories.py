@@ -15,7 +15,7 @@ from edge_contract.errors import UsageError
 __all__ = ["knows_missing_texts", "places_of"]
 
 
-@converts(OneHotEncoder)
+@converts(OneHotEncoder, by_column=True)
 def one_hot_encoder(nodes: Nodes, model: OneHotEncoder) -> None:
     """Give a one for each category that is kept; rare ones share theirs."""
     dropped = model._drop_idx_after_grouping
@@ -30,7 +30,7 @@ def one_hot_encoder(nodes: Nodes, model: OneHotEncoder) -> None:
     nodes.say_numbers(nodes("Concat", *columns, axis=1))
 
 
-@converts(OrdinalEncoder)
+@converts(OrdinalEncoder, by_column=True)
 def ordinal_encoder(nodes: Nodes, model: OrdinalEncoder) -> None:
     """Give the number of each category."""
     columns = []
@@ -47,7 +47,7 @@ def ordinal_encoder(nodes: Nodes, model: OrdinalEncoder) -> None:
     nodes.say_numbers(nodes("Concat", *columns, axis=1))
 
 
-@converts(TargetEncoder)
+@converts(TargetEncoder, by_column=True)
 def target_encoder(nodes: Nodes, model: TargetEncoder) -> None:
     """Give the mean target of each category, and of all rows for a category never seen."""
     classes = len(model.classes_) if model.target_type_ == "multiclass" else 1

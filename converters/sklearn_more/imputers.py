@@ -13,7 +13,7 @@ from edge_contract.errors import UsageError
 __all__: list[str] = []
 
 
-@converts(SimpleImputer, keeps_texts=True)
+@converts(SimpleImputer, keeps_texts=True, by_column=True)
 def simple_imputer(nodes: Nodes, model: SimpleImputer) -> None:
     """Fill gaps; a missing text reaches a device as the empty one."""
     if nodes.gets_texts:
@@ -48,6 +48,11 @@ def _fill_texts(nodes: Nodes, model: SimpleImputer) -> None:
         raise UsageError(
             f"SimpleImputer found no text in its columns {empty[:8]} (counted from 0): leave them "
             "out before fitting"
+        )
+    if not nodes.gets_texts_only:
+        raise UsageError(
+            "SimpleImputer gets columns of text and of numbers together: give each kind an imputer "
+            "of its own"
         )
     texts = nodes.inputs
     together = texts[0] if len(texts) == 1 else nodes("Concat", *texts, axis=1)

@@ -84,6 +84,11 @@ class Nodes:
         return [kinds.get(type(it.type), "number") for it in self._operator.inputs]
 
     @property
+    def gets_texts_only(self) -> bool:
+        """Whether all inputs are texts."""
+        return all(isinstance(it.type, StringTensorType) for it in self._operator.inputs)
+
+    @property
     def gets_whole_numbers(self) -> bool:
         """Whether all inputs are whole numbers, of which none is rounded."""
         return gets_whole_numbers(self._operator)

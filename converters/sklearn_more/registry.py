@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 import numpy as np
-from skl2onnx import _supported_operators, update_registered_converter
+from skl2onnx import _parse, _supported_operators, update_registered_converter
 from skl2onnx._parse import _parse_sklearn, sklearn_parsers_map
 from skl2onnx.common import _registration
 from skl2onnx.common.data_types import Int64TensorType, StringTensorType
@@ -70,6 +70,9 @@ _LOCK: Final = threading.RLock()
 KEEP_TEXTS: Final[set[type]] = set()
 """Those of them that give texts if they get texts."""
 
+BY_COLUMN: Final[set[type]] = set()
+"""Those of them whose columns may not be put together, because they differ in type."""
+
 KEEP_PARSERS: Final[set[type]] = set()
 """Those of them whose outputs skl2onnx's own parser knows."""
 
@@ -79,6 +82,7 @@ def converts(
     numbers_only: bool = False,
     keeps_texts: bool = False,
     keeps_parser: bool = False,
+    by_column: bool = False,
 ) -> Callable[[Write], Write]:
     """List a function as the converter of estimators of these classes.
 
@@ -87,6 +91,7 @@ def converts(
         numbers_only: Whether they give numbers and no label, though they are clusterings.
         keeps_texts: Whether they give texts if they get texts.
         keeps_parser: Whether skl2onnx's own parser makes the outputs that are wanted.
+        by_column: Whether they take columns of several types side by side.
     """
 
     def listed(write: Write) -> Write:
@@ -94,6 +99,7 @@ def converts(
         TRANSFORMS.update(kinds if numbers_only else ())
         KEEP_TEXTS.update(kinds if keeps_texts else ())
         KEEP_PARSERS.update(kinds if keeps_parser else ())
+        BY_COLUMN.update(kinds if by_column else ())
         return write
 
     return listed
@@ -156,6 +162,8 @@ def registered(*, nearest: bool = False) -> Iterator[None]:
     )
     with _LOCK:
         before = [dict(pool) for pool in pools]
+        apart = _parse.do_not_merge_columns
+        _parse.do_not_merge_columns = (*apart, *BY_COLUMN)
         try:
             for kind, write in CONVERTERS.items():
                 _register(kind, _shapes, _hook(write, nearest=nearest), parser=_parser_of(kind))
@@ -165,6 +173,7 @@ def registered(*, nearest: bool = False) -> Iterator[None]:
                 _register(kind, _shapes, _hook(_asking(inner)), parser=_parser(inner))
             yield
         finally:
+            _parse.do_not_merge_columns = apart
             for pool, entries in zip(pools, before, strict=True):
                 pool.clear()
                 pool.update(entries)

@@ -1,10 +1,12 @@
-"""Transformers of columns, whose columns skl2onnx knows only in some spellings."""
+"""Transformers side by side, whose columns and predictors skl2onnx knows only in some forms."""
 
 import copy
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion
 
+from converters.sklearn_more.answers import as_transformer
 from converters.sklearn_more.registry import prepared
 
 __all__: list[str] = []
@@ -12,13 +14,21 @@ __all__: list[str] = []
 
 @prepared(ColumnTransformer)
 def with_plain_columns(model: ColumnTransformer) -> ColumnTransformer:
-    """Return the transformer with its columns by place, counted from 0, or by name."""
+    """Return it with its columns by place, counted from 0, or by name; its parts transform."""
     plain = copy.copy(model)
     plain.transformers_ = [
-        (name, part, columns if _has_names(columns) else _places(model, name))
+        (name, as_transformer(part), columns if _has_names(columns) else _places(model, name))
         for name, part, columns in model.transformers_
     ]
     return plain
+
+
+@prepared(FeatureUnion)
+def with_transformers(model: FeatureUnion) -> FeatureUnion:
+    """Return it with parts that transform, also those that could predict."""
+    union = copy.copy(model)
+    union.transformer_list = [(name, as_transformer(part)) for name, part in model.transformer_list]
+    return union
 
 
 def _has_names(columns: object) -> bool:
