@@ -20,6 +20,7 @@ __all__ = ["Judge", "Verdict"]
 _COMPANY_BLOCK: Final = 31
 _COMPANY_ROWS: Final = 10 * _COMPANY_BLOCK
 _HOSTILE: Final = (1e6, -1e6, float("inf"), float("nan"))
+_GAP_ROWS: Final = 500
 _GAPS: Final = 0.2
 _SEED: Final = 0
 
@@ -85,14 +86,12 @@ class Judge:
         self, metrics: Mapping[str, Mapping[str, float]], variant: OnnxModel, said: Tensors
     ) -> Iterator[str]:
         """Yield why the variant may not be kept."""
-        lost = _rows_without_answer(self.outputs, said)
-        if lost:
+        if lost := _rows_lost(self.outputs, said):
             yield f"{lost} rows that the exact model answers get no finite answer"
         if reason := self._too_much(metrics):
             yield reason
         yield from self._in_company(variant, said)
-        if self.takes_missing:
-            yield from self._with_gaps(variant)
+        yield from self._with_gaps(variant)
 
     def _in_company(self, variant: OnnxModel, said: Tensors) -> Iterator[str]:
         """Yield which row makes the others of its call worse.
@@ -112,14 +111,20 @@ class Judge:
                 yield f"with a row of {value:g} in the same call, {reason}"
 
     def _with_gaps(self, variant: OnnxModel) -> Iterator[str]:
-        """Yield how rows of which numbers are missing are answered otherwise."""
+        """Yield how rows of which numbers are missing are answered otherwise, or at all."""
+        if not any(values.dtype.kind == "f" for values in self.feeds.values()):
+            return
         rng = np.random.default_rng(_SEED)
-        feeds = dict(taken(self.feeds, np.arange(min(1000, row_count(self.feeds)))))
+        feeds = dict(taken(self.feeds, np.arange(min(_GAP_ROWS, row_count(self.feeds)))))
         for name, values in feeds.items():
             if values.dtype.kind == "f":
                 feeds[name] = values.copy()
                 feeds[name][rng.random(values.shape) < _GAPS] = np.nan
         exact, said = self.exact.run(feeds), variant.run(feeds)
+        if made_up := _rows_lost(said, exact):
+            yield f"{made_up} rows with missing numbers get an answer that the exact model has not"
+        if not self.takes_missing:
+            return
         if reason := self._too_much(_metrics(self.manifest, exact, said, Truth())):
             yield f"where a fifth of the numbers are missing, {reason}"
 
@@ -204,12 +209,12 @@ def _largest_gap(first: NDArray[np.float32], second: NDArray[np.float32]) -> flo
     return float(np.abs(below[0] - below[1]).max())
 
 
-def _rows_without_answer(exact: Tensors, said: Tensors) -> int:
+def _rows_lost(before: Tensors, after: Tensors) -> int:
     """Return how many rows lost a number that was finite."""
-    lost = np.zeros(row_count(exact), bool)
-    for name, values in exact.items():
+    lost = np.zeros(row_count(before), bool)
+    for name, values in before.items():
         if values.dtype.kind == "f":
-            is_lost = np.isfinite(values) & ~np.isfinite(said[name])
+            is_lost = np.isfinite(values) & ~np.isfinite(after[name])
             lost |= is_lost.reshape(len(values), -1).any(axis=1)
     return int(lost.sum())
 

@@ -43,6 +43,8 @@ class Recipe(enum.Enum):
     STATIC_WIDE = "static per channel, wide"
     """The same, calibrated also on rows half as far again from their mean, so that fewer numbers
     lie beyond the range; each is told apart less finely."""
+    STATIC_SPARING = "static per channel, sparing"
+    """Products and convolutions alone; everything between them stays exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def plan_for(model: ModelProto) -> Plan:
     weights = [tensor for tensor in model.graph.initializer if tensor.name in names]
     weight_bytes = sum(4 * prod(tensor.dims) for tensor in weights)
     if any(node.op_type in _CONVOLUTIONS for node in found):
-        return Plan((Recipe.STATIC_PER_CHANNEL, Recipe.STATIC_WIDE), weight_bytes)
+        never = (Recipe.DYNAMIC, Recipe.STATIC)
+        return Plan(tuple(it for it in Recipe if it not in never), weight_bytes)
     return Plan(tuple(Recipe), weight_bytes)
 
 

@@ -29,9 +29,11 @@ def latencies(exact: OnnxModel, variant: OnnxModel, feeds: Tensors) -> list[Json
 def _latency(exact: OnnxModel, variant: OnnxModel, feeds: Tensors, rows: int) -> JsonObject:
     some = {name: values[:rows] for name, values in feeds.items()}
     calls = [exact.call(some), variant.call(some)]
-    slow_s = max(_seconds(call, 2) / 2 for call in calls)  # the first call also warms up
-    rounds = max(min(_ROUNDS, int(_BUDGET_S / (2 * slow_s))), 3)
-    repeats = [max(int(_REPEAT_S / max(_seconds(call, 1), 1e-6)), 1) for call in calls]
+    for call in calls:
+        call()  # the first one is slower
+    alone_s = [max(_seconds(call, 1), 1e-6) for call in calls]
+    rounds = max(min(_ROUNDS, int(_BUDGET_S / sum(alone_s))), 2)
+    repeats = [max(int(_REPEAT_S / took_s), 1) for took_s in alone_s]
     times: list[list[float]] = [[], []]
     for _ in range(rounds):
         for place, call in enumerate(calls):

@@ -44,8 +44,8 @@ class VariantRules:
     Attributes:
         auto: Whether to try only where much is to be gained: with 200 kB of weights or more.
         max_accuracy_loss: See :class:`converters.variants.gate.Judge`.
-        max_s: About how long the rows for judging may take the exact model; a slow one is judged on
-            fewer rows, but on 100 at least.
+        max_s: About how long the rows for judging, or those to calibrate on, may take the exact
+            model; of a slow one there are fewer, but 100 at least.
 
     Raises:
         UsageError: The loss is no number from 0 to 1.
@@ -232,9 +232,9 @@ def _rows(exact: Exact, *, max_s: float) -> _Rows:
     """Choose rows that the exact model answers to calibrate on, and judge by the others."""
     total = row_count(exact.feeds)
     known = np.flatnonzero(answered(exact.outputs))
-    calibration = spread(known, min(_MAX_CALIBRATION_ROWS, total // 4))
-    others = np.setdiff1d(np.arange(total), calibration, assume_unique=True)
     affordable = max(int(max_s / _seconds_a_row(exact)), _MIN_ROWS)
+    calibration = spread(known, min(_MAX_CALIBRATION_ROWS, total // 4, affordable))
+    others = np.setdiff1d(np.arange(total), calibration, assume_unique=True)
     return _Rows(calibration, spread(others, min(_MAX_ROWS, affordable)))
 
 

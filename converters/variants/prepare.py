@@ -21,8 +21,10 @@ def prepared(model: bytes) -> ModelProto:
     """
     proto = parse_model(model, what="the converted model")
     _keep_constants_as_initializers(proto)
-    _join_biases(proto)
-    _drop_unused_initializers(proto)
+    if not any(attribute.HasField("g") for it in proto.graph.node for attribute in it.attribute):
+        # What a branch or loop reads is not told by the nodes around it.
+        _join_biases(proto)
+        _drop_unused_initializers(proto)
     for place, node in enumerate(proto.graph.node):
         node.name = f"node{place}"
     return proto
@@ -101,8 +103,6 @@ def _drop_unused_initializers(model: ModelProto) -> None:
     graph = model.graph
     used = {name for node in graph.node for name in node.input}
     used |= {output.name for output in graph.output}
-    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
-        return  # what a branch or loop reads is not told by the nodes around it
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)

@@ -44,8 +44,7 @@ def quantized(model: ModelProto, recipe: Recipe, feeds: Tensors) -> bytes:
             if recipe is Recipe.DYNAMIC:
                 _dynamic(given, target)
             else:
-                rows = _widened(feeds) if recipe is Recipe.STATIC_WIDE else feeds
-                _static(given, target, rows, per_channel=recipe is not Recipe.STATIC)
+                _static(given, target, recipe, feeds)
             return target.read_bytes()
         except Exception as error:  # the tools raise whatever happens inside them
             first = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -64,19 +63,20 @@ def _dynamic(model: ModelProto, target: Path) -> None:
     )
 
 
-def _static(model: ModelProto, target: Path, feeds: Tensors, *, per_channel: bool) -> None:
+def _static(model: ModelProto, target: Path, recipe: Recipe, feeds: Tensors) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
+    kinds = WEIGHTED if recipe is Recipe.STATIC_SPARING else WEIGHTED | PASSING
     quantize_static(
         model,
         target,
-        _Blocks(feeds),
+        _Blocks(_widened(feeds) if recipe is Recipe.STATIC_WIDE else feeds),
         quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=sorted(WEIGHTED | PASSING),
+        op_types_to_quantize=sorted(kinds),
         nodes_to_exclude=_tail(model),
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        per_channel=per_channel,
+        per_channel=recipe is not Recipe.STATIC,
         reduce_range=True,
         extra_options={"OpTypesToExcludeOutputQuantization": sorted(PRODUCTS)},
     )

@@ -122,6 +122,7 @@ class TestWhatIsMade:
         assert plan_for(prepared(convolutions())).recipes == (
             Recipe.STATIC_PER_CHANNEL,
             Recipe.STATIC_WIDE,
+            Recipe.STATIC_SPARING,
         )
 
     def test_of_products_a_dynamic_variant_is_tried_first_and_a_static_one_is_kept(self) -> None:
