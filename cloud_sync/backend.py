@@ -11,7 +11,7 @@ from typing import Protocol
 
 from cloud_sync.statistics_view import (
     AlarmView,
-    ClassView,
+    ClassShare,
     DeviceShareView,
     EvidenceView,
     FeatureView,
@@ -24,7 +24,7 @@ from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = [
     "AlarmView",
-    "ClassView",
+    "ClassShare",
     "CloudBackend",
     "CommandView",
     "DeviceShareView",

@@ -12,7 +12,7 @@ from cloud_sync.statistics_view import EvidenceView, FeatureView
 from edge_contract.reading import JsonObject
 from edge_contract.stats import Profile
 
-__all__ = ["feature_views", "measured", "thinned", "with_history", "worst_first"]
+__all__ = ["feature_views", "finite_or_zero", "measured", "thinned", "with_history", "worst_first"]
 
 _MOST_POINTS: Final = 120
 
@@ -62,7 +62,11 @@ def worst_first(features: Iterable[FeatureView]) -> Sequence[FeatureView]:
     """
 
     def severity(feature: FeatureView) -> tuple[bool, float, float]:
-        return feature.drifted, round(_finite(feature.evidence), 2), _finite(feature.ks)
+        return (
+            feature.drifted,
+            round(finite_or_zero(feature.evidence), 2),
+            finite_or_zero(feature.ks),
+        )
 
     return sorted(features, key=severity, reverse=True)
 
@@ -83,5 +87,6 @@ def thinned(history: Sequence[EvidenceView]) -> Sequence[EvidenceView]:
     return [max(part, key=lambda view: view.evidence) for part in parts]
 
 
-def _finite(number: float) -> float:
+def finite_or_zero(number: float) -> float:
+    """Return a number that can be compared: 0 for NaN and infinities."""
     return number if math.isfinite(number) else 0.0

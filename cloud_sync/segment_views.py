@@ -1,6 +1,5 @@
 """Segments as people write and see them."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -8,6 +7,7 @@ from cloud_sync.alarm_desk import Watched
 from cloud_sync.core.facts import DeviceFacts
 from cloud_sync.core.segment_index import traits_of
 from cloud_sync.core.segments import HARDWARE, TAG, WHOLE_FLEET, Segment
+from cloud_sync.feature_views import finite_or_zero
 from cloud_sync.statistics_view import SegmentView
 from edge_contract.errors import UsageError
 
@@ -32,7 +32,16 @@ def devices_of(
     members: Mapping[Segment, frozenset[str]],
     facts: Mapping[str, DeviceFacts],
 ) -> frozenset[str] | None:
-    """Return the devices of a segment, watched or not; ``None`` for the whole fleet."""
+    """Return the devices of a segment, watched or not; ``None`` for the whole fleet.
+
+    Args:
+        segment: The segment.
+        members: Devices by segment, of the segments that are watched.
+        facts: What is known of every device.
+
+    Raises:
+        UsageError: No device is in it.
+    """
     if segment == WHOLE_FLEET:
         return None
     found = members.get(segment) or frozenset(
@@ -41,7 +50,10 @@ def devices_of(
         if traits_of(known).get(segment.source) == segment.value
     )
     if not found:
-        raise UsageError(f"no device is in segment {segment.title!r}")
+        raise UsageError(
+            f"no device is in segment {segment.title!r}; tags and hardware of devices stand in: "
+            "edgefleet fleet devices"
+        )
     return found
 
 
@@ -60,9 +72,5 @@ def with_evidence(view: SegmentView, part: Watched) -> SegmentView:
 
 def segment_order(view: SegmentView) -> tuple[int, float, float, str]:
     """Return the key that puts the segment first that deserves most to be looked at."""
-    evidence = round(_finite(view.evidence), 2)
-    return -len(view.drifted), -evidence, -_finite(view.distance), view.segment
-
-
-def _finite(number: float) -> float:
-    return number if math.isfinite(number) else 0.0
+    evidence = round(finite_or_zero(view.evidence), 2)
+    return -len(view.drifted), -evidence, -finite_or_zero(view.distance), view.segment

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from cloud_sync.alarm_desk import AlarmDesk, Watched
@@ -23,7 +23,6 @@ from cloud_sync.feature_views import feature_views, measured, thinned, with_hist
 from cloud_sync.ports import AnalysisStore, PackageVersion
 from cloud_sync.segment_views import devices_of, read_segment, segment_order, with_evidence
 from cloud_sync.statistics_view import (
-    ClassView,
     DeviceShareView,
     EvidenceView,
     FeatureView,
@@ -193,9 +192,7 @@ class StatisticsDesk:
                 with_history(feature, histories.get(feature.subject, ()), now_unix_s)
                 for feature in worst_first(seen.features)
             ],
-            classes=[ClassView(**asdict(c)) for c in class_shares(package, seen.profile)]
-            if seen.profile
-            else (),
+            classes=class_shares(package, seen.profile) if seen.profile else (),
             held_out=package.manifest.evidence.quality,
             estimated=seen.estimated,
             labelled=seen.labelled,

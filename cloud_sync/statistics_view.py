@@ -1,14 +1,15 @@
 """Views of a version's statistics: what people see of its features, its quality and its alarms."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from cloud_sync.core.analysis.columns import ClassShare, ColumnView
 from edge_contract.reading import JsonObject
 
 __all__ = [
     "AlarmView",
-    "ClassView",
+    "ClassShare",
     "DeviceShareView",
     "EvidenceView",
     "FeatureView",
@@ -26,32 +27,13 @@ class EvidenceView:
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureView:
+class FeatureView(ColumnView):
     """Drift of one feature or of the prediction: distances are shown, evidence decides.
 
-    ``evidence`` is the e-detector's statistic over its threshold: 1 or more is an alarm. The two
-    histograms share ``edges``; their entries are fractions. Of categories ``labels`` names the
-    bins; ``kind`` is number, category or probability; ``test`` says what found a drift.
+    Beside a column's ``history`` holds its evidence over time, and ``test`` says what found a
+    drift. ``evidence`` of 1 or more is an alarm; ``kind`` may also be ``other``.
     """
 
-    subject: str
-    drifted: bool
-    evidence: float
-    ks: float
-    psi: float
-    missing_fraction: float
-    reference_missing_fraction: float
-    edges: Sequence[float] = ()
-    reference_histogram: Sequence[float] = ()
-    live_histogram: Sequence[float] = ()
-    kind: str = ""
-    rows: int = 0
-    jensen_shannon: float = 0.0
-    wasserstein: float = math.nan
-    labels: Sequence[str] = ()
-    reference_summary: Mapping[str, float] = field(default_factory=dict)
-    live_summary: Mapping[str, float] = field(default_factory=dict)
-    new_fraction: float = 0.0
     history: Sequence[EvidenceView] = ()
     test: str = ""
 
@@ -74,19 +56,6 @@ class AlarmView:
     devices: Sequence[str]
     evidence: JsonObject
     segment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ClassView:
-    """How often a class is predicted, in the reference and live; fractions of all predictions.
-
-    ``index`` is its place among the classes of the model, and in ``per_class`` of the quality.
-    """
-
-    name: str
-    reference: float
-    live: float
-    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +110,7 @@ class StatisticsView:
     variance_inflation: float
     suppressed: str = ""
     features: Sequence[FeatureView] = ()
-    classes: Sequence[ClassView] = ()
+    classes: Sequence[ClassShare] = ()
     held_out: JsonObject = field(default_factory=dict)
     estimated: JsonObject = field(default_factory=dict)
     labelled: JsonObject = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Compares a file of rows with a reference file: the cloud's statistics and its verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,7 @@ from cloud_sync.core.alarms import Finding
 from cloud_sync.core.analysis import class_shares, estimate
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.feature_views import feature_views, measured, worst_first
-from cloud_sync.statistics_view import ClassView, FeatureView, StatisticsView
+from cloud_sync.statistics_view import FeatureView, StatisticsView
 from edge_contract.errors import UsageError
 from edge_contract.package import FEW_ROWS, Manifest, Reference, Task, feature_subject
 from edgefleet.comparing.counting import Counted, PlainRows, RowSource, count_file
@@ -174,7 +174,7 @@ def _statistics(
         reference_rows=reference.rows,
         variance_inflation=package.reference.variance_inflation,
         features=worst_first(features),
-        classes=[ClassView(**asdict(share)) for share in class_shares(package, seen.profile)],
+        classes=class_shares(package, seen.profile),
         held_out=measured(package, reference.labels) or package.manifest.evidence.quality,
         estimated={} if estimated is None else estimated.to_json(),
         labelled=measured(package, seen.labels),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from cloud_sync.statistics_view import (
     AlarmView,
-    ClassView,
+    ClassShare,
     DeviceShareView,
     EvidenceView,
     FeatureView,
@@ -84,7 +84,7 @@ def statistics_view(*features: FeatureView, rows: int = 31_904) -> StatisticsVie
         reference_rows=1797,
         variance_inflation=1.0,
         features=features,
-        classes=[ClassView("3", 0.1, 0.18, 1), ClassView("1", 0.1, 0.06, 0)],
+        classes=[ClassShare("3", 0.1, 0.18, 1), ClassShare("1", 0.1, 0.06, 0)],
         held_out={"accuracy": 0.96, "f1": 0.957},
         estimated={
             "accuracy": 0.884,

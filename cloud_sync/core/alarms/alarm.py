@@ -112,7 +112,7 @@ def alarm_of(
         evidence={
             "findings": {subject: story.surest[subject].to_json() for subject in story.subjects},
             "found": found_json(findings),
-            "devices": {share.device: _device_json(share) for share in ranked[:_NAMED]},
+            "devices": {share.device: share.to_json() for share in ranked[:_NAMED]},
             "devices_seen": len(ranked),
             "devices_blamed": len(blamed),
             "variance_inflation": package.reference.variance_inflation,
@@ -191,10 +191,6 @@ class _Story:
         more = f" and {self.others} more segments" if self.others > 1 else ""
         more = more or (" and 1 more segment" if self.others else "")
         return f"{worst} at {self.segment.title}{more}"
-
-
-def _device_json(share: DeviceShare) -> JsonObject:
-    return share.to_json()
 
 
 def _blame(devices: Sequence[str], *, blamed: int, seen: int) -> str:

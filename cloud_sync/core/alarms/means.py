@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cloud_sync.core.alarms.bets import tolerance_se
-from cloud_sync.core.alarms.wealth import CAP, NOTHING, log_add, log_sum
+from cloud_sync.core.alarms.wealth import CAP, NOTHING, grow, log_add, log_sum
 from edge_contract.errors import MessageError
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.stats.quantised import Sums
@@ -104,7 +104,7 @@ class MeanWatch:
                 for number, (stake, weight) in enumerate(STAKES):
                     gain = stake * total + (stake + math.log1p(-stake)) * squares
                     key = (place * len(_SIGNS) + side) * len(STAKES) + number
-                    self._grow(key, gain / tau, per_place + math.log(weight))
+                    grow(self._held, key, gain / tau, restart=per_place + math.log(weight))
             self._remember(place, sums)
 
     def statistic(self) -> float:
@@ -166,15 +166,6 @@ class MeanWatch:
         first = total - sums.count * ceiling
         second = sums.squares - 2.0 * ceiling * total + sums.count * ceiling * ceiling
         return first / scale, max(second, 0.0) / (scale * scale)
-
-    def _grow(self, key: int, gain: float, restart: float) -> None:
-        """Let one bet win or lose; one that holds no more than a restart is forgotten."""
-        before = self._held.get(key)
-        after = gain + (restart if before is None else log_add(before, restart))
-        if after > max(restart, NOTHING):
-            self._held[key] = min(after, CAP)
-        elif before is not None:
-            del self._held[key]
 
     def _remember(self, place: int, sums: Sums) -> None:
         count, total = self._lately[place]

@@ -8,13 +8,13 @@ restart in every instant. Everything is kept as logarithms.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from operator import mul
-from typing import Final
+from typing import Final, TypeVar
 
 from cloud_sync.core.alarms.bets import Bets
 from edge_contract.errors import MessageError
 from edge_contract.reading import JsonObject, Reader
 
-__all__ = ["NOTHING", "Wealth", "evidence_of", "log_add", "log_sum"]
+__all__ = ["NOTHING", "Wealth", "evidence_of", "grow", "log_add", "log_sum"]
 
 _MOST_EVIDENCE: Final = 1e6
 
@@ -25,6 +25,8 @@ CAP: Final = math.log(10.0)
 """How far above the threshold a bet may rise: it must be able to fall again when drift ends."""
 
 _DECIMALS: Final = 4
+
+K = TypeVar("K")
 
 
 class Wealth:
@@ -70,16 +72,10 @@ class Wealth:
                 self.rates[place] = min(max(gain + held, NOTHING), CAP)
         for key, spike in bets.spikes.items():
             inside = counts[spike.cells[0]]
-            before = self.spikes.get(key)
-            if not inside and before is None:
+            if not inside and key not in self.spikes:
                 continue
-            restart = log_granted + spike.log_weight
             gain = (inside * spike.log_in + (seen - inside) * spike.log_out) / inflation
-            after = gain + (restart if before is None else log_add(before, restart))
-            if after > max(restart, NOTHING):
-                self.spikes[key] = min(after, CAP)
-            elif before is not None:
-                del self.spikes[key]
+            grow(self.spikes, key, gain, restart=log_granted + spike.log_weight)
 
     def logs(self) -> Iterator[float]:
         """Yield the logarithm of what each bet holds."""
@@ -133,6 +129,23 @@ class Wealth:
 def evidence_of(statistic: float) -> float:
     """Return a statistic over its threshold, at most a million, from its logarithm."""
     return math.exp(min(statistic, math.log(_MOST_EVIDENCE)))
+
+
+def grow(held: dict[K, float], key: K, gain: float, *, restart: float) -> None:
+    """Let one bet win or lose; one that holds no more than a restart is forgotten.
+
+    Args:
+        held: What bets hold, by key.
+        key: The bet's.
+        gain: Logarithm of the product of its factors.
+        restart: Logarithm of what it is granted for the time passed.
+    """
+    before = held.get(key)
+    after = gain + (restart if before is None else log_add(before, restart))
+    if after > max(restart, NOTHING):
+        held[key] = min(after, CAP)
+    elif before is not None:
+        del held[key]
 
 
 def log_add(a: float, b: float) -> float:

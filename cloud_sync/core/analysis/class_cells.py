@@ -26,11 +26,12 @@ def class_estimates(
     calibration: Calibration,
     every: ClassProbabilities | None,
 ) -> list[ClassEstimate]:
-    """Return the estimated quality of each class.
+    """Return the estimated quality of each class, in the order of the model's classes.
 
     Args:
         spec: The bins of predicted probabilities.
-        counts: Rows by predicted class and bin; not all are 0.
+        counts: ``[classes][bins]``, rows by predicted class and by bin of the probability of that
+            class; not all are 0.
         calibration: What the labels of the reference said.
         every: What all probabilities of the rows are worth, where devices count that. Where they do
             not, and there are more than two classes, a wrong prediction is taken to be of another

@@ -73,7 +73,7 @@ class ColumnView:
 class ClassShare:
     """How often a class is predicted, in the reference and live; fractions of all predictions.
 
-    ``index`` is its place among the classes of the model.
+    ``index`` is its place among the classes of the model, and in ``per_class`` of the quality.
     """
 
     name: str

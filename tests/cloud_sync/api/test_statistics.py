@@ -87,7 +87,7 @@ def test_the_document_describes_the_view_and_its_parts(api: AppClient) -> None:
     assert schemas["StatisticsView"]["properties"]["features"]["items"] == {
         "$ref": "#/components/schemas/FeatureView"
     }
-    assert {"EvidenceView", "SegmentView", "DeviceShareView", "ClassView"} <= set(schemas)
+    assert {"EvidenceView", "SegmentView", "DeviceShareView", "ClassShare"} <= set(schemas)
     assert schemas["FeatureView"]["properties"]["reference_summary"] == {
         "type": "object",
         "additionalProperties": {"type": ["number", "null"]},
