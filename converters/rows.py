@@ -125,6 +125,8 @@ def _array(data: object, what: str) -> NDArray[np.generic]:
         array = np.asarray(data)
     except ValueError as error:
         raise UsageError(f"{what} is no array: its rows differ in length ({error})") from error
+    except (RuntimeError, TypeError) as error:  # tensors that are elsewhere, or have gradients
+        raise UsageError(f"{what} cannot be read as an array: {error}") from error
     if array.ndim == 0:
         raise UsageError(f"{what} must be rows, got a single {type(data).__name__}")
     if array.dtype.kind not in "biufOUT":

@@ -60,14 +60,10 @@ def network_of_function(function: "HasModel", call: Call, *, what: str) -> Netwo
 
 
 def _network(module: torch.nn.Module, call: Call, *, what: str) -> Network:
+    _require_convertible(module, what=what)
     adapter = _Adapter(module, call)
     inputs = call.inputs
     parameters = list(adapter.parameters())
-    if sum(it.numel() * it.element_size() for it in parameters) > _LARGEST_BYTES:
-        raise UsageError(
-            f"{what} has more than 2 GB of parameters, which one ONNX file cannot hold: make it "
-            "smaller, for example with model.half()"
-        )
 
     def run(feeds: Tensors) -> Tensors:
         with _evaluating(adapter), torch.no_grad():
@@ -83,6 +79,21 @@ def _network(module: torch.nn.Module, call: Call, *, what: str) -> Network:
         parameters={"parameters": sum(it.numel() for it in parameters)},
         layers_to_blame=_layers_of_the_batch(adapter),
     )
+
+
+def _require_convertible(module: torch.nn.Module, *, what: str) -> None:
+    parameters = list(module.parameters())
+    if any(isinstance(it, torch.nn.parameter.UninitializedParameter) for it in parameters):
+        raise UsageError(f"{what} has layers that were never called: call it once, and train it")
+    coarse = {str(it.dtype) for it in parameters if it.is_floating_point() and it.itemsize < 4}
+    if coarse:
+        raise UsageError(
+            f"{what} computes in {', '.join(sorted(coarse))}, which processors round differently: "
+            "give it in float32, as model.float() is, and make a variant of 8 bits if it is too "
+            "large"
+        )
+    if sum(it.numel() * it.element_size() for it in parameters) > _LARGEST_BYTES:
+        raise UsageError(f"{what} has more than 2 GB of parameters, which no ONNX file can hold")
 
 
 class HasModel(Protocol):

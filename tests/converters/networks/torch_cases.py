@@ -323,6 +323,11 @@ NORMALISED_BY_BATCH = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, track_run
         (Told(), "the model returns a str, expected tensors"),
         (nn.Linear(5, 1), r"does not take the rows of X as 'input' float32\[batch, 4\]: Runtime"),
         (nn.Embedding(3, 2), r"does not take the rows of X as 'input' float32\[batch, 4\]"),
+        (nn.LazyLinear(1), "has layers that were never called: call it once, and train it"),
+        (
+            nn.Linear(4, 1).half(),
+            r"computes in torch.float16, .* give it in float32, as model.floa",
+        ),
         (nn.Identity, "cannot convert"),
     ],
 )
@@ -350,6 +355,16 @@ def test_rows_that_a_network_answers_with_no_number_are_refused() -> None:
 
     with pytest.raises(UsageError, match=r"'output' is no number \(NaN\) for row 3"):
         quietly_converted(nn.Linear(4, 1), rows)
+
+
+def test_a_tensor_is_rows_unless_it_has_gradients() -> None:
+    rows = torch.from_numpy(ROWS)
+
+    package = quietly_converted(nn.Linear(4, 1), rows)
+    with pytest.raises(UsageError, match=r"X cannot be read as an array: .*requires grad"):
+        quietly_converted(nn.Linear(4, 1), rows.requires_grad_())
+
+    assert package.manifest.task is Task.REGRESSION
 
 
 def test_texts_are_refused() -> None:
