@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from edge_agent.adapters.numpy_counting import BlockCounter
 from edge_agent.adapters.ring import Ring, RingMark, rows_of
 from edge_contract.messages import Counters, WindowEntry
+from edge_contract.messages.telemetry import LATEST_UNIX_S
 from edge_contract.stats import Profile, ProfileSpec
 
 if TYPE_CHECKING:
@@ -156,12 +157,14 @@ class Stream:
             failures=mark.failures - before.failures,
             dropped=mark.dropped - before.dropped + overwritten,
         )
-        is_known = 0.0 < opened_unix_s < at_unix_s
+        # A clock may say anything; what no window can have would be refused for ever.
+        ended_unix_s = min(max(at_unix_s, 0.0), LATEST_UNIX_S)
+        is_known = 0.0 < opened_unix_s < ended_unix_s
         entry = WindowEntry(
             package=self.digest,
             role=self.role,
-            start_unix_s=round(opened_unix_s if is_known else at_unix_s, 3),
-            end_unix_s=round(at_unix_s, 3),
+            start_unix_s=round(opened_unix_s if is_known else ended_unix_s, 3),
+            end_unix_s=round(ended_unix_s, 3),
             counters=counters,
             profile=profile.brief().to_state(),
         )

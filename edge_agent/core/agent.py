@@ -157,7 +157,10 @@ class AgentCore:
     def on_start(self, now_s: float, at_unix_s: float) -> Sequence[Effect]:
         """Begin a life; call it once, before anything else."""
         ended_cleanly, self._clean = self._clean, False
-        self._birth = self.config.birth(self.boot, started_unix_s=at_unix_s, clean=ended_cleanly)
+        started_unix_s = max(at_unix_s, 0.0)  # a clock may say anything
+        self._birth = self.config.birth(
+            self.boot, started_unix_s=started_unix_s, clean=ended_cleanly
+        )
         self._telemetry.on_start(now_s, at_unix_s)
         return self._journaled(self.deployer.on_start(now_s))
 

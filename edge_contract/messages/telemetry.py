@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 from edge_contract.messages.base import register
 from edge_contract.messages.packing import packed, unpacked
@@ -11,9 +11,10 @@ from edge_contract.package.digests import DIGEST_PATTERN
 from edge_contract.package.reference import Role
 from edge_contract.reading import JsonValue, Reader
 
-__all__ = ["BatchId", "Counters", "TelemetryBatch", "WindowEntry"]
+__all__ = ["LATEST_UNIX_S", "BatchId", "Counters", "TelemetryBatch", "WindowEntry"]
 
-_MAX_AGE_UNIX_S = 4e9
+LATEST_UNIX_S: Final = 4e9
+"""In the year 2096: a clock that says more is wrong, and no window ends then."""
 
 
 class BatchId(NamedTuple):
@@ -135,12 +136,12 @@ class TelemetryBatch:
 
 
 def _entry(item: Reader, profile: Mapping[int, JsonValue]) -> WindowEntry:
-    start_unix_s = item[2].number(low=0.0, high=_MAX_AGE_UNIX_S)
+    start_unix_s = item[2].number(low=0.0, high=LATEST_UNIX_S)
     return WindowEntry(
         package=item[0].text(pattern=DIGEST_PATTERN),
         role=item[1].text(pattern="|".join(Role.ALL)),
         start_unix_s=start_unix_s,
-        end_unix_s=item[3].number(low=start_unix_s, high=_MAX_AGE_UNIX_S),
+        end_unix_s=item[3].number(low=start_unix_s, high=LATEST_UNIX_S),
         counters=Counters(*(item[4][index].integer(low=0) for index in range(4))),
         profile=profile,
     )
