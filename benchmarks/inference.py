@@ -20,8 +20,9 @@ from edge_contract.package import Package
 
 __all__ = ["inference"]
 
-_BATCHES: Final = (1, 32, 1024, 100_000)
-_MOST_OF_PICTURES: Final = 10_000
+_BATCHES: Final = (1, 32, 1024)
+_MANY: Final = 100_000
+_MANY_PICTURES: Final = 5_000
 _LARGE: Final = 31_000
 """Rows that a forest of 100 trees of about 31 MB grows on."""
 
@@ -34,9 +35,9 @@ def inference(*, quick: bool, seed: int) -> Sequence[Figure]:
     small = MODELS[0](seed)
     for make in MODELS[:1] if quick else MODELS:
         model = make(seed)
-        most = 1024 if quick else (_BATCHES[-1] if model.source else _MOST_OF_PICTURES)
-        batches = [batch for batch in (*_BATCHES, _MOST_OF_PICTURES) if batch <= most]
-        figures += latencies(model, sorted(batches)[:4], seconds=seconds)
+        largest = _MANY if model.source else _MANY_PICTURES
+        batches = _BATCHES if quick else (*_BATCHES, largest)
+        figures += latencies(model, batches, seconds=seconds)
     for batch in (1, 1024):
         figures += saturated(small, batch, seconds=seconds / 10, rounds=1 if quick else 5)
     large = forest(seed, trees=10 if quick else 100, rows=1000 if quick else _LARGE)

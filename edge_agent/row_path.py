@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RowPath"]
 
+_ARRAY: Final = np.ndarray  # by one look-up, not by two
 _FLOAT: Final = np.dtype(np.float32)
 _SCALARS: Final = frozenset((float, int, np.float32, np.float64))
 
@@ -40,8 +41,8 @@ class RowPath:
     """
 
     __slots__ = (
-        "_answer_at", "_append", "_enough", "_free", "_get", "_judge", "_latency_at", "_layout",
-        "_origin", "_pack", "_session", "_shape", "_stream", "_width",
+        "_answer_at", "_append", "_enough", "_free", "_get", "_is_table", "_judge", "_latency_at",
+        "_layout", "_origin", "_pack", "_session", "_shape", "_stream", "_width",
     )  # fmt: skip
 
     def __init__(
@@ -59,8 +60,9 @@ class RowPath:
         self._stream = stream
         self._judge = judge
         self._origin = origin
+        self._shape = layout.shape
+        self._is_table = len(layout.shape) == 2
         self._width = len(names)
-        self._shape = (1, len(names))
         self._pack = struct.Struct(f"{len(names)}f").pack_into
         self._get = itemgetter(*names) if len(names) > 1 else None
         self._answer_at = layout.answer_at
@@ -109,7 +111,7 @@ class RowPath:
                 return None
             memory = made
         held, table, numbers, _, ring_row, run = memory
-        if type(rows) is np.ndarray and rows.dtype is _FLOAT and rows.shape == self._shape:
+        if type(rows) is _ARRAY and rows.dtype is _FLOAT and rows.shape == self._shape:
             table[...] = rows
         elif not self._copied(rows, memory):
             self._free.append(memory)
@@ -133,6 +135,8 @@ class RowPath:
         """Copy a row of another form into memory; return whether it is one."""
         if type(rows) is np.ndarray:
             return self._copied_array(rows, memory.table)
+        if not self._is_table:
+            return False
         if isinstance(rows, (list, tuple)) and rows:
             first = rows[0]
             if len(rows) == 1 and isinstance(first, (list, tuple)):

@@ -86,13 +86,15 @@ class Servable:
         self._primary = recorder.stream(digest, Role.PRIMARY)
         self._primary.lay_out_calls(len(package.manifest.features))
         self._shadow: Stream | None = None
-        layout = (
-            RowLayout.of(
-                package.manifest, self._decoder, components=components, probabilities=classes
+        shape, layout = self._encoder.row_shape, None
+        if shape is not None:
+            layout = RowLayout.of(
+                package.manifest,
+                self._decoder,
+                shape=shape,
+                components=components,
+                probabilities=classes,
             )
-            if self._encoder.is_table
-            else None
-        )
         self.origin = Origin(self.reference, digest, package.manifest, layout)
         """What its predictions say of it."""
         self.row_path = RowPath.of(package.manifest, session, self._primary, self.origin)

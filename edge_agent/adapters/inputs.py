@@ -81,17 +81,17 @@ class InputEncoder:
             if feature.is_category
         }
         self._features = {(f.input_index, f.column): f.name for f in manifest.features}
+        spec = self._inputs[0]
         columns = [feature.column for feature in manifest.features]
-        single = len(self._inputs) == 1
-        self.is_table = (
-            single
-            and self._dtypes[0] == np.float32
-            and len(self._inputs[0].shape) == 2
-            and columns == list(range(_row_size(self._inputs[0])))
-        )
-        """Whether the model takes one ``float32[batch, features]``, features in their order."""
+        is_single, is_float = len(self._inputs) == 1, self._dtypes[0] == _FLOAT
+        is_whole = is_single and columns == list(range(_row_size(spec))) and bool(columns)
+        self._is_table = is_whole and is_float and len(spec.shape) == 2
+        self._is_whole = self._is_table or (is_whole and not self._codes)
         self._width = len(columns)
-        self._name = self._inputs[0].name if single else ""
+        self._name = spec.name if is_single else ""
+        shape = (1, *(axis for axis in spec.shape[1:] if isinstance(axis, int)))
+        self.row_shape = shape if self._is_whole and is_float else None
+        """Shape of one row if the only input is ``float32`` and observed in its order."""
 
     def encode(self, rows: Rows) -> Encoded:
         """Return the tensors of some rows; a single row may come without its outer list.
@@ -100,7 +100,7 @@ class InputEncoder:
             UsageError: A feature is missing or unknown, or a type or shape does not fit.
         """
         if isinstance(rows, np.ndarray):
-            if self.is_table and rows.dtype == _FLOAT and rows.ndim == 2:
+            if self._is_table and rows.dtype == _FLOAT and rows.ndim == 2:
                 count, width = rows.shape
                 if width == self._width and count:
                     return Encoded({self._name: rows}, rows, count)  # type: ignore[arg-type]
@@ -133,10 +133,10 @@ class InputEncoder:
         return Encoded(feeds, self._observed(tensors, count), count)
 
     def _observed(self, tensors: list[_Array], count: int) -> "NDArray[np.float32]":
-        if self.is_table:
-            return tensors[0].astype(np.float32, copy=False)
-        observed = np.empty((count, self._width), np.float32)
         with np.errstate(over="ignore"):  # what is too large is counted as an infinity
+            if self._is_whole:  # a table, or a picture of many numbers
+                return tensors[0].reshape(count, -1).astype(np.float32, copy=False)
+            observed = np.empty((count, self._width), np.float32)
             for index, feature in enumerate(self._manifest.features):
                 column = tensors[feature.input_index].reshape(count, -1)[:, feature.column]
                 codes = self._codes.get(index)

@@ -110,7 +110,10 @@ class OnnxRuntimeEngine:
         providers = [(choice.name, choice.options)]
         if choice.name != CPU:
             providers.append((CPU, {}))  # for the operators that the accelerator does not have
-        return onnxruntime.InferenceSession(model, self._options, providers=providers)
+        session = onnxruntime.InferenceSession(model, self._options, providers=providers)
+        if hasattr(session, "_model_bytes"):
+            session._model_bytes = None  # kept for changing providers, which nobody does
+        return session
 
 
 class OnnxRuntimeSession:

@@ -244,6 +244,14 @@ class Ring:
             try:
                 self._is_appending = True
                 if self._favourite:  # nobody took that away meanwhile
+                    number = self._rows
+                    room = self._end - number
+                    if room > 0 and number > self.released:  # as below, but for a call
+                        size = self._row_bytes
+                        begin = _HEADER_BYTES + number % self.rows * size
+                        self._map[begin : begin + size] = row
+                        self._header[self._place_of_rows] = self._rows = number + 1
+                        return room
                     return self._take(row)
             finally:
                 self._is_appending = False

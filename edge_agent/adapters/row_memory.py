@@ -32,7 +32,7 @@ class RowMemory(NamedTuple):
 
     Attributes:
         memory: All of it.
-        table: ``float32[1, features]``: the input.
+        table: ``float32[1, ...]``: the input.
         numbers: All of it as float32.
         wholes: All of it as int64.
         ring_row: What goes into the ring.
@@ -63,11 +63,12 @@ class _Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """Where everything about one row of a model of one table stands.
+    """Where everything about one row of a model of one input stands.
 
     Attributes:
         input_name: Of the model's only input.
-        features: How many numbers a row has.
+        shape: Of that input for one row.
+        features: How many numbers that are.
         latency_at: Which float32 is the latency; class and score stand before it.
         ring_bytes: How much of it goes into the ring.
         size: All of it, in bytes.
@@ -77,6 +78,7 @@ class RowLayout:
     """
 
     input_name: str
+    shape: tuple[int, ...]
     features: int
     latency_at: int
     ring_bytes: int
@@ -87,7 +89,13 @@ class RowLayout:
 
     @classmethod
     def of(
-        cls, manifest: Manifest, decoder: OutputDecoder, *, components: int, probabilities: int
+        cls,
+        manifest: Manifest,
+        decoder: OutputDecoder,
+        *,
+        shape: tuple[int, ...],
+        components: int,
+        probabilities: int,
     ) -> Self | None:
         """Return the layout of a model's rows; ``None`` if its outputs cannot be laid out.
 
@@ -95,8 +103,9 @@ class RowLayout:
         observed and is not ``float32``.
 
         Args:
-            manifest: Of a model whose only input is a table of its features, ``float32[batch, N]``.
+            manifest: Of a model whose only input is ``float32`` and holds its features in order.
             decoder: Reads the model's outputs.
+            shape: Of that input for one row.
             components: Of an embedding, how many are observed.
             probabilities: How many are observed.
         """
@@ -110,18 +119,19 @@ class RowLayout:
         end = _aligned(ring_bytes)
         outputs: dict[str, _Place] = {}
         for output in manifest.outputs:
-            shape = _row_shape(output)
-            if shape is None or output.tensor.element_type not in _NUMBERS:
+            size = _row_shape(output)
+            if size is None or output.tensor.element_type not in _NUMBERS:
                 return None
             dtype = np.dtype(output.tensor.element_type)
             begin, count = observed.pop(output.role, (0, 0))
-            if count and (count != math.prod(shape) or dtype != _FLOAT):
+            if count and (count != math.prod(size) or dtype != _FLOAT):
                 return None
             if not count:
-                begin, end = end, end + _aligned(math.prod(shape) * dtype.itemsize)
-            outputs[output.tensor.name] = _Place(begin, dtype, shape)
+                begin, end = end, end + _aligned(math.prod(size) * dtype.itemsize)
+            outputs[output.tensor.name] = _Place(begin, dtype, size)
         return cls(
             input_name=manifest.inputs[0].name,
+            shape=shape,
             features=features,
             latency_at=latency_at,
             ring_bytes=ring_bytes,
@@ -134,7 +144,7 @@ class RowLayout:
     def memory(self, session: "InferenceSession") -> RowMemory | None:
         """Return memory that a session is bound to; ``None`` if it cannot be."""
         memory = bytearray(self.size)
-        table = np.frombuffer(memory, _FLOAT, self.features).reshape(1, self.features)
+        table = np.frombuffer(memory, _FLOAT, self.features).reshape(self.shape)
         outputs = {name: place.of(memory) for name, place in self.outputs.items()}
         run = session.bound({self.input_name: table}, outputs)
         if run is None:

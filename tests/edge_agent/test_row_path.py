@@ -28,6 +28,7 @@ from tests.support.packages import (
     embedding,
     mixed,
     network,
+    pictures,
     regression,
     touchy_digits,
     words,
@@ -80,6 +81,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "digits": digits,
     "regression": regression,
     "no labels": network,
+    "pictures": pictures,
 }
 
 
@@ -187,6 +189,18 @@ def test_all_else_goes_the_longer_way(rows: Rows, recorder: Recorder) -> None:
     assert path.predict(rows, never) is None
 
     assert rows_of(recorder, digits().package) == []
+
+
+def test_a_picture_may_come_alone_and_not_as_a_flat_list(recorder: Recorder) -> None:
+    path = path_of(pictures().package, recorder)
+    picture = pictures().rows[3]
+
+    alone = answered(path.predict(picture.astype(np.float64), never))
+
+    assert alone.labels is not None
+    assert alone.labels.tolist() == pictures().labels[3:4].tolist()
+    assert path.predict(picture.ravel().tolist(), never) is None
+    assert rows_of(recorder, pictures().package)[0][:16] == picture.ravel().tolist()
 
 
 def test_a_single_column_in_a_list_is_many_rows(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ __all__ = [
     "embedding",
     "mixed",
     "network",
+    "pictures",
     "regression",
     "reversed_digits",
     "touchy_digits",
@@ -120,6 +121,27 @@ def words() -> Example:
     model = LogisticRegression().fit(rows, truths)
     package = _package(model, rows, truths, name="trees")
     return Example(package, rows, model.predict(rows))
+
+
+@cache
+def pictures() -> Example:
+    """Whether the upper half of a grey picture of 4 x 4 pixels is the brighter one."""
+    rows = np.random.default_rng(7).normal(size=(400, 1, 4, 4)).astype(np.float32)
+    halves = np.repeat(np.eye(2, dtype=np.float32), 8, axis=0)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["image"], ["pixels"]),
+            helper.make_node("MatMul", ["pixels", "halves"], ["sums"]),
+            helper.make_node("Softmax", ["sums"], ["probabilities"], axis=1),
+        ],
+        "pictures",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 1, 4, 4])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 2])],
+        [numpy_helper.from_array(halves, "halves")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    labels = (rows.reshape(400, 16) @ halves).argmax(axis=1)
+    return Example(_package(model.SerializeToString(), rows, labels, name="halves"), rows, labels)
 
 
 @cache
