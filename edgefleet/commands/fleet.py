@@ -79,6 +79,7 @@ def device(
             ("lives seen", view.boots),
             ("desired state", "taken up" if in_step else "on its way"),
             ("rows merged", f"{view.rows_merged:,}"),
+            *_running(view),
             *((f"tag {key}", value) for key, value in sorted(view.tags.items())),
             *((key, value) for key, value in sorted(view.facts.items())),
             *resources_in(view.resources).in_words().items(),
@@ -153,6 +154,17 @@ def _serving(view: "DeviceView") -> str:
         if isinstance(report, dict) and report.get("version"):
             found.append(f"{model}@{report['version']}")
     return ", ".join(found)
+
+
+def _running(view: "DeviceView") -> "list[tuple[str, str]]":
+    """Return of each model what it runs on, in which variant, and why not as it was wished."""
+    found = []
+    for model, report in sorted(view.models.items()):
+        if isinstance(report, dict) and report.get("provider"):
+            variant = f" ({report['variant']})" if report.get("variant") else ""
+            why = f": {report['fallback']}" if report.get("fallback") else ""
+            found.append((f"{model} runs on", f"{report['provider']}{variant}{why}"))
+    return found
 
 
 def _slots(report: object) -> "list[JsonObject]":

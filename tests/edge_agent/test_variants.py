@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
+from edge_agent.core.deployer import Deployer
 from edge_agent.variants import VariantPolicy, load_variant, quickest
 from edge_contract.errors import PackageError, UsageError
+from edge_contract.messages import Assignment, Report, decode, encode
 from edge_contract.package import ArtifactRole, Golden, Package
 from tests.edge_agent.conftest import MakeAgent
+from tests.support.agent_slots import V1
 from tests.support.packages import altered, digits, reversed_digits
 from tests.support.variant_packages import (
     exact_and_reversed,
@@ -73,6 +76,18 @@ class TestAnAgent:
         assert told["fallback"] == (
             "variant int8: there are no golden vectors for variant 'int8'; convert the model again"
         )
+
+
+def test_the_report_to_the_cloud_names_the_variant() -> None:
+    deployer = Deployer("digits")
+    deployer.on_desired(Assignment(V1), "http://packages", 0.0)
+    deployer.on_fetched(V1.digest, 1.0)
+
+    deployer.on_loaded(V1.digest, "CPU", 2.0, variant="int8")
+
+    report = Report("cam-7", 1, 1, 1, {"digits": deployer.report()})
+    assert report.models["digits"].variant == "int8"
+    assert decode(encode(report)) == report
 
 
 class TestLoading:

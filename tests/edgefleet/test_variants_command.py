@@ -1,7 +1,8 @@
 """Variants on the command line: made by ``convert``, shown by ``inspect``, chosen by ``agent``."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from edge_agent.agent import Agent
 from tests.edgefleet.conftest import Outcome
+from tests.support.memory_cloud import MemoryCloud
 from tests.support.packages import digits, network, reversed_digits
 from tests.support.variant_packages import exact_and_reversed
+from tests.support.views import device
 
 Run = Callable[..., Outcome]
 
@@ -112,6 +115,21 @@ def test_the_status_tells_which_variant_serves(run: Run, tmp_path: Path, package
     done = run("agent", "status", "--state", str(tmp_path / "state"))
 
     assert "digits (int8) runs on CPUExecutionProvider" in done.out
+
+
+def test_the_cloud_shows_which_variant_a_device_runs_and_why(
+    run: Run, backend: MemoryCloud
+) -> None:
+    view = device("cam-01")
+    report = view.models["digits"]
+    assert isinstance(report, Mapping)
+    told = {**report, "variant": "fp32", "fallback": "variant int8: it fails its golden vectors"}
+    backend.put_device(replace(view, models={"digits": told}))
+
+    shown = run("fleet", "device", "cam-01").out
+
+    assert "digits runs on" in shown
+    assert "CPUExecutionProvider (fp32): variant int8: it fails its golden vectors" in shown
 
 
 def test_an_unknown_policy_is_refused(run: Run, tmp_path: Path, package: str) -> None:
