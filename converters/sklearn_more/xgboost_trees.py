@@ -149,7 +149,7 @@ def _ensemble_of(
     )
     return Ensemble(
         trees=trees,
-        base=_base(booster, trees, iterations=iterations),
+        base=_base(booster, trees[: ends[1]]),
         link=_LINKS.get(learner["objective"]["name"], "identity"),
         is_strict=True,
         missing=missing,
@@ -158,18 +158,19 @@ def _ensemble_of(
 
 
 def _base(
-    booster: Booster, trees: tuple[BoostedTree, ...], *, iterations: int
+    booster: Booster, first: Sequence[BoostedTree]
 ) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
     """Return what is added to the sums.
 
-    Versions keep it in many ways, so a row without any value is asked about.
+    Versions keep it in many ways, so the trees of the first iteration, whose sums are not large
+    yet, are asked about a row without any value.
     """
     empty = DMatrix(np.full((1, booster.num_features()), np.nan, dtype=np.float32))
     said = booster.predict(
-        empty, output_margin=True, validate_features=False, iteration_range=(0, iterations)
+        empty, output_margin=True, validate_features=False, iteration_range=(0, 1)
     )
     base = np.atleast_1d(np.asarray(said, dtype=np.float64).ravel())
-    for tree in trees:
+    for tree in first:
         node, found = 0, tree.branches
         while found.left[node] >= 0:
             node = int(found.left[node] if found.missing_left[node] else found.right[node])
