@@ -104,7 +104,7 @@ def robustness(
     if rows < min(_MIN_ROWS, len(labels)):
         return {"not_measured": f"the model is too slow or its rows too large: {rows} rows at most"}
     chosen = np.unique(np.linspace(0, len(labels) - 1, rows).astype(np.int64))
-    picked = _picked(truth, chosen)
+    picked = truth.taken(chosen)
     base = _metrics(manifest, _taken(outputs, chosen), picked)
     sample = _taken(feeds, chosen)
     found: list[JsonValue] = []
@@ -245,13 +245,6 @@ def _affordable_rows(runtime: OnnxModel, feeds: Tensors, *, changes: int, max_s:
     values = max(it.size // len(it) for it in feeds.values())
     in_time = int(max_s / max(row_s * changes, 1e-9))
     return min(_MAX_ROWS, _MAX_VALUES // max(values, 1), in_time, *map(len, feeds.values()))
-
-
-def _picked(truth: Truth, chosen: NDArray[np.int64]) -> Truth:
-    return Truth(
-        classes=None if truth.classes is None else truth.classes[chosen],
-        values=None if truth.values is None else truth.values[chosen],
-    )
 
 
 def _taken(tensors: Tensors, chosen: NDArray[np.int64]) -> Tensors:
