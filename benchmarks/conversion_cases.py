@@ -59,6 +59,8 @@ _SEVERAL_VALUES: Final = {"CCA", "PLSCanonical", "PLSRegression", "PLSSVD", "Reg
     *("MultiOutputRegressor", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
     *("MultiTaskLasso", "MultiTaskLassoCV"),
 }
+_MARKED: Final = {"MissingIndicator", "SimpleImputer"}
+"""Given rows in which -999.1, which is no float32, means a missing value."""
 _TEXT: Final = {"CountVectorizer", "HashingVectorizer", "TfidfVectorizer"}
 _DICTS: Final = {"DictVectorizer", "FeatureHasher"}
 
@@ -80,7 +82,7 @@ _SETTINGS: Final[dict[str, dict[str, object]]] = {
     "MLPClassifier": {"hidden_layer_sizes": (8,)},
     "MLPRegressor": {"hidden_layer_sizes": (8,)},
     "MiniBatchDictionaryLearning": {"n_components": 3, "max_iter": 5},
-    "MissingIndicator": {"features": "all"},
+    "MissingIndicator": {"features": "all", "missing_values": -999.1},
     "NMF": {"n_components": 2, "init": "nndsvda"},
     "MiniBatchNMF": {"n_components": 2, "init": "nndsvda"},
     "Nystroem": {"n_components": 20},
@@ -94,6 +96,7 @@ _SETTINGS: Final[dict[str, dict[str, object]]] = {
     "RandomizedSearchCV": {"param_distributions": {"C": [0.1, 1.0]}, "n_iter": 2},
     "SelectKBest": {"k": 2},
     "SequentialFeatureSelector": {"n_features_to_select": 2},
+    "SimpleImputer": {"missing_values": -999.1},
     "SkewedChi2Sampler": {"n_components": 12},
     "SparseCoder": {"dictionary": np.eye(4)},
     "SparseRandomProjection": {"n_components": 2},
@@ -198,6 +201,10 @@ def _data(name: str, model: object, kind: str, offset: float) -> Data:
 def _suitable_rows(name: str, rows: NDArray[np.float64], offset: float) -> NDArray[np.float64]:
     if name in _NON_NEGATIVE:
         return np.abs(rows) / (8 if name == "BernoulliRBM" else 1)
+    if name in _MARKED:
+        rows = rows.copy()
+        rows[np.arange(0, len(rows), 7), np.arange(0, len(rows), 7) % rows.shape[1]] = -999.1
+        return rows
     if offset:
         rows = rows.astype(np.float32).astype(np.float64) + offset
     if name == "KernelCenterer":

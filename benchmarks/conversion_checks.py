@@ -90,10 +90,17 @@ def _hostile_rows(case: Case) -> Iterator[Hostile]:
     signs = np.where(np.arange(len(endless)) < width, np.inf, -np.inf)
     endless[np.arange(len(endless)), np.arange(len(endless)) % width] = signs
     yield "infinite numbers", endless
-    found = list(dict.fromkeys(_thresholds(case.model)))
+    found = list(dict.fromkeys([*_markers(case.model, width), *_thresholds(case.model)]))
     picked = found[:: max(len(found) // _MAX_THRESHOLDS, 1)]
     if picked:
         yield "rows at thresholds", _at_thresholds(rows, picked)
+
+
+def _markers(model: object, width: int) -> Iterator[tuple[int, float]]:
+    """Yield every column with the number that means a missing value, if there is one."""
+    marker = getattr(model, "missing_values", np.nan)
+    if isinstance(marker, float) and np.isfinite(marker):
+        yield from ((column, marker) for column in range(width))
 
 
 def _thresholds(model: object, depth: int = 0) -> Iterator[tuple[int, float]]:

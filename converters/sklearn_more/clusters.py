@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import AffinityPropagation, Birch, BisectingKMeans, MeanShift
+from sklearn.cluster import (
+    AffinityPropagation,
+    Birch,
+    BisectingKMeans,
+    KMeans,
+    MeanShift,
+    MiniBatchKMeans,
+)
 from sklearn.manifold import Isomap
 
 from converters.sklearn_more.kernels import project
@@ -16,7 +23,7 @@ from edge_contract.errors import UsageError
 __all__: list[str] = []
 
 
-@converts(AffinityPropagation, MeanShift)
+@converts(AffinityPropagation, KMeans, MeanShift, MiniBatchKMeans)
 def nearest_centre(nodes: Nodes, model: MeanShift) -> None:
     """Say the index of the nearest centre, and all distances."""
     if not model.cluster_centers_.shape[0]:

@@ -27,8 +27,13 @@ def with_plain_columns(model: ColumnTransformer) -> ColumnTransformer:
 def with_transformers(model: FeatureUnion) -> FeatureUnion:
     """Return it with parts that transform, also those that could predict."""
     union = copy.copy(model)
-    union.transformer_list = [(name, as_transformer(part)) for name, part in model.transformer_list]
+    kept = [(name, part) for name, part in model.transformer_list if not _is_dropped(part)]
+    union.transformer_list = [(name, as_transformer(part)) for name, part in kept]
     return union
+
+
+def _is_dropped(part: object) -> bool:
+    return isinstance(part, str) and part == "drop"
 
 
 def _has_names(columns: object) -> bool:
