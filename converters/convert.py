@@ -99,8 +99,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     tell("Reading the rows", 0.0)
     request = Request(model, as_rows(X), tuple(classes), y)
     require_label_for_each(y, rows=row_count(request.rows))
-    tell("Converting, and comparing with the source model", 0.05)
-    converted, runtime, parity = _faithful(request, accept_difference)
+    converted, runtime, parity = _faithful(request, accept_difference, tell=tell)
     converted = with_feature_names(converted, feature_names)
     tell("Predicting all rows", 0.4)
     feeds = converted.feeds(converted.rows)
@@ -181,7 +180,7 @@ def _draft(converted: Converted, *, name: str, version: str) -> Manifest:
 
 
 def _faithful(
-    request: Request, accept_difference: float
+    request: Request, accept_difference: float, *, tell: Progress
 ) -> tuple[Converted, OnnxModel, JsonObject]:
     """Return the first conversion that passes the parity check, loaded, with its evidence.
 
@@ -189,12 +188,15 @@ def _faithful(
         PackageError: None passes; the reason is that of the first, which is fed most simply.
     """
     refusal: PackageError | None = None
+    tell("Converting", 0.05)
     for converted in source_for(request.model).conversions(request):
+        tell("Comparing with the source model", 0.2)
         runtime = OnnxModel(converted.model, what="the converted model")
         try:
             parity = check_parity(converted, runtime, accept_difference=accept_difference)
         except PackageError as error:
             refusal = refusal or error
+            tell("Converting in another way", 0.2)
             continue
         return converted, runtime, parity
     raise refusal or UsageError(

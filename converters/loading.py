@@ -47,7 +47,8 @@ def require_trust(path: Path, *, is_trusted: bool) -> None:
     if not is_trusted:
         raise UsageError(
             f"{str(path)!r} is a pickle, and loading a pickle runs whatever code is in it: pass "
-            "--trust-pickle if you made it yourself, or save the model as .skops or .onnx"
+            "--trust-pickle if you made it yourself (in Python, load it and give the model), or "
+            "save the model as .skops or .onnx"
         )
 
 
