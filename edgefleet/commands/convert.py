@@ -141,9 +141,10 @@ def convert(  # noqa: PLR0917  one argument per option
     strata: Annotated[
         str,
         typer.Option(
-            metavar="hour-of-day|day-of-week|hour-of-week",
-            help="Compare what devices see with the rows of the same hour or day, so that a daily "
-            "or weekly cycle is no drift. Needs --time-column.",
+            metavar="CYCLE",
+            help="hour-of-day, day-of-week or hour-of-week: compare what devices see with the rows "
+            "of the same hour or day, so that a daily or weekly cycle is no drift. Needs "
+            "--time-column.",
         ),
     ] = "",
     time_zone: Annotated[
