@@ -12,7 +12,7 @@ import numpy as np
 from converters.base import Rows, Tensors
 from converters.exporting import quietly, tidied
 from converters.graph import OPSETS
-from converters.jax_pooling import pool_pictures
+from converters.jax_pooling import FlaxPooling, pool_pictures
 from converters.network import Network, first_line
 from converters.network_calls import Call, call_of, named_outputs
 from converters.optional import versions_of
@@ -51,9 +51,12 @@ def network_of(model: object, rows: Rows) -> Network:
 def network_of_function(function: _Function, call: Call, *, what: str) -> Network:
     """Return a function of arrays with a batch axis as a network."""
     outputs: list[str] = []
+    pooling = FlaxPooling()
 
     def flat(*values: object) -> tuple[object, ...]:
-        said = named_outputs(call(function, values), inputs=call.inputs, is_tensor=_is_array)
+        with pooling.restored():
+            answer = call(function, values)
+        said = named_outputs(answer, inputs=call.inputs, is_tensor=_is_array)
         outputs[:] = said
         return tuple(map(_in_float32, said.values()))
 
@@ -105,7 +108,7 @@ def _exported(
     inputs = [
         jax.ShapeDtypeStruct((BATCH, *values.shape[1:]), values.dtype) for values in feeds.values()
     ]
-    with quietly("jax", "jax2onnx", "absl"):
+    with quietly("absl", "jax", "jax2onnx", "onnx_ir"):
         try:
             model = jax2onnx.to_onnx(
                 flat,

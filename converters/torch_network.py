@@ -182,7 +182,7 @@ def _exported(adapter: _Adapter, feeds: Tensors, *, what: str) -> bytes:
     example = tuple(_tensor(values, adapter.device) for values in feeds.values())
     batch = torch.export.Dim("batch")
     shapes = (tuple({0: batch} for _ in example),)
-    with quietly("torch", "onnxscript"), _evaluating(adapter), torch.no_grad():
+    with quietly("onnx_ir", "onnxscript", "torch"), _evaluating(adapter), torch.no_grad():
         try:
             program = torch.export.export(adapter, example, dynamic_shapes=shapes, strict=False)
         except Exception as error:  # PyTorch's errors have no other common base

@@ -125,6 +125,18 @@ def test_pooled_pictures_are_what_jax_says() -> None:
     assert np.array_equal(output_of(package, pictures), pooled(pictures))
 
 
+@pytest.mark.parametrize("pool", ["max_pool", "avg_pool"])
+def test_flax_pools_with_its_window_by_place(pool: str) -> None:
+    pictures = RNG.normal(size=(6, 4, 4, 2)).astype(np.float32)
+
+    def pooled(x: jax.Array) -> jax.Array:
+        return getattr(flax.linen, pool)(x, (2, 2), (2, 2))
+
+    package = quietly_converted(pooled, pictures)
+
+    assert np.allclose(output_of(package, pictures), pooled(pictures), atol=1e-6)
+
+
 def test_several_inputs_and_outputs_keep_their_names() -> None:
     def scaled(x: jax.Array, by: jax.Array) -> dict[str, jax.Array]:
         return {"value": (x * by).sum(axis=1), "by": -by}
