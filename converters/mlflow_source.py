@@ -1,11 +1,19 @@
 """Models that MLflow saved in a folder; their own sources convert them."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from converters.base import Converted, Request, Rows, register, source_for
+from converters.base import (
+    ConversionWarning,
+    Converted,
+    Request,
+    Rows,
+    register,
+    source_for,
+)
 from converters.feature_names import with_feature_names
 from converters.rows import is_frame
 from edge_contract.errors import UsageError
@@ -63,21 +71,33 @@ def _about(saved: "MlflowModel") -> JsonObject:
 
 def _run_of(folder: "MlflowFolder") -> JsonObject:
     """Return the run that saved the model, if it is kept beside it in files or a database."""
-    from converters.mlflow_database import read_run_of_database
     from converters.mlflow_run import read_mlflow_run
 
     run = folder.about.get("run_id")
     if not isinstance(run, str) or not run.isalnum():
         return {}
-    parents = folder.path.resolve().parents[:_LEVELS]
-    for place in (*parents, *(parent / run for parent in parents)):
-        if place.name == run and (place / "meta.yaml").is_file():
-            return {"mlflow": read_mlflow_run(str(place))}
-    for parent in parents:
-        path = parent / "mlflow.db"
-        if path.is_file() and read_run_of_database(path, run) is not None:
-            return {"mlflow": read_mlflow_run(f"{path}:{run}")}
-    return {}
+    try:
+        place = _place_of_run(folder.path.resolve().parents[:_LEVELS], run)
+        return {"mlflow": read_mlflow_run(place)} if place else {}
+    except UsageError as error:
+        warnings.warn(
+            f"the run that saved the model is left out of the lineage: {error}",
+            ConversionWarning,
+            stacklevel=2,
+        )
+        return {}
+
+
+def _place_of_run(parents: Sequence[Path], run: str) -> str:
+    from converters.mlflow_database import read_run_of_database
+
+    for folder in (*parents, *(parent / run for parent in parents)):
+        if folder.name == run and (folder / "meta.yaml").is_file():
+            return str(folder)
+    for database in (parent / "mlflow.db" for parent in parents):
+        if database.is_file() and read_run_of_database(database, run) is not None:
+            return f"{database}:{run}"
+    return ""
 
 
 def _named(converted: Converted, inputs: "Sequence[SignatureInput]") -> Converted:

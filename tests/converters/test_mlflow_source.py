@@ -2,7 +2,9 @@
 
 import json
 import pickle
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import catboost
@@ -14,6 +16,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 from xgboost import XGBClassifier
 
+from converters.base import ConversionWarning
+from converters.convert import convert
 from converters.files import load_model, load_sample, saved_sample
 from converters.mlflow_model import read_mlflow_folder
 from edge_contract.errors import EdgeError, PackageError, UsageError
@@ -138,20 +142,6 @@ def test_every_flavor_becomes_a_package(
     }
 
 
-def test_pytorch_converts_if_its_pickle_is_trusted(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: make test says why")
-    folder = mlflow_folder(tmp_path / "model", "pytorch", inputs=tensor(-1, 2), model_data="data")
-    (folder / "data").mkdir()
-    torch.save(torch.nn.Linear(2, 1), folder / "data" / "model.pth")
-    rows = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
-
-    with pytest.raises(UsageError, match=r"model\.pth' is a pickle, .* pass --trust-pickle"):
-        load_model(folder)
-    package = quietly_converted(load_model(folder, trust_pickle=True), rows)
-
-    assert str(package.manifest.inputs[0]).startswith("float32[batch, 2]")
-
-
 def test_a_folder_is_a_model_for_python_as_well(tmp_path: Path) -> None:
     rows, labels = flowers()
 
@@ -177,6 +167,44 @@ def test_parameters_and_metrics_of_the_run_beside_it_are_in_the_lineage(tmp_path
     assert found[0]["mlflow"] == {"run_id": RUN, "params": {"C": "1.0"}}
     assert found[1]["mlflow"] == found[0]["mlflow"]
     assert "mlflow" not in found[2]
+
+
+def test_a_run_in_the_database_beside_it_is_in_the_lineage(tmp_path: Path) -> None:
+    folder = sklearn_pickle(tmp_path / "mlruns" / "1" / "models" / "m-68fb" / "artifacts")
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.executescript(
+            f"""
+            CREATE TABLE runs (run_uuid TEXT, experiment_id INTEGER);
+            CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT);
+            CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);
+            CREATE TABLE latest_metrics (key TEXT, value FLOAT, is_nan BOOLEAN, run_uuid TEXT);
+            INSERT INTO runs VALUES ('{RUN}', 1);
+            INSERT INTO latest_metrics VALUES ('f1', 0.97, 0, '{RUN}');
+            """
+        )
+
+    lineage = converted(folder, trust_pickle=True).manifest.lineage
+
+    assert lineage["mlflow"] == {"run_id": RUN, "experiment_id": "1", "metrics": {"f1": 0.97}}
+
+
+def test_a_database_that_cannot_be_read_is_told_and_left_out(tmp_path: Path) -> None:
+    folder = sklearn_pickle(tmp_path / "model")
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 100)
+    rows, labels = flowers()
+
+    with pytest.warns(ConversionWarning) as heard:
+        package = convert(
+            load_model(folder, trust_pickle=True), rows, labels, name="m", version="1.0.0"
+        )
+
+    assert "mlflow" not in package.manifest.lineage
+    assert any(
+        str(it.message).startswith(
+            "the run that saved the model is left out of the lineage: cannot"
+        )
+        for it in heard
+    )
 
 
 def test_columns_of_an_array_are_called_as_the_signature_says(tmp_path: Path) -> None:
