@@ -70,7 +70,7 @@ class Assembly:
                 replace(config, outbox_bytes=budget.outbox_bytes(config.outbox_bytes)),
                 boot,
                 state=self.store.state(),
-                restored=self.store.batches(),
+                restored=self.store.messages(config.device),
                 more_commands=device_commands,
             )
             rings = made(ring_folder(self.folder))

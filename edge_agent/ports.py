@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from edge_agent.core.kept_batches import StoredBatch
 from edge_contract.messages import BatchId, Downloads, Resources, TelemetryBatch
 from edge_contract.package import Manifest, Package, Reference
 from edge_contract.reading import JsonObject
@@ -155,6 +156,10 @@ class BatchStore(Protocol):
 
     def batches(self) -> list[TelemetryBatch]:
         """Return all batches, oldest first."""
+        ...
+
+    def messages(self, device: str) -> list[StoredBatch]:
+        """Return all batches of a device as they are sent, oldest first; none is damaged."""
         ...
 
     def marks(self) -> Mapping[str, tuple[int, ...]]:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from edge_agent.core.kept_batches import StoredBatch
 from edge_contract.errors import EdgeError, MessageError, UnavailableError, UsageError
 from edge_contract.messages import BatchId, TelemetryBatch, decode, encode
+from edge_contract.messages.codec import require_intact
 from edge_contract.reading import JsonObject
 
 __all__ = ["LABELLED_DAYS", "LABELLED_ROWS", "SqliteBatchStore"]
@@ -146,6 +148,16 @@ class SqliteBatchStore:
         with self._errors("read"):
             rows = self._db.execute("SELECT payload FROM batch ORDER BY boot, seq").fetchall()
             return [_batch(payload) for (payload,) in rows]
+
+    def messages(self, device: str) -> list[StoredBatch]:
+        """Return all batches as they are sent, oldest first; far quicker than to read them."""
+        found: list[StoredBatch] = []
+        with self._errors("read"):
+            rows = self._db.execute("SELECT boot, seq, payload FROM batch ORDER BY boot, seq")
+            for boot, seq, payload in rows:
+                require_intact(payload)
+                found.append(StoredBatch(BatchId(device, boot, seq), payload))
+        return found
 
     def marks(self) -> Mapping[str, tuple[int, ...]]:
         """Return all ring marks."""

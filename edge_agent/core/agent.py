@@ -20,6 +20,7 @@ from edge_agent.core.effects import (
     SaveState,
     SendEvent,
 )
+from edge_agent.core.kept_batches import StoredBatch
 from edge_agent.core.outbox import Outbox
 from edge_agent.core.telemetry import Telemetry
 from edge_contract.errors import MessageError, PackageError, UsageError
@@ -70,7 +71,7 @@ class AgentCore:
         boot: int,
         *,
         state: JsonObject | None = None,
-        restored: Iterable[TelemetryBatch] = (),
+        restored: Iterable[TelemetryBatch | StoredBatch] = (),
         more_commands: Callable[[], Mapping[str, Action]] = dict,
     ) -> None:
         self.config = config

@@ -8,15 +8,27 @@ rows they were of.
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.messages import BatchId, TelemetryBatch, WindowEntry, decode, encode
 
-__all__ = ["Kept", "KeptBatches", "Merge"]
+__all__ = ["Kept", "KeptBatches", "Merge", "StoredBatch"]
 
 Merge: TypeAlias = Callable[[Sequence[WindowEntry]], tuple[WindowEntry, ...]]
 """Merges the entries of two batches into as few as it can; raises ``MessageError`` if it cannot."""
+
+
+class StoredBatch(NamedTuple):
+    """A batch as it lies in the store, to be read when it is needed.
+
+    Attributes:
+        batch_id: Its name.
+        message: As it is sent.
+    """
+
+    batch_id: BatchId
+    message: bytes
 
 
 class Kept:
@@ -27,9 +39,6 @@ class Kept:
 
     Attributes:
         batch_id: Its name.
-        span: How many numbers it stands for.
-        rows: Rows that its statistics are of.
-        size_bytes: Of the message.
         saved: Whether it is durable.
         maybe_sent: Whether the collector may have seen it.
         mergeable: Whether it may be merged with the next one; until that was tried in vain.
@@ -41,23 +50,27 @@ class Kept:
     __slots__ = (
         "_batch",
         "_message",
+        "_span",
         "batch_id",
         "in_flight_until_s",
         "maybe_sent",
         "mergeable",
         "rests_until_s",
-        "rows",
         "saved",
         "sends",
-        "span",
     )
 
-    def __init__(self, batch: TelemetryBatch, *, saved: bool = False) -> None:
-        self._batch: TelemetryBatch | None = None if saved else batch
-        self._message = encode(batch)
-        self.batch_id = batch.batch_id
-        self.span = batch.span
-        self.rows = sum(entry.counters.rows for entry in batch.entries)
+    def __init__(self, found: "TelemetryBatch | StoredBatch", *, saved: bool = False) -> None:
+        match found:
+            case StoredBatch():
+                self._batch: TelemetryBatch | None = None
+                self._message = found.message
+                self._span: int | None = None
+            case _:
+                self._batch = None if saved else found
+                self._message = encode(found)
+                self._span = found.span
+        self.batch_id = found.batch_id
         self.saved = self.maybe_sent = saved
         self.mergeable = True
         self.sends = 0
@@ -69,8 +82,20 @@ class Kept:
         return len(self._message)
 
     @property
+    def span(self) -> int:
+        """How many numbers it stands for."""
+        if self._span is None:
+            self._span = self.batch.span
+        return self._span
+
+    @property
+    def rows(self) -> int:
+        """Rows that its statistics are of."""
+        return sum(entry.counters.rows for entry in self.batch.entries)
+
+    @property
     def batch(self) -> TelemetryBatch:
-        """The batch itself."""
+        """The batch itself; raises ``MessageError`` if another version of the agent stored it."""
         if self._batch is not None:
             return self._batch
         found = decode(self._message)
@@ -101,12 +126,12 @@ class KeptBatches:
         replaced: Stored batches that others stand for since :meth:`on_saved`.
     """
 
-    def __init__(self, merge: Merge, restored: Iterable[TelemetryBatch]) -> None:
+    def __init__(self, merge: Merge, restored: Iterable[TelemetryBatch | StoredBatch]) -> None:
         self._merge = merge
-        self._kept = {
-            batch.batch_id: Kept(batch, saved=True)
-            for batch in sorted(restored, key=lambda batch: batch.batch_id)
-        }
+        found = (
+            Kept(batch, saved=True) for batch in restored
+        )  # one after the other, to save memory
+        self._kept = {kept.batch_id: kept for kept in sorted(found, key=lambda kept: kept.batch_id)}
         self.replaced: dict[BatchId, None] = {}
 
     def __len__(self) -> int:
@@ -194,8 +219,11 @@ class KeptBatches:
             kept = list(self)
             pair = kept[0], kept[-1]
         older, newer = pair
-        lost_rows = older.batch.lost_rows + newer.batch.lost_rows
-        entries, forgotten = newer.batch.entries, older.rows
+        entries, lost_rows = newer.batch.entries, newer.batch.lost_rows
+        try:
+            lost_rows, forgotten = lost_rows + older.batch.lost_rows, older.rows
+        except MessageError:  # another version stored it, and nobody can say what it held
+            forgotten = 0
         try:
             joined = _joined(older, newer, entries=entries, lost_rows=lost_rows + forgotten)
         except MessageError:  # the newer one has no room for the larger numbers

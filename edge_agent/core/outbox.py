@@ -30,8 +30,8 @@ from edge_agent.core.effects import (
     RingMarks,
     SaveBatches,
 )
-from edge_agent.core.kept_batches import KeptBatches, Merge
-from edge_contract.errors import UsageError
+from edge_agent.core.kept_batches import Kept, KeptBatches, Merge, StoredBatch
+from edge_contract.errors import MessageError, UsageError
 from edge_contract.messages import BootAck, TelemetryBatch
 
 __all__ = ["Outbox", "OutboxConfig"]
@@ -86,7 +86,7 @@ class Outbox:
         self,
         config: OutboxConfig,
         merge: Merge,
-        restored: Iterable[TelemetryBatch] = (),
+        restored: Iterable[TelemetryBatch | StoredBatch] = (),
     ) -> None:
         self._config = config
         self._kept = KeptBatches(merge, restored)
@@ -102,6 +102,11 @@ class Outbox:
     def size_bytes(self) -> int:
         """Encoded size of all batches."""
         return self._kept.size_bytes
+
+    @property
+    def latest_boot(self) -> int:
+        """The latest life that it holds batches of; -1 if it holds none."""
+        return max((kept.batch_id.boot for kept in self._kept), default=-1)
 
     @property
     def wake_at_s(self) -> float | None:
@@ -195,7 +200,19 @@ class Outbox:
         if len(sent) < len(due):  # the next one goes as soon as there is a place
             times += [one.in_flight_until_s for one in kept if one.in_flight_until_s > now_s]
         self._wake_at_s = min(times, default=None)
-        return [PublishBatch(one.batch) for one in sent]
+        return self._published(sent)
+
+    def _published(self, sent: Iterable[Kept]) -> list[Effect]:
+        """Return how to send batches; one that an earlier version stored in another form goes."""
+        effects: list[Effect] = []
+        for one in sent:
+            try:
+                effects.append(PublishBatch(one.batch))
+            except MessageError as error:
+                self._kept.remove([one.batch_id])
+                text = f"forgot batch {one.batch_id}, which cannot be read: {error}"
+                effects += [DeleteBatches((one.batch_id,)), Log("warning", text)]
+        return effects
 
     def _hold_back(self) -> None:
         self._wake_at_s = None

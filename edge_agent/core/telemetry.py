@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from edge_agent.core.effects import CollectWindows, Effect, Log, RingMarks
+from edge_agent.core.kept_batches import StoredBatch
 from edge_agent.core.outbox import Outbox, OutboxConfig
 from edge_agent.core.windows import WindowClock, batches_of, merged_entries
 from edge_contract.errors import UsageError
@@ -58,15 +59,8 @@ class Telemetry:
         interval_s: float,
         outbox_bytes: int,
         ack_timeout_s: float,
-        restored: Iterable[TelemetryBatch] = (),
+        restored: Iterable[TelemetryBatch | StoredBatch] = (),
     ) -> None:
-        restored = list(restored)
-        latest = max((batch.batch_id.boot for batch in restored), default=-1)
-        if latest >= boot:
-            raise UsageError(
-                f"device {device!r} begins life {boot}, but its store holds batches of life "
-                f"{latest}: names would repeat; give every life a greater number"
-            )
         self._first = BatchId(device, boot, 0)
         self._jitter = _jitter(device, boot)
         self._specs: dict[tuple[str, str], ProfileSpec] = {}
@@ -80,6 +74,11 @@ class Telemetry:
             lambda entries: merged_entries(entries, self._specs),
             restored,
         )
+        if self.outbox.latest_boot >= boot:
+            raise UsageError(
+                f"device {device!r} begins life {boot}, but its store holds batches of life "
+                f"{self.outbox.latest_boot}: names would repeat; give every life a greater number"
+            )
         self._clock = self._clock_of(checked_interval_s(interval_s))
         self._next_seq = 0
         self._retry_at_s: float | None = None

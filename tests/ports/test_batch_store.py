@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent.adapters.sqlite_store import SqliteBatchStore
+from edge_agent.core.kept_batches import StoredBatch
 from edge_agent.ports import BatchStore
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
-from edge_contract.messages import BatchId
+from edge_contract.messages import BatchId, encode
 from tests.support.agent_batches import batch, bulky_batch
 from tests.support.disks import files_of_at_most
 
@@ -42,6 +43,14 @@ def test_batches_come_back_oldest_first_whatever_the_order_of_saving(store: Batc
     store.save([batch(10, 1.0), batch(0, 2.0, boot=2)], {})
     store.save([batch(9, 3.0)], {})
     assert store.batches() == [batch(9, 3.0), batch(10, 1.0), batch(0, 2.0, boot=2)]
+
+
+def test_messages_are_the_batches_as_they_are_sent(store: BatchStore) -> None:
+    store.save([batch(1, 3.0), batch(0, 1.0)], {})
+    assert store.messages("d1") == [
+        StoredBatch(BatchId("d1", batch(0).batch_id.boot, 0), encode(batch(0, 1.0))),
+        StoredBatch(BatchId("d1", batch(1).batch_id.boot, 1), encode(batch(1, 3.0))),
+    ]
 
 
 def test_saving_twice_keeps_one_and_the_later_one(store: BatchStore) -> None:
@@ -236,6 +245,8 @@ def test_a_full_disk_changes_nothing_and_room_makes_it_work_again(
     ("statement", "read"),
     [
         ("INSERT INTO batch VALUES (1, 0, X'00')", SqliteBatchStore.batches),
+        ("INSERT INTO batch VALUES (1, 0, X'00')", lambda store: store.messages("cam-7")),
+        ("INSERT INTO batch VALUES (1, 0, X'01789c4b')", lambda store: store.messages("cam-7")),
         ("INSERT INTO mark VALUES ('a', '[1, 2')", SqliteBatchStore.marks),
         ("INSERT INTO journal VALUES ('state', 'no JSON')", SqliteBatchStore.state),
     ],
