@@ -89,7 +89,8 @@ def judged(case: Case, convert: Convert, *, more: Sequence[Hostile] = ()) -> Out
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return re.sub(r"\[\d\d:\d\d:\d\d\] ", "", text)[:_MAX_REASON]
+    text = re.sub(r"\[\d\d:\d\d:\d\d\] |(?<=\s)/\S+/", "", text)  # of their build, or now
+    return text[:_MAX_REASON]
 
 
 def cell(text: str) -> str:
