@@ -16,6 +16,7 @@ from edge_contract.errors import UsageError
 from edge_contract.package import OutputRole, Package, Task
 from tests.converters.helpers import flowers, quietly_converted, says
 from tests.converters.networks.laws import LAWS, Law, obey
+from tests.support.mlflow_folders import mlflow_folder, tensor
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(64, 4))
@@ -417,3 +418,16 @@ def test_torchscript_in_a_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="is TorchScript, which PyTorch no longer exports"):
         load_model(path, trust_pickle=True)
+
+
+def test_a_network_that_mlflow_saved_is_loaded_if_it_is_trusted(tmp_path: Path) -> None:
+    folder = mlflow_folder(tmp_path / "model", "pytorch", inputs=tensor(-1, 2), model_data="data")
+    (folder / "data").mkdir()
+    torch.save(torch.nn.Linear(2, 1), folder / "data" / "model.pth")
+    rows = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+
+    with pytest.raises(UsageError, match=r"model\.pth' is a pickle, .* pass --trust-pickle"):
+        load_model(folder)
+    package = quietly_converted(load_model(folder, trust_pickle=True), rows)
+
+    assert str(package.manifest.inputs[0]).startswith("float32[batch, 2]")
