@@ -5,6 +5,7 @@ import pickle
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import catboost
@@ -35,10 +36,12 @@ def converted(folder: Path, rows: object = None, *, trust_pickle: bool = False) 
     return quietly_converted(model, table if rows is None else rows, labels)
 
 
+@cache
 def fitted() -> LogisticRegression:
     return LogisticRegression(max_iter=500).fit(*flowers())
 
 
+@cache
 def codes() -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     return np.unique(flowers()[1].astype("U"), return_inverse=True)[1]
 
