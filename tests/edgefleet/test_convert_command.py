@@ -15,6 +15,7 @@ from converters.package_files import load_package, save_unpacked
 from edge_contract.package import canonical_json
 from tests.converters.helpers import customer_model, customers, flowers, quietly_converted
 from tests.edgefleet.conftest import Outcome
+from tests.support.mlflow_folders import saved_as_skops
 
 Run = Callable[..., Outcome]
 
@@ -334,3 +335,25 @@ def test_mistakes_about_evidence_end_with_2(
 
     assert refused.code == 2
     assert message in refused.err
+
+
+def test_a_folder_of_mlflow_needs_no_other_file(run: Run, tmp_path: Path) -> None:
+    rows, labels = flowers()
+    some = rows.iloc[::10]
+    folder = saved_as_skops(
+        tmp_path / "artifacts",
+        LogisticRegression(max_iter=500).fit(rows, labels),
+        names=[str(name) for name in rows.columns],
+        example={"columns": list(rows.columns), "data": some.to_numpy().tolist()},
+    )
+
+    done = run(
+        *("convert", str(folder), "--name", "iris", "--version", "1.0.0"),
+        *("--out", str(tmp_path / "dist"), "--json"),
+    )
+    card = run("inspect", str(tmp_path / "dist" / "iris-1.0.0.modelpkg")).out
+
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["parity"]["rows"] == 15
+    assert "mlflow_model.flavor" in card
+    assert "sepal length (cm): double" in card
