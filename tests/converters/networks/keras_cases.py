@@ -3,6 +3,9 @@
 ``KERAS_BACKEND`` chooses it: torch or jax.
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -161,3 +164,32 @@ def test_a_keras_file_that_holds_code_is_refused(tmp_path: Path) -> None:
 def test_rows_that_the_model_does_not_take_are_refused() -> None:
     with pytest.raises(UsageError, match=r"does not take the rows of X as 'x' float32\[batch, 5\]"):
         quietly_converted(classifier(), np.zeros((6, 5)))
+
+
+ON_ANOTHER_BACKEND = """
+import keras, numpy
+from converters.convert import convert
+from edge_contract.errors import UsageError
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+try:
+    convert(model, numpy.zeros((5, 4)), name="m", version="1.0.0")
+except UsageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="is the same for all backends")
+def test_another_backend_is_refused_with_what_to_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ON_ANOTHER_BACKEND],
+        env={**os.environ, "KERAS_BACKEND": "numpy"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+    assert done.stdout.startswith(
+        "Keras runs on numpy here, from which no model is converted: save"
+    )
+    assert "convert that file with KERAS_BACKEND=torch or jax" in done.stdout
