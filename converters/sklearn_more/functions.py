@@ -58,6 +58,9 @@ def _log1p(nodes: Nodes, x: str) -> str:
 _FUNCTIONS: Final[dict[object, _Function]] = {
     None: lambda _nodes, x: x,
     np.abs: _plain("Abs"),
+    np.cbrt: lambda nodes, x: nodes(
+        "Mul", nodes("Sign", x), nodes("Pow", nodes("Abs", x), 1.0 / 3.0)
+    ),
     np.ceil: _plain("Ceil"),
     np.cos: _plain("Cos"),
     np.exp: _plain("Exp"),

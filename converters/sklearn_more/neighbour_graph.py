@@ -2,12 +2,7 @@
 
 from sklearn.neighbors import KNeighborsTransformer
 
-from converters.sklearn_more.neighbours import (
-    distances,
-    fitted_rows,
-    metric_power,
-    nearest_rows,
-)
+from converters.sklearn_more.neighbours import fitted_distances, nearest_rows
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 
@@ -17,8 +12,7 @@ __all__: list[str] = []
 @converts(KNeighborsTransformer)
 def neighbours_transformer(nodes: Nodes, model: KNeighborsTransformer) -> None:
     """Give the distances to the nearest fitted rows, and zero to all others."""
-    fitted = fitted_rows(model)
-    apart = distances(nodes, nodes.x, fitted, power=metric_power(model.metric, model.p))
+    apart = fitted_distances(nodes, model)
     is_distance = model.mode == "distance"
     near = nearest_rows(nodes, apart, model.n_neighbors + int(is_distance))
     values = nodes("GatherElements", apart, near, axis=1)

@@ -4,13 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from converters.sklearn_more.neighbours import (
-    distances,
-    fitted_rows,
-    metric_power,
-    nearest_rows,
-    nearness,
-)
+from converters.sklearn_more.neighbours import fitted_distances, nearest_rows, nearness
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -39,9 +33,7 @@ def neighbours_classifier(nodes: Nodes, model: KNeighborsClassifier) -> None:
 
 def _mean(nodes: Nodes, model: KNeighborsRegressor, values: NDArray[np.float64]) -> str:
     """Return the weighted mean of the neighbours' values: ``float64[batch, columns]``."""
-    fitted = fitted_rows(model)
-    power = metric_power(model.metric, model.p)
-    apart = distances(nodes, nodes.x, fitted, power=power)
+    apart = fitted_distances(nodes, model)
     near = nearest_rows(nodes, apart, int(model.n_neighbors))
     found = nodes("Gather", values, near, axis=0)
     weights = nearness(nodes, nodes("GatherElements", apart, near, axis=1), model.weights)

@@ -12,6 +12,7 @@ from edge_contract.errors import UsageError
 
 __all__ = [
     "distances",
+    "fitted_distances",
     "fitted_rows",
     "metric_power",
     "nearest_rows",
@@ -26,6 +27,21 @@ _FEW_COLUMNS: Final = 64
 def fitted_rows(model: KNeighborsMixin) -> NDArray[np.float64]:
     """Return the rows that a model of neighbours keeps: ``[rows, columns]``."""
     return _dense(model._fit_X)
+
+
+def fitted_distances(nodes: Nodes, model: KNeighborsMixin) -> str:
+    """Return distances to all rows that a model of neighbours keeps: ``float64[batch, rows]``.
+
+    Raises:
+        UsageError: It measures them by a metric that is not known here.
+    """
+    fitted = fitted_rows(model)
+    if model.metric == "cosine":
+        sizes = np.sqrt((fitted * fitted).sum(axis=1, keepdims=True))
+        unit = fitted / np.where(sizes == 0, 1.0, sizes)
+        alike = nodes.linear(nodes("Div", nodes.x, nodes.row_size(nodes.x, "l2")), unit.T)
+        return nodes("Max", nodes("Sub", 1.0, alike), 0.0)
+    return distances(nodes, nodes.x, fitted, power=metric_power(model.metric, model.p))
 
 
 def squared_distances(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> str:
@@ -113,7 +129,7 @@ def metric_power(metric: object, power: float = 2.0) -> float:
         case _:
             raise UsageError(
                 f"the metric {metric!r} cannot be converted: use 'euclidean', 'manhattan', "
-                "'chebyshev' or 'minkowski'"
+                "'chebyshev' or 'minkowski', among neighbours also 'cosine'"
             )
 
 

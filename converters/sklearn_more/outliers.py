@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import LocalOutlierFactor
 
-from converters.sklearn_more.neighbours import distances, fitted_rows, metric_power, nearest_rows
+from converters.sklearn_more.neighbours import fitted_distances, nearest_rows
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -19,8 +19,7 @@ def local_outlier_factor(nodes: Nodes, model: LocalOutlierFactor) -> None:
         raise UsageError(
             "LocalOutlierFactor with novelty=False judges no other rows: fit it with novelty=True"
         )
-    power = metric_power(model.metric, model.p)
-    apart = distances(nodes, nodes.x, fitted_rows(model), power=power)
+    apart = fitted_distances(nodes, model)
     near = nearest_rows(nodes, apart, int(model.n_neighbors_))
     own = nodes("GatherElements", apart, near, axis=1)
     reach: NDArray[np.float64] = np.asarray(model._distances_fit_X_)[:, model.n_neighbors_ - 1]

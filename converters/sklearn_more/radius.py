@@ -7,7 +7,7 @@ from sklearn.neighbors import (
     RadiusNeighborsTransformer,
 )
 
-from converters.sklearn_more.neighbours import distances, fitted_rows, metric_power, nearness
+from converters.sklearn_more.neighbours import fitted_distances, nearness
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -64,8 +64,7 @@ def radius_classifier(nodes: Nodes, model: RadiusNeighborsClassifier) -> None:
 
 def _within(nodes: Nodes, model: RadiusNeighborsRegressor) -> tuple[str, str]:
     """Return distances to all fitted rows, and 1 for those within the radius."""
-    fitted = fitted_rows(model)
-    apart = distances(nodes, nodes.x, fitted, power=metric_power(model.metric, model.p))
+    apart = fitted_distances(nodes, model)
     return apart, nodes.cast(nodes("LessOrEqual", apart, float(model.radius)), "float64")
 
 

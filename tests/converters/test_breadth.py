@@ -192,7 +192,7 @@ CONVERT = frozenset(
 REFUSED = {
     "DictVectorizer": "X mixes dict",
     "FeatureHasher": "X mixes dict",
-    "GaussianProcessClassifier": "Only binary classification",
+    "GaussianProcessClassifier": "use SVC, or LogisticRegression",
     "HashingVectorizer": "no converter for",
     "LatentDirichletAllocation": "no converter for",
     "LocallyLinearEmbedding": "no converter for",

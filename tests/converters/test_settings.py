@@ -28,7 +28,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import LocalOutlierFactor, RadiusNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor, RadiusNeighborsRegressor
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     Binarizer,
@@ -161,6 +161,11 @@ CASES: Final[Mapping[str, tuple[Made, Rows, Rows | None]]] = {
         lambda: LocalOutlierFactor(novelty=True, n_neighbors=5),
         np.sign(_NUMBERS),
         None,
+    ),
+    "neighbours by angle": (
+        lambda: KNeighborsClassifier(metric="cosine", weights="distance"),
+        _NUMBERS,
+        _TWO,
     ),
     "a mixture of one shape": (
         lambda: GaussianMixture(3, covariance_type="tied", random_state=0),
