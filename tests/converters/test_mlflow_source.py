@@ -93,7 +93,9 @@ def xgboost_estimator(path: Path) -> Path:
 
 
 def catboost_estimator(path: Path) -> Path:
-    model = catboost.CatBoostClassifier(iterations=3, depth=2, verbose=0, thread_count=1)
+    model = catboost.CatBoostClassifier(
+        iterations=3, depth=2, verbose=0, thread_count=1, allow_writing_files=False
+    )
     settings = {"data": "model.cb", "model_type": "CatBoostClassifier", "save_format": "cbm"}
     folder = mlflow_folder(path, "catboost", inputs=NUMBERS, **settings)
     model.fit(flowers()[0], codes()).save_model(str(folder / "model.cb"))
