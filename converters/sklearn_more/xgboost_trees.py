@@ -191,7 +191,13 @@ class _TreeReader:
         right = np.asarray(found["right_children"], dtype=np.int64)
         features = np.asarray(found["split_indices"], dtype=np.int64)
         conditions = np.asarray(found["split_conditions"], dtype=np.float32).astype(np.float64)
-        values = _vectors(found, right) if len(found.get("leaf_weights", ())) else conditions
+        has_vectors = bool(len(found.get("leaf_weights", ())))
+        if not has_vectors and np.asarray(found["base_weights"]).size != len(left):
+            raise UsageError(
+                "this version of XGBoost keeps trees of several targets in a way that is not "
+                "known: use a newer one, or multi_strategy='one_output_per_tree'"
+            )
+        values = _vectors(found, right) if has_vectors else conditions
         thresholds = conditions.copy()
         for node, question in questions_of(found, self._categories).items():
             features[node], thresholds[node] = self.questions.column_of(question), 0.5
