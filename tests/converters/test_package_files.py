@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from converters.package_files import load_package, save_package, save_unpacked
-from edge_contract.errors import PackageError, UsageError
+from edge_contract.errors import PackageError, UnavailableError, UsageError
 from edge_contract.package import Package, canonical_json
 from tests.converters.helpers import flowers, quietly_converted
 
@@ -128,9 +128,9 @@ def test_a_full_disk_leaves_nothing_behind(
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(UsageError, match="No space left on device"):
+    with pytest.raises(UnavailableError, match="No space left on device; make room"):
         save_package(package, tmp_path)
-    with pytest.raises(UsageError, match="No space left on device"):
+    with pytest.raises(UnavailableError, match="No space left on device; make room"):
         save_unpacked(package, tmp_path / "flowers")
 
     assert names_in(tmp_path) == []
