@@ -5,6 +5,7 @@ themselves. Keras' own ``export(format="onnx")`` uses PyTorch's former exporter,
 run and so loses decisions, and which does not keep the names of outputs.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -20,7 +21,8 @@ from edge_contract.errors import UsageError
 __all__ = ["network_of"]
 
 _ONLY_INPUT: Final = "x"
-_UNNAMED: Final = "keras_tensor"
+_COUNTED: Final = re.compile(r"(input_layer|keras_tensor)(_\d+)?")
+"""Names that Keras gives by counting all that were made before."""
 
 
 def network_of(model: object, rows: Rows) -> Network:
@@ -69,7 +71,7 @@ class _Predicting:
             only = tensors[0] if len(tensors) == 1 else tensors
             self._structure: object = getattr(model, "input", only)  # of a Sequential there is none
             names = [str(it.name) for it in keras.tree.flatten(self._structure)]
-            unnamed = len(names) == 1 and names[0].startswith(_UNNAMED)
+            unnamed = len(names) == 1 and _COUNTED.fullmatch(names[0]) is not None
             self.inputs = (_ONLY_INPUT,) if unnamed else tuple(names)
         elif isinstance(rows, Mapping):
             self._structure = dict.fromkeys(rows, 0)

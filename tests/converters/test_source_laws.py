@@ -3,6 +3,7 @@
 import pickle
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,7 @@ APART = {"JAX", "Keras", "PyTorch"}
 every_source = pytest.mark.parametrize("name", sorted(EXAMPLES))
 
 
+@cache
 def first_conversion(name: str) -> Converted:
     return next(iter(SOURCES[name].conversions(EXAMPLES[name]())))
 
