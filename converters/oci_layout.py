@@ -62,6 +62,7 @@ def save_oci(artifact: OciArtifact, folder: Path | str, *, tag: str, replace: bo
         UsageError: The tag is not allowed or belongs to another artifact, the folder holds
             something else, or cannot be written.
         PackageError: The layout that is there is damaged.
+        UnavailableError: There is no room left.
     """
     path = Path(folder)
     if len(tag) > _MAX_TAG or not _TAG_PATTERN.fullmatch(tag):

@@ -51,6 +51,7 @@ def save_unpacked(package: Package, folder: Path | str) -> Path:
 
     Raises:
         UsageError: The folder exists already, or cannot be made.
+        UnavailableError: There is no room left.
     """
     path = Path(folder)
     if path.exists():

@@ -100,6 +100,7 @@ def convert(
     Raises:
         UsageError: An argument is wrong or the model is not fitted.
         PackageError: The conversion is not faithful, or not possible.
+        UnavailableError: There is no room left to write the package.
     """
     require_own_package("converters")
     from converters.baseline import checked_baseline
