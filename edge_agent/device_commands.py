@@ -10,12 +10,14 @@ name, on the agent's thread, so it must be quick, and returns the answer as a te
 
 import logging
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_agent.core.commands import Action, Done, Moment
 from edge_contract.errors import EdgeError, UsageError
 from edge_contract.reading import JsonValue
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["PLUGIN_GROUP", "device_commands"]
 
@@ -28,6 +30,8 @@ _log = logging.getLogger("edgefleet.agent")
 
 def device_commands() -> dict[str, Action]:
     """Return the commands of this device; a plugin that cannot be loaded is logged and left out."""
+    from importlib.metadata import entry_points
+
     found: dict[str, Action] = {"set-log-level": _set_log_level}
     for point in entry_points(group=PLUGIN_GROUP):
         if point.name in found:
@@ -50,7 +54,7 @@ def _set_log_level(arguments: Mapping[str, JsonValue], _moment: Moment) -> Done:
     return Done(f"logging from {level} on")
 
 
-def _action_of(point: EntryPoint) -> Action:
+def _action_of(point: "EntryPoint") -> Action:
     function = point.load()
     if not callable(function):
         raise UsageError(f"{point.value} is a {type(function).__name__} and cannot be called")
