@@ -9,6 +9,7 @@ from sklearn.ensemble import (
 )
 
 from converters.sklearn_more.answers import labels_of, probabilities_of, values_of
+from converters.sklearn_more.arithmetic import sigmoid
 from converters.sklearn_more.categories import places_of
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
@@ -59,7 +60,7 @@ def gradient_boosting_classifier(nodes: Nodes, model: GradientBoostingClassifier
     is_second = nodes("GreaterOrEqual", nodes("Squeeze", raw, np.array([1])), 0.0)
     nodes.say_labels(nodes.cast(is_second, "int64"), classes)
     both = nodes("Concat", nodes("Neg", raw), raw, axis=1)
-    shares = nodes.sigmoid(nodes("Mul", both, _slope(model)))
+    shares = sigmoid(nodes, nodes("Mul", both, _slope(model)))
     nodes.say_numbers(both if nodes.is_asked_for_scores else shares, 1)
 
 

@@ -11,6 +11,7 @@ from converters.sklearn_more.answers import (
     probabilities_of,
     scores_of,
 )
+from converters.sklearn_more.arithmetic import sigmoid
 from converters.sklearn_more.isotonic import interpolated
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
@@ -56,7 +57,7 @@ def _share(nodes: Nodes, calibrator: BaseEstimator, score: str) -> str:
     """Return the calibrated probability of one class: ``float64[batch, 1]``."""
     if hasattr(calibrator, "a_"):
         line = nodes("Add", nodes("Mul", score, float(-calibrator.a_)), float(-calibrator.b_))
-        return nodes.sigmoid(line)
+        return sigmoid(nodes, line)
     points = np.asarray(calibrator.X_thresholds_)
     return interpolated(nodes, score, points, np.asarray(calibrator.y_thresholds_))
 

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from converters.sklearn_more.arithmetic import sigmoid
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 
@@ -19,5 +20,5 @@ def linear_discriminant(nodes: Nodes, model: LinearDiscriminantAnalysis) -> None
         return
     second = nodes.cast(nodes("Greater", nodes("Squeeze", scores, np.array([1])), 0.0), "int64")
     nodes.say_labels(second, model.classes_)
-    shares = [nodes.sigmoid(nodes("Neg", scores)), nodes.sigmoid(scores)]
+    shares = [sigmoid(nodes, nodes("Neg", scores)), sigmoid(nodes, scores)]
     nodes.say_numbers(nodes("Concat", *shares, axis=1), 1)

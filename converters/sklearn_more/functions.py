@@ -17,6 +17,7 @@ from sklearn.preprocessing import (
 )
 
 from converters.sklearn_more.answers import values_of
+from converters.sklearn_more.arithmetic import sigmoid
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.power import power_inverse
 from converters.sklearn_more.registry import converts
@@ -80,7 +81,7 @@ _FUNCTIONS: Final[dict[object, _Function]] = {
     np.sqrt: _plain("Sqrt"),
     np.square: lambda nodes, x: nodes("Mul", x, x),
     np.tanh: _plain("Tanh"),
-    scipy.special.expit: lambda nodes, x: nodes.sigmoid(x),
+    scipy.special.expit: sigmoid,
     scipy.special.logit: lambda nodes, x: nodes(
         "Sub", nodes("Log", x), nodes("Log", nodes("Sub", 1.0, x))
     ),

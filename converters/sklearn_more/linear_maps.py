@@ -10,6 +10,7 @@ from sklearn.decomposition import FactorAnalysis, FastICA, MiniBatchSparsePCA, S
 from sklearn.neural_network import BernoulliRBM
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
+from converters.sklearn_more.arithmetic import sigmoid
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -70,7 +71,7 @@ def pls_svd(nodes: Nodes, model: PLSSVD) -> None:
 def restricted_boltzmann_machine(nodes: Nodes, model: BernoulliRBM) -> None:
     """Give the probabilities of the hidden units."""
     drive = nodes.linear(nodes.x, model.components_.T, model.intercept_hidden_)
-    nodes.say_numbers(nodes.sigmoid(drive))
+    nodes.say_numbers(sigmoid(nodes, drive))
 
 
 @converts(FeatureAgglomeration, numbers_only=True)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.neighbors._base import KNeighborsMixin
 
+from converters.sklearn_more.arithmetic import row_size
 from converters.sklearn_more.nodes import Nodes
 from edge_contract.errors import UsageError
 
@@ -39,7 +40,7 @@ def fitted_distances(nodes: Nodes, model: KNeighborsMixin) -> str:
     if model.metric == "cosine":
         sizes = np.sqrt((fitted * fitted).sum(axis=1, keepdims=True))
         unit = fitted / np.where(sizes == 0, 1.0, sizes)
-        alike = nodes.linear(nodes("Div", nodes.x, nodes.row_size(nodes.x, "l2")), unit.T)
+        alike = nodes.linear(nodes("Div", nodes.x, row_size(nodes, nodes.x, "l2")), unit.T)
         return nodes("Max", nodes("Sub", 1.0, alike), 0.0)
     return distances(nodes, nodes.x, fitted, power=metric_power(model.metric, model.p))
 

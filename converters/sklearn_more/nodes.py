@@ -6,7 +6,7 @@ large numbers would lose too many digits in float32. What goes in and out keeps 
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from onnx import TensorProto
 from skl2onnx._parse import _parse_sklearn
 from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
 
+from converters.sklearn_more.constants import Value, constant_of
 from converters.sklearn_more.skl2onnx_types import (
     Container,
     Operator,
@@ -25,10 +26,7 @@ from converters.sklearn_more.skl2onnx_types import (
 )
 from edge_contract.errors import UsageError
 
-__all__ = ["Nodes", "Value"]
-
-Value: TypeAlias = "str | float | np.generic | NDArray[np.generic]"
-"""The name of a tensor, or a constant: whole numbers as int64, others as float64."""
+__all__ = ["Nodes"]
 
 _TYPES: Final = {
     "float64": TensorProto.DOUBLE,
@@ -157,19 +155,9 @@ class Nodes:
         """Return the name of a constant; a name stays as it is."""
         if isinstance(value, str):
             return value
-        array = np.asarray(value)
-        match array.dtype.kind:
-            case "b":
-                kind, content = TensorProto.BOOL, array.astype(bool).ravel().tolist()
-            case "i" | "u":
-                kind, content = TensorProto.INT64, array.astype(np.int64).ravel().tolist()
-            case "O" | "U":
-                kind = TensorProto.STRING
-                content = [str(item).encode() for item in array.ravel().tolist()]
-            case _:
-                kind, content = TensorProto.DOUBLE, array.astype(np.float64).ravel().tolist()
+        kind, shape, content = constant_of(value)
         name = self.name("constant")
-        self._container.add_initializer(name, kind, list(array.shape), content)
+        self._container.add_initializer(name, kind, shape, content)
         return name
 
     def cast(self, value: str, kind: str) -> str:
@@ -243,27 +231,6 @@ class Nodes:
     def largest(self, scores: str) -> str:
         """Return, per row, the index of the first largest value: ``int64[batch]``."""
         return self("ArgMax", scores, axis=1, keepdims=0)
-
-    def sigmoid(self, value: str) -> str:
-        """Return ``1 / (1 + exp(-value))``, which ONNX's own rounds to 0 below -36."""
-        return self("Reciprocal", self("Add", self("Exp", self("Neg", value)), 1.0))
-
-    def row_size(self, value: str, norm: str) -> str:
-        """Return a norm of each row of ``float64[batch, columns]``: ``[batch, 1]``, 1 near 0.
-
-        Args:
-            value: The name of a tensor.
-            norm: As scikit-learn calls it: ``l1``, ``l2`` or ``max``.
-        """
-        match norm:
-            case "l1":
-                size = self.total(self("Abs", value))
-            case "l2":
-                size = self("Sqrt", self.total(self("Mul", value, value)))
-            case _:
-                size = self("ReduceMax", self("Abs", value), np.array([1]), keepdims=1)
-        is_nothing = self("Less", size, 10.0 * float(np.finfo(np.float64).eps))
-        return self("Where", is_nothing, 1.0, size)
 
     def softmax(self, scores: str) -> str:
         """Return probabilities, by row, of log-likelihoods; both ``float64[batch, classes]``."""

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.preprocessing import MaxAbsScaler, Normalizer
 
+from converters.sklearn_more.arithmetic import row_size
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 
@@ -21,4 +22,4 @@ def max_abs_scaler(nodes: Nodes, model: MaxAbsScaler) -> None:
 @converts(Normalizer)
 def normalizer(nodes: Nodes, model: Normalizer) -> None:
     """Divide each row by its size."""
-    nodes.say_numbers(nodes("Div", nodes.x, nodes.row_size(nodes.x, model.norm)))
+    nodes.say_numbers(nodes("Div", nodes.x, row_size(nodes, nodes.x, model.norm)))

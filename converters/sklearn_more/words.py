@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 
+from converters.sklearn_more.arithmetic import row_size
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -62,7 +63,7 @@ def _weighed(nodes: Nodes, counts: str, model: TfidfTransformer) -> str:
     if model.use_idf:
         counts = nodes("Mul", counts, np.asarray(model.idf_, dtype=np.float64))
     return (
-        counts if model.norm is None else nodes("Div", counts, nodes.row_size(counts, model.norm))
+        counts if model.norm is None else nodes("Div", counts, row_size(nodes, counts, model.norm))
     )
 
 
