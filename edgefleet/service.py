@@ -39,7 +39,7 @@ def leaving_on_sigterm() -> Iterator[None]:
     is_over = threading.Event()
 
     def leave(_signal: int, _frame: object) -> None:
-        threading.Thread(target=_end, args=(is_over,), daemon=True).start()
+        _end_soon(is_over)
         raise _Leave
 
     before = signal.signal(signal.SIGTERM, leave)
@@ -52,8 +52,12 @@ def leaving_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _end_soon(is_over: threading.Event) -> None:
+    """End the process in five seconds unless it was over before."""
+    threading.Thread(target=_end, args=(is_over,), name="leaving", daemon=True).start()
+
+
 def _end(is_over: threading.Event) -> None:
-    """End the process if it does not do so by itself."""
     if not is_over.wait(LEAVE_S - _MARGIN_S):
         _log.warning("could not leave in good order within %.0f s; the next start counts", LEAVE_S)
         logging.shutdown()
@@ -64,7 +68,7 @@ def _end(is_over: threading.Event) -> None:
 def watched(agent: "Agent", manager: ServiceManager) -> Iterator[None]:
     """Give the service manager signs of life while the block runs and the agent's thread answers.
 
-    At the end the agent is closed, a bit quicker than by itself.
+    At the end the agent is closed, a bit quicker than by itself; if that hangs, the process ends.
     """
     ended = threading.Event()
     interval_s = manager.watchdog_s
@@ -76,7 +80,10 @@ def watched(agent: "Agent", manager: ServiceManager) -> Iterator[None]:
     finally:
         ended.set()
         manager.stopping()
+        is_over = threading.Event()
+        _end_soon(is_over)
         agent.close(drain_s=_DRAIN_S)
+        is_over.set()
 
 
 def _give_signs(

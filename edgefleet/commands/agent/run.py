@@ -128,6 +128,7 @@ def run(  # noqa: PLR0917  one argument per option
             return
         manager.ready(f"agent {agent.device} runs")
         failed = _work(agent, console, stays=cloud is not None)
+        agent.close()  # nobody is in a hurry
     if failed:
         raise typer.Exit(1)
 

@@ -110,3 +110,41 @@ def test_an_agent_that_hangs_gives_no_sign_of_life(tmp_path: Path) -> None:
         free.set()
         assert agent.is_responsive(timeout_s=5.0)
     assert not agent.is_responsive(timeout_s=0.05)
+
+
+def test_a_served_agent_whose_broker_is_silent_leaves_in_time_too(
+    package: str, tmp_path: Path, ear: socket.socket, silent_broker: str
+) -> None:
+    words = ("--serve-unix", str(tmp_path / "ask"), "--cloud", silent_broker)
+    with started(package, tmp_path, *words, ear=ear) as process:
+        while not ear.recv(200).startswith(b"READY=1"):
+            pass
+        asked_s = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20.0) == 0
+        assert time.monotonic() - asked_s < 5.0
+
+
+def test_a_process_that_hangs_while_it_leaves_is_gone_all_the_same(
+    package: str, tmp_path: Path
+) -> None:
+    script = (
+        "import sys, time\n"
+        "from edge_agent.adapters.systemd import ServiceManager\n"
+        "from edge_agent.agent import Agent\n"
+        "from edgefleet.service import watched\n"
+        "with Agent(sys.argv[1], state=sys.argv[2]) as agent, watched(agent, ServiceManager({})):\n"
+        "    agent.wait_ready()\n"
+        "    agent._shell._loop.put(lambda _now_s: time.sleep(60) or [])\n"
+        "    print('leaves', flush=True)\n"
+    )
+    command = [sys.executable, "-c", script, package, str(tmp_path / "state")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "leaves\n"
+        asked_s = time.monotonic()
+        assert process.wait(timeout=20.0) == 1
+        assert time.monotonic() - asked_s < 5.5
+
+    with Agent(package, state=tmp_path / "state") as agent:
+        assert agent.wait_ready() == "1.0.0"
