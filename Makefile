@@ -26,12 +26,13 @@ test: $(INSTALLED) $(FRAMEWORKS) $(BROWSER_INSTALLED) ## run all tests (ARGS="-k
 	.ci/system-packages mosquitto chromium
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(INSTALLED) $(BROWSER_INSTALLED) ## lint, formatting, types and import rules
+check: $(INSTALLED) $(BROWSER_INSTALLED) ## lint, formatting, types, import rules, wheels for devices
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	browser/node_modules/.bin/tsc --project browser
+	$(BIN)/python .ci/agent-wheels
 
 fix: $(INSTALLED) ## mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .

@@ -167,8 +167,8 @@ def files_report(comparison: "Comparison") -> Report:
         tone="bad" if drifted else "good",
         headline=f"{drifted} of {compared} drifted" if drifted else f"No drift in {compared}",
         detail=(
-            f"{view.rows:,} {'row' if view.rows == 1 else 'rows'}; a false alarm in any column has a probability of "
-            f"{comparison.level:g} at most"
+            f"{view.rows:,} {'row' if view.rows == 1 else 'rows'}; a false alarm in any column "
+            f"has a probability of {comparison.level:g} at most"
         ),
         statistics=view,
         metrics=metric_rows(view),
