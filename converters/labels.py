@@ -23,6 +23,11 @@ def require_label_for_each(labels: object, *, rows: int) -> None:
     if labels is None:
         return
     array = as_labels(labels)
+    if array.ndim == 2 and len(array) == rows:
+        raise UsageError(
+            f"y has {array.shape[1]} columns: the quality of models with several answers is not "
+            "measured; leave y out, and the model is converted and checked without it"
+        )
     if list(array.shape) != [rows]:
         raise UsageError(
             f"y has shape {list(array.shape)}, X has {rows} rows: give a label for each"

@@ -93,7 +93,8 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     """Yield the conversions that work, the simplest to feed first.
 
     Raises:
-        UsageError: None works; the reason is that of the last way tried, which asks for least.
+        UsageError: None works; the reason is that of the last way tried, which asks for least,
+            or of the last one that says what to do.
     """
     list_loaded_libraries()
     model = model.as_seen(take(rows, np.array([0])))
@@ -104,12 +105,18 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
             with registered(nearest=way.is_nearest):
                 converted = _converted(model, schema, rows, way)
         except EdgeError as error:
-            failure = failure if way.is_wide else error
+            if failure is None or not (way.is_wide or _says_less(error, failure)):
+                failure = error
             continue
         found = True
         yield converted
     if failure is not None and not found:
         raise failure
+
+
+def _says_less(error: EdgeError, known: EdgeError) -> bool:
+    """Return whether an error repeats a library's, and another one says what to do."""
+    return error.__cause__ is not None and known.__cause__ is None
 
 
 def _ways(estimator: object, rows: Rows) -> Iterator[_Way]:

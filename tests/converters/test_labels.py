@@ -31,7 +31,7 @@ def test_a_label_for_each_row_is_taken(labels: object) -> None:
     ("labels", "words"),
     [
         ([1, 2], r"y has shape \[2\], X has 3 rows: give a label for each"),
-        ([[1, 2], [3, 4], [5, 6]], r"y has shape \[3, 2\], X has 3 rows"),
+        ([[1, 2], [1, 2], [1, 2]], r"y has 2 columns: .* leave y out, and the model is converted"),
         ([1.0, np.nan, np.nan], "no label for 2 of 3 rows, the first is row 1: leave these"),
         (["a", None, "b"], "no label for 1 of 3 rows, the first is row 1"),
         (pd.Series(["a", "b", None]), "no label for 1 of 3 rows, the first is row 2"),

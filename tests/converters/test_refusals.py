@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
@@ -126,6 +127,18 @@ def test_two_columns_of_one_name() -> None:
 
     assert refusal(flower_model(), rows) == (
         "X has several columns of the same name: a; rename them"
+    )
+
+
+def test_what_we_say_of_a_model_is_not_hidden_behind_what_a_library_says() -> None:
+    rows, labels = flowers()
+    model = HistGradientBoostingClassifier(max_iter=2, categorical_features=[0])
+
+    message = refusal(model.fit(rows.round(), labels), rows.round())
+
+    assert message == (
+        "HistGradientBoostingClassifier with categorical features cannot be converted: "
+        "encode them before the model"
     )
 
 

@@ -85,6 +85,7 @@ TARGET = st.builds(
     trial_s=DURATION_S,
 )
 
+
 def rounded(digits: int, *, low: int = 0, high: int = 10**6) -> st.SearchStrategy[float | None]:
     """Figures with so many digits behind the point, or none."""
     wholes = st.integers(low * 10**digits, high * 10**digits)
