@@ -283,17 +283,21 @@ def _advice_for(rows: Rows) -> str:
 def _refusal(
     refused: Sequence[tuple[OutputSpec, Difference]], where: Sequence[str], *, advice: str
 ) -> str:
-    """Return what to say about the first output, and what would let all of them pass."""
-    output, difference = refused[0]
-    is_label = output.role is OutputRole.LABEL
-    largest = max(other.size for _, other in refused)
+    """Return what to say about each output that is off, and what would let all of them pass."""
+    largest = max(difference.size for _, difference in refused)
     if math.isfinite(largest):
         enough = f"{largest * 1.05:.1e}"
         advice += f"; or accept the difference knowingly with accept_difference={enough}"
+    told = "; ".join(_told(output, difference, where) for output, difference in refused)
+    return f"the conversion is not faithful: {told}; {advice}"
+
+
+def _told(output: OutputSpec, difference: Difference, where: Sequence[str]) -> str:
+    sizes = f"fraction of rows {difference.size:.3g}"
+    if output.role is not OutputRole.LABEL:
+        sizes = f"relative difference {difference.size:.3g}, absolute {difference.absolute:.3g}"
     return (
-        f"the conversion is not faithful: output {output.tensor.name!r} differs in "
-        f"{difference.unequal} of {difference.rows} rows; worst is {where[difference.worst]}: "
-        f"found {difference.found}, expected {difference.expected} "
-        f"({'fraction of rows' if is_label else 'relative difference'} {difference.size:.3g}); "
-        f"{advice}"
+        f"output {output.tensor.name!r} differs in {difference.unequal} of {difference.rows} rows; "
+        f"worst is {where[difference.worst]}: found {difference.found}, "
+        f"expected {difference.expected} ({sizes})"
     )

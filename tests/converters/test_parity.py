@@ -96,6 +96,23 @@ def test_a_probability_that_is_off_is_refused_and_can_be_accepted_knowingly() ->
     assert outputs["probabilities"]["worst"] == "row 7 of X"
 
 
+def test_every_output_that_is_off_is_shown_with_its_worst_row() -> None:
+    converted, model = flower_conversion()
+    assert converted.predict is not None
+    said = converted.predict(converted.rows)
+    labels, probabilities = np.array(said["label"]), np.array(said["probabilities"])
+    labels[42], probabilities[7] = "virginica", [0.5, 0.25, 0.25]
+    other = with_other_answers(converted, label=labels, probabilities=probabilities)
+
+    with pytest.raises(PackageError) as refused:
+        check_parity(other, model)
+
+    message = str(refused.value)
+    assert "output 'label' differs in 1 of 150 rows; worst is row 42 of X" in message
+    assert "output 'probabilities' differs in 1 of 150 rows; worst is row 7 of X" in message
+    assert "absolute 0." in message
+
+
 def test_a_missing_prediction_cannot_be_accepted() -> None:
     converted, model = flower_conversion()
     assert converted.predict is not None
