@@ -122,7 +122,8 @@ def test_published_requirements_state_a_lower_bound_and_no_upper_one() -> None:
         for extra, requirements in extras.items()
         for requirement in requirements
         if not re.fullmatch(
-            r"edgefleet\[[\w,]+\]|[\w.-]+(\[[\w,]+\])?>=[\d.]+(; sys_platform [!=]= '\w+')?",
+            r"edgefleet\[[\w,]+\]|[\w.-]+(\[[\w,]+\])?>=[\d.]+"
+            r"(; (sys_platform [!=]= '\w+'|python_version < '[\d.]+'))?",
             requirement,
         )
     }
