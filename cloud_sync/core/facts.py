@@ -44,6 +44,7 @@ class DeviceFacts:
         models: What it reports, by model name.
         facts: Hardware and software.
         tags: What the operator calls it.
+        agent_version: Version of edgefleet on it; empty while that is not known.
     """
 
     name: str
@@ -56,6 +57,7 @@ class DeviceFacts:
     models: Mapping[str, ModelReport] = field(default_factory=dict)
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    agent_version: str = ""
 
 
 class PackageFacts:

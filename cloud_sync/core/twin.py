@@ -63,6 +63,7 @@ class DeviceTwin:
             models=self.report.models if self.report else {},
             facts=self.birth.facts if self.birth else {},
             tags=self.birth.tags if self.birth else {},
+            agent_version=self.birth.agent_version if self.birth else "",
         )
 
     def to_json(self) -> JsonObject:
