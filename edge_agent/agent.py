@@ -1,44 +1,41 @@
-"""The agent as applications use it: predict, label, and never think of the rest."""
+"""The agent as applications use it: runs models on this device, and keeps them up to date."""
 
 import atexit
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
 
-from edge_agent.adapters.inputs import Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.assembly import Assembly, Limits
 from edge_agent.config import default_device, default_state_folder, hardware_facts
 from edge_agent.core.agent import AgentConfig
+from edge_agent.core.effects import Effect
 from edge_agent.labels import Labels
-from edge_agent.local_package import package_at
+from edge_agent.local_package import asked_models
 from edge_agent.memory_ceiling import MemoryCeiling
+from edge_agent.model import Model, Shared
 from edge_agent.ports import InferenceEngine, Link, PackageSource
-from edge_agent.prediction import Answer, Prediction
 from edge_agent.retired import MOST
-from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
 from edge_agent.shell import Shell
-from edge_agent.switch import Routing
+from edge_agent.switch import Routing, Switch
 from edge_agent.variants import VariantPolicy
-from edge_contract.errors import EdgeError, UnavailableError, UsageError
+from edge_contract.errors import UsageError
 from edge_contract.names import checked_name
 from edge_contract.package import Manifest, Package
-
-if TYPE_CHECKING:
-    from edge_agent.async_calls import AsyncCalls
 
 __all__ = ["Agent"]
 
 _DRAIN_S: Final = 3.0
 
 
-class Agent:
-    """Runs one model on this device and keeps it up to date. Thread-safe.
+class Agent(Model):
+    """Runs a model, or several, on this device and keeps them up to date. Thread-safe.
 
     ::
 
@@ -46,18 +43,26 @@ class Agent:
         prediction = agent.predict(rows)
         agent.label(prediction.id, truth)
 
+    Of several models each has slots, statistics and rollouts of its own; they share the device's
+    name, the link, the state folder and what waits for the cloud::
+
+        agent = edgefleet.Agent(["digits", "gate"], cloud="mqtt://cloud.example:1883")
+        prediction = agent["gate"].predict(rows)
+        agent.label(prediction.id, truth)
+
     Args:
-        model: Name of a model of the fleet, or a model package to start with, or its path.
+        model: Name of a model of the fleet, or a model package to start with, or its path; or a
+            sequence of these.
         cloud: URL of the broker, ``mqtt://host[:port]`` or ``mqtts``, ``ws``, ``wss``; without it
             the agent only predicts.
         device: Name of this device, unique in the fleet; by default the host's.
         fleet: Name of the fleet.
-        state: Folder for what must survive a restart; one per device and model.
+        state: Folder for what must survive a restart; one per device.
         tags: What the operator calls the device: ``{"site": "oslo"}``.
         interval_s: Length of a telemetry window, until the cloud says otherwise.
         username: For the broker.
         password: For the broker.
-        ready_timeout_s: How long ``predict`` waits for a first model.
+        ready_timeout_s: How long ``predict`` waits for a first version of its model.
         outbox_bytes: How much telemetry may wait while the cloud is out of reach.
         ack_timeout_s: How long to wait for the cloud to confirm telemetry before it is sent again.
         profile: What the model may take of the device: ``low-power`` (one core, no memory kept
@@ -82,6 +87,12 @@ class Agent:
         log_predictions: Share of the calls that are written into ``predictions.jsonl`` of the state
             folder, for people to look at; see :mod:`edge_agent.prediction_log`.
 
+    Attributes:
+        model: Name of the model; of several their names with commas between.
+        models: The models by name.
+        device: Name of the device.
+        state: The state folder.
+
     Raises:
         UsageError: An argument is wrong, or another process runs this device.
         PackageError: The package at ``model`` is damaged.
@@ -90,7 +101,7 @@ class Agent:
 
     def __init__(  # noqa: PLR0913  the options that applications set
         self,
-        model: str | os.PathLike[str] | Package,
+        model: "str | os.PathLike[str] | Package | Sequence[str | os.PathLike[str] | Package]",
         *,
         cloud: str | None = None,
         device: str | None = None,
@@ -114,14 +125,9 @@ class Agent:
         max_disk_mb: int | None = None,
         log_predictions: float = 0.0,
     ) -> None:
-        package = model if isinstance(model, Package) else package_at(model)
-        name = package.manifest.name if package is not None else checked_name(str(model), "model")
-        if package is None and cloud is None and state is None:
-            raise UsageError(
-                f"model {name!r} is no package file, and there is no cloud to get it from: "
-                "give the path of a .modelpkg, or cloud='mqtt://...'"
-            )
-        self.model = name
+        asked = asked_models(model)
+        if cloud is None and state is None:
+            _require_packages(asked)
         self.device = checked_name(device or default_device(), "device")
         policy = VariantPolicy.of(variant)
         engine: InferenceEngine = OnnxRuntimeEngine(
@@ -130,13 +136,11 @@ class Agent:
             providers=providers,
             device_memory_mb=device_memory_mb,
         )
-        self._ready_timeout_s = ready_timeout_s
         self._closing = threading.Lock()
-        self._closed = False
         config = AgentConfig(
             fleet=fleet,
             device=self.device,
-            model=name,
+            models=tuple(asked),
             interval_s=interval_s,
             agent_version="" if cloud is None else _version(),
             facts=hardware_facts(),
@@ -156,109 +160,59 @@ class Agent:
                 log_predictions=log_predictions,
             )
             self._parts = Assembly(config, folder, limits)
-            self._predictions = self._parts.predictions
             undo.callback(self._parts.close)
             self.state = self._parts.folder
             if limits.memory_bytes is not None:
                 engine = MemoryCeiling(engine, self._parts.meter, limits.memory_bytes)
             self._shell = self._make_shell(cloud, username, password, engine, policy)
-            self._switch = self._shell.switch
-            self._async_calls: AsyncCalls | None = None
-            self._collect_soon = self._shell.collect_soon
-            self._labels = Labels(self._parts.recorder, self._parts.store, wake=self._collect_soon)
-            self._shadow = ShadowRunner()
-            if package is not None:
-                self._parts.packages.add(package)
-                adopted = package.manifest.version, package.digest
-                self._shell.start(lambda _now_s: self._parts.core.adopt(*adopted))
-            else:
-                self._shell.start()
+            self._take_up_models(tuple(asked), ready_timeout_s)
+            self._start([package for package in asked.values() if package is not None])
             undo.pop_all()
         atexit.register(self.close)
 
-    # Predicting.
+    # Models.
 
-    def predict(self, rows: Rows) -> Prediction:
-        """Predict some rows and observe them.
-
-        Args:
-            rows: An array, nested lists, one row, columns by name, or a DataFrame.
-
-        Raises:
-            UsageError: The rows do not fit the model; the message names input, type and shape.
-            UnavailableError: No model is here yet, or the model failed.
-        """
-        routing = self._switch.routing or self._first_routing()
-        servable = routing.serve
-        path = servable.row_path
-        if path is not None and routing.shadow is None:
-            prediction = path.predict(rows, self._collect_soon)
-            if prediction is not None:
-                if self._predictions is not None:
-                    self._predictions.offer(rows, prediction)
-                return prediction
-        try:
-            served = servable.serve(rows, wake=self._collect_soon)
-        except EdgeError as error:
-            if routing.fallback is None:
-                raise
-            served = self._fall_back(servable, routing.fallback, rows, error)
-            servable = routing.fallback
-        if routing.shadow is not None:
-            self._shadow.offer(routing.shadow, served)
-        prediction = Prediction(Answer(served.decoded, served.outputs), servable.origin)
-        if self._predictions is not None:
-            self._predictions.offer(rows, prediction)
-        return prediction
-
-    async def apredict(self, rows: Rows) -> Prediction:
-        """Do what :meth:`predict` does, for event loops, which it does not hold up.
-
-        A quick model answers at once; a slow one runs on another thread. Raises the same errors.
-        """
-        return await self._asynchronous().predict(rows)
-
-    def label(self, prediction_id: str, truth: object) -> int:
-        """Tell what came true; days later is fine.
-
-        Args:
-            prediction_id: ``prediction.id`` of a call, or one of ``prediction.ids``.
-            truth: The class as the author wrote it or the number; a sequence for a call of many
-                rows.
-
-        Returns:
-            How many rows were labelled; rows that had a label already are not counted again.
-
-        Raises:
-            UsageError: The identifier is none, there are too few or many truths, a truth is no
-                class of the model, or the version is long gone.
-            UnavailableError: The disk is full or out of reach: tell it again later.
-        """
-        if self._closed:
-            raise self._is_closed()
-        return self._labels.add(prediction_id, truth)
-
-    # Life.
+    def __getitem__(self, name: str) -> Model:
+        """Return a model by its name; raises ``UsageError`` if the agent does not run it."""
+        found = self.models.get(name)
+        if found is None:
+            known = ", ".join(map(repr, self.models))
+            raise UsageError(f"agent {self.device!r} runs no model {name!r} (it runs {known})")
+        return found
 
     @property
     def version(self) -> str:
-        """The version that serves now; empty while none does."""
-        routing = self._shell.switch.routing
-        return "" if routing is None else routing.serve.manifest.version
+        """The version that serves now; empty while none does. Of several, with commas between."""
+        if self._is_single:
+            return super().version
+        return ", ".join(each.version for each in self.models.values())
 
     @property
     def manifest(self) -> Manifest | None:
-        """What the version that serves now is, takes and gives; ``None`` while none does."""
-        routing = self._shell.switch.routing
-        return None if routing is None else routing.serve.manifest
+        """What the version that serves now is, takes and gives; ``None`` while none does.
+
+        Raises:
+            UsageError: The agent runs several models.
+        """
+        if not self._is_single:
+            raise self._is_several("manifest")
+        return super().manifest
 
     def wait_ready(self, timeout_s: float | None = None) -> str:
-        """Wait until a model serves and return its version.
+        """Wait until a version serves, of several models one of each, and return them.
 
         Raises:
             UnavailableError: None does within ``timeout_s`` (by default ``ready_timeout_s``).
         """
-        return self._first_routing(timeout_s).serve.manifest.version
+        if self._is_single:
+            return super().wait_ready(timeout_s)
+        wait_s = self._shared.ready_timeout_s if timeout_s is None else timeout_s
+        ends_s = time.monotonic() + wait_s
+        return ", ".join(
+            each.wait_ready(max(ends_s - time.monotonic(), 0.0)) for each in self.models.values()
+        )
+
+    # Life.
 
     def rows_observed(self) -> int:
         """Return how many rows of calls were observed since this device's rings were made.
@@ -269,7 +223,7 @@ class Agent:
 
     def is_responsive(self, timeout_s: float) -> bool:
         """Return whether the thread that looks after telemetry and updates answers in that time."""
-        return not self._closed and self._shell.is_responsive(timeout_s)
+        return not self._shared.closed.is_set() and self._shell.is_responsive(timeout_s)
 
     def batches_saved(self) -> int:
         """Return how many batches of telemetry this device ever made."""
@@ -285,13 +239,13 @@ class Agent:
         Idempotent. Predicting afterwards is an error.
         """
         with self._closing:
-            if self._closed:
+            if self._shared.closed.is_set():
                 return
-            self._closed = True
+            self._shared.closed.set()
             atexit.unregister(self.close)
             try:
-                if self._async_calls is not None:
-                    self._async_calls.close()
+                for each in {self, *self.models.values()}:
+                    each._end_async_calls()
                 self._shadow.close()
                 self._parts.status.close()
                 self._shell.close(drain_s=drain_s)
@@ -313,16 +267,39 @@ class Agent:
 
     # Inside.
 
-    def _asynchronous(self) -> "AsyncCalls":
-        if self._async_calls is None:
-            from edge_agent.async_calls import AsyncCalls  # few programs have an event loop
+    def _take_up_models(self, names: Sequence[str], ready_timeout_s: float) -> None:
+        """Make what predicts; an agent of one model is that model itself."""
+        parts, shell = self._parts, self._shell
+        shared = Shared(
+            device=self.device,
+            shell=shell,
+            labels=Labels(parts.recorder, parts.store, wake=shell.collect_soon),
+            shadow=ShadowRunner(),
+            predictions=parts.predictions,
+            ready_timeout_s=ready_timeout_s,
+        )
+        self._is_single = len(names) == 1
+        switch = shell.switches[names[0]] if self._is_single else Switch()
+        super().__init__(", ".join(names), switch, shared)
+        self.models: Mapping[str, Model] = MappingProxyType(
+            {names[0]: self}
+            if self._is_single
+            else {name: Model(name, shell.switches[name], shared) for name in names}
+        )
 
-            with self._closing:
-                if self._async_calls is None:
-                    self._async_calls = AsyncCalls(self.predict, self._switch)
-                    if self._closed:
-                        self._async_calls.close()
-        return self._async_calls
+    def _start(self, packages: Sequence[Package]) -> None:
+        for package in packages:
+            self._parts.packages.add(package)
+        core = self._parts.core
+
+        def adopt(_now_s: float) -> Sequence[Effect]:
+            effects: list[Effect] = []
+            for package in packages:
+                manifest = package.manifest
+                effects += core.adopt(manifest.name, manifest.version, package.digest)
+            return effects
+
+        self._shell.start(adopt if packages else None)
 
     def _make_shell(
         self,
@@ -359,32 +336,25 @@ class Agent:
             retired=0 if isinstance(engine, MemoryCeiling) else MOST,
         )
 
-    def _fall_back(
-        self, tried: Servable, fallback: Servable, rows: Rows, error: EdgeError
-    ) -> Served:
-        """Let the version behind the one on trial answer, which failed or refuses these rows."""
-        served = fallback.serve(rows, wake=self._collect_soon)
-        if isinstance(error, UsageError):  # the rows are right: the good version takes them
-            tried.count_failure()
-        return served
-
     def _first_routing(self, timeout_s: float | None = None) -> Routing:
-        shell = self._shell
-        wait_s = self._ready_timeout_s if timeout_s is None else timeout_s
-        routing = None if self._closed else shell.switch.wait(wait_s)
-        if self._closed:
-            raise self._is_closed()
-        if routing is None:
-            trouble = f" ({shell.trouble})" if shell.trouble else ""
-            model = self._parts.core.config.model
-            raise UnavailableError(
-                f"no version of model {model!r} is on device {self.device!r} "
-                f"after {wait_s:.0f} s{trouble}: check that the cloud is reachable and has one"
-            )
-        return routing
+        if not self._is_single:
+            raise self._is_closed() if self._shared.closed.is_set() else self._is_several("predict")
+        return super()._first_routing(timeout_s)
 
-    def _is_closed(self) -> UsageError:
-        return UsageError(f"agent {self.device!r} is closed: make a new one")
+    def _is_several(self, what: str) -> UsageError:
+        return UsageError(
+            f"agent {self.device!r} runs the models {self.model}: say which one, like "
+            f"agent[{next(iter(self.models))!r}].{what}"
+        )
+
+
+def _require_packages(asked: Mapping[str, Package | None]) -> None:
+    for name, package in asked.items():
+        if package is None:
+            raise UsageError(
+                f"model {name!r} is no package file, and there is no cloud to get it from: "
+                "give the path of a .modelpkg, or cloud='mqtt://...'"
+            )
 
 
 def _version() -> str:

@@ -84,7 +84,7 @@ class CoreLoop:
     def _run(self) -> None:
         rest_s = 0.0
         while True:
-            longest_s = _WATCH_S if self._core.deployer.on_trial else _LONGEST_WAIT_S
+            longest_s = _WATCH_S if self._core.deployers.on_trial else _LONGEST_WAIT_S
             wait_s = min(max(self._core.wake_at_s - time.monotonic(), rest_s), longest_s)
             try:
                 given = self._inputs.get(timeout=wait_s)

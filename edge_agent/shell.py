@@ -7,7 +7,7 @@ the browser gets it too.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import assert_never
 
 from edge_agent.adapters.recorder import Recorder
@@ -101,9 +101,9 @@ class Shell:
         self._loop = CoreLoop(core, carry_out=self._carry_out, watch=self._watch)
         self._collecting = threading.Event()
         self._connected = threading.Event()
-        self._watched = RingMark()
-        self.switch = Switch()
-        """Where calls go."""
+        self.switches: Mapping[str, Switch] = {model: Switch() for model in core.config.models}
+        """Where calls go, by model."""
+        self._watched = dict.fromkeys(self.switches, RingMark())
         self.trouble = ""
         """Why nothing serves, for people."""
 
@@ -188,7 +188,8 @@ class Shell:
 
     def close(self, *, drain_s: float) -> None:
         """Save everything, give the collector ``drain_s`` to acknowledge it, leave in order."""
-        self.switch.close()
+        for switch in self.switches.values():
+            switch.close()
         self._worker.close()
         self._loop.put(lambda _now_s: self._core.on_close())
         self._loop.drain()
@@ -216,12 +217,15 @@ class Shell:
                 _log.exception("a defect in the agent: this step is skipped, predictions go on")
 
     def _watch(self, now_s: float) -> Sequence[Effect]:
-        """Tell the core how many calls the serving version has answered since the last time."""
-        routing, before = self.switch.routing, self._watched
+        """Tell the core how many calls the serving versions have answered since the last time."""
+        return [effect for model in self.switches for effect in self._watch_one(model, now_s)]
+
+    def _watch_one(self, model: str, now_s: float) -> Sequence[Effect]:
+        routing, before = self.switches[model].routing, self._watched[model]
         if routing is None:
             return []
         digest = routing.serve.digest
-        mark = self._watched = self._recorder.mark_of(digest, Role.PRIMARY)
+        mark = self._watched[model] = self._recorder.mark_of(digest, Role.PRIMARY)
         if mark == before:
             return []
         return self._core.on_calls(
@@ -296,13 +300,14 @@ class Shell:
     def _route(self, route: Route) -> None:
         serve, shadow = self._loaded.get(route.serve), self._loaded.get(route.shadow)
         fallback = self._loaded.get(route.fallback)
-        before = self.switch.routing
+        switch = self.switches[route.model]
+        before = switch.routing
         if before is None or before.serve is not serve:
-            self._watched = self._recorder.mark_of(route.serve, Role.PRIMARY)
+            self._watched[route.model] = self._recorder.mark_of(route.serve, Role.PRIMARY)
         if shadow is not None and not shadow.begin_shadow():
             _log.warning("%s cannot run in the shadow: no room for its ring", shadow.reference)
             shadow = None
-        self.switch.turn(None if serve is None else Routing(serve, shadow, fallback))
+        switch.turn(None if serve is None else Routing(serve, shadow, fallback))
 
     def _delete_packages(self, keep: tuple[str, ...]) -> None:
         self._packages.prune(keep)

@@ -114,7 +114,7 @@ class Bridge:
     @property
     def on_trial(self) -> bool:
         """Whether calls must be told soon."""
-        return self._core.deployer.on_trial
+        return self._core.deployers.on_trial
 
     @property
     def waiting_batches(self) -> int:
@@ -224,8 +224,9 @@ class Bridge:
                 described |= {"digest": digest, "url": url}
             case LoadPackage(digest) | UnloadPackage(digest):
                 described["digest"] = digest
-            case Route(serve, shadow, fallback):
+            case Route(serve, shadow, fallback, model):
                 described |= {"serve": serve, "shadow": shadow, "fallback": fallback}
+                described["model"] = model
             case DeletePackages(keep):
                 described["keep"] = list(keep)
             case Log(level, text):

@@ -278,7 +278,7 @@ export class Agent {
       },
     });
     await shell.start();
-    if (bundled) await shell.adopt(bundled.version, bundled.digest);
+    if (bundled) await shell.adopt(this.#options.model, bundled.version, bundled.digest);
     this.#shell = shell;
     if (cloud) await this.#connect(shell, core, cloud);
     this.#tell("status", this.status());
@@ -323,7 +323,7 @@ export class Agent {
     return {
       fleet,
       device: this.#device,
-      model,
+      models: [model],
       tags,
       interval_s: intervalS,
       agent_version: VERSION,

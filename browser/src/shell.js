@@ -64,11 +64,12 @@ export class Shell {
 
   /**
    * Serve a package that was handed over with the page, unless one serves already.
+   * @param {string} model
    * @param {string} version
    * @param {string} digest
    */
-  async adopt(version, digest) {
-    await this.#loop.put(() => this.#core.call("adopt", version, digest));
+  async adopt(model, version, digest) {
+    await this.#loop.put(() => this.#core.call("adopt", model, version, digest));
   }
 
   /**

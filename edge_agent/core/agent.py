@@ -10,7 +10,7 @@ from typing import Final
 
 from edge_agent.core.agent_config import AgentConfig
 from edge_agent.core.commands import Action, Commands, Done, Moment
-from edge_agent.core.deployer import Deployer
+from edge_agent.core.deployers import Deployers
 from edge_agent.core.effects import (
     CollectWindows,
     Effect,
@@ -26,7 +26,6 @@ from edge_agent.core.telemetry import Telemetry
 from edge_contract.errors import MessageError, PackageError, UsageError
 from edge_contract.messages import (
     Acks,
-    Assignment,
     CollectorState,
     Command,
     Death,
@@ -96,7 +95,7 @@ class AgentCore:
             },
             more_commands,
         )
-        self.deployer = Deployer(config.model)
+        self.deployers = Deployers(config.models)
         self.generation = 0
         self._clean = True
         if state is not None:
@@ -104,7 +103,7 @@ class AgentCore:
         self._birth = config.birth(boot, started_unix_s=0.0, clean=self._clean)
         self._report_number = 0
         self._resources = Resources()
-        self._told = self.deployer.report()
+        self._told = self.deployers.report()
         self._saved_state: JsonObject | None = state
         self._save_again_at_s: float | None = None
 
@@ -113,7 +112,7 @@ class AgentCore:
     @property
     def wake_at_s(self) -> float:
         """When :meth:`on_timer` is due, on the monotonic clock."""
-        times = (self._telemetry.wake_at_s, self.deployer.wake_at_s, self._save_again_at_s)
+        times = (self._telemetry.wake_at_s, self.deployers.wake_at_s, self._save_again_at_s)
         return min(at_s for at_s in times if at_s is not None)
 
     @property
@@ -144,7 +143,7 @@ class AgentCore:
             self.boot,
             self._report_number,
             self.generation,
-            {self.config.model: self.deployer.report()},
+            self.deployers.report(),
             len(self.outbox),
             self._resources,
         )
@@ -163,11 +162,11 @@ class AgentCore:
             self.boot, started_unix_s=started_unix_s, clean=ended_cleanly
         )
         self._telemetry.on_start(now_s, at_unix_s)
-        return self._journaled(self.deployer.on_start(now_s))
+        return self._journaled(self.deployers.on_start(now_s))
 
-    def adopt(self, version: str, digest: str) -> Sequence[Effect]:
-        """Serve a package put into the store by hand, unless one serves already."""
-        return self._journaled(self.deployer.adopt(version, digest))
+    def adopt(self, model: str, version: str, digest: str) -> Sequence[Effect]:
+        """Serve a package put into the store by hand, unless one of its model serves already."""
+        return self._journaled(self.deployers.adopt(model, version, digest))
 
     def on_connected(self, now_s: float) -> Sequence[Effect]:
         """The link is up and subscribed: be born, report, send what waits."""
@@ -232,7 +231,7 @@ class AgentCore:
         self, digest: str, now_s: float, *, spent: Downloads | None = None
     ) -> Sequence[Effect]:
         """All bytes of a package are in the store; ``spent`` says what came for it, and how."""
-        return self._journaled(self.deployer.on_fetched(digest, now_s, spent=spent))
+        return self._journaled(self.deployers.on_fetched(digest, now_s, spent=spent))
 
     def on_fetch_failed(
         self,
@@ -245,7 +244,7 @@ class AgentCore:
     ) -> Sequence[Effect]:
         """A download broke off."""
         return self._journaled(
-            self.deployer.on_fetch_failed(digest, reason, now_s, permanent=permanent, spent=spent)
+            self.deployers.on_fetch_failed(digest, reason, now_s, permanent=permanent, spent=spent)
         )
 
     def on_loaded(
@@ -261,16 +260,16 @@ class AgentCore:
             variant: Which variant of the model was loaded.
         """
         return self._journaled(
-            self.deployer.on_loaded(digest, provider, now_s, fallback=fallback, variant=variant)
+            self.deployers.on_loaded(digest, provider, now_s, fallback=fallback, variant=variant)
         )
 
     def on_load_failed(self, digest: str, reason: str, now_s: float) -> Sequence[Effect]:
         """A package cannot be used here."""
-        return self._journaled(self.deployer.on_load_failed(digest, reason, now_s))
+        return self._journaled(self.deployers.on_load_failed(digest, reason, now_s))
 
     def on_calls(self, digest: str, calls: int, failures: int, now_s: float) -> Sequence[Effect]:
         """A package has answered ``calls`` more calls; ``failures`` others went wrong."""
-        return self._journaled(self.deployer.on_calls(digest, calls, failures, now_s))
+        return self._journaled(self.deployers.on_calls(digest, calls, failures, now_s))
 
     def on_timer(self, now_s: float, at_unix_s: float) -> Sequence[Effect]:
         """Time has passed."""
@@ -279,7 +278,7 @@ class AgentCore:
         effects = self._telemetry.on_timer(now_s, at_unix_s)
         if CollectWindows() in effects:
             effects.append(self._send_report())
-        return [*effects, *self._journaled(self.deployer.on_timer(now_s))]
+        return [*effects, *self._journaled(self.deployers.on_timer(now_s))]
 
     def on_close(self) -> Sequence[Effect]:
         """Leave on purpose: count and save what there is; the shell then says farewell."""
@@ -300,8 +299,7 @@ class AgentCore:
                 )
             except UsageError as error:
                 logs.append(Log("warning", f"ignored a part of the desired state: {error}"))
-        wanted = desired.models.get(self.config.model, Assignment())
-        effects = self.deployer.on_desired(wanted, desired.packages_url, moment.now_s)
+        effects = self.deployers.on_desired(desired.models, desired.packages_url, moment.now_s)
         return [*logs, *self._saved(effects), self._send_report()]
 
     def _command_introduce(self, arguments: Mapping[str, JsonValue], moment: Moment) -> Done:
@@ -321,18 +319,19 @@ class AgentCore:
                 raise UsageError(f"command 'set-interval' needs seconds as a number, got {found!r}")
 
     def _command_clear(self, arguments: Mapping[str, JsonValue], moment: Moment) -> Done:
-        return Done("cleared", self._journaled(self.deployer.clear_bad(moment.now_s)))
+        model = arguments.get("model")
+        return Done("cleared", self._journaled(self.deployers.clear_bad(moment.now_s, model)))
 
     # What goes out.
 
     def _send_report(self) -> SendEvent:
-        self._told = self.deployer.report()
+        self._told = self.deployers.report()
         return SendEvent(self.report())
 
     def _journaled(self, effects: Sequence[Effect]) -> list[Effect]:
         """Return the effects, with what has changed saved before and reported after them."""
         saved = self._saved(effects)
-        return saved if self.deployer.report() == self._told else [*saved, self._send_report()]
+        return saved if self.deployers.report() == self._told else [*saved, self._send_report()]
 
     def _saved(self, effects: Sequence[Effect]) -> list[Effect]:
         """Return the effects; the journal comes first if the state has changed."""
@@ -347,17 +346,10 @@ class AgentCore:
         return {
             "generation": self.generation,
             "clean": self._clean,
-            "model": self.config.model,
-            "deployer": self.deployer.to_json(),
+            "models": self.deployers.to_json(),
         }
 
     def _restore(self, reader: Reader) -> None:
-        model = reader["model"].text()
-        if model != self.config.model:
-            raise UsageError(
-                f"the state of device {self.config.device!r} belongs to model {model!r}, "
-                f"not {self.config.model!r}: use another state folder for it"
-            )
+        self.deployers.restore(reader["models"], device=self.config.device)
         self.generation = reader["generation"].integer(low=0)
         self._clean = reader["clean"].flag()
-        self.deployer = Deployer.from_json(model, reader["deployer"])

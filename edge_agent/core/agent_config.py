@@ -1,6 +1,6 @@
 """Who an agent is and how it behaves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +23,7 @@ class AgentConfig:
     Attributes:
         fleet: Name of the fleet.
         device: Name of the device, unique in the fleet.
-        model: Name of the model it runs.
+        models: Names of the models that it runs, at least one.
         interval_s: Length of a window, until the cloud says otherwise.
         agent_version: Version of edgefleet.
         facts: Hardware and software, for the birth message.
@@ -42,7 +42,7 @@ class AgentConfig:
 
     fleet: str
     device: str
-    model: str
+    models: Sequence[str]
     interval_s: float = 60.0
     agent_version: str = ""
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class AgentConfig:
     noise_epsilon: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_name(self.model, "model")
+        _check_models(self.models)
         checked_interval_s(self.interval_s)
         checked_epsilon(self.noise_epsilon)
         if self.salt is not None and len(self.salt) < _MIN_SALT_CHARACTERS:
@@ -89,3 +89,12 @@ class AgentConfig:
         if self.noise_epsilon:
             facts[NOISE_FACT] = self.noise_epsilon
         return Birth(self.device, boot, started_unix_s, clean, self.agent_version, facts, self.tags)
+
+
+def _check_models(models: Sequence[str]) -> None:
+    for model in models:
+        checked_name(model, "model")
+    twice = sorted({model for model in models if list(models).count(model) > 1})
+    if twice or not models:
+        found = f"got {twice[0]!r} twice" if twice else "got none"
+        raise UsageError(f"an agent runs one model or several of different names, {found}")

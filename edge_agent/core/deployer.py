@@ -95,6 +95,15 @@ class Deployer:
         times = (self._jobs.retry_at_s, trial_ends_at_s)
         return min((at_s for at_s in times if at_s is not None), default=None)
 
+    def minds(self, digest: str) -> bool:
+        """Return whether a package is in a slot, or was asked for and has not come yet."""
+        return self._journal.holding(digest) is not None or digest in self._jobs.running
+
+    def kept(self) -> list[str]:
+        """Return the packages whose files are needed."""
+        held = [s.digest for s in self.slots if s.digest and s.state is not SlotState.BAD]
+        return list(dict.fromkeys([*held, *sorted(self._jobs.running)]))
+
     def report(self) -> ModelReport:
         """Return what the cloud is told; what answers calls now is the truth about serving."""
         digest = self._route.serve
@@ -255,8 +264,7 @@ class Deployer:
             effects += jobs.unload(digest)
         if self._pruned_for != self.last_good:
             self._pruned_for = self.last_good
-            kept = [s.digest for s in self.slots if s.digest and s.state is not SlotState.BAD]
-            effects.append(DeletePackages(tuple(dict.fromkeys([*kept, *sorted(jobs.running)]))))
+            effects.append(DeletePackages(tuple(self.kept())))
         return [*effects, *moved]
 
     def _is_suspect(self, slot: Slot) -> bool:

@@ -121,18 +121,20 @@ class UnloadPackage:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """From now on calls go here, in one atomic step. All named packages are loaded.
+    """From now on calls of a model go here, in one atomic step. All named packages are loaded.
 
     Attributes:
         serve: Digest of the package that serves; empty when none can, which is so at the start and
             after the last usable version failed.
         shadow: Digest of one that sees the same inputs; empty for none.
         fallback: Digest of one that answers a call on which ``serve`` fails; empty for none.
+        model: Whose calls; empty as long as only one model is spoken of.
     """
 
     serve: str
     shadow: str = ""
     fallback: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def told() -> Told:
 
 @pytest.fixture
 def loop(told: Told) -> Iterator[CoreLoop]:
-    core = AgentCore(AgentConfig(fleet="lab", device="cam-7", model="digits"), boot=1)
+    core = AgentCore(AgentConfig(fleet="lab", device="cam-7", models=("digits",)), boot=1)
     core.on_start(now_s=1e12, at_unix_s=0.0)  # its windows end in a far future
     loop = CoreLoop(core, carry_out=told.carry_out, watch=lambda _now_s: [])
     yield loop

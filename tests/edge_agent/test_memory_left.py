@@ -8,7 +8,7 @@ import pytest
 from edge_agent.assembly import Assembly, Limits
 from edge_agent.core.agent import AgentConfig
 
-CONFIG = AgentConfig(fleet="lab", device="cam-7", model="digits")
+CONFIG = AgentConfig(fleet="lab", device="cam-7", models=("digits",))
 
 
 def left(folder: Path, memory_bytes: int | None) -> int | None:

@@ -114,7 +114,7 @@ class Device:
         self.rings.mkdir(exist_ok=True)
         self.recorder = Recorder(self.rings, self.store.marks(), owner=self.store.identity())
         self.core = AgentCore(
-            AgentConfig(fleet="lab", device="cam-7", model="digits", interval_s=0.1),
+            AgentConfig(fleet="lab", device="cam-7", models=("digits",), interval_s=0.1),
             self.store.next_boot(time.time()),
             state=self.store.state(),
             restored=self.store.batches(),
@@ -144,7 +144,7 @@ class Device:
             self.shell.start()
         else:
             self.packages.add(package)
-            adopted = package.manifest.version, package.digest
+            adopted = "digits", package.manifest.version, package.digest
             self.shell.start(lambda _now_s: self.core.adopt(*adopted))
 
     def wait_for_version(self, version: str) -> None:
@@ -152,12 +152,12 @@ class Device:
 
     @property
     def version(self) -> str:
-        routing = self.shell.switch.routing
+        routing = self.shell.switches["digits"].routing
         return "" if routing is None else routing.serve.manifest.version
 
     def predict(self, calls: int = 1) -> None:
         for _ in range(calls):
-            routing = self.shell.switch.routing
+            routing = self.shell.switches["digits"].routing
             assert routing is not None
             routing.serve.serve(digits().rows[:1], wake=self.shell.collect_soon)
 
@@ -247,7 +247,7 @@ def test_closing_saves_everything_and_says_farewell(device: Device) -> None:
     device.close()
 
     assert device.rows_in_batches() == 3
-    assert device.shell.switch.routing is None
+    assert device.shell.switches["digits"].routing is None
     topic, message = device.link.farewell or ("", None)
     assert topic == device.core.topics.events
     assert isinstance(message, Death)
@@ -445,7 +445,7 @@ def on_trial(device: Device, package: Package, **terms: float) -> None:
 
 def test_a_trial_ends_well_by_calls(device: Device) -> None:
     on_trial(device, LATER, trial_calls=3)
-    routing = device.shell.switch.routing
+    routing = device.shell.switches["digits"].routing
     assert routing is not None
     assert routing.fallback is not None
     assert routing.fallback.manifest.version == "1.0.0"
@@ -462,7 +462,7 @@ def test_the_very_first_failure_ends_a_trial(device: Device, shelf: Shelf) -> No
     on_trial(device, touchy, trial_calls=1000)
     bad = digits().rows[:1].copy()
     bad[0, 0] = 100.0
-    routing = device.shell.switch.routing
+    routing = device.shell.switches["digits"].routing
     assert routing is not None
 
     with pytest.raises(UnavailableError):
@@ -478,7 +478,7 @@ def test_when_no_version_is_left_calls_go_nowhere(device: Device, shelf: Shelf) 
     shelf.packages = []
     device.desire(1, digits().package)
     wait_until(lambda: device.states().get("1.0.0") == "bad")
-    assert device.shell.switch.routing is None
+    assert device.shell.switches["digits"].routing is None
     assert "does not exist in the registry" in device.shell.trouble
 
 

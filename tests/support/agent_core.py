@@ -33,7 +33,7 @@ __all__ = [
 START_UNIX_S = 1_800_000_000.0
 
 
-config_of = partial(AgentConfig, fleet="f1", device="cam-7", model="digits")
+config_of = partial(AgentConfig, fleet="f1", device="cam-7", models=("digits",))
 CONFIG = config_of(agent_version="0.1.0", facts={"cpus": 4}, tags={"site": "oslo"})
 
 

@@ -43,7 +43,7 @@ from tests.support.agent_slots import V1
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (partial(config_of, model="../digits"), "model name '../digits' is not allowed"),
+        (partial(config_of, models=("../digits",)), "model name '../digits' is not allowed"),
         (partial(config_of, interval_s=0.01), "must be from 0.1 to 86400 s, got 0.01"),
         (partial(config_of, tags={"site": "x" * 300}), "itself: .*site is .*at most 256"),
         (partial(config_of, facts={"load": math.nan}), "introduce itself: .*cannot be encoded"),
@@ -143,7 +143,7 @@ def test_the_journal_is_written_before_anything_is_done_and_reported_after_it() 
     assert [type(effect) for effect in loading] == [SaveState, LoadPackage, SendEvent]
     routing = core.on_loaded(V1.digest, "CPU", 3.0)
     assert isinstance(routing[0], SaveState)
-    assert routing[1] == Route(V1.digest)
+    assert routing[1] == Route(V1.digest, model="digits")
     assert isinstance(routing[-1], SendEvent)
 
 
@@ -197,7 +197,7 @@ def test_a_journal_that_the_store_refused_is_written_again_after_a_while() -> No
 
 def test_the_state_of_another_model_is_refused() -> None:
     state = started().to_json()
-    config = config_of(model="faces")
+    config = config_of(models=("faces",))
 
     with pytest.raises(UsageError, match="belongs to model 'digits', not 'faces': use another"):
         AgentCore(config, 4, state=state)
@@ -212,7 +212,7 @@ def test_a_life_with_the_number_of_an_earlier_one_is_refused(earlier: int) -> No
         AgentCore(CONFIG, 3, restored=[batch(0, boot=1), batch(0, boot=earlier)])
 
 
-@pytest.mark.parametrize("field", ["generation", "clean", "model", "deployer"])
+@pytest.mark.parametrize("field", ["generation", "clean", "models"])
 def test_a_damaged_state_is_refused_with_its_place(field: str) -> None:
     state = {key: value for key, value in started().to_json().items() if key != field}
 

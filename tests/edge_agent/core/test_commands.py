@@ -21,7 +21,7 @@ START_UNIX_S = 1_800_000_000.0
 
 
 def started() -> AgentCore:
-    core = AgentCore(AgentConfig(fleet="f1", device="cam-7", model="digits"), 1)
+    core = AgentCore(AgentConfig(fleet="f1", device="cam-7", models=("digits",)), 1)
     core.on_start(0.0, START_UNIX_S)
     return core
 
