@@ -43,14 +43,18 @@ class SocketClient:
 
     Args:
         path: Of the socket.
+        model: Which model, where the agent runs several.
         timeout_s: How long to wait for an answer.
 
     Raises:
         UnavailableError: Nobody listens there.
     """
 
-    def __init__(self, path: str | PathLike[str], *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, path: str | PathLike[str], *, model: str = "", timeout_s: float = 10.0
+    ) -> None:
         self._path = str(path)
+        self._names: Mapping[str, object] = {"model_name": model} if model else {}
         self._reader = FrameReader(_MOST_BYTES)
         self._number = 0
         self._lock = threading.Lock()
@@ -135,7 +139,8 @@ class SocketClient:
         self, purpose: Purpose, fields: Mapping[str, object] | None = None, rest: bytes = b""
     ) -> tuple[Mapping[str, object], memoryview]:
         """Send a request and return the JSON and the tensors of its answer."""
-        header = b"" if fields is None else json.dumps(fields).encode()
+        asked = {**self._names, **(fields or {})}
+        header = json.dumps(asked).encode() if asked else b""
         with self._lock:
             self._number = self._number % 0xFFFFFFFF + 1
             frame = Frame(self._number, purpose, header + rest, len(header))

@@ -24,8 +24,7 @@ class Gauges(NamedTuple):
     """What is so at the moment of asking.
 
     Attributes:
-        model: Name.
-        version: That serves; empty while none does.
+        models: Name of each, and which version serves; empty while none does.
         rows_observed: Rows of calls that were observed since the rings were made.
         waiting_batches: Batches of telemetry that the cloud has not acknowledged.
         waiting_requests: Requests that wait or are being predicted.
@@ -36,8 +35,7 @@ class Gauges(NamedTuple):
         joined_requests: Requests in all calls.
     """
 
-    model: str
-    version: str
+    models: Sequence[tuple[str, str]]
     rows_observed: int
     waiting_batches: int
     waiting_requests: int
@@ -124,15 +122,20 @@ class Metrics:
             ("agent_rows_observed", "Rows that were predicted and observed.", now.rows_observed),
         ):
             yield CounterMetricFamily(f"edgefleet_{name}", help_text, value=total)
+        is_ready = all(version for _, version in now.models)
         for name, help_text, value in (
             ("serving_waiting_requests", "Requests that wait.", now.waiting_requests),
             ("serving_connections", "Clients that are connected.", now.connections),
-            ("serving_ready", "Whether a version serves.", int(bool(now.version))),
+            ("serving_ready", "Whether every model has a version that serves.", int(is_ready)),
             ("agent_waiting_batches", "Telemetry that waits for the cloud.", now.waiting_batches),
         ):
             yield GaugeMetricFamily(f"edgefleet_{name}", help_text, value=value)
-        serving = {"model": now.model, "version": now.version}
-        yield InfoMetricFamily("edgefleet_agent_model", "The version that serves.", value=serving)
+        serving = InfoMetricFamily(
+            "edgefleet_agent_model", "The versions that serve.", labels=("model", "version")
+        )
+        for model, version in now.models:
+            serving.add_metric((model, version), {})
+        yield serving
 
 
 def _cumulated(bounds: Sequence[float], counts: Sequence[int]) -> Iterator[tuple[str, float]]:

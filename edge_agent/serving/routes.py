@@ -29,6 +29,10 @@ def route_of(path: str) -> Route:
             return Route("metrics", "GET")
         case ["v2"]:
             return Route("server", "GET")
+        case ["v2", "repository", "index"]:
+            return Route("models", "POST")
+        case ["v2", "models"]:
+            return Route("models", "GET")
         case ["v2", "health", "live" | "ready" as kind]:
             return Route(kind, "GET")
         case ["v2", "models", model, "labels"]:

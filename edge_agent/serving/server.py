@@ -76,7 +76,7 @@ class Server:
 
     def __init__(self, agent: Served, options: ServeOptions) -> None:
         self._options = options
-        self._model = agent.model
+        self._models = tuple(agent.models)
         self._loop = asyncio.get_running_loop()
         self._service = Service(
             agent, options.batches, deadline_s=options.deadline_s, loop=self._loop
@@ -160,14 +160,16 @@ class Server:
             self._socket_path.close()
 
     def _socket_connection(self) -> SocketConnection:
-        return SocketConnection(self, self._options.limits, model=self._model, clock=time.monotonic)
+        return SocketConnection(
+            self, self._options.limits, models=self._models, clock=time.monotonic
+        )
 
     def _http_connection(self) -> HttpConnection:
         return HttpConnection(self, self._options.limits, clock=time.monotonic)
 
     async def _leave(self) -> None:
         self._close_listening()
-        self._service.is_leaving = True
+        self._service.leave()
         for connection in list(self._connections):
             connection.leave()
         ends_s = time.monotonic() + self._options.drain_s

@@ -1,27 +1,19 @@
 """The service: what each address of the protocol does, whichever way a request came."""
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from edge_agent.serving.answer import Answer, infer_answer, json_answer, refused_answer
-from edge_agent.serving.batching import Batcher, BatchLimits, Job, Predictor
-from edge_agent.serving.interface import ModelInterface
+from edge_agent.serving.answer import Answer, json_answer, refused_answer
+from edge_agent.serving.batching import BatchLimits, Job
 from edge_agent.serving.labels import label_answer
 from edge_agent.serving.metrics import METRICS_TYPE, Gauges, Metrics
+from edge_agent.serving.model_service import ModelService, ServedModel
 from edge_agent.serving.refused import RefusedError, refusal_of
-from edge_agent.serving.request import InferRequest, json_object, parse_infer
+from edge_agent.serving.request import json_object
 from edge_agent.serving.routes import Route, route_of
-from edge_contract.errors import UsageError
-
-if TYPE_CHECKING:
-    from edge_agent.adapters.inputs import Rows
-    from edge_agent.ports import Tensor
-    from edge_agent.prediction import Prediction
-    from edge_contract.package import Manifest
 
 __all__ = ["Call", "Served", "Service"]
 
@@ -31,14 +23,12 @@ _EXTENSIONS: Final = ("binary_tensor_data", "edgefleet_labels", "metrics")
 Reply = Callable[[Answer], None]
 
 
-class Served(Predictor, Protocol):
+class Served(Protocol):
     """What is served; an agent is."""
 
-    model: str
-
     @property
-    def manifest(self) -> "Manifest | None":
-        """Of the version that serves now."""
+    def models(self) -> Mapping[str, ServedModel]:
+        """Its models by name."""
         ...
 
     def label(self, prediction_id: str, truth: object) -> int:
@@ -77,7 +67,7 @@ class Service:
 
     Args:
         agent: What is served.
-        limits: How requests are joined, and how many may wait.
+        limits: How requests are joined, and how many may wait, for each model.
         deadline_s: How long a request may wait for its prediction if its client says nothing.
         loop: The event loop.
     """
@@ -91,42 +81,45 @@ class Service:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._agent = agent
-        self._deadline_s = deadline_s
-        self._batcher = Batcher(self, limits, loop=loop)
-        self._interfaces: dict[int, ModelInterface] = {}
+        self._models = {
+            name: ModelService(model, limits, deadline_s=deadline_s, loop=loop)
+            for name, model in agent.models.items()
+        }
+        self._is_leaving = False
         self._routes: dict[str, Route] = {}
         self.metrics = Metrics(self._gauges)
         self.connections = 0
         """How many clients are connected; kept by who accepts them."""
-        self.is_leaving = False
-        """Whether new requests are refused."""
 
     @property
     def waiting(self) -> int:
         """How many requests wait or are being predicted."""
-        return self._batcher.waiting
+        return sum(model.batcher.waiting for model in self._models.values())
+
+    def leave(self) -> None:
+        """Refuse new requests from now on."""
+        self._is_leaving = True
+        for model in self._models.values():
+            model.is_leaving = True
 
     def close(self) -> None:
         """Refuse what still waits."""
-        self.is_leaving = True
-        self._batcher.close()
-
-    def predict(self, rows: "Rows") -> "Prediction":
-        """Predict some rows, but never wait for a version to serve: the loop must not stand still.
-
-        Raises:
-            RefusedError: None serves.
-        """
-        if self._agent.manifest is None:
-            raise self._no_model()
-        return self._agent.predict(rows)
+        self.leave()
+        for model in self._models.values():
+            model.batcher.close()
 
     def handle(self, call: Call, reply: Reply) -> Job | None:
         """Answer a call, now or later; return what can be given up if nobody waits any more."""
         route = self._route(call.path)
         try:
             if route.kind == "infer" and call.method == "POST":
-                return self._infer(call, route, reply)
+                return self._model(route).infer(
+                    route,
+                    call.body,
+                    call.header_bytes,
+                    took=self.metrics.took,
+                    reply=lambda answer: self._reply(call, route, answer, reply),
+                )
             answer = self._answer(call, route)
         except Exception as error:  # noqa: BLE001  told to the client, and logged there
             answer = refused_answer(refusal_of(error))
@@ -151,96 +144,47 @@ class Service:
                 return self._readiness()
             case "server":
                 return json_answer(_about())
+            case "models":
+                return json_answer(self._index())
             case "metrics":
                 return Answer(HTTPStatus.OK, self.metrics.text(), media_type=METRICS_TYPE)
             case "model_ready":
-                self._interface(route)
+                self._model(route).interface(route)
                 return json_answer({"name": route.model, "ready": True})
             case "labels":
-                self._check_name(route)
+                self._model(route)
                 return label_answer(self._agent.label, json_object(call.body))
             case _:
-                return Answer(HTTPStatus.OK, self._interface(route).metadata)
+                return Answer(HTTPStatus.OK, self._model(route).interface(route).metadata)
 
     def _readiness(self) -> Answer:
-        if self.is_leaving or self._agent.manifest is None:
-            return refused_answer(self._no_model())
+        for model in self._models.values():
+            if self._is_leaving or not model.version:
+                return refused_answer(model.refusal())
         return json_answer({"ready": True})
 
-    # Predicting.
+    def _index(self) -> Sequence[Mapping[str, object]]:
+        """Return all models, as the protocol's extension for model repositories has them."""
+        return [
+            {
+                "name": name,
+                "version": model.version,
+                "state": "READY" if model.version and not self._is_leaving else "UNAVAILABLE",
+                "reason": "" if model.version else str(model.refusal()),
+            }
+            for name, model in self._models.items()
+        ]
 
-    def _infer(self, call: Call, route: Route, reply: Reply) -> Job:
-        began_s = time.monotonic()
-        interface = self._interface(route)
-        request = parse_infer(call.body, call.header_bytes)
-        interface.wanted(request.outputs)
-        wait_s = self._deadline_s if request.timeout_s is None else request.timeout_s
-
-        def finish(result: "Prediction | Exception") -> None:
-            try:
-                if isinstance(result, UsageError):
-                    result = interface.unknown(request.tensors) or result
-                answer = self._inferred(request, route, result)
-            except Exception as error:  # noqa: BLE001  told to the client, and logged there
-                answer = refused_answer(refusal_of(error))
-            self.metrics.took(time.monotonic() - began_s)
-            self._reply(call, route, answer, reply)
-
-        rows = interface.rows_of(request.tensors)
-        key = interface.joining_key(request.tensors)
-        count = _count(request.tensors)
-        deadline_s = began_s + min(wait_s, self._deadline_s)
-        job = Job(rows, count, key, deadline_s, finish)
-        self._batcher.submit(job)
-        return job
-
-    def _inferred(
-        self, request: InferRequest, route: Route, result: "Prediction | Exception"
-    ) -> Answer:
-        if isinstance(result, Exception):
-            raise result
-        if result.manifest is None:
-            raise RefusedError.not_now(f"{result.model} predicted, and cannot be described")
-        if route.version not in ("", result.manifest.version):
-            raise RefusedError.not_now(
-                f"{result.model} has answered in place of version {route.version!r}, which was "
-                "asked for: it was being replaced"
-            )
-        return infer_answer(request, result, self._described(result.manifest))
-
-    def _interface(self, route: Route) -> ModelInterface:
-        """Return the interface of what serves, if it is what was asked for."""
-        self._check_name(route)
-        manifest = self._agent.manifest
-        if manifest is None or self.is_leaving:
-            raise self._no_model()
-        if route.version not in ("", manifest.version):
+    def _model(self, route: Route) -> ModelService:
+        found = self._models.get(route.model)
+        if found is None:
+            known = ", ".join(map(repr, self._models))
+            verb = "are" if len(self._models) > 1 else "is"
             raise RefusedError(
                 HTTPStatus.NOT_FOUND,
-                f"version {route.version[:60]!r} of model {route.model!r} does not serve here: "
-                f"{manifest.version!r} does",
+                f"there is no model {route.model[:60]!r} here: {known} {verb}",
             )
-        return self._described(manifest)
-
-    def _described(self, manifest: "Manifest") -> ModelInterface:
-        found = self._interfaces.get(id(manifest))
-        if found is None or found.manifest is not manifest:
-            if len(self._interfaces) > _MAX_ROUTES:
-                self._interfaces.clear()
-            found = self._interfaces[id(manifest)] = ModelInterface(manifest)
         return found
-
-    def _check_name(self, route: Route) -> None:
-        if route.model != self._agent.model:
-            raise RefusedError(
-                HTTPStatus.NOT_FOUND,
-                f"there is no model {route.model[:60]!r} here: {self._agent.model!r} is",
-            )
-
-    def _no_model(self) -> RefusedError:
-        if self.is_leaving:
-            return RefusedError.not_now("the server is leaving")
-        return RefusedError.not_now(f"no version of model {self._agent.model!r} serves yet")
 
     # Addresses.
 
@@ -253,27 +197,18 @@ class Service:
         return route
 
     def _gauges(self) -> Gauges:
-        agent, counts = self._agent, self._batcher.counts
-        manifest = agent.manifest
+        counts = [model.batcher.counts for model in self._models.values()]
         return Gauges(
-            model=agent.model,
-            version="" if manifest is None else manifest.version,
-            rows_observed=agent.rows_observed(),
-            waiting_batches=agent.waiting_batches(),
-            waiting_requests=self._batcher.waiting,
+            models=tuple((name, model.version) for name, model in self._models.items()),
+            rows_observed=self._agent.rows_observed(),
+            waiting_batches=self._agent.waiting_batches(),
+            waiting_requests=self.waiting,
             connections=self.connections,
-            calls=counts.calls,
-            expired=counts.expired,
-            joined=counts.joined,
-            joined_requests=counts.requests,
+            calls=sum(each.calls for each in counts),
+            expired=sum(each.expired for each in counts),
+            joined=[sum(sizes) for sizes in zip(*(each.joined for each in counts), strict=True)],
+            joined_requests=sum(each.requests for each in counts),
         )
-
-
-def _count(tensors: "Mapping[str, Tensor]") -> int:
-    """Return how many rows the first tensor seems to have."""
-    for tensor in tensors.values():
-        return len(tensor) if tensor.ndim else 1
-    return 0
 
 
 def _about() -> Mapping[str, object]:

@@ -1,13 +1,14 @@
 """Frames for the service: one object per client of the Unix socket."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from edge_agent.serving.answer import Answer, refused_answer
 from edge_agent.serving.frames import Frame, FrameReader, Purpose
 from edge_agent.serving.refused import RefusedError
+from edge_agent.serving.request import json_object
 from edge_agent.serving.service import Call
 from edge_contract.errors import MessageError
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["SocketConnection"]
 
 _WAY: Final = "socket"
+_READY: Final = ("GET", "/v2/health/ready")
+_PURPOSES: Final = frozenset(Purpose)
 
 
 class SocketConnection(asyncio.Protocol):
@@ -26,7 +29,8 @@ class SocketConnection(asyncio.Protocol):
     Args:
         listener: Is told what comes.
         limits: See :class:`ClientLimits`.
-        model: Name of the model that is served.
+        models: Names of the models that are served. Where there are several, a request says in
+            its JSON as ``model_name`` which one it is about.
         clock: Monotonic seconds.
     """
 
@@ -35,20 +39,15 @@ class SocketConnection(asyncio.Protocol):
         listener: "Listener",
         limits: "ClientLimits",
         *,
-        model: str,
+        models: Sequence[str],
         clock: Callable[[], float],
     ) -> None:
         self._listener = listener
         self._limits = limits
         self._clock = clock
         self._reader = FrameReader(limits.body_bytes)
-        at = f"/v2/models/{quote(model, safe='')}"
-        self._targets: dict[int, tuple[str, str]] = {
-            Purpose.INFER: ("POST", f"{at}/infer"),
-            Purpose.LABELS: ("POST", f"{at}/labels"),
-            Purpose.METADATA: ("GET", at),
-            Purpose.READY: ("GET", "/v2/health/ready"),
-        }
+        self._models = models
+        self._targets = {model: _targets(model) for model in models}
         self._transport: asyncio.Transport | None = None
         self._jobs: dict[int, Job | None] = {}
         self._since_s = clock()
@@ -121,12 +120,11 @@ class SocketConnection(asyncio.Protocol):
     # Inside.
 
     def _answer(self, frame: Frame) -> None:
-        target = self._targets.get(frame.code)
         number = frame.number
-        if target is None or number in self._jobs:
-            what = "purpose" if target is None else "number that is under way already"
-            text = f"frame {number} has the {what} {frame.code if target is None else number}"
-            self._send(number, refused_answer(RefusedError.bad(text)))
+        try:
+            method, path = self._target(frame)
+        except RefusedError as error:
+            self._send(number, refused_answer(error))
             return
 
         def reply(answer: Answer) -> None:
@@ -135,10 +133,30 @@ class SocketConnection(asyncio.Protocol):
             self._go_on()
 
         self._jobs[number] = None
-        method, path = target
         job = self._listener.handle(Call(_WAY, method, path, frame.body, frame.header_bytes), reply)
         if job is not None:
             self._jobs[number] = job
+
+    def _target(self, frame: Frame) -> tuple[str, str]:
+        """Return method and address that a frame stands for; raises ``RefusedError`` for none."""
+        if frame.code not in _PURPOSES:
+            raise RefusedError.bad(f"frame {frame.number} has the purpose {frame.code}")
+        if frame.number in self._jobs:
+            raise RefusedError.bad(
+                f"frame {frame.number} has the number that is under way already {frame.number}"
+            )
+        if len(self._models) == 1:
+            return self._targets[self._models[0]][frame.code]
+        header = frame.body[: frame.header_bytes]
+        model = json_object(header).get("model_name") if header else None
+        if model is None and frame.code == Purpose.READY:
+            return _READY
+        found = self._targets.get(model) if isinstance(model, str) else None
+        if found is None:
+            raise RefusedError.bad(
+                f"model_name is {model!r:.80}: name one of {', '.join(map(repr, self._models))}"
+            )
+        return found[frame.code]
 
     def _send(self, number: int, answer: Answer) -> None:
         if self._transport is not None:
@@ -171,3 +189,14 @@ class SocketConnection(asyncio.Protocol):
         self._is_deaf = True
         if self._transport is not None:
             self._transport.close()
+
+
+def _targets(model: str) -> dict[int, tuple[str, str]]:
+    """Return method and address by purpose."""
+    at = f"/v2/models/{quote(model, safe='')}"
+    return {
+        Purpose.INFER: ("POST", f"{at}/infer"),
+        Purpose.LABELS: ("POST", f"{at}/labels"),
+        Purpose.METADATA: ("GET", at),
+        Purpose.READY: ("GET", f"{at}/ready"),
+    }

@@ -86,6 +86,10 @@ class HeldAgent:
         self.calls: list[int] = []
 
     @property
+    def models(self) -> Mapping[str, "HeldAgent"]:
+        return {self.model: self}
+
+    @property
     def manifest(self) -> Manifest | None:
         return self._agent.manifest
 
