@@ -38,6 +38,8 @@ def config(ctx: typer.Context, **values: object) -> None:
             typer.echo(f"# {last} is not set")
         else:
             shown = "********" if key.parameter in _SECRETS else value
+            if key.kind == "names" and isinstance(value, list) and len(value) == 1:
+                shown = value[0]
             typer.echo(f"{last} = {_toml(shown)}  # {origin}")
     _print_tags(ctx, values["tag"])
 

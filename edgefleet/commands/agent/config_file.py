@@ -22,7 +22,8 @@ class Key(NamedTuple):
 
     Attributes:
         parameter: The parameter of ``edgefleet agent run``.
-        kind: ``text``, ``number``, ``whole``, ``flag``, ``texts`` or ``table``.
+        kind: ``text``, ``number``, ``whole``, ``flag``, ``texts``, ``names`` (a text or several) or
+            ``table``.
     """
 
     parameter: str
@@ -30,7 +31,7 @@ class Key(NamedTuple):
 
 
 KEYS: Final[Mapping[str, Key]] = {
-    "model": Key("model"),
+    "model": Key("model", "names"),
     "cloud": Key("cloud"),
     "device": Key("device"),
     "fleet": Key("fleet"),
@@ -68,6 +69,7 @@ _EXPECTED: Final = {
     "number": "a number",
     "whole": "a whole number",
     "texts": "a list of texts",
+    "names": "a text or a list of texts",
     "table": "a table of texts",
 }
 
@@ -132,7 +134,9 @@ def _checked(path: Path, name: str, value: object) -> object:
             return float(value)
         case "whole", int() if not isinstance(value, bool):
             return value
-        case "texts", list() if all(isinstance(item, str) for item in value):
+        case "names", str():
+            return [value]
+        case "texts" | "names", list() if all(isinstance(item, str) for item in value):
             return value
         case "table", dict() if all(isinstance(item, str) for item in value.values()):
             return [f"{inner}={item}" for inner, item in value.items()]

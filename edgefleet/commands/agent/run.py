@@ -1,7 +1,5 @@
 """``edgefleet agent run``."""
 
-import json
-import sys
 import threading
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +7,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from edge_contract.errors import EdgeError, UsageError
+from edge_contract.errors import UsageError
 from edgefleet.commands.agent import options as opt
+from edgefleet.commands.agent.answering import answer_rows
 from edgefleet.commands.agent.config_file import ConfigFile
 
 if TYPE_CHECKING:
@@ -22,9 +21,11 @@ __all__ = ["run"]
 def run(  # noqa: PLR0917  one argument per option
     ctx: typer.Context,  # noqa: ARG001  ``edgefleet agent config`` asks it where values are from
     model: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="Name of a model, or path of a model package.", envvar="EDGEFLEET_MODEL"
+            help="Name of a model, or path of a model package; several of them for several models "
+            "on one device. In the environment with spaces between.",
+            envvar="EDGEFLEET_MODEL",
         ),
     ] = None,
     config: ConfigFile = None,  # noqa: ARG001  it was read before the others
@@ -63,7 +64,8 @@ def run(  # noqa: PLR0917  one argument per option
     Rows piped to standard input, one JSON value a line (a list of numbers, or an object by feature
     name), are answered with one JSON line each, one that does not fit the model with its error; at
     their end the agent leaves, with code 1 if there were errors. Without rows the agent stays,
-    follows rollouts and can be looked at with [bold]edgefleet agent status[/bold].
+    follows rollouts and can be looked at with [bold]edgefleet agent status[/bold]. Where several
+    models run, a line is an object with `model`, its name, and `row`.
 
     With --serve or --serve-unix it answers other processes instead, and reads no rows.
     """
@@ -73,7 +75,7 @@ def run(  # noqa: PLR0917  one argument per option
     from edgefleet.service import leaving_on_sigterm, watched
     from edgefleet.serving import serve_agent, serving_options
 
-    if model is None:
+    if not model:
         raise UsageError(
             "no model is named: give one as argument, as `model` in the file, or as EDGEFLEET_MODEL"
         )
@@ -135,53 +137,13 @@ def run(  # noqa: PLR0917  one argument per option
 
 def _work(agent: "Agent", console: Console, *, stays: bool) -> int:
     """Answer the rows on standard input, if any come; return how many failed."""
-    answered, failed = _answer_all(agent)
-    if not answered and stays:
+    answered = answer_rows(agent)
+    if not answered.rows and stays:
         console.print("running; Ctrl-C ends it")
         threading.Event().wait()
-    elif not answered:
+    elif not answered.rows:
         console.print("no rows came on standard input, and there is no cloud to follow")
-    return failed
-
-
-def _answer_all(agent: "Agent") -> tuple[int, int]:
-    """Answer the rows on standard input; return how many there were and how many failed."""
-    if sys.stdin is None or sys.stdin.isatty():
-        return 0, 0
-    answered = failed = 0
-    for number, line in enumerate(sys.stdin, 1):
-        if not line.strip():
-            continue
-        if not answered:
-            agent.wait_ready()
-        answer = _answer(agent, line, number)
-        typer.echo(json.dumps(answer))
-        answered += 1
-        failed += "error" in answer
-    return answered, failed
-
-
-def _answer(agent: "Agent", line: str, number: int) -> dict[str, object]:
-    from edge_agent.adapters.values import RowError
-
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        return {"line": number, "error": f"line {number} is no JSON: {error}"}
-    try:
-        prediction = agent.predict([row])
-    except RowError as error:
-        return {"line": number, "error": f"line {number}: {error.text}"}
-    except EdgeError as error:
-        return {"line": number, "error": f"line {number}: {error}"}
-    answer: dict[str, object] = {"id": prediction.id, "model": prediction.model}
-    if prediction.labels is not None:
-        answer["label"] = prediction.labels.tolist()[0]
-    if prediction.probabilities is not None:
-        answer["probabilities"] = [round(p, 6) for p in prediction.probabilities[0].tolist()]
-    if prediction.values is not None:
-        answer["value"] = prediction.values.tolist()[0]
-    return answer
+    return answered.failed
 
 
 def _tags(pairs: list[str]) -> dict[str, str]:
