@@ -72,7 +72,7 @@ def check_parity(
     where = [f"row {row} of X" for row in chosen.tolist()]
     finer = partial(_said_of_finer_rows, converted, sample)
     gate.compare(expected, found, where, finer=finer, advice=_advice_for(sample))
-    _compare_batches(gate, model, feeds, found, chosen[: max(_BATCHES)].tolist())
+    _compare_batches(gate, sample, found, chosen[: max(_BATCHES)].tolist())
     probes = () if converted.predict is None else _probes(converted)
     made_up = {probe.kind: gate.compare_probe(probe) for probe in probes}
     return {
@@ -85,15 +85,37 @@ def check_parity(
     }
 
 
-def _compare_batches(
-    gate: "_Gate", model: OnnxModel, feeds: Tensors, found: Tensors, rows: Sequence[int]
-) -> None:
-    """Compare what is said of some rows one, two and seven at a time with what is said of all."""
-    few = {name: values[: len(rows)] for name, values in feeds.items()}
-    alone = {name: values[: len(rows)] for name, values in found.items()}
+def _compare_batches(gate: "_Gate", sample: Rows, found: Tensors, places: Sequence[int]) -> None:
+    """Compare what is said of some rows one, two and seven at a time with what is said of all.
+
+    A few sources say something else of a row in another batch; they are asked where it differs.
+    """
+    few = take(sample, np.arange(len(places)))
+    feeds = gate.converted.feeds(few)
+    alone = {name: values[: len(places)] for name, values in found.items()}
     for size in _BATCHES:
-        where = [f"row {row} of X, {size} at a time" for row in rows]
-        gate.compare(alone, model.run(few, block_rows=size), where, tolerance=_BATCH_TOLERANCE)
+        where = [f"row {row} of X, {size} at a time" for row in places]
+        said = gate.model.run(feeds, block_rows=size)
+        try:
+            gate.compare(alone, said, where, tolerance=_BATCH_TOLERANCE)
+        except PackageError:
+            asked = _said_in_batches(gate.converted, few, size)
+            if asked is None:
+                raise
+            gate.compare(asked, said, where, tolerance=_BATCH_TOLERANCE)
+
+
+def _said_in_batches(converted: Converted, rows: Rows, size: int) -> "Tensors | None":
+    """Return what the source says of rows, some at a time; ``None`` if it cannot be asked."""
+    if converted.predict is None:
+        return None
+    every = np.arange(row_count(rows))
+    parts = np.split(every, range(size, len(every), size))
+    try:
+        said = [converted.predict(take(rows, part)) for part in parts]
+    except ValueError:
+        return None
+    return {name: np.concatenate([part[name] for part in said]) for name in said[0]}
 
 
 def _said_by_source(converted: Converted, rows: Rows) -> "Tensors | None":
@@ -117,8 +139,8 @@ class _Gate:
     """Compares outputs, raises at the first one that is off, and remembers the largest."""
 
     def __init__(self, converted: Converted, model: OnnxModel, accept_difference: float) -> None:
-        self._converted = converted
-        self._model = model
+        self.converted = converted
+        self.model = model
         self._accepted = accept_difference
         self._seen: dict[str, list[tuple[Difference, str]]] = defaultdict(list)
         self.source_rounds = False
@@ -159,7 +181,7 @@ class _Gate:
     def _differences(
         self, expected: Tensors, found: Tensors
     ) -> list[tuple[OutputSpec, Difference]]:
-        outputs = self._converted.outputs
+        outputs = self.converted.outputs
         return [(output, self._difference(output, expected, found)) for output in outputs]
 
     def _too_far_off(
@@ -174,7 +196,7 @@ class _Gate:
 
     def compare_probe(self, probe: Probe) -> int:
         """Compare made-up rows; returns how many of them the source model accepts."""
-        predict = self._converted.predict
+        predict = self.converted.predict
         if predict is None:
             return 0
         everything = np.arange(row_count(probe.rows))
@@ -186,11 +208,11 @@ class _Gate:
                 return 0
             expected = predict(take(probe.rows, accepted))
         asked = take(probe.rows, accepted)
-        found = self._model.run(self._converted.feeds(asked))
+        found = self.model.run(self.converted.feeds(asked))
         where = [f"a made-up row ({probe.kind}: {probe.changed[row]})" for row in accepted.tolist()]
         imputer = "put an imputer in front of the model"
         advice = imputer if probe.kind == MISSING else _advice_for(probe.rows)
-        finer = partial(_said_of_finer_rows, self._converted, asked)
+        finer = partial(_said_of_finer_rows, self.converted, asked)
         self.compare(expected, found, where, finer=finer, advice=advice)
         return len(accepted)
 
@@ -223,16 +245,16 @@ class _Gate:
     def _ties(self, output: OutputSpec, expected: Tensors, found: Tensors) -> NDArray[np.bool_]:
         """Return the rows in which the source model's own probabilities allow both labels."""
         name = output.tensor.name
-        roles = {item.role: item.tensor.name for item in self._converted.outputs}
+        roles = {item.role: item.tensor.name for item in self.converted.outputs}
         probabilities = roles.get(OutputRole.PROBABILITIES)
         if output.role is not OutputRole.LABEL or probabilities is None:
             return np.zeros(len(found[name]), dtype=bool)
-        places = {label: index for index, label in enumerate(self._converted.classes)}
+        places = {label: index for index, label in enumerate(self.converted.classes)}
         return undecided(
             expected[probabilities].astype(np.float64),
             class_indices(expected[name], places),
             class_indices(found[name], places),
-            threshold=self._converted.threshold,
+            threshold=self.converted.threshold,
         )
 
 

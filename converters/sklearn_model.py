@@ -1,5 +1,6 @@
 """What a fitted scikit-learn estimator is and says, before anything is converted."""
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -130,8 +131,8 @@ class SklearnModel:
                 rows = rows.to_numpy(dtype=object)
             else:
                 rows = np.column_stack([numbers(rows, i) for i in range(len(columns))])
-        try:
-            said = [getattr(self.source, answer.method)(rows) for answer in self.answers]
+        try:  # a copy each: with copy=False, estimators write into what they are given
+            said = [getattr(self.source, it.method)(copy.copy(rows)) for it in self.answers]
         except Exception as error:  # estimators of all authors raise all kinds
             first = str(error).strip().partition("\n")[0]
             raise ValueError(f"{type(error).__name__}: {first}") from error

@@ -1,14 +1,13 @@
 """Support vector machines, in float64; skl2onnx's compute in float32."""
 
 from itertools import combinations
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from skl2onnx._supported_operators import _get_sklearn_operator_name
-from skl2onnx.common._registration import get_converter
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
+from converters.sklearn_more.arithmetic import sigmoid
+from converters.sklearn_more.coupling import coupled
 from converters.sklearn_more.kernel_functions import kernel
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
@@ -16,31 +15,21 @@ from edge_contract.errors import UsageError
 
 __all__ = ["machine_scores"]
 
-_ORIGINALS: Final = {kind: get_converter(_get_sklearn_operator_name(kind)) for kind in (NuSVC, SVC)}
-
 
 @converts(NuSVC, SVC)
 def support_vector_classifier(nodes: Nodes, model: SVC) -> None:
     """Say the class that wins most of its comparisons; probabilities if it was fitted with them."""
-    breaks_ties = (
-        model.break_ties and model.decision_function_shape == "ovr" and len(model.classes_) > 2
-    )
-    if nodes.is_asked_for_scores or not model.probA_.size:
-        pairs = _pairs(nodes, model, nodes.x)
-        if breaks_ties:
-            nodes.say_labels(nodes.largest(_scores(nodes, model, pairs)), model.classes_)
-        else:
-            nodes.say_labels(
-                nodes.largest(_votes(nodes, pairs, len(model.classes_))), model.classes_
-            )
+    has_probabilities = bool(model.probA_.size) and not nodes.is_asked_for_scores
+    pairs = _pairs(nodes, model, nodes.x)
+    count = len(model.classes_)
+    breaks_ties = model.break_ties and model.decision_function_shape == "ovr" and count > 2
+    best = _scores(nodes, model, pairs) if breaks_ties else _votes(nodes, pairs, count)
+    nodes.say_labels(nodes.largest(best), model.classes_)
+    if has_probabilities:  # Platt's lines, one for each pair
+        lines = nodes("Add", nodes("Mul", pairs, -model.probA_), -model.probB_)
+        nodes.say_numbers(coupled(nodes, sigmoid(nodes, lines), count), 1)
+    else:
         nodes.say_numbers(_scores(nodes, model, pairs), 1)
-    elif breaks_ties:
-        raise UsageError(
-            f"{type(model).__name__} with probability=True and break_ties=True cannot be "
-            "converted: fit it with break_ties=False"
-        )
-    else:  # libsvm searches for probabilities that fit all pairs, and so does onnxruntime
-        nodes.write_by(_ORIGINALS[type(model)])
 
 
 def machine_scores(nodes: Nodes, model: SVC, value: str = "") -> str:

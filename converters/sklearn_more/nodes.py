@@ -5,7 +5,7 @@ large numbers would lose too many digits in float32. What goes in and out keeps 
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -257,10 +257,6 @@ class Nodes:
             inputs = [given]
         outputs = _parse_sklearn(self._scope, estimator, inputs)
         return [output.onnx_name for output in outputs]
-
-    def write_by(self, original: Callable[[Scope, Operator, Container], None]) -> None:
-        """Let skl2onnx's own converter write this estimator."""
-        original(self._scope, self._operator, self._container)
 
     def say_numbers(self, value: str, output: int = 0) -> None:
         """Make an output of numbers of what was computed."""
