@@ -98,7 +98,9 @@ class Fleet:
         self._twins = {twin.name: twin for twin in twins}
         self._heard_unix_s = dict.fromkeys(self._twins, now_unix_s)
         self._repeats: dict[str, _Repeats] = {}
-        self._commands = CommandBook(commands, repeat_s=config.repeat_s)
+        self._commands = CommandBook(
+            commands, life_of=lambda device: self.twin(device).boot, repeat_s=config.repeat_s
+        )
         self._wishes = wishes or FleetWishes()
 
     # What is known.
@@ -272,11 +274,14 @@ class Fleet:
         before = self._twins.get(twin.name)
         twin = self._wishes.applied(twin)
         self._twins[twin.name] = twin
+        begun: Sequence[FleetEffect] = ()
+        if before is not None and twin.boot > before.boot:
+            begun = self._commands.on_new_life(twin.name, twin.boot, now_unix_s)
         is_new = twin.desired is not None and (before is None or before.desired != twin.desired)
         is_reborn = before is not None and before.boot != twin.boot
         if is_new or is_reborn:
             self._repeats.pop(twin.name, None)
-        return [SaveDevice(twin), *self._repeated(twin, now_unix_s)]
+        return [SaveDevice(twin), *begun, *self._repeated(twin, now_unix_s)]
 
     def _repeated(self, twin: DeviceTwin, now_unix_s: float) -> Sequence[FleetEffect]:
         """Return the desired state to publish if the device has not taken it up, and it is time."""

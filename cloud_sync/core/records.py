@@ -1,5 +1,6 @@
 """Records that the warehouse keeps for people: alarms, rollouts, commands and who did what."""
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +12,7 @@ __all__ = [
     "AlarmRecord",
     "AuditRecord",
     "CommandRecord",
+    "CommandState",
     "DetectorRecord",
     "EvidencePoint",
     "RolloutEvent",
@@ -107,6 +109,20 @@ class RolloutEvent:
     evidence: JsonObject = field(default_factory=dict)
 
 
+class CommandState(enum.Enum):
+    """Where a command stands on one device."""
+
+    WAITING = "waiting"
+    """Nothing was heard of it yet."""
+    ACCEPTED = "accepted"
+    """The device has taken it up; the result will follow."""
+    DONE = "done"
+    FAILED = "failed"
+    """The device refused it, or could not do it."""
+    TIMED_OUT = "timed_out"
+    """No result came in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
     """A command, whom it was sent to, and what they answered.
@@ -116,7 +132,9 @@ class CommandRecord:
         devices: To whom.
         created_unix_s: When it was ordered.
         by: Who ordered it.
-        results: Answers by device; the first answer of a device counts.
+        results: Answers by device; the first final answer of a device counts.
+        audience: Whom it was meant for, as people call it; empty where that is just ``devices``.
+        timeout_s: How long after it expired a device that took it up may take for the result.
     """
 
     command: Command
@@ -124,6 +142,25 @@ class CommandRecord:
     created_unix_s: float
     by: str
     results: Mapping[str, CommandResult] = field(default_factory=dict)
+    audience: str = ""
+    timeout_s: float = 0.0
+
+    def state_of(self, device: str, now_unix_s: float) -> CommandState:
+        """Return where the command stands on a device."""
+        result = self.results.get(device)
+        if result is not None and result.final:
+            return CommandState.DONE if result.ok else CommandState.FAILED
+        grace_s = self.timeout_s if result is not None else 0.0
+        if now_unix_s > self.command.expires_unix_s + grace_s:
+            return CommandState.TIMED_OUT
+        return CommandState.WAITING if result is None else CommandState.ACCEPTED
+
+    def is_over(self, now_unix_s: float) -> bool:
+        """Return whether nothing will come of it any more that counts."""
+        if now_unix_s > self.command.expires_unix_s + self.timeout_s:
+            return True
+        is_open = (CommandState.WAITING, CommandState.ACCEPTED)
+        return all(self.state_of(device, now_unix_s) not in is_open for device in self.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +173,7 @@ class AuditRecord:
         action: What: ``push``, ``rollout.start``, ...
         subject: To what.
         detail: The rest.
+        number: Its place in the record, given by the store when it is added.
     """
 
     at_unix_s: float
@@ -143,3 +181,4 @@ class AuditRecord:
     action: str
     subject: str
     detail: JsonObject = field(default_factory=dict)
+    number: int = 0

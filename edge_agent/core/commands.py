@@ -12,6 +12,8 @@ from edge_contract.reading import JsonValue
 __all__ = ["Action", "Commands", "Done", "Moment"]
 
 _REMEMBERED: Final = 100
+_MOST_CHARACTERS: Final = 8000
+"""Of an answer; the cloud reads 10,000."""
 
 
 class Moment(NamedTuple):
@@ -27,10 +29,12 @@ class Done(NamedTuple):
     Attributes:
         answer: For people.
         effects: Carried out before the answer is sent.
+        final: Whether that is all; else the answer says that the command was taken up.
     """
 
     answer: str
     effects: Sequence[Effect] = ()
+    final: bool = True
 
 
 Action: TypeAlias = Callable[[Mapping[str, JsonValue], Moment], Done]
@@ -55,20 +59,25 @@ class Commands:
         self._device = device
         self._actions = actions
         self._more: Callable[[], Mapping[str, Action]] | None = more
-        self._seen: dict[str, None] = {}
+        self._answers: dict[str, CommandResult] = {}
 
     def on_command(self, command: Command, moment: Moment) -> list[Effect]:
-        """Do a command and answer it; one that came before is ignored."""
-        if command.command_id in self._seen:
-            return []
-        self._seen[command.command_id] = None
-        while len(self._seen) > _REMEMBERED:
-            del self._seen[next(iter(self._seen))]
+        """Do a command and answer it; one that came before is answered again, and done no more.
+
+        The cloud repeats what was not answered, so its answer must have been lost.
+        """
+        known = self._answers.get(command.command_id)
+        if known is not None:
+            return [SendEvent(known)]
         try:
             done, ok = self._done(command, moment), True
         except UsageError as error:
             done, ok = Done(str(error)), False
-        result = CommandResult(self._device, command.command_id, ok, fitting(done.answer))
+        answer = fitting(done.answer, most=_MOST_CHARACTERS)
+        result = CommandResult(self._device, command.command_id, ok, answer, done.final)
+        self._answers[command.command_id] = result
+        while len(self._answers) > _REMEMBERED:
+            del self._answers[next(iter(self._answers))]
         return [*done.effects, SendEvent(result)]
 
     def _done(self, command: Command, moment: Moment) -> Done:

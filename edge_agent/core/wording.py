@@ -8,10 +8,10 @@ MOST_CHARACTERS: Final = 1000
 """Longest text for people; both sides of the wire refuse much longer ones."""
 
 
-def fitting(text: str) -> str:
-    """Return ``text`` cut to :data:`MOST_CHARACTERS`, with what has no UTF-8 form replaced.
+def fitting(text: str, *, most: int = MOST_CHARACTERS) -> str:
+    """Return ``text`` cut to ``most`` characters, with what has no UTF-8 form replaced.
 
     A reason may be an exception's text of any length, with a file name in it that is no text.
     """
     plain = text.encode(errors="replace").decode()
-    return plain if len(plain) <= MOST_CHARACTERS else f"{plain[: MOST_CHARACTERS - 3]}..."
+    return plain if len(plain) <= most else f"{plain[: most - 3]}..."

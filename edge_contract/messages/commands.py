@@ -57,6 +57,8 @@ class CommandResult:
         command_id: Which command.
         ok: Whether it was done.
         detail: The answer, or why not.
+        final: Whether that is all; else the device has taken the command up, and a final result
+            follows.
     """
 
     kind: ClassVar[str] = "o"
@@ -65,10 +67,11 @@ class CommandResult:
     command_id: str
     ok: bool
     detail: str = ""
+    final: bool = True
 
     def to_body(self) -> list[JsonValue]:
         """Return the fields by position."""
-        return [self.device, self.command_id, self.ok, self.detail]
+        return [self.device, self.command_id, self.ok, self.detail, self.final]
 
     @classmethod
     def from_body(cls, body: Reader) -> Self:
@@ -78,4 +81,5 @@ class CommandResult:
             command_id=body[1].text(pattern=_ID_PATTERN),
             ok=body[2].flag(),
             detail=body[3].text(max_length=10_000),
+            final=body[4].flag(),
         )

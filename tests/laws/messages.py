@@ -142,6 +142,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Message]] = {
         command_id=st.from_regex(r"[0-9A-Za-z_-]{1,64}", fullmatch=True),
         ok=st.booleans(),
         detail=plain_text,
+        final=st.booleans(),
     ),
     DesiredState.kind: st.builds(
         DesiredState,

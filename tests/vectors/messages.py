@@ -64,6 +64,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
         },
     ),
     CommandResult("cam-7", "c-17", ok=False, detail="interval_s is 30, expected 60 or more"),
+    CommandResult("cam-7", "c-18", ok=True, detail="restarting", final=False),
     DesiredState(
         generation=12,
         models={

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from cloud_sync.core.fleet import Fleet, FleetConfig
@@ -101,3 +103,66 @@ def test_a_command_to_an_unknown_device_is_refused_and_nothing_is_sent() -> None
     with pytest.raises(UsageError, match="device 'cam-2' is unknown"):
         fleet.send(ORDER, now_unix_s=0.0)
     assert fleet.on_tick(50.0) == []
+
+
+def test_a_device_that_took_a_command_up_is_not_sent_it_again_and_may_finish_later() -> None:
+    fleet = fleet_of("cam-1", "cam-2")
+    order = replace(ORDER, timeout_s=30.0)
+    fleet.send(order, now_unix_s=0.0)
+    taken = CommandResult("cam-1", "c1", ok=True, detail="on it", final=False)
+    done = CommandResult("cam-1", "c1", ok=True, detail="done")
+
+    first = fleet.on_event(taken, now_unix_s=1.0)
+    repeated = sent_to(fleet.on_tick(6.0))
+    again = fleet.on_event(taken, now_unix_s=7.0)
+    last = fleet.on_event(done, now_unix_s=120.0)
+
+    assert first == [SaveResult(taken, 1.0)]
+    assert repeated == ["cam-2"]
+    assert again == []
+    assert last == [SaveResult(done, 120.0)]
+
+
+def test_a_restart_is_done_when_the_device_is_back_in_another_life() -> None:
+    fleet = fleet_of("cam-1")
+    restart = CommandRecord(Command("c2", "restart", 100.0), ("cam-1",), 0.0, "alice")
+
+    sent = fleet.send(restart, now_unix_s=0.0)
+    born = fleet.on_event(Birth("cam-1", 2, 0.0, True, "0.1.0"), now_unix_s=4.0)
+    later = fleet.on_tick(30.0)
+
+    assert sent[1:] == [SendCommand("cam-1", Command("c2", "restart", 100.0, {"life": 1}))]
+    result = CommandResult("cam-1", "c2", ok=True, detail="runs again, in life 2")
+    assert SaveResult(result, 4.0) in born
+    assert sent_to(later) == []
+
+
+def test_a_device_that_comes_back_by_itself_has_still_to_be_restarted() -> None:
+    fleet = fleet_of(away=("cam-1",))
+    restart = CommandRecord(Command("c2", "restart", 100.0), ("cam-1",), 0.0, "alice")
+    fleet.send(restart, now_unix_s=0.0)
+
+    born = fleet.on_event(Birth("cam-1", 2, 0.0, True, "0.1.0"), now_unix_s=4.0)
+    sent = fleet.on_tick(5.0)
+
+    assert not any(isinstance(effect, SaveResult) for effect in born)
+    assert sent == [SendCommand("cam-1", Command("c2", "restart", 100.0, {"life": 2}))]
+
+
+def test_where_a_command_stands_on_each_device_follows_from_answers_and_time() -> None:
+    results = {
+        "cam-1": CommandResult("cam-1", "c1", ok=True),
+        "cam-2": CommandResult("cam-2", "c1", ok=False),
+        "cam-3": CommandResult("cam-3", "c1", ok=True, final=False),
+    }
+    devices = ("cam-1", "cam-2", "cam-3", "cam-4")
+    record = CommandRecord(PING, devices, 0.0, "alice", results, timeout_s=50.0)
+
+    before = [record.state_of(device, 100.0).value for device in devices]
+    after = [record.state_of(device, 101.0).value for device in devices]
+    at_last = [record.state_of(device, 151.0).value for device in devices]
+
+    assert before == ["done", "failed", "accepted", "waiting"]
+    assert after == ["done", "failed", "accepted", "timed_out"]
+    assert at_last == ["done", "failed", "timed_out", "timed_out"]
+    assert [record.is_over(at_s) for at_s in (100.0, 101.0, 151.0)] == [False, False, True]
