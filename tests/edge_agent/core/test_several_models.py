@@ -1,0 +1,174 @@
+"""One core, several models: slots for each, one link, one outbox, one journal."""
+
+import pytest
+
+from edge_agent.core.agent import AgentCore
+from edge_agent.core.effects import DeletePackages, FetchPackage, Log, Route
+from edge_contract.errors import UsageError
+from edge_contract.messages import Assignment, Command, CommandResult, Report, Target
+from tests.support.agent_core import START_UNIX_S, config_of, heard, told, wishing
+from tests.support.agent_slots import V1, V2
+
+GATE1 = Target("1.0.0", f"sha256:{7:064d}")
+GATE2 = Target("2.0.0", f"sha256:{8:064d}", "rollout-9", 1, 0.0)
+BOTH = config_of(models=("digits", "gate"))
+
+
+def both(state: dict[str, object] | None = None, boot: int = 3) -> AgentCore:
+    core = AgentCore(BOTH, boot, state=state)  # type: ignore[arg-type]
+    core.on_start(0.0, START_UNIX_S)
+    return core
+
+
+def running() -> AgentCore:
+    """A device on which both models serve 1.0.0."""
+    core = both()
+    heard(core, core.topics.desired, wishing(digits=Assignment(V1), gate=Assignment(GATE1)))
+    for target in (V1, GATE1):
+        core.on_fetched(target.digest, 2.0)
+        core.on_loaded(target.digest, "CPU", 3.0)
+    core.on_calls(V1.digest, 100, 0, 4.0)
+    core.on_timer(1000.0, START_UNIX_S + 1000.0)
+    return core
+
+
+def serving(core: AgentCore) -> dict[str, str]:
+    return {model: report.version for model, report in core.report().models.items()}
+
+
+def test_each_model_gets_the_version_that_is_wanted_of_it() -> None:
+    core = both()
+
+    effects = heard(
+        core, core.topics.desired, wishing(digits=Assignment(V1), gate=Assignment(GATE1))
+    )
+
+    fetched = [effect.digest for effect in effects if isinstance(effect, FetchPackage)]
+    assert fetched == [V1.digest, GATE1.digest]
+    core.on_fetched(GATE1.digest, 2.0)
+    assert Route(GATE1.digest, model="gate") in core.on_loaded(GATE1.digest, "CPU", 3.0)
+    assert serving(core) == {"digits": "", "gate": "1.0.0"}
+
+
+def test_one_model_moves_on_while_the_other_stays() -> None:
+    core = running()
+    now_s = 1001.0
+
+    heard(
+        core,
+        core.topics.desired,
+        wishing(generation=2, digits=Assignment(V1), gate=Assignment(GATE2)),
+        now_s=now_s,
+    )
+    core.on_fetched(GATE2.digest, now_s)
+    moved = core.on_loaded(GATE2.digest, "CPU", now_s)
+
+    routes = [effect for effect in moved if isinstance(effect, Route)]
+    assert routes == [Route(GATE2.digest, fallback=GATE1.digest, model="gate")]
+    assert core.deployers.on_trial
+    core.on_calls(GATE2.digest, 5, 0, now_s + 1.0)
+    assert not core.deployers.on_trial
+    assert serving(core) == {"digits": "1.0.0", "gate": "2.0.0"}
+
+
+def test_a_version_that_fails_on_trial_costs_its_own_model_only() -> None:
+    core = running()
+    heard(
+        core,
+        core.topics.desired,
+        wishing(generation=2, digits=Assignment(V1), gate=Assignment(GATE2)),
+    )
+    core.on_fetched(GATE2.digest, 5.0)
+    core.on_loaded(GATE2.digest, "CPU", 5.0)
+
+    core.on_calls(GATE2.digest, 0, 1, 6.0)
+
+    report = core.report().models
+    assert serving(core) == {"digits": "1.0.0", "gate": "1.0.0"}
+    assert [slot.state for slot in report["digits"].slots if slot.version] == ["active"]
+    assert "bad" in [slot.state for slot in report["gate"].slots]
+
+
+def test_files_that_another_model_needs_are_kept() -> None:
+    core = running()
+    heard(core, core.topics.desired, wishing(generation=2, gate=Assignment(GATE2)))
+    core.on_fetched(GATE2.digest, 5.0)
+    core.on_loaded(GATE2.digest, "CPU", 5.0)
+
+    effects = core.on_calls(GATE2.digest, 5, 0, 6.0)
+
+    (kept,) = [set(effect.keep) for effect in effects if isinstance(effect, DeletePackages)]
+    assert {V1.digest, GATE1.digest, GATE2.digest} <= kept
+
+
+def test_both_models_survive_a_restart() -> None:
+    state = running().to_json()
+
+    again = both(dict(state), boot=4)
+
+    slots = {name: report.slots for name, report in again.report().models.items()}
+    for name, target in (("digits", V1), ("gate", GATE1)):
+        (held,) = [slot for slot in slots[name] if slot.version]
+        assert (held.digest, held.state) == (target.digest, "active")
+
+
+def test_a_model_joins_and_leaves_between_two_lives() -> None:
+    state = running().to_json()
+    faces = AgentCore(config_of(models=("gate", "faces")), 4, state=state)
+
+    effects = faces.on_start(0.0, START_UNIX_S)
+
+    assert list(faces.report().models) == ["gate", "faces"]
+    text = "model digits is no longer run here: its versions are let go"
+    assert Log("info", text) in effects
+    assert "gate" in faces.to_json()["models"]  # type: ignore[operator]
+    assert "digits" not in faces.to_json()["models"]  # type: ignore[operator]
+
+
+def test_a_state_with_none_of_the_models_is_refused() -> None:
+    state = running().to_json()
+
+    with pytest.raises(UsageError, match="belongs to models 'digits', 'gate', not 'faces'"):
+        AgentCore(config_of(models=("faces",)), 4, state=state)
+
+
+@pytest.mark.parametrize(
+    ("models", "said"), [((), "got none"), (("gate", "digits", "gate"), "got 'gate' twice")]
+)
+def test_no_model_or_one_twice_is_refused(models: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        config_of(models=models)
+
+
+def test_what_failed_is_cleared_for_the_model_that_is_named() -> None:
+    core = running()
+    desired = wishing(generation=2, digits=Assignment(V2), gate=Assignment(GATE2))
+    heard(core, core.topics.desired, desired)
+    for target in (V2, GATE2):
+        core.on_fetch_failed(target.digest, "no such package", 5.0, permanent=True)
+
+    effects = heard(
+        core,
+        core.topics.commands,
+        Command("c1", "clear-bad", START_UNIX_S + 100.0, {"model": "gate"}),
+    )
+
+    fetched = [effect.digest for effect in effects if isinstance(effect, FetchPackage)]
+    assert fetched == [GATE2.digest]
+    unknown = heard(
+        core,
+        core.topics.commands,
+        Command("c2", "clear-bad", START_UNIX_S + 100.0, {"model": "faces"}),
+    )
+    (answer,) = [message for message in told(unknown) if isinstance(message, CommandResult)]
+    assert not answer.ok
+    assert answer.detail == "model 'faces' is none of this device's (known: digits, gate)"
+
+
+def test_one_report_tells_of_all_models() -> None:
+    reports = [m for m in told(running().on_connected(5.0)) if isinstance(m, Report)]
+
+    assert {name: one.serving for name, one in reports[0].models.items()} == {
+        "digits": V1.digest,
+        "gate": GATE1.digest,
+    }
