@@ -74,6 +74,17 @@ def test_an_argument_is_stronger_than_the_file(edgefleet: Command, file: str) ->
     assert found["tags"] == {"a": "b"}
 
 
+def test_several_models_may_be_named_everywhere(
+    edgefleet: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("two.toml").write_text('model = ["digits", "gate"]')
+    printed = edgefleet("config", "--config", "two.toml").out
+    assert 'model = ["digits", "gate"]  # file' in printed
+    monkeypatch.setenv("EDGEFLEET_MODEL", "gate trees")
+    assert 'model = ["gate", "trees"]  # environment' in edgefleet("config").out
+    assert 'model = ["a", "b"]  # command line' in edgefleet("config", "a", "b").out
+
+
 def test_secrets_are_not_shown(edgefleet: Command, file: str) -> None:
     outcome = edgefleet("config", "--config", file, "--salt", "a long random text")
     assert "very secret" not in outcome.out
@@ -90,7 +101,10 @@ def test_what_is_printed_is_a_file_that_can_be_used_again(edgefleet: Command, fi
 
 
 def test_every_key_can_be_set(edgefleet: Command) -> None:
-    values = {"text": '"x"', "number": "1.5", "whole": "2", "texts": '["cpu"]', "table": "{}"}
+    values = {
+        **{"text": '"x"', "number": "1.5", "whole": "2", "texts": '["cpu"]', "table": "{}"},
+        "names": '["digits", "gate"]',
+    }
     lines = [f"{name} = {values[key.kind]}" for name, key in KEYS.items()]
     Path("all.toml").write_text("\n".join(lines))
     assert edgefleet("config", "--config", "all.toml").code == 0
@@ -109,6 +123,7 @@ def test_every_key_can_be_set(edgefleet: Command) -> None:
         ("[serve]\nbatch = 1.5", "serve.batch must be a whole number, got 1.5"),
         ("providers = 'cpu'", "providers must be a list of texts, got 'cpu'"),
         ("providers = [1]", "providers must be a list of texts, got [1]"),
+        ("model = 3", "model must be a text or a list of texts, got 3"),
         ("tags = ['a=b']", "tags must be a table of texts"),
         ("[tags]\nline = 3", "tags must be a table of texts, got {'line': 3}"),
         ("serve = 3", "key 'serve' is unknown"),
