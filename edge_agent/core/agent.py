@@ -45,6 +45,7 @@ from edge_contract.reading import JsonObject, JsonValue, Reader
 __all__ = ["AgentConfig", "AgentCore"]
 
 _SAVE_RETRY_S: Final = 5.0
+_CALM_S: Final = 5.0  # an application may hold updates and let go many times a second
 
 
 class AgentCore:
@@ -92,10 +93,12 @@ class AgentCore:
                 "report": self._command_report,
                 "set-interval": self._command_interval,
                 "clear-bad": self._command_clear,
+                "install-update": self._command_install,
             },
             more_commands,
         )
-        self.deployers = Deployers(config.models)
+        self._gate = config.update_gate()
+        self.deployers = Deployers(config.models, self._gate)
         self.generation = 0
         self._clean = True
         if state is not None:
@@ -104,6 +107,8 @@ class AgentCore:
         self._report_number = 0
         self._resources = Resources()
         self._told = self.deployers.report()
+        self._told_at_s = -_CALM_S
+        self._tell_at_s: float | None = None
         self._saved_state: JsonObject | None = state
         self._save_again_at_s: float | None = None
 
@@ -112,7 +117,12 @@ class AgentCore:
     @property
     def wake_at_s(self) -> float:
         """When :meth:`on_timer` is due, on the monotonic clock."""
-        times = (self._telemetry.wake_at_s, self.deployers.wake_at_s, self._save_again_at_s)
+        times = (
+            self._telemetry.wake_at_s,
+            self.deployers.wake_at_s,
+            self._save_again_at_s,
+            self._tell_at_s,
+        )
         return min(at_s for at_s in times if at_s is not None)
 
     @property
@@ -162,6 +172,7 @@ class AgentCore:
             self.boot, started_unix_s=started_unix_s, clean=ended_cleanly
         )
         self._telemetry.on_start(now_s, at_unix_s)
+        self._gate.set_clock(now_s, at_unix_s)
         return self._journaled(self.deployers.on_start(now_s))
 
     def adopt(self, model: str, version: str, digest: str) -> Sequence[Effect]:
@@ -191,6 +202,7 @@ class AgentCore:
             return [Log("warning", f"ignored a message on {topic!r}: {error}")]
         topics = self.topics
         moment = Moment(now_s, at_unix_s)
+        self._gate.set_clock(now_s, at_unix_s)
         match message:
             case Acks() if topic == topics.acks:
                 return self.outbox.on_ack(message.boots, now_s)
@@ -275,10 +287,38 @@ class AgentCore:
         """Time has passed."""
         if self._save_again_at_s is not None and now_s >= self._save_again_at_s:
             self._save_again_at_s = self._saved_state = None
+        if self._tell_at_s is not None and now_s >= self._tell_at_s:
+            self._tell_at_s = None
+        self._gate.set_clock(now_s, at_unix_s)
         effects = self._telemetry.on_timer(now_s, at_unix_s)
         if CollectWindows() in effects:
             effects.append(self._send_report())
         return [*effects, *self._journaled(self.deployers.on_timer(now_s))]
+
+    def on_hold(self, reason: str, now_s: float) -> Sequence[Effect]:
+        """The application lets no version take over from another; to be called as often as it does.
+
+        When the effects are carried out, none does until as many calls of :meth:`on_release`.
+
+        Args:
+            reason: For people; may be empty.
+            now_s: Now.
+        """
+        self._gate.hold(reason)
+        return self._calmly(self.deployers.on_gate(now_s), now_s)
+
+    def on_release(self, reason: str, now_s: float) -> Sequence[Effect]:
+        """The application lets go of what it held; raises ``UsageError`` if it did not."""
+        self._gate.release(reason)
+        return self._calmly(self.deployers.on_gate(now_s), now_s)
+
+    def install_update(self, now_s: float, model: str | None = None) -> Sequence[Effect]:
+        """Let versions begin that are ready and wait, of one model or of all.
+
+        It passes the maintenance window and ``download_only``, and not what the application holds:
+        then they begin when it lets go. Raises ``UsageError`` for a model that is not run here.
+        """
+        return self._journaled(self.deployers.install_update(now_s, model))
 
     def on_close(self) -> Sequence[Effect]:
         """Leave on purpose: count and save what there is; the shell then says farewell."""
@@ -322,11 +362,30 @@ class AgentCore:
         model = arguments.get("model")
         return Done("cleared", self._journaled(self.deployers.clear_bad(moment.now_s, model)))
 
+    def _command_install(self, arguments: Mapping[str, JsonValue], moment: Moment) -> Done:
+        model = arguments.get("model")
+        ready = self.deployers.updates_ready(model)
+        if not ready:
+            raise UsageError("no version waits to serve")
+        effects = self._journaled(self.deployers.install_update(moment.now_s, model))
+        names = ", ".join(f"{name} {version}" for name, version in ready.items())
+        if self._gate.is_held:
+            return Done(f"{names} begins to serve when the application lets go", effects)
+        return Done(f"{names} begins to serve", effects)
+
     # What goes out.
 
     def _send_report(self) -> SendEvent:
         self._told = self.deployers.report()
         return SendEvent(self.report())
+
+    def _calmly(self, effects: Sequence[Effect], now_s: float) -> list[Effect]:
+        """Return the effects with what has changed, and tell mere words not too often."""
+        if not effects and now_s < self._told_at_s + _CALM_S:
+            self._tell_at_s = self._told_at_s + _CALM_S
+            return self._saved(effects)
+        self._told_at_s = now_s
+        return self._journaled(effects)
 
     def _journaled(self, effects: Sequence[Effect]) -> list[Effect]:
         """Return the effects, with what has changed saved before and reported after them."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.core.telemetry import checked_interval_s
+from edge_agent.core.update_gate import UpdateGate
 from edge_contract.errors import MessageError, UsageError
+from edge_contract.maintenance import LocalWindow
 from edge_contract.messages import Birth, decode, encode
 from edge_contract.names import checked_name
 from edge_contract.reading import JsonValue
@@ -35,9 +37,13 @@ class AgentConfig:
             counts as two.
         noise_epsilon: Noise on every count that leaves, see :mod:`edge_contract.stats.noise`; 0
             for none. The birth message says it, as the fact ``noise_epsilon``.
+        download_only: Whether new versions wait until somebody lets them serve.
+        maintenance_windows: When new versions may begin to serve, see :class:`LocalWindow`; at any
+            time if there are none.
 
     Raises:
         UsageError: A value is not allowed, or the cloud could not read it.
+        UnavailableError: A maintenance window needs a time zone database, and there is none.
     """
 
     fleet: str
@@ -51,11 +57,14 @@ class AgentConfig:
     ack_timeout_s: float = 10.0
     salt: str | None = field(default=None, repr=False)
     noise_epsilon: float = 0.0
+    download_only: bool = False
+    maintenance_windows: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         _check_models(self.models)
         checked_interval_s(self.interval_s)
         checked_epsilon(self.noise_epsilon)
+        self.update_gate()
         if self.salt is not None and len(self.salt) < _MIN_SALT_CHARACTERS:
             raise UsageError(
                 f"salt has {len(self.salt)} characters, fewer than {_MIN_SALT_CHARACTERS}: it "
@@ -68,6 +77,11 @@ class AgentConfig:
                 f"device {self.device!r} cannot introduce itself: {error}; check its name, "
                 "agent_version, facts and tags"
             ) from error
+
+    def update_gate(self) -> UpdateGate:
+        """Return what says when updates may begin; raises as the constructor does."""
+        windows = [LocalWindow.parse(text) for text in self.maintenance_windows]
+        return UpdateGate(download_only=self.download_only, windows=windows)
 
     def hash_salt(self, own: str) -> str:
         """Return what unknown categories are hashed with.

@@ -8,6 +8,8 @@ moves its two slots by the table in :mod:`edge_agent.core.slots`. Rules that hol
   until the trial has ended;
 * a version that was never confirmed good serves only if the cloud or the operator says so;
 * a digest that failed here is not tried again until it is cleared;
+* while the gate is closed (:mod:`edge_agent.core.update_gate`) no version takes over from one that
+  serves well, and nothing is given up for that;
 * a trial ends by calls *and* time, and needs no cloud to end either way.
 """
 
@@ -20,6 +22,7 @@ from edge_agent.core.package_jobs import PackageJobs, RunsOn
 from edge_agent.core.routing import NOWHERE, needed, route_of
 from edge_agent.core.slot_moves import SlotMoves
 from edge_agent.core.slots import Slot, SlotEvent, SlotState
+from edge_agent.core.update_gate import UpdateGate
 from edge_agent.core.wording import fitting
 from edge_contract.messages import Assignment, Downloads, ModelReport, Target
 from edge_contract.reading import JsonObject, Reader
@@ -28,6 +31,7 @@ __all__ = ["Deployer"]
 
 _MAX_RESTARTS: Final = 2
 _REMEMBERED_FAILURES: Final = 16
+_CALM_S: Final = 60.0  # a version that ran so long in the shadow is not why the agent restarts
 
 
 @dataclass(slots=True)
@@ -51,15 +55,22 @@ class Deployer:
     Args:
         model: Name of the model.
         journal: What an earlier life left.
+        gate: Says when updates may begin; ``None`` for always.
     """
 
-    def __init__(self, model: str, journal: Journal | None = None) -> None:
+    def __init__(
+        self, model: str, journal: Journal | None = None, *, gate: UpdateGate | None = None
+    ) -> None:
         self.model = model
+        self._gate = UpdateGate() if gate is None else gate
         self._journal = Journal() if journal is None else journal
         self._jobs = PackageJobs()
         self._trial: _Trial | None = None
         self._route = NOWHERE
-        self._moves = SlotMoves(model, self._journal, self._jobs)
+        self._moves = SlotMoves(model, self._journal, self._jobs, gate=self._gate)
+        self._waits = False
+        self._look_again_at_s: float | None = None
+        self._calm_at_s: float | None = None
         self._pruned_for = self.last_good
 
     # What is known.
@@ -92,7 +103,7 @@ class Deployer:
     def wake_at_s(self) -> float | None:
         """When :meth:`on_timer` is due."""
         trial_ends_at_s = None if self._trial is None else self._trial.ends_at_s
-        times = (self._jobs.retry_at_s, trial_ends_at_s)
+        times = (self._jobs.retry_at_s, trial_ends_at_s, self._look_again_at_s, self._calm_at_s)
         return min((at_s for at_s in times if at_s is not None), default=None)
 
     def minds(self, digest: str) -> bool:
@@ -115,8 +126,12 @@ class Deployer:
             provider=runs_on.provider,
             fallback=fitting(runs_on.fallback),
             variant=runs_on.variant,
-            slots=(*self._journal.slot_reports(), *self._journal.failure_reports()),
+            slots=(
+                *self._journal.slot_reports(self._moves.waiting()),
+                *self._journal.failure_reports(),
+            ),
             downloads=self._jobs.downloads,
+            updates=self._gate.in_words(),
         )
 
     # Inputs. Each returns the effects to carry out.
@@ -125,11 +140,14 @@ class Deployer:
         """Resume after a start; give up a version that never gets any further."""
         effects: list[Effect] = []
         for slot in self.slots:
-            if slot.state is SlotState.SHADOW:
+            before = slot.state
+            if before is SlotState.SHADOW:
                 slot.handle(SlotEvent.STOP_SHADOW)
+            elif before is SlotState.READY and not self._waits_to_serve(slot):
+                continue  # it is not touched, and not why the agent restarts
             slot.restarts += 1
             if slot.restarts > _MAX_RESTARTS and self._is_suspect(slot):
-                reason = f"still {slot.state.value} after {_MAX_RESTARTS} restarts"
+                reason = f"still {before.value} after {_MAX_RESTARTS} restarts"
                 effects += self._fail(slot, reason)
         return [*effects, *self._advance(now_s)]
 
@@ -203,6 +221,8 @@ class Deployer:
         self._jobs.has_loaded(digest, RunsOn(provider, fallback, variant))
         if slot is not None and slot.state is SlotState.VERIFYING:
             slot.handle(SlotEvent.VERIFIED)
+        elif slot is not None and slot.state is SlotState.READY and self._waits_to_serve(slot):
+            slot.restarts = 0
         return self._advance(now_s)
 
     def on_load_failed(self, digest: str, reason: str, now_s: float) -> list[Effect]:
@@ -231,8 +251,30 @@ class Deployer:
 
     def on_timer(self, now_s: float) -> list[Effect]:
         """Time has passed: try a broken download again, end a trial."""
-        effects = self._advance(now_s) if self._jobs.is_rested(now_s) else []
+        is_rested = self._jobs.is_rested(now_s)
+        if self._calm_at_s is not None and now_s >= self._calm_at_s:
+            self._calm_at_s = None
+            for slot in self.slots:
+                slot.restarts = 0 if slot.state is SlotState.SHADOW else slot.restarts
+        effects = self._advance(now_s) if is_rested or self._waits else []
         return [*effects, *self._end_trial(now_s)]
+
+    def on_gate(self, now_s: float) -> list[Effect]:
+        """The gate was opened or closed."""
+        return self._advance(now_s)
+
+    @property
+    def update_ready(self) -> str:
+        """The version that is ready and waits to serve; empty if none does."""
+        waiting = self._moves.waiting()
+        return "" if waiting is None else waiting[0].version
+
+    def install_update(self, now_s: float) -> list[Effect]:
+        """Let the version that waits begin, as soon as the application holds nothing."""
+        waiting = self._moves.waiting()
+        if waiting is not None:
+            self._journal.allowed = waiting[0].digest
+        return self._advance(now_s)
 
     def clear_bad(self, now_s: float) -> list[Effect]:
         """Forget what failed, so that it may be tried again."""
@@ -245,7 +287,16 @@ class Deployer:
     # Decisions.
 
     def _advance(self, now_s: float) -> list[Effect]:
+        self._gate.pass_time(now_s)
         effects = self._moved()
+        self._waits = self._moves.waiting() is not None
+        self._look_again_at_s = self._gate.look_again_at_s(now_s) if self._waits else None
+        if not self._route.shadow or not any(
+            slot.restarts for slot in self.slots if slot.state is SlotState.SHADOW
+        ):
+            self._calm_at_s = None
+        elif self._calm_at_s is None:
+            self._calm_at_s = now_s + _CALM_S
         slot = self.serving
         if slot is None or slot.state is not SlotState.TRIAL or self._route.serve != slot.digest:
             self._trial = None
@@ -267,10 +318,16 @@ class Deployer:
             effects.append(DeletePackages(tuple(self.kept())))
         return [*effects, *moved]
 
+    def _waits_to_serve(self, slot: Slot) -> bool:
+        wanted = self._journal.wish(self._journal.wanted.serve)
+        return wanted is not None and wanted.digest == slot.digest
+
     def _is_suspect(self, slot: Slot) -> bool:
         """Return whether a version may be why the agent restarts, and another one could serve."""
-        is_verified_beside = slot.state is SlotState.VERIFYING and self._journal.other(slot).serves
-        return not slot.good and (slot.state is SlotState.TRIAL or is_verified_beside)
+        is_loaded_beside = slot.state in (SlotState.VERIFYING, SlotState.READY) and (
+            self._journal.other(slot).serves
+        )
+        return not slot.good and (slot.state is SlotState.TRIAL or is_loaded_beside)
 
     def _end_trial(self, now_s: float) -> list[Effect]:
         serving, trial = self.serving, self._trial
@@ -300,6 +357,6 @@ class Deployer:
         return self._journal.to_json()
 
     @classmethod
-    def from_json(cls, model: str, reader: Reader) -> Self:
+    def from_json(cls, model: str, reader: Reader, *, gate: UpdateGate | None = None) -> Self:
         """Rebuild from :meth:`to_json`; raises the reader's error."""
-        return cls(model, Journal.from_json(reader))
+        return cls(model, Journal.from_json(reader), gate=gate)

@@ -10,6 +10,7 @@ from typing import Final
 
 from edge_agent.core.deployer import Deployer
 from edge_agent.core.effects import DeletePackages, Effect, Log, Route
+from edge_agent.core.update_gate import UpdateGate
 from edge_contract.errors import UsageError
 from edge_contract.messages import Assignment, Downloads, ModelReport
 from edge_contract.reading import JsonObject, Reader
@@ -24,12 +25,14 @@ class Deployers:
 
     Args:
         models: Names of the models, at least one.
+        gate: Says when updates may begin; ``None`` for always.
 
     Effects are those of :class:`Deployer`; a :class:`Route` says whose calls it is about.
     """
 
-    def __init__(self, models: Sequence[str]) -> None:
-        self._by_model = {model: Deployer(model) for model in models}
+    def __init__(self, models: Sequence[str], gate: UpdateGate | None = None) -> None:
+        self._gate = UpdateGate() if gate is None else gate
+        self._by_model = {model: Deployer(model, gate=self._gate) for model in models}
         self._dropped: tuple[str, ...] = ()
 
     # What is known.
@@ -130,6 +133,24 @@ class Deployers:
             effects += self._of(model, each.on_timer(now_s))
         return effects
 
+    def on_gate(self, now_s: float) -> list[Effect]:
+        """The gate was opened or closed."""
+        effects: list[Effect] = []
+        for model, each in self._by_model.items():
+            effects += self._of(model, each.on_gate(now_s))
+        return effects
+
+    def updates_ready(self, model: object = None) -> dict[str, str]:
+        """Return the versions that wait to serve, by model; raises as :meth:`named` does."""
+        return {each.model: each.update_ready for each in self.named(model) if each.update_ready}
+
+    def install_update(self, now_s: float, model: object = None) -> list[Effect]:
+        """Let what waits begin, of a model or of all."""
+        effects: list[Effect] = []
+        for each in self.named(model):
+            effects += self._of(each.model, each.install_update(now_s))
+        return effects
+
     def named(self, model: object) -> list[Deployer]:
         """Return the deployer of the model that a command names, or all if it names none.
 
@@ -171,7 +192,7 @@ class Deployers:
                 f"not {', '.join(map(repr, self._by_model))}: use another state folder for it"
             )
         for model in kept:
-            self._by_model[model] = Deployer.from_json(model, found[model])
+            self._by_model[model] = Deployer.from_json(model, found[model], gate=self._gate)
         self._dropped = tuple(model for model in found if model not in self._by_model)
 
     # Inside.

@@ -1,6 +1,6 @@
 """The journal: what a deployment must remember through a power cut."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from edge_agent.core.slots import Slot, SlotState
@@ -21,6 +21,7 @@ class Journal:
         failed: Why a version is bad on this device, by digest, the oldest first.
         trial_calls: Calls that the version on trial must answer.
         trial_s: Seconds that it must serve.
+        allowed: Digest of a version of which somebody said that it shall begin, whatever the time.
     """
 
     slots: tuple[Slot, Slot] = field(default_factory=lambda: (Slot("A"), Slot("B")))
@@ -29,6 +30,7 @@ class Journal:
     failed: dict[str, str] = field(default_factory=dict)
     trial_calls: int = 0
     trial_s: float = 0.0
+    allowed: str = ""
     adopted: str = ""  # not kept: whoever starts the agent hands the package in again
 
     @property
@@ -58,12 +60,20 @@ class Journal:
         wishes = (self.wish(self.wanted.serve), self.wish(self.wanted.shadow))
         return any(wish is not None and wish.digest == digest for wish in wishes)
 
-    def slot_reports(self) -> list[SlotReport]:
-        """Return what the cloud is told of both slots."""
-        return [
+    def slot_reports(self, waiting: tuple[Slot, str] | None) -> list[SlotReport]:
+        """Return what the cloud is told of both slots.
+
+        Args:
+            waiting: The one that is ready and may not serve yet, and why.
+        """
+        reports = [
             SlotReport(slot.name, slot.state.value, slot.version, slot.digest, slot.detail)
             for slot in self.slots
         ]
+        if waiting is not None:
+            index, detail = self.slots.index(waiting[0]), f"waiting: {waiting[1]}"
+            reports[index] = replace(reports[index], detail=detail, waits=True)
+        return reports
 
     def failure_reports(self) -> list[SlotReport]:
         """Return why wanted versions that are in no slot any more are not tried again."""
@@ -95,6 +105,7 @@ class Journal:
             "packages_url": self.packages_url,
             "failed": dict(self.failed),
             "trial": [self.trial_calls, self.trial_s],
+            "allowed": self.allowed,
         }
 
     @classmethod
@@ -114,6 +125,7 @@ class Journal:
             failed={digest: text.text() for digest, text in reader["failed"].fields().items()},
             trial_calls=reader["trial"][0].integer(low=0),
             trial_s=reader["trial"][1].number(low=0.0),
+            allowed=reader["allowed"].text(),
         )
 
 

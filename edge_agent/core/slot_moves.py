@@ -4,6 +4,7 @@ from edge_agent.core.effects import Effect, FetchPackage, Log
 from edge_agent.core.journal import Journal
 from edge_agent.core.package_jobs import PackageJobs
 from edge_agent.core.slots import Slot, SlotEvent, SlotState
+from edge_agent.core.update_gate import UpdateGate
 from edge_contract.messages import Target
 from edge_contract.package import short
 
@@ -17,12 +18,16 @@ class SlotMoves:
         model: Name of the model.
         journal: The slots and what is wanted.
         jobs: What is being fetched or loaded.
+        gate: Says whether one version may take over from another.
     """
 
-    def __init__(self, model: str, journal: Journal, jobs: PackageJobs) -> None:
+    def __init__(
+        self, model: str, journal: Journal, jobs: PackageJobs, *, gate: UpdateGate
+    ) -> None:
         self._model = model
         self._journal = journal
         self._jobs = jobs
+        self._gate = gate
 
     def move(self) -> list[Effect]:
         """Do the next thing towards what is wanted; nothing if it is reached or under way."""
@@ -37,6 +42,15 @@ class SlotMoves:
             effects += self._advance_shadow(shadow) if settled else []
         # A download may take hours, and a shell may do one job at a time.
         return sorted(effects, key=lambda effect: isinstance(effect, FetchPackage))
+
+    def waiting(self) -> tuple[Slot, str] | None:
+        """Return the slot that is ready to serve and may not begin, and why; often none."""
+        wanted = self._journal.wish(self._journal.wanted.serve)
+        slot = None if wanted is None else self._journal.holding(wanted.digest)
+        if slot is None or slot.state not in (SlotState.READY, SlotState.SHADOW):
+            return None
+        objection = self._objection(slot)
+        return (slot, objection) if objection else None
 
     def put(self, target: Target) -> None:
         """Make a slot hold a package whose bytes are all here; none if none can be spared."""
@@ -95,7 +109,13 @@ class SlotMoves:
             return []
         if target.digest not in self._jobs.loaded:
             return self._jobs.load(target.digest)
-        return self._take_over(slot, target)
+        return [] if self._objection(slot) else self._take_over(slot, target)
+
+    def _objection(self, slot: Slot) -> str:
+        """Return why a slot may not take over yet; where none serves, any may."""
+        if self._journal.serving is None:
+            return ""
+        return self._gate.objection(slot, self._journal.allowed)
 
     def _advance_shadow(self, target: Target) -> list[Effect]:
         slot = self._journal.holding(target.digest)
@@ -123,7 +143,7 @@ class SlotMoves:
     def _end_unwanted_trial(self, serving: Slot) -> list[Effect]:
         """Go back to the good version: the one on trial is to make room for another."""
         behind = self._journal.other(serving)
-        if not behind.good or behind.digest not in self._jobs.loaded:
+        if not behind.good or behind.digest not in self._jobs.loaded or self._gate.is_held:
             return []
         serving.handle(SlotEvent.RETIRE)
         text = f"{self._model} {serving.version} is not wanted any more: its trial ends"
@@ -134,6 +154,7 @@ class SlotMoves:
         old = self._journal.serving
         if old is not None:
             old.handle(SlotEvent.RETIRE)
+        self._journal.allowed = ""
         has_terms = target.trial_calls > 0 or target.trial_s > 0
         if slot.good or not has_terms or not self._journal.other(slot).good:
             return self.confirm(slot)  # good before, taken as good, or nothing to fall back on

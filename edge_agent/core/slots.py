@@ -104,7 +104,8 @@ class Slot:
         detail: Why it is bad, for people.
         good: Whether it was confirmed once: it may serve without a trial, and others fall back on
             it. Lost when it fails or makes room.
-        restarts: How often the agent was started since the slot came into its state.
+        restarts: How often the agent was started since the slot came into its state; to go into the
+            shadow or out of it is no fresh start.
     """
 
     __slots__ = ("_state", "detail", "digest", "good", "name", "restarts", "version")
@@ -138,7 +139,8 @@ class Slot:
             self._state = TRANSITIONS[self._state][event]
         except KeyError:
             raise InvalidTransitionError(self.name, self._state, event) from None
-        self.restarts = 0
+        if event not in (SlotEvent.START_SHADOW, SlotEvent.STOP_SHADOW):
+            self.restarts = 0
         match self._state:
             case SlotState.ACTIVE:
                 self.good = True

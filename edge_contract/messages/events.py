@@ -107,7 +107,9 @@ class SlotReport:
         state: As in the agent's slot table: ``downloading``, ``trial``, ``active``, ``bad``, ...
         version: Of the package in it; empty if it is empty.
         digest: The same.
-        detail: Progress or the reason of a failure, for people.
+        detail: Progress, the reason of a failure, or what it waits for, for people.
+        waits: Whether it is ready to serve and may not begin yet, as ``detail`` says: nobody's
+            patience with the device should end over that.
     """
 
     slot: str
@@ -115,6 +117,7 @@ class SlotReport:
     version: str = ""
     digest: str = ""
     detail: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ class ModelReport:
             it does.
         downloads: How packages came here in this life.
         variant: Which variant of the model it is: ``fp32``, ``int8``.
+        updates: What keeps updates waiting on this device, now or at other times, for people; empty
+            if nothing does.
     """
 
     serving: str
@@ -139,6 +144,7 @@ class ModelReport:
     fallback: str = ""
     downloads: Downloads = field(default_factory=Downloads)
     variant: str = ""
+    updates: str = ""
 
     def slot_of(self, digest: str) -> SlotReport | None:
         """Return the slot that holds a package, if one does."""
@@ -184,12 +190,20 @@ class Report:
                     model.version,
                     model.provider,
                     [
-                        [slot.slot, slot.state, slot.version, slot.digest, slot.detail]
+                        [
+                            slot.slot,
+                            slot.state,
+                            slot.version,
+                            slot.digest,
+                            slot.detail,
+                            slot.waits,
+                        ]
                         for slot in model.slots
                     ],
                     model.fallback,
                     model.downloads.to_body(),
                     model.variant,
+                    model.updates,
                 ]
                 for name, model in sorted(self.models.items())
             ],
@@ -214,6 +228,7 @@ class Report:
                     fallback=item[5].text(max_length=2000),
                     downloads=Downloads.from_body(item[6]),
                     variant=item[7].text(max_length=64),
+                    updates=item[8].text(max_length=2000),
                 )
                 for item in body[4].items(max_length=1000)
             },
@@ -229,4 +244,5 @@ def _slot(item: Reader) -> SlotReport:
         version=item[2].text(max_length=80),
         digest=item[3].text(max_length=80),
         detail=item[4].text(max_length=2000),
+        waits=item[5].flag(),
     )

@@ -1,7 +1,7 @@
 """A device without files and sessions: carries out what the deployer asks for, and checks it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from edge_agent.core.deployer import Deployer
 from edge_agent.core.effects import (
@@ -13,7 +13,9 @@ from edge_agent.core.effects import (
     Route,
     UnloadPackage,
 )
+from edge_agent.core.update_gate import UpdateGate
 from edge_contract.errors import PackageError
+from edge_contract.maintenance import LocalWindow
 from edge_contract.messages import Assignment, Target
 from edge_contract.reading import JsonObject, Reader
 
@@ -48,9 +50,12 @@ class Device:
         fetches: Every download that was asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, windows: Sequence[str] = (), *, download_only: bool = False) -> None:
         self.now_s = 1000.0
-        self.deployer = Deployer("digits")
+        self._windows = [LocalWindow.parse(text) for text in windows]
+        self._download_only = download_only
+        self.gate = self._new_gate()
+        self.deployer = Deployer("digits", gate=self.gate)
         self.fetches: list[str] = []
         self._begin_life()
         self.carry_out(self.deployer.on_start(self.now_s))
@@ -158,6 +163,33 @@ class Device:
     def answers(self, target: Target, calls: int, failures: int = 0) -> None:
         self.carry_out(self.deployer.on_calls(target.digest, calls, failures, self.now_s))
 
+    def holds(self, reason: str = "") -> None:
+        """The application lets nothing change."""
+        self.gate.hold(reason)
+        self.carry_out(self.deployer.on_gate(self.now_s))
+
+    def lets_go(self, reason: str = "") -> None:
+        self.gate.release(reason)
+        self.carry_out(self.deployer.on_gate(self.now_s))
+
+    def installs_update(self) -> None:
+        """Somebody says that what waits shall begin."""
+        self.carry_out(self.deployer.install_update(self.now_s))
+
+    def looks_at_the_clock(self, at_unix_s: float) -> None:
+        """The clock on the wall says this now."""
+        self.gate.set_clock(self.now_s, at_unix_s)
+        self.carry_out(self.deployer.on_timer(self.now_s))
+
+    def _new_gate(self) -> UpdateGate:
+        return UpdateGate(download_only=self._download_only, windows=self._windows)
+
+    @property
+    def waits_for(self) -> str:
+        """What the cloud is told that a version waits for; empty if none waits."""
+        reports = [slot for slot in self.deployer.report().slots if slot.waits]
+        return "; ".join(slot.detail for slot in reports)
+
     def wait(self, seconds: float) -> None:
         self.now_s += seconds
         self.carry_out(self.deployer.on_timer(self.now_s))
@@ -165,14 +197,15 @@ class Device:
     def reboot(self) -> None:
         """Lose everything but the journal, written as JSON."""
         self.now_s += 100.0
-        self.deployer = restored(json.loads(json.dumps(self.deployer.to_json())))
+        self.gate = self._new_gate()
+        self.deployer = restored(json.loads(json.dumps(self.deployer.to_json())), self.gate)
         self._begin_life()
         self.carry_out(self.deployer.on_start(self.now_s))
 
 
-def restored(journal: JsonObject) -> Deployer:
+def restored(journal: JsonObject, gate: UpdateGate | None = None) -> Deployer:
     """What a start makes of a journal; raises ``PackageError`` if it is damaged."""
-    return Deployer.from_json("digits", Reader(journal, "journal", PackageError))
+    return Deployer.from_json("digits", Reader(journal, "journal", PackageError), gate=gate)
 
 
 def on_trial() -> Device:

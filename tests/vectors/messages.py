@@ -101,6 +101,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
                     SlotReport("A", "active", "1.0.0", DIGEST),
                     SlotReport("B", "downloading", "1.1.0-rc.1", OTHER_DIGEST, "41 of 128 kB"),
                 ),
+                updates="maintenance window 22:00-05:00 Europe/Oslo (closed)",
                 fallback="onnxruntime 1.32.0 here has no CUDAExecutionProvider",
                 downloads=Downloads(
                     whole_bytes=41_000, delta_bytes=1_200, fallbacks=1, reason="delta is damaged"

@@ -36,6 +36,8 @@ class Story(RuleBasedStateMachine):
         self.device = Device()
         self.allowed: set[str] = set()  # wanted to serve at any time
         self.must_answer = False  # something answered in this life
+        self.held = 0  # so many times by the application
+        self.serves_while_held = ""
 
     # What may happen.
 
@@ -82,9 +84,27 @@ class Story(RuleBasedStateMachine):
         self.device.wait(seconds)
 
     @rule()
+    def the_application_holds(self) -> None:
+        self.device.holds()
+        self.held += 1
+        if self.held == 1:
+            self.serves_while_held = self.device.route.serve
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def the_application_lets_go(self) -> None:
+        self.held -= 1
+        self.device.lets_go()
+
+    @rule()
+    def the_operator_installs(self) -> None:
+        self.device.installs_update()
+
+    @rule()
     def power_is_cut(self) -> None:
         self.device.reboot()
         self.must_answer = False
+        self.held = 0
 
     @rule()
     def failures_are_cleared(self) -> None:
@@ -115,6 +135,11 @@ class Story(RuleBasedStateMachine):
         self.must_answer = answers
 
     @invariant()
+    def while_the_application_holds_only_what_fails_is_replaced(self) -> None:
+        if self.held and self.serves_while_held not in {"", *self.device.failed}:
+            assert self.device.route.serve == self.serves_while_held
+
+    @invariant()
     def nothing_answers_that_was_never_wanted(self) -> None:
         assert self.device.routed - {self.device.route.shadow} <= self.allowed
 
@@ -140,6 +165,8 @@ class Story(RuleBasedStateMachine):
         if not hasattr(self, "device"):
             return
         device = self.device
+        for _ in range(self.held):
+            device.lets_go()
         for _ in range(20):
             for target in [VERSIONS[digest] for digest in sorted(device.fetching)]:
                 device.fetched(target)
