@@ -25,6 +25,7 @@ from converters.variants import Exact, VariantRules, Variants, make_variants
 from converters.watching import Watching
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.names import Version, checked_name
+from edge_contract.onnx_file import require_safe_model
 from edge_contract.package import (
     Artifact,
     ArtifactRole,
@@ -236,6 +237,7 @@ def _packed(
     artifacts, files = [], {}
     for variant, data in models.items():
         path = "model.onnx" if variant == _EXACT else f"model.{variant}.onnx"
+        require_safe_model(data, what="the converted model")
         files[path] = data
         artifacts.append(
             replace(

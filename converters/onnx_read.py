@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import onnx
+from onnx import inliner
 
 from converters.base import Converted, Request, Rows, Tensors
 from converters.graph import check_model, parse_model
@@ -35,6 +36,9 @@ def read_onnx(request: Request) -> Converted:
     require_bounded_nodes(proto, what=what)
     check_model(proto, what=what)
     require_bounded_work(proto, what=what)
+    if proto.functions:  # devices refuse them
+        proto = inliner.inline_local_functions(proto)
+        data = proto.SerializeToString(deterministic=True)
     right = mended(proto, data, request.rows, what=what)
     model = OnnxModel(right.model, what=what)
     specs = model.inputs

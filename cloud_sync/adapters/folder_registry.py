@@ -22,6 +22,7 @@ from cloud_sync.core.facts import PackageFacts
 from cloud_sync.ports import PackageVersion
 from edge_contract.errors import MessageError, PackageError, UnavailableError, UsageError
 from edge_contract.names import VERSION_PATTERN, Version
+from edge_contract.onnx_file import require_safe_model
 from edge_contract.package import Manifest, Package, Reference, Role, layout_of, short
 from edge_contract.package.digests import DIGEST_PATTERN, canonical_json, digest_of
 from edge_contract.package.manifest import ArtifactRole
@@ -73,6 +74,8 @@ class FolderRegistry:
     def put(self, package: Package, *, at_unix_s: float) -> PackageVersion:
         """Keep a package durably; all of it is there on return, or nothing."""
         manifest = package.manifest
+        for held in manifest.models:
+            require_safe_model(package.files[held.path], what=f"model of {manifest.reference}")
         facts = _facts(package.digest, manifest, package.reference())
         strata = facts.reference.strata
         if strata is not None:

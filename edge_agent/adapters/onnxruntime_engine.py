@@ -9,6 +9,7 @@ from edge_agent.adapters.profiles import profile_of
 from edge_agent.adapters.providers import CPU, Choice, choices_of, missing_reason
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_contract.errors import PackageError, UnavailableError
+from edge_contract.onnx_file import require_safe_model
 from edge_contract.package import Package
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ class OnnxRuntimeEngine:
         The model goes in as bytes, so that it cannot name other files of the device.
         """
         name = package.manifest.reference
-        session, passed_over = self._first_that_runs(package.model(), name)
+        model = package.model()
+        require_safe_model(model, what=f"model of {name}")
+        session, passed_over = self._first_that_runs(model, name)
         names = {tensor.name for tensor in session.get_inputs()}
         expected = {tensor.name for tensor in package.manifest.inputs}
         if names != expected:

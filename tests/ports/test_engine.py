@@ -175,7 +175,7 @@ def test_a_model_that_was_cut_off_is_refused_in_one_line(
     engine: InferenceEngine, kept_bytes: int
 ) -> None:
     package = altered(digits().package, ArtifactRole.MODEL, lambda data: data[:kept_bytes])
-    with pytest.raises(PackageError, match=r"^model of digits@1\.0\.0 cannot run here: .") as error:
+    with pytest.raises(PackageError, match=r"^model of digits@1\.0\.0 is no ONNX file") as error:
         engine.load(package)
     assert "\n" not in str(error.value)
 
