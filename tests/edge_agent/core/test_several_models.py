@@ -65,9 +65,9 @@ def test_one_model_moves_on_while_the_other_stays() -> None:
 
     routes = [effect for effect in moved if isinstance(effect, Route)]
     assert routes == [Route(GATE2.digest, fallback=GATE1.digest, model="gate")]
-    assert core.deployers.on_trial
+    began = core.deployers.on_trial
     core.on_calls(GATE2.digest, 5, 0, now_s + 1.0)
-    assert not core.deployers.on_trial
+    assert (began, core.deployers.on_trial) == (True, False)
     assert serving(core) == {"digits": "1.0.0", "gate": "2.0.0"}
 
 

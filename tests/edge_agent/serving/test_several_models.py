@@ -87,6 +87,8 @@ def test_frames_name_their_model(several: Agent, serve: ServeAgent, socket_path:
         assert nobody.is_ready()
         with pytest.raises(UsageError, match="model_name is None: name one of 'digits', 'trees'"):
             nobody.infer({"X": np.zeros((1, 64), np.float32)})
-    with SocketClient(socket_path, model="gate") as gate:
-        with pytest.raises(UsageError, match="model_name is 'gate': name one of"):
-            gate.metadata()
+    with (
+        SocketClient(socket_path, model="gate") as gate,
+        pytest.raises(UsageError, match="model_name is 'gate': name one of"),
+    ):
+        gate.metadata()

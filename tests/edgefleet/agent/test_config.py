@@ -102,7 +102,11 @@ def test_what_is_printed_is_a_file_that_can_be_used_again(edgefleet: Command, fi
 
 def test_every_key_can_be_set(edgefleet: Command) -> None:
     values = {
-        **{"text": '"x"', "number": "1.5", "whole": "2", "texts": '["cpu"]', "table": "{}"},
+        "text": '"x"',
+        "number": "1.5",
+        "whole": "2",
+        "texts": '["cpu"]',
+        "table": "{}",
         "names": '["digits", "gate"]',
     }
     lines = [f"{name} = {values[key.kind]}" for name, key in KEYS.items()]
