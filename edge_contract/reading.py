@@ -78,6 +78,11 @@ class Reader:
         """Whether the value is a string."""
         return isinstance(self._value, str)
 
+    @property
+    def is_number(self) -> bool:
+        """Whether the value is a number; true and false are none."""
+        return isinstance(self._value, int | float) and not isinstance(self._value, bool)
+
     def text(self, *, pattern: str | None = None, max_length: int = 4096) -> str:
         """Return a string of bounded length that matches ``pattern`` wholly, if one is given."""
         if not isinstance(self._value, str) or len(self._value) > max_length:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.core.rollout import Assign, Mode, RolloutPlan, RolloutSummary
 from cloud_sync.core.rollout.record import RolloutRecord
+from cloud_sync.core.rollout.steps import Step
 from cloud_sync.core.rollout.transitions import InvalidTransitionError
 from tests.support.behaviours import BAD, FRAGILE, STURDY, Behaviour, package_of
 from tests.support.rollout_world import World
@@ -40,29 +42,36 @@ HAPPENINGS = st.sampled_from(
         "abort",
         "rollback",
         "approve",
+        "retry",
+        "hold 5",
     ]
 )
-PEOPLE = ("pause", "resume", "abort", "rollback", "approve")
+PEOPLE = ("pause", "resume", "abort", "rollback", "approve", "retry")
+LIMITS = st.sampled_from(
+    [
+        {},
+        {"devices_per_minute": 60.0},
+        {"max_in_flight": 1},
+        {"windows": ["00:15-00:17"]},  # the world's clock starts at 00:16:40
+        {"steps": [Step(count=2), Step(fraction=0.5, approval=True), Step(fraction=1.0)]},
+    ]
+)
 STRATEGIES = st.sampled_from(["canary", "blue-green", "shadow", "all-at-once"])
 
 
-def started(strategy: str, version: str, *, shadow: bool) -> World:
+def started(
+    strategy: str, version: str, *, shadow: bool, limits: Mapping[str, object] | None = None
+) -> World:
     world = World(VERSIONS, "1.0.0")
     for number in range(SIZE):
         world.add(f"cam-{number}")
     for _ in range(5):
         world.step()
-    world.start(
-        RolloutPlan(
-            model="gate",
-            version=version,
-            strategy=strategy,
-            shadow=shadow,
-            bake_s=4.0,
-            max_wait_s=16.0,
-            min_rows=100,
-        )
-    )
+    fields = {"bake_s": 4.0, "max_wait_s": 16.0, "min_rows": 100, **(limits or {})}
+    if strategy in ("blue-green", "all-at-once"):
+        fields.pop("steps", None)
+    plan = RolloutPlan(model="gate", version=version, strategy=strategy, shadow=shadow, **fields)  # type: ignore[arg-type]
+    world.start(plan)
     return world
 
 
@@ -74,7 +83,7 @@ def let_happen(world: World, what: str, version: str) -> bool:
     if verb in PEOPLE:
         try:
             world.carry_out(world.controller.steer("r1", verb, by="ada", now_unix_s=world.now_s))
-            overruled = verb in ("resume", "approve")
+            overruled = verb in ("resume", "approve", "retry")
         except InvalidTransitionError:
             pass  # refused, as the table says
     elif verb in ("silence", "talk"):
@@ -88,6 +97,7 @@ def let_happen(world: World, what: str, version: str) -> bool:
         device.refuses = digest if verb == "refuse" else device.refuses
         device.boots += verb == "reboot"
         device.dirty = device.dirty or verb == "dirt"
+        device.holds = device.holds or verb == "hold"
     world.step(kill=name if verb == "kill" else "")
     return overruled
 
@@ -110,7 +120,8 @@ def allowed(world: World) -> int:
     """How many devices the present stage may let serve the candidate."""
     record = RolloutRecord.from_json(world.controller.to_json("r1"))
     stage = record.stage.stage
-    return math.ceil(stage.fraction * len(world.devices)) if stage.mode is Mode.SERVE else 0
+    size = stage.count or math.ceil(stage.fraction * len(world.devices))
+    return size if stage.mode is Mode.SERVE else 0
 
 
 @settings(max_examples=40)
@@ -118,12 +129,13 @@ def allowed(world: World) -> int:
     strategy=STRATEGIES,
     version=st.sampled_from(["1.1.0", "1.2.0"]),
     shadow=st.booleans(),
+    limits=LIMITS,
     happenings=st.lists(HAPPENINGS, min_size=20, max_size=40),
 )
 def test_it_never_exceeds_its_stage_nor_widens_after_a_failure(
-    strategy: str, version: str, shadow: bool, happenings: list[str]
+    strategy: str, version: str, shadow: bool, limits: dict[str, object], happenings: list[str]
 ) -> None:
-    world = started(strategy, version, shadow=shadow)
+    world = started(strategy, version, shadow=shadow, limits=limits)
     had_failed, wanted_before = False, 0
 
     for what in happenings:
@@ -137,6 +149,24 @@ def test_it_never_exceeds_its_stage_nor_widens_after_a_failure(
         if had_failed and not overruled:
             assert wanted <= wanted_before
         had_failed, wanted_before = failed_gate(view), wanted
+        assert_within(world, limits)
+
+
+def assert_within(world: World, limits: Mapping[str, object]) -> None:
+    """Limits of pace hold while it goes forward."""
+    record = RolloutRecord.from_json(world.controller.to_json("r1"))
+    if "devices_per_minute" in limits:
+        told = [one.told_unix_s for one in record.executions.values()]
+        assert sum(world.now_s - at_s < 60.0 for at_s in told) <= 60
+    if "windows" in limits:
+        assert all(one.told_unix_s < 1020.0 for one in record.executions.values())
+    if "max_in_flight" in limits and record.state.value == "running":
+        states = [
+            one.state.value
+            for name, one in record.executions.items()
+            if world.devices[name].online and not world.devices[name].holds
+        ]
+        assert states.count("notified") + states.count("in_progress") <= 1
 
 
 @settings(max_examples=25)

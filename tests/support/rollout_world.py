@@ -13,6 +13,7 @@ from cloud_sync.core.rollout import (
     RolloutEffect,
     RolloutPlan,
     SetStable,
+    TryAgain,
 )
 from edge_contract.errors import UsageError
 from edge_contract.messages import Assignment, Counters, ModelReport, SlotReport, Target
@@ -40,6 +41,7 @@ class Device:
     crashes_on: str = ""
     refuses: str = ""
     idle: bool = False
+    holds: bool = False
     boots: int = 1
     serving: str = ""
     state: str = ""
@@ -70,8 +72,15 @@ class Device:
         elif self.state == "verifying":
             refused = target.digest == self.refuses
             self._become("bad" if refused else "ready", "golden vectors differ" if refused else "")
+        elif self.state == "ready" and self.holds and target is not self.wanted.shadow:
+            self._become("ready", "held by the application")
         elif self.state in ("ready", "shadow"):
             self._run(target, now_s)
+
+    def forget(self, digest: str) -> None:
+        """A person lets it try a version again that was bad."""
+        if self.digest == digest and self.state == "bad":
+            self.digest, self.state = "", ""
 
     def _run(self, target: Target, now_s: float) -> None:
         if target is self.wanted.shadow:
@@ -209,6 +218,9 @@ class World:
                         if device.wanted != Assignment(target):
                             device.wanted = Assignment(target)
                             device.generation += 1
+                case TryAgain(_, names, _, target):
+                    for name in names:
+                        self.devices[name].forget(target.digest)
                 case Happened():
                     self.said.append(effect)
 

@@ -5,12 +5,19 @@ from cloud_sync.core.rollout.base import STRATEGIES, Mode, RolloutStrategy, Stag
 from cloud_sync.core.rollout.blue_green import BlueGreen
 from cloud_sync.core.rollout.canary import Canary
 from cloud_sync.core.rollout.controller import RolloutController
-from cloud_sync.core.rollout.effects import Assign, Happened, RolloutEffect, SetStable
+from cloud_sync.core.rollout.effects import (
+    Assign,
+    Happened,
+    RolloutEffect,
+    SetStable,
+    TryAgain,
+)
 from cloud_sync.core.rollout.execution_life import ExecutionState
 from cloud_sync.core.rollout.plan import RolloutPlan
 from cloud_sync.core.rollout.rollout_life import RolloutState
 from cloud_sync.core.rollout.shadow import Shadow
 from cloud_sync.core.rollout.stage_life import StageState
+from cloud_sync.core.rollout.steps import GateRule, Step
 from cloud_sync.core.rollout.transitions import InvalidTransitionError
 from cloud_sync.core.rollout.views import RolloutSummary, StageSummary
 
@@ -21,6 +28,7 @@ __all__ = [
     "BlueGreen",
     "Canary",
     "ExecutionState",
+    "GateRule",
     "Happened",
     "InvalidTransitionError",
     "Mode",
@@ -35,5 +43,7 @@ __all__ = [
     "Stage",
     "StageState",
     "StageSummary",
+    "Step",
+    "TryAgain",
     "register",
 ]

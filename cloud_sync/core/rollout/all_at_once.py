@@ -24,5 +24,5 @@ class AllAtOnce:
             UsageError: The plan has steps.
         """
         if plan.steps:
-            raise UsageError(f"all-at-once has no steps, got {plan.steps}: use canary")
-        return [Stage("all", Mode.SERVE, 1.0, 0.0, 0, ("safety", "delivery"))]
+            raise UsageError(f"all-at-once has no steps, got {plan.titles}: use canary")
+        return [plan.idle_stage("all", Mode.SERVE)]

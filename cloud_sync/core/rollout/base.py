@@ -5,10 +5,11 @@ import line to ``cloud_sync/core/rollout/__init__.py``.
 """
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
+from cloud_sync.core.rollout.steps import GateRule
 from edge_contract.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,11 +36,16 @@ class Stage:
     Attributes:
         name: For people.
         mode: How its devices run the candidate.
-        fraction: Share of the fleet, above 0 to 1; at least one device.
+        fraction: Share of the targeted devices, above 0 to 1; at least one device. 0 where
+            ``count`` says how many.
         bake_s: Shortest time that its devices run the candidate before it is judged.
         min_rows: Rows that the candidate must have seen for a judgement; 0 if traffic is not asked
             for.
         gates: Names of the gates that must pass, in the order they are asked.
+        count: So many devices instead of a share.
+        max_wait_s: Longest time for delivery, and again for a judgement; 0 takes the plan's.
+        rules: What the plan changes about gates, by name.
+        approval: Whether a person must approve before it begins.
     """
 
     name: str
@@ -48,6 +54,21 @@ class Stage:
     bake_s: float
     min_rows: int
     gates: tuple[str, ...]
+    count: int = 0
+    max_wait_s: float = 0.0
+    rules: Mapping[str, GateRule] = field(default_factory=dict)
+    approval: bool = False
+
+    def rule(self, gate: str) -> GateRule:
+        """Return what the plan says about a gate."""
+        return self.rules.get(gate, GateRule())
+
+    @property
+    def size(self) -> str:
+        """How many devices, for people."""
+        if self.count:
+            return "1 device" if self.count == 1 else f"{self.count} devices"
+        return f"{self.fraction * 100:.3g}% of the devices"
 
 
 class RolloutStrategy(Protocol):

@@ -7,6 +7,7 @@ from cloud_sync.core.rollout.base import Mode, Stage, register
 from cloud_sync.core.rollout.canary import SERVE_GATES
 from cloud_sync.core.rollout.plan import RolloutPlan
 from cloud_sync.core.rollout.shadow import SHADOW_GATES
+from cloud_sync.core.rollout.steps import Step
 from edge_contract.errors import UsageError
 
 __all__ = ["BlueGreen"]
@@ -26,13 +27,11 @@ class BlueGreen:
             UsageError: The plan has steps.
         """
         if plan.steps:
-            raise UsageError(f"blue-green switches all devices at once, got steps {plan.steps}")
+            raise UsageError(f"blue-green switches all devices at once, got steps {plan.titles}")
+        whole = Step(fraction=1.0)
         load = (
-            Stage("load", Mode.SHADOW, 1.0, plan.bake_s, plan.min_rows, SHADOW_GATES)
+            plan.stage("load", Mode.SHADOW, step=whole, gates=SHADOW_GATES)
             if plan.shadow
-            else Stage("load", Mode.LOAD, 1.0, 0.0, 0, ("safety", "delivery"))
+            else plan.idle_stage("load", Mode.LOAD)
         )
-        return [
-            load,
-            Stage("switch", Mode.SERVE, 1.0, plan.bake_s, plan.min_rows, SERVE_GATES),
-        ]
+        return [load, plan.stage("switch", Mode.SERVE, step=whole, gates=SERVE_GATES)]

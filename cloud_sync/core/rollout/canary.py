@@ -6,12 +6,15 @@ from typing import ClassVar, Final
 from cloud_sync.core.rollout.base import Mode, Stage, register
 from cloud_sync.core.rollout.plan import RolloutPlan
 from cloud_sync.core.rollout.shadow import SHADOW_GATES
+from cloud_sync.core.rollout.steps import Step
 from edge_contract.errors import UsageError
 
 __all__ = ["SERVE_GATES", "Canary"]
 
-SERVE_GATES: Final = ("safety", "delivery", "balance", "drift", "estimate", "labelled")
-_STEPS: Final = (0.1, 0.5, 1.0)
+SERVE_GATES: Final = (
+    "safety", "delivery", "balance", "latency", "drift", "estimate", "labelled", "baseline",
+)  # fmt: skip
+_STEPS: Final = (Step(fraction=0.1), Step(fraction=0.5), Step(fraction=1.0))
 
 
 @register
@@ -27,12 +30,13 @@ class Canary:
         Raises:
             UsageError: The steps do not end with the whole fleet.
         """
-        steps = tuple(plan.steps) or _STEPS
-        if steps[-1] != 1.0:
-            raise UsageError(f"canary steps must rise and end at 1.0, got {steps}")
-        shadow = Stage("shadow", Mode.SHADOW, steps[0], plan.bake_s, plan.min_rows, SHADOW_GATES)
+        steps = plan.widenings or _STEPS
+        if not steps[-1].is_whole:
+            titles = ", ".join(step.title for step in steps)
+            raise UsageError(f"canary steps must rise and end at 1.0, got {titles}")
+        shadow = plan.stage("shadow", Mode.SHADOW, step=steps[0], gates=SHADOW_GATES)
         serve = [
-            Stage(f"canary {step:.0%}", Mode.SERVE, step, plan.bake_s, plan.min_rows, SERVE_GATES)
+            plan.stage(f"canary {step.title}", Mode.SERVE, step=step, gates=SERVE_GATES)
             for step in steps
         ]
         return [shadow, *serve] if plan.shadow else serve

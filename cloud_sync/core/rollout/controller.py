@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from cloud_sync.core.facts import DeviceFacts, EvidenceSource, PackageFacts
+from cloud_sync.core.rollout.base import STRATEGIES
+from cloud_sync.core.rollout.crowd import Crowd, Targeting, no_targets
 from cloud_sync.core.rollout.effects import Happened, RolloutEffect
 from cloud_sync.core.rollout.plan import RolloutPlan
 from cloud_sync.core.rollout.record import RolloutRecord, StageRecord
 from cloud_sync.core.rollout.rollout import Rollout
+from cloud_sync.core.rollout.rollout_life import RolloutState
+from cloud_sync.core.rollout.shares import check_shares
 from cloud_sync.core.rollout.views import RolloutSummary, summary_of
 from edge_contract.errors import EdgeError, UsageError
-from edge_contract.messages import Target
+from edge_contract.messages import Assignment, Target
 from edge_contract.reading import JsonObject
 
 __all__ = ["RolloutController"]
@@ -24,17 +28,24 @@ class RolloutController:
 
     Args:
         states: What :meth:`to_json` gave earlier, in any order.
+        targeting: Reads the filter of a plan's ``target``; raises ``UsageError`` for one that
+            cannot be read. Without it no rollout can have a target.
 
     Raises:
         MessageError: One of them is no such state.
     """
 
-    def __init__(self, states: Iterable[JsonObject] = ()) -> None:
+    def __init__(
+        self, states: Iterable[JsonObject] = (), *, targeting: Targeting = no_targets
+    ) -> None:
         self._rollouts: dict[str, Rollout] = {}
         for state in states:
             record = RolloutRecord.from_json(state)
             self._rollouts[record.rollout_id] = Rollout(record)
         self._troubles: dict[str, str] = {}
+        self._crowd = Crowd(targeting)
+        for rollout_id in self.ids():
+            self._note_end(self._rollouts[rollout_id])
 
     # Inputs.
 
@@ -78,7 +89,9 @@ class RolloutController:
                     f"{other.record.state.value}: wait for it, abort it, or supersede it"
                 )
             effects += other.supersede(rollout_id, now_unix_s=now_unix_s)
+            self._note_end(other)
             taken_over |= {*other.record.executions, *other.record.returning}
+        self._crowd.test_of(plan.target)
         rollout = Rollout(_record(plan, rollout_id, salt, candidate, previous, now_unix_s))
         rollout.record.returning = taken_over
         effects += rollout.submit(by=by, now_unix_s=now_unix_s)
@@ -96,9 +109,20 @@ class RolloutController:
             evidence: Where statistics come from.
         """
         effects: list[RolloutEffect] = []
-        for rollout_id, rollout in self._rollouts.items():
+        busy = [one for one in self._rollouts.values() if not one.ended]
+        for rollout in busy:
+            rollout_id = rollout.record.rollout_id
             try:
-                effects += rollout.tick(now_unix_s, devices, evidence)
+                mine = self._crowd.mine(rollout.record, devices)
+                outsiders = self._crowd.outsiders(
+                    rollout.record,
+                    mine,
+                    evidence,
+                    now_unix_s=now_unix_s,
+                    running=[one.record.executions for one in busy],
+                )
+                effects += rollout.tick(now_unix_s, mine, evidence, outsiders=outsiders)
+                self._note_end(rollout)
             except EdgeError as error:  # its evidence is out of reach; the others go on
                 text = f"cannot be judged now: {error}"
                 if self._troubles.get(rollout_id) != text:
@@ -111,7 +135,7 @@ class RolloutController:
     def steer(
         self, rollout_id: str, action: str, *, by: str, now_unix_s: float
     ) -> Sequence[RolloutEffect]:
-        """Pause, resume, abort, rollback or approve a rollout; see :meth:`Rollout.steer`."""
+        """Pause, resume, retry, abort, rollback or approve; see :meth:`Rollout.steer`."""
         return self._find(rollout_id).steer(action, by=by, now_unix_s=now_unix_s)
 
     def forget(self, rollout_id: str) -> None:
@@ -138,9 +162,29 @@ class RolloutController:
         """Return everything that is needed to resume a rollout."""
         return self._find(rollout_id).record.to_json()
 
+    def settled(self, model: str) -> Mapping[str, Assignment]:
+        """Return what devices keep of a model since a rollout to some devices succeeded.
+
+        It lasts until the model is rolled out to all devices.
+        """
+        kept: dict[str, Assignment] = {}
+        for rollout_id in self.ids():
+            record = self._rollouts[rollout_id].record
+            if record.plan.model == model and record.state is RolloutState.SUCCEEDED:
+                if STRATEGIES[record.plan.strategy].promotes and not record.plan.target:
+                    kept.clear()
+                elif STRATEGIES[record.plan.strategy].promotes:
+                    target = Target(record.candidate.version, record.candidate.digest)
+                    kept |= dict.fromkeys(record.executions, Assignment(serve=target))
+        return kept
+
     def view(self, rollout_id: str) -> RolloutSummary:
         """Return a rollout for people."""
         return summary_of(self._find(rollout_id).record)
+
+    def _note_end(self, rollout: Rollout) -> None:
+        if rollout.ended:
+            self._crowd.note_ended(rollout.record)
 
     def _find(self, rollout_id: str) -> Rollout:
         if rollout_id not in self._rollouts:
@@ -181,6 +225,7 @@ def _record(
 
 
 def _check(plan: RolloutPlan, candidate: PackageFacts, previous: PackageFacts | None) -> None:
+    check_shares(plan)
     wanted, given = f"{plan.model}@{plan.version}", candidate.manifest.reference
     if wanted != given:
         raise UsageError(f"plan is about {wanted}, the package is {given}")

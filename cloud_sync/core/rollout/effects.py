@@ -6,7 +6,7 @@ from typing import TypeAlias
 from edge_contract.messages import Assignment, Target
 from edge_contract.reading import JsonObject
 
-__all__ = ["Assign", "Happened", "RolloutEffect", "SetStable"]
+__all__ = ["Assign", "Happened", "RolloutEffect", "SetStable", "TryAgain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +46,15 @@ class Happened:
     evidence: JsonObject = field(default_factory=dict)
 
 
-RolloutEffect: TypeAlias = Assign | SetStable | Happened
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Let devices forget that the candidate failed on them: a person wants it tried again."""
+
+    rollout_id: str
+    devices: tuple[str, ...]
+    model: str
+    target: Target
+    by: str
+
+
+RolloutEffect: TypeAlias = Assign | SetStable | Happened | TryAgain

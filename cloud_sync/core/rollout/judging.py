@@ -1,7 +1,7 @@
 """Asks the gates of a stage, in their order, and says what they think together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cloud_sync.core.rollout.gates import GATES, Gate, GateResult, OnFail, Verdict
@@ -26,21 +26,18 @@ class Judgement:
         results: By gate, up to the first failure.
         failed: The gate that failed, if one did.
         waits_for: The first required gate that has not passed, if there is one.
+        on_fail: What the failed gate asks for.
     """
 
     results: tuple[GateResult, ...]
     failed: Gate | None
     waits_for: GateResult | None
+    on_fail: OnFail | None = None
 
     @property
     def passed(self) -> bool:
         """Whether gates were asked, none failed, and all required ones passed."""
         return bool(self.results) and self.failed is None and self.waits_for is None
-
-    @property
-    def on_fail(self) -> OnFail | None:
-        """What the failed gate asks for."""
-        return None if self.failed is None else self.failed.on_fail
 
     def sentence(self) -> str:
         """Return what decided, in English."""
@@ -66,11 +63,15 @@ def judge(scene: Scene) -> Judgement:
     waits_for: GateResult | None = None
     early = scene.stage.state is StageState.DISPATCHING
     for gate in _asked(scene, early=early):
+        rule = scene.stage.stage.rule(gate.name)
         result = gate.judge(scene)
-        results.append(result)
+        spent = {"alpha": scene.alpha(gate.name, gate.share)} if gate.share else {}
+        results.append(replace(result, evidence={**result.evidence, **spent}))
         if result.verdict is Verdict.FAIL:
-            return Judgement(tuple(results), gate, None)
-        awaited = gate.name == _AWAITED_FIRST if early else gate.required
+            wanted = OnFail(rule.on_fail) if rule.on_fail else gate.on_fail
+            return Judgement(tuple(results), gate, None, wanted)
+        required = gate.required if rule.required is None else rule.required
+        awaited = gate.name == _AWAITED_FIRST if early else required
         if result.verdict is not Verdict.PASS and awaited and waits_for is None:
             waits_for = result
     return Judgement(tuple(results), None, waits_for)

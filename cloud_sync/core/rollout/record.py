@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from cloud_sync.core.rollout.base import Mode, Stage
 from cloud_sync.core.rollout.execution_life import TRANSITIONS as EXECUTION_TRANSITIONS
-from cloud_sync.core.rollout.execution_life import ExecutionEvent, ExecutionState
+from cloud_sync.core.rollout.execution_life import UNHEALTHY, ExecutionEvent, ExecutionState
 from cloud_sync.core.rollout.plan import RolloutPlan
 from cloud_sync.core.rollout.rollout_life import RolloutState
 from cloud_sync.core.rollout.stage_life import TRANSITIONS as STAGE_TRANSITIONS
@@ -35,6 +35,10 @@ class Execution:
         joined: Index of the stage since which it is wanted in this mode.
         ran: Whether it ever reported to run the candidate, serving or in shadow.
         detail: Why it failed, for people.
+        told: How it was told to run the candidate; ``None`` if it was not told yet.
+        told_unix_s: When it was told last.
+        failures: How often it failed, rejected the candidate or timed out.
+        failed_unix_s: When it did so last.
     """
 
     state: ExecutionState
@@ -43,11 +47,21 @@ class Execution:
     joined: int = 0
     ran: bool = False
     detail: str = ""
+    told: Mode | None = None
+    told_unix_s: float = 0.0
+    failures: int = 0
+    failed_unix_s: float = 0.0
 
     def handle(self, event: ExecutionEvent, *, now_unix_s: float) -> None:
         """Move by the table; raises ``InvalidTransitionError`` for what it does not list."""
-        self.state = moved(EXECUTION_TRANSITIONS, self.state, event, what="execution")
+        before = self.state
+        self.state = moved(EXECUTION_TRANSITIONS, before, event, what="execution")
         self.since_unix_s = now_unix_s
+        if self.state is ExecutionState.NOTIFIED:
+            self.told, self.told_unix_s = self.mode, now_unix_s
+        if self.state in UNHEALTHY and before not in UNHEALTHY:
+            self.failures += 1
+            self.failed_unix_s = now_unix_s
 
     def can(self, event: ExecutionEvent) -> bool:
         """Return whether the table lists the event now."""
@@ -62,6 +76,10 @@ class Execution:
             self.joined,
             self.ran,
             self.detail,
+            None if self.told is None else self.told.value,
+            self.told_unix_s,
+            self.failures,
+            self.failed_unix_s,
         ]
 
     @classmethod
@@ -74,6 +92,10 @@ class Execution:
             reader[3].integer(low=0),
             reader[4].flag(),
             reader[5].text(),
+            None if reader[6].is_null else Mode(reader[6].text()),
+            reader[7].number(),
+            reader[8].integer(low=0),
+            reader[9].number(),
         )
 
 
@@ -89,6 +111,9 @@ class StageRecord:
         soaking_since_unix_s: From when on statistics count as evidence; ``None`` before.
         ended_unix_s: When it passed; ``None`` before.
         boots: Lives of every device when the stage began, to count crashes from.
+        waits_since_unix_s: Since when nothing has moved that delivery waits for: no device was
+            told, and none is held back by its maintenance window.
+        approved: Whether a person has approved that it begins.
     """
 
     stage: Stage
@@ -98,11 +123,18 @@ class StageRecord:
     soaking_since_unix_s: float | None = None
     ended_unix_s: float | None = None
     boots: dict[str, int] = field(default_factory=dict)
+    waits_since_unix_s: float = 0.0
+    approved: bool = False
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a person has to approve before it begins, and has not yet."""
+        return self.stage.approval and not self.approved
 
     def handle(self, event: StageEvent, *, now_unix_s: float) -> None:
         """Move by the table; raises ``InvalidTransitionError`` for what it does not list."""
         self.state = moved(STAGE_TRANSITIONS, self.state, event, what=f"stage {self.stage.name!r}")
-        self.state_since_unix_s = now_unix_s
+        self.state_since_unix_s = self.waits_since_unix_s = now_unix_s
 
     def to_json(self) -> JsonObject:
         """Return everything but the stage itself, which the plan makes again."""
@@ -114,6 +146,8 @@ class StageRecord:
             "soaking_since_unix_s": self.soaking_since_unix_s,
             "ended_unix_s": self.ended_unix_s,
             "boots": self.boots,
+            "waits_since_unix_s": self.waits_since_unix_s,
+            "approved": self.approved,
         }
 
     @classmethod
@@ -127,6 +161,8 @@ class StageRecord:
             _optional(reader["soaking_since_unix_s"]),
             _optional(reader["ended_unix_s"]),
             {name: item.integer() for name, item in _by_name(reader["boots"]).items()},
+            reader["waits_since_unix_s"].number(),
+            reader["approved"].flag(),
         )
 
 
@@ -188,6 +224,11 @@ class RolloutRecord:
     def stage(self) -> StageRecord:
         """The present stage."""
         return self.stages[self.index]
+
+    @property
+    def next_stage(self) -> StageRecord | None:
+        """The one after the present stage; ``None`` after the last."""
+        return self.stages[self.index + 1] if self.index + 1 < len(self.stages) else None
 
     def note(self, line: HistoryLine) -> None:
         """Add a line to the history; the oldest ones are forgotten, the service keeps them all."""

@@ -10,11 +10,13 @@ from cloud_sync.core.rollout.execution_life import ExecutionEvent, ExecutionStat
 from cloud_sync.core.rollout.record import Execution, RolloutRecord
 from edge_contract.messages import ModelReport, SlotReport
 
-__all__ = ["is_back", "sweep", "take_reports"]
+__all__ = ["holds_back", "is_back", "sweep", "take_reports"]
 
 _E, _S = ExecutionEvent, ExecutionState
 
-_UNDER_WAY: Final = frozenset({"downloading", "verifying", "ready", "shadow", "trial", "active"})
+_UNDER_WAY: Final = frozenset(
+    {"waiting", "downloading", "verifying", "ready", "shadow", "trial", "active"}
+)
 _RUNS: Final[Mapping[Mode, frozenset[str]]] = {
     Mode.LOAD: frozenset({"ready", "shadow", "trial", "active"}),
     Mode.SHADOW: frozenset({"shadow"}),
@@ -36,6 +38,13 @@ class _Seen:
     @property
     def state(self) -> str:
         return self.slot.state if self.slot is not None else ""
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether the device has the candidate and waits for its own time to try it."""
+        if self.slot is None or self.serves:
+            return False
+        return self.state == "waiting" or (self.state == "ready" and bool(self.slot.detail))
 
 
 def take_reports(
@@ -76,12 +85,24 @@ def sweep(record: RolloutRecord, devices: Mapping[str, DeviceFacts], now_unix_s:
             execution.since_unix_s = now_unix_s  # the clock runs while it could have acted
             continue
         begun = execution.state is _S.IN_PROGRESS
-        if begun and _seen(record, facts).state in _PATIENT:
+        seen = _seen(record, facts)
+        if seen.holds_back:  # it lets nothing change now, and says so
+            execution.since_unix_s = now_unix_s
+            continue
+        if begun and seen.state in _PATIENT:
             continue
         limit_s = record.plan.progress_s if begun else record.plan.notify_s
         if now_unix_s - execution.since_unix_s >= limit_s:
             execution.handle(_E.TIME_OUT, now_unix_s=now_unix_s)
             execution.detail = f"{'not done' if begun else 'not begun'} within {limit_s:.0f} s"
+
+
+def holds_back(record: RolloutRecord, facts: DeviceFacts) -> bool:
+    """Return whether a device has the candidate and says that it waits for its own time to try it.
+
+    Its maintenance window is closed, or its application holds updates.
+    """
+    return _seen(record, facts).holds_back
 
 
 def is_back(record: RolloutRecord, facts: DeviceFacts) -> bool:

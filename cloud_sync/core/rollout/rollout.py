@@ -11,14 +11,22 @@ moves by its tables and returns what is to be done. Rules that hold whatever hap
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cloud_sync.core.facts import DeviceFacts, EvidenceSource
 from cloud_sync.core.rollout import sentences
+from cloud_sync.core.rollout.advancing import Move, advance
 from cloud_sync.core.rollout.base import STRATEGIES
-from cloud_sync.core.rollout.effects import Assign, Happened, RolloutEffect, SetStable
+from cloud_sync.core.rollout.effects import (
+    Assign,
+    Happened,
+    RolloutEffect,
+    SetStable,
+    TryAgain,
+)
 from cloud_sync.core.rollout.execution_life import ExecutionEvent
-from cloud_sync.core.rollout.gates import OnFail, Verdict
+from cloud_sync.core.rollout.gates import OnFail
 from cloud_sync.core.rollout.going_back import finish_executions, still_away
 from cloud_sync.core.rollout.judging import Judgement, judge
 from cloud_sync.core.rollout.record import HistoryLine, RolloutRecord
@@ -27,30 +35,20 @@ from cloud_sync.core.rollout.rollout_life import ENDED, RolloutEvent, RolloutSta
 from cloud_sync.core.rollout.rollout_life import TRANSITIONS as ROLLOUT_TRANSITIONS
 from cloud_sync.core.rollout.scene import Scene
 from cloud_sync.core.rollout.stage_life import StageEvent, StageState
-from cloud_sync.core.rollout.staging import (
-    begin_stage,
-    can_overrule,
-    enlist,
-    note_exposed,
-    overrule_stage,
-    retry_stage,
-)
+from cloud_sync.core.rollout.staging import begin_stage, enlist, note_exposed
+from cloud_sync.core.rollout.steering import event_of, steered
 from cloud_sync.core.rollout.transitions import moved
 from cloud_sync.core.rollout.wanted import wanted_assignments
-from edge_contract.errors import UsageError
 from edge_contract.messages import Assignment, Target
 from edge_contract.reading import JsonObject
 
-__all__ = ["Rollout"]
+__all__ = ["Outsiders", "Rollout"]
 
 _R, _S, _X = RolloutEvent, StageEvent, ExecutionEvent
 
 _JUDGED: Final = frozenset(
     {StageState.DISPATCHING, StageState.SOAKING, StageState.ANALYSING, StageState.INCONCLUSIVE}
 )
-_ACTIONS: Final = {e.value: e for e in (_R.PAUSE, _R.RESUME, _R.ABORT, _R.ROLL_BACK, _R.APPROVE)}
-"""What a person may do, by name."""
-
 _LIVES: Final = 10
 
 _ON_FAIL: Final[Mapping[OnFail, RolloutEvent]] = {
@@ -58,6 +56,19 @@ _ON_FAIL: Final[Mapping[OnFail, RolloutEvent]] = {
     OnFail.ABORT: _R.ABORT,
     OnFail.ROLL_BACK: _R.ROLL_BACK,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Outsiders:
+    """Devices that a rollout tells last, or not at all.
+
+    Attributes:
+        boxed: In the penalty box.
+        left_out: They cannot run the candidate.
+    """
+
+    boxed: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
 
 
 class Rollout:
@@ -73,6 +84,7 @@ class Rollout:
         self._told: dict[str, Assignment] = {}
         self._asked = False
         self._looked_unix_s = -math.inf
+        self._outsiders = Outsiders()
 
     @property
     def ended(self) -> bool:
@@ -84,19 +96,33 @@ class Rollout:
     def submit(self, *, by: str, now_unix_s: float) -> list[RolloutEffect]:
         """Begin a new rollout: wait for approval if the plan says so, else for the next tick."""
         self._move(_R.SUBMIT, now_unix_s)
-        self._move(_R.ASK if self.record.plan.approval else _R.SCHEDULE, now_unix_s)
+        asks = self.record.plan.approval or self.record.stages[0].needs_approval
+        self._move(_R.ASK if asks else _R.SCHEDULE, now_unix_s)
         return [self._note(sentences.ordered(self.record, by), now_unix_s)]
 
     def tick(
-        self, now_unix_s: float, devices: Mapping[str, DeviceFacts], source: EvidenceSource
+        self,
+        now_unix_s: float,
+        devices: Mapping[str, DeviceFacts],
+        source: EvidenceSource,
+        *,
+        outsiders: Outsiders | None = None,
     ) -> Sequence[RolloutEffect]:
-        """Take in what is known now, decide, and say what is wanted."""
+        """Take in what is known now, decide, and say what is wanted.
+
+        Args:
+            now_unix_s: Now.
+            devices: All that the rollout is for.
+            source: Where statistics come from.
+            outsiders: Who comes last or not at all; nobody by default.
+        """
+        self._outsiders = outsiders or Outsiders()
         if self.ended:
             return []
         said = take_reports(self.record, devices, now_unix_s)
         effects: list[RolloutEffect] = [self._note(text, now_unix_s) for text in said]
         match self.record.state:
-            case RolloutState.SCHEDULED:
+            case RolloutState.SCHEDULED if now_unix_s >= self.record.plan.start_at_unix_s:
                 self._move(_R.START, now_unix_s)
                 self.record.started_unix_s = now_unix_s
                 effects += self._run(now_unix_s, devices, source)
@@ -110,24 +136,20 @@ class Rollout:
         return effects
 
     def steer(self, action: str, *, by: str, now_unix_s: float) -> Sequence[RolloutEffect]:
-        """Do what a person wants: pause, resume, abort, rollback or approve.
+        """Do what a person wants: pause, resume, retry, abort, rollback or approve.
 
         Raises:
             UsageError: There is no such action, or it is not possible now.
         """
-        if action not in _ACTIONS:
-            known = ", ".join(_ACTIONS)
-            raise UsageError(f"action {action!r} on a rollout is unknown (known: {known})")
-        event, text = _ACTIONS[action], f"{by}: {action}"
-        overrules = event is _R.APPROVE and can_overrule(self.record)
-        if overrules:
-            event, text = _R.RESUME, f"{text} a stage although its gates could not tell"
+        event = event_of(self.record, action)
         self._move(event, now_unix_s)
-        if overrules:
-            overrule_stage(self.record, now_unix_s)
-        elif event is _R.RESUME:
-            retry_stage(self.record, now_unix_s)
-        return [self._note(text, now_unix_s), *self._tell()]
+        text, again = steered(self.record, action, event, now_unix_s)
+        effects: list[RolloutEffect] = [self._note(f"{by}: {action}{text}", now_unix_s)]
+        if again:
+            record = self.record
+            model, candidate = record.plan.model, record.candidate
+            effects.append(TryAgain(record.rollout_id, tuple(again), model, candidate, by))
+        return [*effects, *self._tell()]
 
     def supersede(self, other: str, *, now_unix_s: float) -> list[RolloutEffect]:
         """End in favour of another rollout, which takes over this one's devices.
@@ -157,7 +179,7 @@ class Rollout:
             begin_stage(self.record, devices, now_unix_s)
             effects.append(self._note(sentences.begun(self.record), now_unix_s))
         if running:
-            enlist(self.record, devices, now_unix_s)
+            self._enlist(devices, now_unix_s)
         sweep(self.record, devices, now_unix_s)
         if stage.state not in _JUDGED or not self._look_is_due(now_unix_s):
             return effects
@@ -168,7 +190,7 @@ class Rollout:
             return [*effects, *self._fail(found, now_unix_s)]
         if not running:
             return effects
-        effects += self._advance(found, now_unix_s)
+        effects += self._advance(found, now_unix_s, devices)
         if stage.state is StageState.PASSED:
             note_exposed(self.record, source, now_unix_s)
             effects += self._go_on(now_unix_s, devices)
@@ -180,32 +202,22 @@ class Rollout:
         often_s = max(self.record.stage.stage.bake_s / 60, (now_unix_s - began) / 20)
         return now_unix_s - self._looked_unix_s >= often_s
 
-    def _advance(self, found: Judgement, now_unix_s: float) -> list[RolloutEffect]:
-        """Move the stage on as far as its clock and its gates allow."""
-        stage, plan = self.record.stage, self.record.plan
-        name = stage.stage.name
-        waited_s = now_unix_s - stage.state_since_unix_s
-        if stage.state is StageState.DISPATCHING:
-            if found.verdict_of("delivery") is Verdict.PASS:
-                stage.handle(_S.DELIVERED, now_unix_s=now_unix_s)
-                stage.soaking_since_unix_s = stage.soaking_since_unix_s or now_unix_s
-                text = f"{name}: delivered, soaking for {stage.stage.bake_s:.0f} s"
-                return [self._note(text, now_unix_s, found.evidence())]
-            if waited_s >= plan.max_wait_s:
-                return self._give_up(found, now_unix_s)
-        if stage.state is StageState.SOAKING and waited_s >= stage.stage.bake_s:
-            stage.handle(_S.BAKED, now_unix_s=now_unix_s)
-            waited_s = 0.0
-        if stage.state is StageState.ANALYSING:
-            if found.passed:
-                stage.handle(_S.PASS, now_unix_s=now_unix_s)
-                stage.ended_unix_s = now_unix_s
-                text = f"{name} passed: {found.sentence()}"
-                return [self._note(text, now_unix_s, found.evidence())]
-            if waited_s >= plan.max_wait_s:
-                return self._give_up(found, now_unix_s)
-        self.record.sentence = f"{name} is {stage.state.value}: {found.sentence()}"
-        return []
+    def _advance(
+        self, found: Judgement, now_unix_s: float, devices: Mapping[str, DeviceFacts]
+    ) -> list[RolloutEffect]:
+        """Move the stage on as far as its clock and its gates allow, and tell of it."""
+        stage = self.record.stage.stage
+        match advance(self.record, found, devices, now_unix_s=now_unix_s):
+            case Move.DELIVERED:
+                text = f"{stage.name}: delivered, soaking for {stage.bake_s:.0f} s"
+            case Move.PASSED:
+                text = f"{stage.name} passed: {found.sentence()}"
+            case Move.GAVE_UP:
+                self._move(_R.PAUSE, now_unix_s)
+                text = sentences.gave_up(self.record, found)
+            case _:
+                return []
+        return [self._note(text, now_unix_s, found.evidence())]
 
     def _go_on(self, now_unix_s: float, devices: Mapping[str, DeviceFacts]) -> list[RolloutEffect]:
         """Begin the next stage, or finish after the last one."""
@@ -213,7 +225,7 @@ class Rollout:
         if record.index + 1 < len(record.stages):
             record.index += 1
             begin_stage(record, devices, now_unix_s)
-            enlist(record, devices, now_unix_s)
+            self._enlist(devices, now_unix_s)
             return [self._note(sentences.begun(record), now_unix_s)]
         self._move(_R.FINALISE, now_unix_s)
         return []
@@ -226,11 +238,6 @@ class Rollout:
             self._move(event, now_unix_s)
         return [self._note(sentences.failed(record, found), now_unix_s, found.evidence())]
 
-    def _give_up(self, found: Judgement, now_unix_s: float) -> list[RolloutEffect]:
-        self.record.stage.handle(_S.GIVE_UP, now_unix_s=now_unix_s)
-        self._move(_R.PAUSE, now_unix_s)
-        return [self._note(sentences.gave_up(self.record, found), now_unix_s, found.evidence())]
-
     # Ending.
 
     @property
@@ -240,7 +247,7 @@ class Rollout:
         return finalising and STRATEGIES[self.record.plan.strategy].promotes
 
     def _promote(self) -> list[RolloutEffect]:
-        if not self._promotes:
+        if not self._promotes or self.record.plan.target:
             return []
         target = Target(self.record.candidate.version, self.record.candidate.digest)
         return [SetStable(self.record.rollout_id, self.record.plan.model, target)]
@@ -274,6 +281,10 @@ class Rollout:
         return [*effects, note]
 
     # Small things.
+
+    def _enlist(self, devices: Mapping[str, DeviceFacts], now_unix_s: float) -> None:
+        boxed, left_out = self._outsiders.boxed, self._outsiders.left_out
+        enlist(self.record, devices, now_unix_s, boxed=boxed, left_out=left_out)
 
     def _move(self, event: RolloutEvent, now_unix_s: float) -> None:
         what = f"rollout {self.record.rollout_id!r}"

@@ -39,6 +39,7 @@ class RolloutEvent(enum.Enum):
     START = "start"
     PAUSE = "pause"
     RESUME = "resume"
+    RETRY = "retry"
     FINALISE = "finalise"
     ABORT = "abort"
     ROLL_BACK = "rollback"
@@ -67,6 +68,8 @@ TRANSITIONS: Final[Mapping[RolloutState, Mapping[RolloutEvent, RolloutState]]] =
     },
     _S.RUNNING: {
         _E.PAUSE: _S.PAUSED,
+        _E.APPROVE: _S.RUNNING,  # the next stage may begin
+        _E.RETRY: _S.RUNNING,  # devices that failed try again
         _E.FINALISE: _S.FINALISING,
         _E.ABORT: _S.ABORTING,
         _E.ROLL_BACK: _S.ROLLING_BACK,
@@ -74,6 +77,7 @@ TRANSITIONS: Final[Mapping[RolloutState, Mapping[RolloutEvent, RolloutState]]] =
     },
     _S.PAUSED: {
         _E.RESUME: _S.RUNNING,
+        _E.RETRY: _S.RUNNING,
         _E.ABORT: _S.ABORTING,
         _E.ROLL_BACK: _S.ROLLING_BACK,
         _E.SUPERSEDE: _S.SUPERSEDED,

@@ -17,8 +17,9 @@ along does not count against the candidate that happened to be tried on it.
 """
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cloud_sync.core.facts import (
     CohortStatistics,
@@ -29,11 +30,15 @@ from cloud_sync.core.facts import (
 )
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.record import Execution, RolloutRecord, StageRecord
+from cloud_sync.core.rollout.strata import Stratum, strata_of
 from edge_contract.messages import Counters
 from edge_contract.package.reference import Role
 from edge_contract.stats import Profile
 
-__all__ = ["ControlKind", "Scene"]
+__all__ = ["ControlKind", "Pair", "Scene"]
+
+Pair: TypeAlias = tuple[CohortStatistics | None, CohortStatistics | None]
+"""What candidate and control counted; ``None`` for no row."""
 
 
 class ControlKind(enum.Enum):
@@ -79,6 +84,7 @@ class Scene:
         self.others = frozenset(name for name in devices if name not in record.executions)
         self._source = source
         self._kept: dict[str, CohortStatistics | None] = {}
+        self._strata: Sequence[Stratum] | None = None
         self.candidate: PackageFacts = source.package(record.candidate.digest)
         previous = record.previous
         self.previous: PackageFacts | None = (
@@ -96,9 +102,19 @@ class Scene:
         """Whether the control ran at the same time."""
         return self.control_kind in (ControlKind.SAME_ROWS, ControlKind.CONCURRENT)
 
-    def alpha(self, share: float) -> float:
-        """Return the part of the rollout's alpha that a gate of this stage may use."""
+    def alpha(self, gate: str, share: float) -> float:
+        """Return the part of the rollout's alpha that a gate of this stage may use.
+
+        Args:
+            gate: Its name; the plan may give it another share.
+            share: Its own share of the stage's alpha.
+        """
+        share = self.stage.stage.rule(gate).share or share
         return self.plan.alpha * share / len(self.record.stages)
+
+    def min_rows(self, gate: str) -> int:
+        """Return how many rows a gate of this stage asks for at least."""
+        return self.stage.stage.rule(gate).min_rows or self.stage.stage.min_rows
 
     def reachable(self) -> list[str]:
         """Return the stage's devices that can be reached now."""
@@ -106,6 +122,16 @@ class Scene:
             name
             for name in self.members
             if name in self.devices and self.devices[name].status is DeviceStatus.ONLINE
+        ]
+
+    def reachable_others(self) -> list[str]:
+        """Return the devices outside the stage that can be reached now and serve the model."""
+        model = self.plan.model
+        return [
+            name
+            for name in self.others
+            if self.devices[name].status is DeviceStatus.ONLINE
+            and (model in self.devices[name].models or not self.devices[name].models)
         ]
 
     def now(self) -> CohortStatistics:
@@ -127,13 +153,68 @@ class Scene:
             return None
         return self._once("control before", lambda: self._past(self.others))
 
+    @property
+    def strata(self) -> Sequence[Stratum]:
+        """Parts of both cohorts that are alike; none where there is nothing to tell apart."""
+        if self.control_kind is not ControlKind.CONCURRENT:
+            return ()
+        if self._strata is None:
+            self._strata = strata_of(self.members, self.others, self.devices)
+        return self._strata
+
+    def pairs(self, role: str = "") -> Sequence[Pair]:
+        """Return candidate and control by stratum; of the whole cohorts where there are no strata.
+
+        Args:
+            role: Of the rows; the stage's by default, or that of labels.
+        """
+        if not self.strata:
+            if role == Role.LABELS:
+                both = self.labels()
+                return [both] if both else [(None, None)]
+            return [(self.now(), self.control())]
+        return [
+            (
+                self._part(self.candidate, role or self.role, one.mine),
+                self._part(self.previous, role or Role.PRIMARY, one.others),
+            )
+            for one in self.strata
+        ]
+
+    def pairs_before(self) -> Sequence[Pair]:
+        """Return the past of the stage's devices and of the control's, by stratum."""
+        if not self.strata:
+            return [(self.before(), self.control_before())]
+        return [
+            (
+                self._part(self.previous, Role.PRIMARY, one.mine, self._before_rollout()),
+                self._part(self.previous, Role.PRIMARY, one.others, self._before_rollout()),
+            )
+            for one in self.strata
+        ]
+
+    def by_device(self, role: str) -> tuple[Sequence[CohortStatistics], Sequence[CohortStatistics]]:
+        """Return what each device of candidate and control counted; nothing where not concurrent.
+
+        Only rows are in every profile, and truths in those of labels.
+        """
+        if self.control_kind is not ControlKind.CONCURRENT or self.previous is None:
+            return (), ()
+        sides = []
+        for package, names in ((self.candidate, self.members), (self.previous, self.others)):
+            found = self._source.by_device(package.digest, role, since_unix_s=self._since_unix_s)
+            sides.append([one for name, one in found.items() if name in names])
+        return sides[0], sides[1]
+
     def labels(self) -> tuple[CohortStatistics, CohortStatistics] | None:
         """Return the truths that arrived for candidate and control, if there are any of both."""
-        candidate = self._once(
-            "labels", lambda: self._cohort(self.candidate, Role.LABELS, self._mine())
-        )
+        candidate = self.own_labels()
         control = self._once("control labels", self._read_control_labels)
         return None if candidate is None or control is None else (candidate, control)
+
+    def own_labels(self) -> CohortStatistics | None:
+        """Return the truths that arrived for the candidate."""
+        return self._once("labels", lambda: self._cohort(self.candidate, Role.LABELS, self._mine()))
 
     @property
     def _since_unix_s(self) -> float:
@@ -213,6 +294,18 @@ class Scene:
             until_unix_s=span.until_unix_s,
         )
         return found if any(found.counters) else None
+
+    def _part(
+        self,
+        package: PackageFacts | None,
+        role: str,
+        devices: frozenset[str],
+        span: _Span | None = None,
+    ) -> CohortStatistics | None:
+        if package is None:
+            return None
+        key = f"{package.digest} {role} {hash(devices)} {span}"
+        return self._once(key, lambda: self._cohort(package, role, devices, span))
 
     def _once(
         self, what: str, read: Callable[[], CohortStatistics | None]

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from cloud_sync.core.rollout.base import Mode, Stage, register
 from cloud_sync.core.rollout.plan import RolloutPlan
+from cloud_sync.core.rollout.steps import Step
 
 __all__ = ["SHADOW_GATES", "Shadow"]
 
@@ -21,6 +22,6 @@ class Shadow:
     def stages(self, plan: RolloutPlan) -> Sequence[Stage]:
         """Return a stage per step, or one on the whole fleet."""
         return [
-            Stage("shadow", Mode.SHADOW, step, plan.bake_s, plan.min_rows, SHADOW_GATES)
-            for step in tuple(plan.steps) or (1.0,)
+            plan.stage("shadow", Mode.SHADOW, step=step, gates=SHADOW_GATES)
+            for step in plan.widenings or (Step(fraction=1.0),)
         ]

@@ -1,10 +1,11 @@
 """What happens to devices when a stage begins, fills up, or is tried again."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from cloud_sync.core.facts import DeviceFacts, EvidenceSource
+from cloud_sync.core.facts import DeviceFacts, DeviceStatus, EvidenceSource
 from cloud_sync.core.rollout.cohort import newcomers
 from cloud_sync.core.rollout.execution_life import UNHEALTHY, ExecutionEvent, ExecutionState
+from cloud_sync.core.rollout.pace import next_in_turn
 from cloud_sync.core.rollout.record import Execution, RolloutRecord
 from cloud_sync.core.rollout.rollout_life import RolloutState
 from cloud_sync.core.rollout.stage_life import StageEvent, StageState
@@ -17,6 +18,8 @@ __all__ = [
     "note_exposed",
     "overrule_stage",
     "retry_stage",
+    "still_queued",
+    "try_failed_again",
 ]
 
 _S, _X = StageEvent, ExecutionEvent
@@ -39,20 +42,45 @@ def begin_stage(
                 execution.handle(_X.REQUEUE, now_unix_s=now_unix_s)
 
 
-def enlist(record: RolloutRecord, devices: Mapping[str, DeviceFacts], now_unix_s: float) -> None:
-    """Fill the present stage up to its share, late joiners included, and notify whoever waits."""
+def enlist(
+    record: RolloutRecord,
+    devices: Mapping[str, DeviceFacts],
+    now_unix_s: float,
+    *,
+    boxed: Collection[str] = (),
+    left_out: Collection[str] = (),
+) -> None:
+    """Fill the present stage up to its size, late joiners included, and tell whoever may be told.
+
+    Args:
+        record: The rollout.
+        devices: All that it is for.
+        now_unix_s: Now.
+        boxed: Devices in the penalty box.
+        left_out: Devices that cannot run the candidate.
+    """
     stage = record.stage
     for name, facts in devices.items():
         stage.boots.setdefault(name, facts.boots)
-    joining = newcomers(devices, record.executions, fraction=stage.stage.fraction, salt=record.salt)
+    joining = newcomers(
+        devices,
+        record.executions,
+        fraction=stage.stage.fraction,
+        count=stage.stage.count,
+        salt=record.salt,
+        boxed=boxed,
+        left_out=left_out,
+    )
     for name in joining:
         record.executions[name] = Execution(
             ExecutionState.QUEUED, stage.stage.mode, now_unix_s, record.index
         )
+    turn = next_in_turn(record, devices, now_unix_s)
+    for name in turn.now:
+        record.executions[name].handle(_X.NOTIFY, now_unix_s=now_unix_s)
         record.returning.discard(name)
-    for execution in record.executions.values():
-        if execution.state is ExecutionState.QUEUED:
-            execution.handle(_X.NOTIFY, now_unix_s=now_unix_s)
+    if turn.now or turn.held:
+        stage.waits_since_unix_s = now_unix_s
 
 
 def retry_stage(record: RolloutRecord, now_unix_s: float) -> None:
@@ -65,7 +93,40 @@ def retry_stage(record: RolloutRecord, now_unix_s: float) -> None:
                 execution.detail = ""
     if stage.state in (StageState.FAILED, StageState.INCONCLUSIVE):
         stage.handle(_S.RETRY, now_unix_s=now_unix_s)
-    stage.state_since_unix_s = now_unix_s
+    stage.state_since_unix_s = stage.waits_since_unix_s = now_unix_s
+
+
+def try_failed_again(record: RolloutRecord, now_unix_s: float) -> list[str]:
+    """Queue every device again that failed in the present stage; return their names.
+
+    What was seen so far was seen of a stage that had failed, so evidence is gathered anew.
+    """
+    again = [name for name, one in record.executions.items() if one.state in UNHEALTHY]
+    stage = record.stage
+    for name in again:
+        execution = record.executions[name]
+        execution.handle(_X.REQUEUE, now_unix_s=now_unix_s)
+        execution.detail = ""
+    if stage.state in (StageState.FAILED, StageState.INCONCLUSIVE):
+        stage.handle(_S.RETRY, now_unix_s=now_unix_s)
+        stage.soaking_since_unix_s = None
+        stage.began_unix_s = now_unix_s
+        stage.boots = {}
+    stage.state_since_unix_s = stage.waits_since_unix_s = now_unix_s
+    return again
+
+
+def still_queued(record: RolloutRecord, devices: Mapping[str, DeviceFacts]) -> list[str]:
+    """Return the reachable devices that waited for their turn when the analysis began."""
+    since = record.stage.state_since_unix_s
+    return [
+        name
+        for name, one in record.executions.items()
+        if one.state is ExecutionState.QUEUED
+        and one.since_unix_s <= since
+        and name in devices
+        and devices[name].status is DeviceStatus.ONLINE
+    ]
 
 
 def can_overrule(record: RolloutRecord) -> bool:

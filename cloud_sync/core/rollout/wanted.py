@@ -34,7 +34,8 @@ def wanted_assignments(record: RolloutRecord) -> dict[str, Assignment]:
         beside = Assignment(serve=record.previous, shadow=record.candidate)
         wanted = dict.fromkeys(sorted(record.returning), back)
         for name, execution in record.executions.items():
-            wanted[name] = serve if execution.mode is Mode.SERVE else beside
+            if execution.told is not None:  # the others wait for their turn on what they run
+                wanted[name] = serve if execution.told is Mode.SERVE else beside
         return wanted
     if record.state in _BACK or finalising:
         return dict.fromkeys(sorted({*record.returning, *record.executions}), back)

@@ -45,7 +45,7 @@ class ShadowAgreement:
     def judge(self, scene: Scene) -> GateResult:
         """Compare agreement with what is needed."""
         found = scene.now().profile.find("agreement", AgreementSpec.kind)
-        needed_rows = scene.stage.stage.min_rows
+        needed_rows = scene.min_rows(self.name)
         if not isinstance(found, Agreement) or found.count < max(needed_rows, 1):
             seen = found.count if found is not None else 0
             text = f"{seen} of at least {needed_rows} rows compared"
@@ -60,7 +60,9 @@ class ShadowAgreement:
         rows, agreed = found.count, found.agreed
         inflation = scene.candidate.reference.variance_inflation
         low, _ = rate_bounds(agreed / inflation, rows / inflation, alpha=scene.plan.beta)
-        _, high = rate_bounds(agreed / inflation, rows / inflation, alpha=scene.alpha(self.share))
+        _, high = rate_bounds(
+            agreed / inflation, rows / inflation, alpha=scene.alpha(self.name, self.share)
+        )
         evidence: dict[str, JsonValue] = {
             "rows": rows,
             "agreed": agreed,
@@ -81,8 +83,10 @@ class ShadowAgreement:
     def _judge_gap(self, scene: Scene, gap: Moments) -> GateResult:
         allowed = scene.plan.margin * _spread(scene)
         error = math.sqrt(gap.variance / gap.finite) if gap.finite > 1 else math.inf
-        rows, best = gap.finite, max(scene.stage.stage.min_rows, 1)
-        surely = error * normal_factor(scene.alpha(self.share), rows=rows, best_at_rows=best)
+        rows, best = gap.finite, max(scene.min_rows(self.name), 1)
+        surely = error * normal_factor(
+            scene.alpha(self.name, self.share), rows=rows, best_at_rows=best
+        )
         likely = error * normal_factor(scene.plan.beta, rows=rows, best_at_rows=best)
         evidence: dict[str, JsonValue] = {
             "rows": rows,

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Final
 
+from cloud_sync.core.analysis.anytime import rate_bounds
 from cloud_sync.core.facts import CohortStatistics
 from cloud_sync.core.rollout.execution_life import ExecutionState
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
@@ -18,13 +19,17 @@ _MOST_DIFFERENCE: Final = 20.0
 
 _LEAST_HEARD: Final = 0.5
 
+_MISMATCH: Final = 0.001
+"""How often comparable cohorts are called a mismatch, per bound; that only delays a verdict."""
+
 
 @register
 class Balance:
     """Never fails: where cohorts cannot be compared the other gates' answers mean nothing.
 
-    Looks at how many of the devices that run the candidate sent statistics, and at the traffic per
-    device against the control's, now and before.
+    Looks at how many of the devices that run the candidate sent statistics, and how many of the
+    control's (sample ratio), at the traffic per device against the control's, now and before, and
+    at how hardware and groups are shared out.
     """
 
     name: ClassVar[str] = "balance"
@@ -56,6 +61,14 @@ class Balance:
         if usual and usual_control:
             ratio, allowed = ratio / (usual / usual_control), _MOST_CHANGE
         evidence |= {"traffic_ratio": ratio, "traffic_ratio_allowed": allowed}
+        evidence |= {"strata": _strata(scene)}
+        reachable = len(scene.reachable_others())
+        if _mismatch(now.devices, running, control.devices, reachable):
+            text = (
+                f"sample ratio mismatch: {now.devices} of {running} devices with it are heard of, "
+                f"{control.devices} of {reachable} without it"
+            )
+            return GateResult(self.name, Verdict.INCONCLUSIVE, text, evidence)
         if now.devices < _LEAST_HEARD * running:
             text = f"only {now.devices} of {running} devices that run it sent statistics"
             return GateResult(self.name, Verdict.INCONCLUSIVE, text, evidence)
@@ -66,7 +79,35 @@ class Balance:
             f"{now.devices} devices with {now.counters.rows} rows against {control.devices} "
             f"with {control.counters.rows}: comparable"
         )
+        uneven = _uneven(scene)
+        if uneven:
+            text += f"; {uneven} is unevenly shared out, so like is compared with like"
         return GateResult(self.name, Verdict.PASS, text, evidence)
+
+
+def _mismatch(heard: int, running: int, others: int, reachable: int) -> bool:
+    """Return whether one side is surely heard of less often than the other."""
+    if not running or not reachable:
+        return False
+    low, high = rate_bounds(min(heard, running), running, alpha=_MISMATCH)
+    other_low, other_high = rate_bounds(min(others, reachable), reachable, alpha=_MISMATCH)
+    return high < other_low or other_high < low
+
+
+def _uneven(scene: Scene) -> str:
+    """Return the stratum that is surely more frequent on one side, the first if there are more."""
+    mine = sum(len(one.mine) for one in scene.strata)
+    others = sum(len(one.others) for one in scene.strata)
+    for one in scene.strata:
+        low, high = rate_bounds(len(one.mine), mine, alpha=_MISMATCH)
+        other_low, other_high = rate_bounds(len(one.others), others, alpha=_MISMATCH)
+        if high < other_low or other_high < low:
+            return one.title
+    return ""
+
+
+def _strata(scene: Scene) -> dict[str, JsonValue]:
+    return {one.title: {"stage": len(one.mine), "control": len(one.others)} for one in scene.strata}
 
 
 def _rate(cohort: CohortStatistics | None) -> float:

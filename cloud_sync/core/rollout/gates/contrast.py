@@ -1,13 +1,14 @@
 """Decides, at every look at once, whether a quality is lower than another by more than a margin."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloud_sync.core.analysis.anytime import fixed_factor, normal_factor
 from cloud_sync.core.rollout.gates.base import Verdict
 from edge_contract.reading import JsonValue
 
-__all__ = ["Contrast", "Measured", "contrast"]
+__all__ = ["Contrast", "Measured", "contrast", "standardised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,28 @@ class Measured:
     def to_json(self) -> dict[str, JsonValue]:
         """Return the numbers as evidence."""
         return {"value": self.value, "standard_error": self.standard_error, "rows": self.rows}
+
+
+def standardised(parts: Sequence[tuple[Measured | None, Measured | None]]) -> Measured | None:
+    """Return the control's quality, its strata weighted as the candidate's are.
+
+    A stratum in which one side has no rows says nothing; what is left keeps its proportions.
+
+    Args:
+        parts: Candidate and control, by stratum.
+    """
+    both = [(mine, theirs) for mine, theirs in parts if mine is not None and theirs is not None]
+    total = sum(mine.rows for mine, _ in both)
+    if not total:
+        return None
+    weights = [mine.rows / total for mine, _ in both]
+    return Measured(
+        sum(w * theirs.value for w, (_, theirs) in zip(weights, both, strict=True)),
+        math.hypot(
+            *(w * theirs.standard_error for w, (_, theirs) in zip(weights, both, strict=True))
+        ),
+        sum(theirs.rows for _, theirs in both),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class DriftAgainstControl:
     """Fails when predictions have surely drifted by more than the margin beyond the control's."""
 
     name: ClassVar[str] = "drift"
-    share: ClassVar[float] = 0.2
+    share: ClassVar[float] = 0.15
     on_fail: ClassVar[OnFail] = OnFail.ROLL_BACK
     required: ClassVar[bool] = True
 
@@ -64,7 +64,10 @@ class DriftAgainstControl:
 
     def judge(self, scene: Scene) -> GateResult:
         """Compare drifts of the predictions, then look at the inputs."""
-        level, first = scene.alpha(self.share) / _BOUNDS, max(scene.stage.stage.min_rows, 1)
+        level, first = (
+            scene.alpha(self.name, self.share) / _BOUNDS,
+            max(scene.min_rows(self.name), 1),
+        )
         mine = _drifts(scene.candidate, scene.now(), alpha=level, first_rows=first)
         control = _drifts(scene.previous, scene.control(), alpha=level, first_rows=first)
         if not mine or not control or mine[0].rows < first:
@@ -141,7 +144,7 @@ def changed_inputs(scene: Scene, *, alpha: float) -> Sequence[str]:
 
 def prediction_drift(scene: Scene) -> float:
     """Return how far the control's predictions are from its reference, chance taken off."""
-    first = max(scene.stage.stage.min_rows, 1)
+    first = max(scene.min_rows("drift"), 1)
     found = _drifts(scene.previous, scene.control(), alpha=scene.plan.alpha, first_rows=first)
     return max((one.distance for one in found), default=0.0)
 
@@ -221,7 +224,7 @@ def _same_feature(scene: Scene, subject: str) -> bool:
 
 
 def _radius(scene: Scene, statistic: Statistic, alpha: float) -> float:
-    first = max(scene.stage.stage.min_rows, 1)
+    first = max(scene.min_rows("drift"), 1)
     if not isinstance(statistic, Sketch | Categories) or not statistic.count:
         return 1.0
     inflation = max(

@@ -7,7 +7,7 @@ from cloud_sync.core.analysis.estimate import NOTE, Estimate, calibration_error,
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
-from cloud_sync.core.rollout.gates.contrast import Measured, contrast
+from cloud_sync.core.rollout.gates.contrast import Measured, contrast, standardised
 from cloud_sync.core.rollout.gates.drift import changed_inputs
 from cloud_sync.core.rollout.scene import Scene
 from edge_contract.package.reference import PREDICTION, Role
@@ -27,7 +27,7 @@ class LabelFreeEstimate:
     """
 
     name: ClassVar[str] = "estimate"
-    share: ClassVar[float] = 0.3
+    share: ClassVar[float] = 0.25
     on_fail: ClassVar[OnFail] = OnFail.ROLL_BACK
     required: ClassVar[bool] = True
 
@@ -43,8 +43,13 @@ class LabelFreeEstimate:
     def judge(self, scene: Scene) -> GateResult:
         """Compare the estimates."""
         mine = _measured(scene.candidate, scene.now())
-        control = _measured(scene.previous, scene.control())
-        min_rows = max(scene.stage.stage.min_rows, 1)
+        control = standardised(
+            [
+                (_measured(scene.candidate, a), _measured(scene.previous, b))
+                for a, b in scene.pairs()
+            ]
+        )
+        min_rows = max(scene.min_rows(self.name), 1)
         if mine is None or control is None:
             text = "no predictions to estimate from on both sides yet"
             return GateResult(self.name, Verdict.INCONCLUSIVE, text)
@@ -54,7 +59,7 @@ class LabelFreeEstimate:
             control,
             past,
             margin=scene.plan.margin,
-            alpha=scene.alpha(self.share),
+            alpha=scene.alpha(self.name, self.share),
             beta=scene.plan.beta,
             min_rows=min_rows,
             fixed_error=_calibration_error(scene, with_past=past is not None),
@@ -64,6 +69,7 @@ class LabelFreeEstimate:
             "control": control.to_json(),
             "control_is": scene.control_kind.value,
             "margin": scene.plan.margin,
+            "strata": [one.title for one in scene.strata],
             "note": NOTE,
             **found.to_json(),
         }
@@ -77,7 +83,7 @@ class LabelFreeEstimate:
             text += f"; the same devices had {past[0].value:.3f} before"
         verdict = found.verdict
         if verdict is Verdict.FAIL and not scene.concurrent:
-            changed = changed_inputs(scene, alpha=scene.alpha(self.share))
+            changed = changed_inputs(scene, alpha=scene.alpha(self.name, self.share))
             if changed:
                 evidence["changed_inputs"] = list(changed)
                 verdict = Verdict.INCONCLUSIVE
@@ -87,7 +93,12 @@ class LabelFreeEstimate:
 
 def _past(scene: Scene, min_rows: int) -> tuple[Measured, Measured] | None:
     mine = _measured(scene.previous, scene.before())
-    others = _measured(scene.previous, scene.control_before())
+    others = standardised(
+        [
+            (_measured(scene.previous, a), _measured(scene.previous, b))
+            for a, b in scene.pairs_before()
+        ]
+    )
     if mine is None or others is None or min(mine.rows, others.rows) < min_rows:
         return None
     return mine, others

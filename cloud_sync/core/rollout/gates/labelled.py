@@ -1,15 +1,17 @@
 """Labelled: where truths arrive, the candidate is right as often, or as nearly, as the control."""
 
 import math
+from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 from cloud_sync.core.analysis.error_quality import ErrorQuality
 from cloud_sync.core.analysis.measured import measured
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
+from cloud_sync.core.rollout.gates.among_devices import spread_of, variance_among
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
-from cloud_sync.core.rollout.gates.contrast import Measured, contrast
+from cloud_sync.core.rollout.gates.contrast import Measured, contrast, standardised
 from cloud_sync.core.rollout.scene import ControlKind, Scene
-from edge_contract.package import Task
+from edge_contract.package import Role, Task
 from edge_contract.reading import JsonValue
 from edge_contract.stats import Labels, LabelsSpec
 
@@ -33,7 +35,7 @@ class LabelledQuality:
     """
 
     name: ClassVar[str] = "labelled"
-    share: ClassVar[float] = 0.3
+    share: ClassVar[float] = 0.25
     on_fail: ClassVar[OnFail] = OnFail.ROLL_BACK
     required: ClassVar[bool] = False
 
@@ -49,7 +51,7 @@ class LabelledQuality:
         both = None
         if labels is not None and scene.previous is not None:
             sides = (scene.candidate, scene.previous, *labels)
-            both = _accuracies(*sides) or _errors(*sides)
+            both = _accuracies(scene) or _errors(*sides)
         if both is None:
             return GateResult(self.name, Verdict.INCONCLUSIVE, "no labels on both sides yet")
         mine, control, text = both
@@ -58,30 +60,38 @@ class LabelledQuality:
             control,
             None,
             margin=scene.plan.margin,
-            alpha=scene.alpha(self.share),
+            alpha=scene.alpha(self.name, self.share),
             beta=scene.plan.beta,
-            min_rows=max(scene.stage.stage.min_rows, 1),
+            min_rows=max(scene.min_rows(self.name), 1),
         )
         evidence: dict[str, JsonValue] = {
             "candidate": mine.to_json(),
             "control": control.to_json(),
             "control_is": scene.control_kind.value,
             "margin": scene.plan.margin,
+            "strata": [one.title for one in scene.strata],
             **found.to_json(),
         }
         text = f"{text} ({scene.control_kind.value})"
         return GateResult(self.name, found.verdict, text, evidence)
 
 
-def _accuracies(
-    candidate: PackageFacts,
-    previous: PackageFacts,
-    its: CohortStatistics,
-    others: CohortStatistics,
-) -> _Compared | None:
-    mine, control = _accuracy(candidate, its), _accuracy(previous, others)
+def _accuracies(scene: Scene) -> _Compared | None:
+    """Compare accuracies, the control's weighted by stratum as the candidate's are."""
+    previous = scene.previous
+    labels = scene.labels()
+    if previous is None or labels is None:
+        return None
+    mine = _accuracy(scene.candidate, labels[0])
+    control = standardised(
+        [
+            (_accuracy(scene.candidate, a), _accuracy(previous, b))
+            for a, b in scene.pairs(Role.LABELS)
+        ]
+    )
     if mine is None or control is None:
         return None
+    mine, control = _among_devices(scene, mine, control)
     text = (
         f"right on {mine.value:.1%} of {mine.rows} labelled rows against "
         f"{control.value:.1%} of {control.rows}"
@@ -89,10 +99,32 @@ def _accuracies(
     return _Compared(mine, control, text)
 
 
-def _accuracy(package: PackageFacts, cohort: CohortStatistics) -> Measured | None:
-    """Return the accuracy; two rows of each outcome are added so that no error is 0 by chance."""
+def _among_devices(scene: Scene, mine: Measured, control: Measured) -> tuple[Measured, Measured]:
+    """Return both with standard errors that know that devices differ, whatever they run."""
+    tau = scene.candidate.reference.variance_inflation
+    sides = [
+        [(labels.correct, labels.count - labels.unknown) for labels in map(_labels, side) if labels]
+        for side in scene.by_device(Role.LABELS)
+    ]
+    variance = variance_among(sides, inflation=tau)
+    wider = [
+        replace(one, standard_error=math.hypot(one.standard_error, spread_of(side, variance)))
+        for one, side in zip((mine, control), sides, strict=True)
+    ]
+    return wider[0], wider[1]
+
+
+def _labels(cohort: CohortStatistics) -> Labels | None:
     labels = cohort.profile.find("labels", LabelsSpec.kind)
     if not isinstance(labels, Labels) or labels.count == labels.unknown:
+        return None
+    return labels
+
+
+def _accuracy(package: PackageFacts, cohort: CohortStatistics | None) -> Measured | None:
+    """Return the accuracy; two rows of each outcome are added so that no error is 0 by chance."""
+    labels = None if cohort is None else _labels(cohort)
+    if labels is None:
         return None
     rows = labels.count - labels.unknown
     rate = (labels.correct + 2) / (rows + 4)

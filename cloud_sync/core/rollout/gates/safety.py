@@ -3,6 +3,7 @@
 from typing import ClassVar, Final
 
 from cloud_sync.core.analysis.anytime import rate_bounds
+from cloud_sync.core.facts import CohortStatistics
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.execution_life import FINISHED, UNHEALTHY
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
@@ -59,7 +60,7 @@ class Safety:
             "failures": now.failures,
         }
         allowed = scene.plan.unhealthy_share + usual
-        sure, _ = rate_bounds(len(bad), executed, alpha=scene.alpha(self.share) / 2)
+        sure, _ = rate_bounds(len(bad), executed, alpha=scene.alpha(self.name, self.share) / 2)
         of = len({*scene.reachable(), *bad})
         if bad and (len(bad) > allowed * of or sure > allowed):
             text = f"{len(bad)} of {executed} devices are not well: {_listed(scene, bad)}"
@@ -74,26 +75,52 @@ class Safety:
     ) -> GateResult:
         control = scene.control()
         usual = control.counters if control is not None else Counters()
-        level = scene.alpha(self.share) / 4
-        low, _ = rate_bounds(now.failures, now.calls + now.failures, alpha=level)
-        allowed = scene.plan.failure_margin
-        if usual.calls + usual.failures:
-            _, high = rate_bounds(usual.failures, usual.calls + usual.failures, alpha=level)
-            allowed += high
+        level = scene.alpha(self.name, self.share) / 8
+        low, _ = _bounds(now, alpha=level)
+        allowed = scene.plan.failure_margin + _allowed(scene, usual, alpha=level)
         evidence |= {"failing_share_at_least": low, "failing_share_allowed": allowed}
         counted = f"{now.failures} of {now.calls + now.failures} calls failed"
         if low > allowed:
             text = f"{counted}, surely more than the {allowed:.1%} allowed"
             return GateResult(self.name, Verdict.FAIL, text, evidence)
-        needed = scene.stage.stage.min_rows
+        needed = scene.min_rows(self.name)
         if scene.mode is not Mode.LOAD and now.rows < needed:
             text = f"{now.rows} of at least {needed} rows seen; {counted}"
             return GateResult(self.name, Verdict.INCONCLUSIVE, text, evidence)
-        if _share(now) > _share(usual) + scene.plan.failure_margin:
-            text = f"{counted}, more than the control's {_share(usual):.1%}, but not surely"
+        expected = max(_share(usual), _share(_counters(scene.before())))
+        if _share(now) > expected + scene.plan.failure_margin:
+            text = f"{counted}, more than the {expected:.1%} expected, but not surely"
             return GateResult(self.name, Verdict.INCONCLUSIVE, text, evidence)
         text = f"{executed} devices ran it and are well; {counted}"
         return GateResult(self.name, Verdict.PASS, text, evidence)
+
+
+def _allowed(scene: Scene, usual: Counters, *, alpha: float) -> float:
+    """Return the share of failing calls that is not the candidate's fault.
+
+    The control's, or what the stage's own devices had before and the control has got since: a
+    device whose camera is broken goes on failing, whatever it runs.
+    """
+    if not _attempts(usual):
+        return 0.0
+    _, now = _bounds(usual, alpha=alpha)
+    mine, theirs = _counters(scene.before()), _counters(scene.control_before())
+    if not _attempts(mine) or not _attempts(theirs):
+        return now
+    grown = max(now - _bounds(theirs, alpha=alpha)[0], 0.0)
+    return max(now, _bounds(mine, alpha=alpha)[1] + grown)
+
+
+def _bounds(counters: Counters, *, alpha: float) -> tuple[float, float]:
+    return rate_bounds(counters.failures, _attempts(counters), alpha=alpha)
+
+
+def _attempts(counters: Counters) -> int:
+    return counters.calls + counters.failures
+
+
+def _counters(cohort: CohortStatistics | None) -> Counters:
+    return Counters() if cohort is None else cohort.counters
 
 
 def _crashes(scene: Scene, name: str) -> bool:
@@ -102,7 +129,7 @@ def _crashes(scene: Scene, name: str) -> bool:
 
 
 def _share(counters: Counters) -> float:
-    attempts = counters.calls + counters.failures
+    attempts = _attempts(counters)
     return counters.failures / attempts if attempts else 0.0
 
 

@@ -79,7 +79,7 @@ def test_every_strategy_has_stages_that_never_narrow_and_gates_that_exist(strate
     [
         ({"strategy": "yolo"}, r"strategy 'yolo' is unknown \(known: all-at-once, blue-green"),
         ({"steps": (0.5, 0.1, 1.0)}, "steps of a rollout must rise"),
-        ({"steps": (0.1, 0.5)}, r"canary steps must rise and end at 1.0, got \(0.1, 0.5\)"),
+        ({"steps": (0.1, 0.5)}, r"canary steps must rise and end at 1.0, got 10%, 50%"),
         ({"steps": (0.0, 1.0)}, "steps of a rollout must rise"),
         ({"strategy": "blue-green", "steps": (0.5, 1.0)}, "switches all devices at once"),
         ({"strategy": "all-at-once", "steps": (1.0,)}, "all-at-once has no steps"),
