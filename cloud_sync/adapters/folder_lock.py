@@ -21,13 +21,14 @@ class FolderLock:
         folder: Made if missing.
         what: What the folder holds, for messages: ``warehouse``.
         name: Of the file that is locked; parts that share a folder lock different ones.
+        advice: What else to do if another process holds it.
 
     Raises:
         UsageError: Another process, or another object of this one, holds it.
         UnavailableError: It cannot be made or written.
     """
 
-    def __init__(self, folder: Path, what: str, *, name: str = "lock") -> None:
+    def __init__(self, folder: Path, what: str, *, name: str = "lock", advice: str = "") -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = (folder / name).open("a+", encoding="ascii")
@@ -42,7 +43,7 @@ class FolderLock:
             self._file.close()
             raise UsageError(
                 f"the {what} folder {str(folder)!r} is in use by another process: stop that one, "
-                "or choose another data folder"
+                "or choose another data folder" + (advice and f"; {advice}")
             ) from None
 
     def close(self) -> None:

@@ -6,17 +6,13 @@ WAL and synchronous FULL: readers never wait, and what was committed survives lo
 from pathlib import Path
 
 from cloud_sync.adapters.folder_lock import FolderLock
-from cloud_sync.adapters.sqlite.analysis import SqliteAnalysis
+from cloud_sync.adapters.sql.warehouse import SqlWarehouse
 from cloud_sync.adapters.sqlite.database import SqliteDatabase
-from cloud_sync.adapters.sqlite.fleet import SqliteFleet
-from cloud_sync.adapters.sqlite.fresh import FreshCounts
-from cloud_sync.adapters.sqlite.rollouts import SqliteRollouts
-from cloud_sync.adapters.sqlite.statistics import SqliteStatistics
 
 __all__ = ["SqliteWarehouse"]
 
 
-class SqliteWarehouse(SqliteStatistics, SqliteAnalysis, SqliteFleet, SqliteRollouts):
+class SqliteWarehouse(SqlWarehouse):
     """Implements :class:`cloud_sync.ports.Warehouse`.
 
     Args:
@@ -29,26 +25,20 @@ class SqliteWarehouse(SqliteStatistics, SqliteAnalysis, SqliteFleet, SqliteRollo
     """
 
     def __init__(self, folder: Path, *, busy_timeout_s: float = 5.0) -> None:
-        self._fresh = FreshCounts()
-        self._lock = FolderLock(folder, "warehouse", name="warehouse.lock")
+        self._lock = FolderLock(
+            folder,
+            "warehouse",
+            name="warehouse.lock",
+            advice="several collectors need a PostgreSQL database: --store postgresql://...",
+        )
         try:
-            self._db = SqliteDatabase(folder / "warehouse.sqlite3", busy_timeout_s=busy_timeout_s)
+            database = SqliteDatabase(folder / "warehouse.sqlite3", busy_timeout_s=busy_timeout_s)
         except BaseException:
             self._lock.close()
             raise
-
-    def prune(self, *, windows_before_unix_s: float, device_windows_before_unix_s: float) -> int:
-        """Forget statistics of windows that began before; return how many windows those were."""
-        with self._db.writing() as db:
-            fleet = db.execute(
-                "DELETE FROM fleet_window WHERE start_unix_s < ?", (windows_before_unix_s,)
-            )
-            own = db.execute(
-                "DELETE FROM device_window WHERE start_unix_s < ?", (device_windows_before_unix_s,)
-            )
-            return fleet.rowcount + own.rowcount
+        super().__init__(database)
 
     def close(self) -> None:
         """Close the file and let go of the folder. Idempotent."""
-        self._db.close()
+        super().close()
         self._lock.close()

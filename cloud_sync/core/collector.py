@@ -11,7 +11,7 @@ Whatever dies in between, nothing was acknowledged that is not written, and what
 known by its marks when it comes again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -32,6 +32,7 @@ from cloud_sync.core.seen import Arrival, Marks, SeenBatches
 from cloud_sync.core.segments import Segment
 from edge_contract.errors import MessageError, UnavailableError, UsageError
 from edge_contract.messages import Acks, BatchId, TelemetryBatch, decode
+from edge_contract.messages.topics import shard_of
 
 __all__ = ["Collector", "CollectorConfig"]
 
@@ -90,6 +91,7 @@ class Collector:
         self._lives: dict[Life, SeenBatches] = {}
         self._gathering = Gathering(config)
         self._flight: _Flight | None = None
+        self._leases: Mapping[int, int] | None = None
 
     @property
     def is_full(self) -> bool:
@@ -105,6 +107,8 @@ class Collector:
         device = ""
         try:
             device = speaker_of(topic, "t")
+            if self._leases is not None and shard_of(device) not in self._leases:
+                return Refusal(RefusalKind.ELSEWHERE, device, "another collector merges its shard")
             return self._received(device, payload, now_unix_s)
         except MessageError as error:
             return self._refused(Refusal(RefusalKind.UNREADABLE, device, str(error)))
@@ -129,7 +133,7 @@ class Collector:
         if self._flight is None:
             if not self._gathering:
                 return None
-            self._flight = _Flight(self._gathering.commit(self._lives))
+            self._flight = _Flight(self._gathering.commit(self._lives, self._leases))
             self._gathering = Gathering(self._config)
         elif self._flight.is_pending:
             raise UsageError("a commit is under way: call committed() or failed() first")
@@ -146,6 +150,42 @@ class Collector:
     def failed(self) -> None:
         """The commit was not written: nothing is acknowledged, all of it is kept."""
         self._resolved().is_pending = False
+
+    def abandon(self) -> int:
+        """Forget everything that is not written, and all marks, which others may change.
+
+        Nothing of it was acknowledged: devices send it again, to whoever merges their shard then.
+
+        Returns:
+            How many batches those were.
+        """
+        batches = self._gathering.batches
+        if self._flight is not None:
+            batches += self._flight.commit.tally.batches
+        self._flight = None
+        self._gathering = Gathering(self._config)
+        self._lives.clear()
+        return batches
+
+    def set_leases(self, leases: Mapping[int, int]) -> None:
+        """Merge these shards from now on, under leases of these numbers, and no others.
+
+        Raises:
+            UsageError: Something is gathered of a shard that is not among them: commit or abandon
+                it first.
+        """
+        before = self._leases or {}
+        changed = {shard for shard in before if leases.get(shard) != before[shard]}
+        gathered = self._gathering.lives | set(self._flight.commit.marks if self._flight else ())
+        if any(shard_of(life.device) in changed for life in gathered):
+            raise UsageError("something is gathered of a shard that is let go of: commit it first")
+        self._leases = dict(leases)
+        if changed:
+            self._lives = {
+                life: seen
+                for life, seen in self._lives.items()
+                if shard_of(life.device) not in changed
+            }
 
     # The way of a batch.
 
@@ -170,17 +210,19 @@ class Collector:
             return name
         if arrival is Arrival.OVERLAPPING:
             fault = f"batch {name} stands for {batch.span} numbers, some of them merged before"
-        self._merge(batch, fault, now_unix_s)
+        self._merge(batch, fault, payload=payload, now_unix_s=now_unix_s)
         return name
 
-    def _merge(self, batch: TelemetryBatch, fault: str, now_unix_s: float) -> None:
+    def _merge(
+        self, batch: TelemetryBatch, fault: str, *, payload: bytes, now_unix_s: float
+    ) -> None:
         """Merge a new batch; one that can never be merged is marked as if it had been."""
         name = batch.batch_id
         life = Life(name.device, name.boot)
         windows: list[CheckedWindow] = []
         try:
             if not fault:
-                windows = checked_windows(batch, self._packages)
+                windows = checked_windows(batch, self._packages, payload=payload)
         except UnknownPackageError as error:
             raise _RefusedError(RefusalKind.UNKNOWN_PACKAGE, str(error)) from error
         except MessageError as error:

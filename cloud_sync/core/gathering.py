@@ -20,6 +20,7 @@ from cloud_sync.core.intake import CheckedWindow, RefusalKind
 from cloud_sync.core.seen import Marks, SeenBatches
 from cloud_sync.core.segments import Segment
 from edge_contract.messages import Acks, BootAck
+from edge_contract.messages.topics import shard_of
 
 __all__ = ["Gathering"]
 
@@ -52,6 +53,7 @@ class Gathering:
         self._marked: set[Life] = set()
         self._tally = Tally()
         self._refused: Counter[str] = Counter()
+        self._heard_unix_s = 0.0
         self.lives: set[Life] = set()
         self.batches = 0
 
@@ -72,6 +74,7 @@ class Gathering:
         """Merge a batch of a device that is in some segments now, for alarms or without them."""
         self.skip(life)
         self.batches += 1
+        self._heard_unix_s = max(self._heard_unix_s, now_unix_s)
         self._tally = self._tally.plus(Tally(batches=1, lost_rows=lost_rows))
         for window in windows:
             filed = window if judged else replace(window, stratum=None)
@@ -91,8 +94,15 @@ class Gathering:
         """Note a refusal."""
         self._refused[kind.value] += 1
 
-    def commit(self, lives: Mapping[Life, SeenBatches]) -> Commit:
-        """Return everything as one commit, with marks as they stand now."""
+    def commit(
+        self, lives: Mapping[Life, SeenBatches], leases: Mapping[int, int] | None = None
+    ) -> Commit:
+        """Return everything as one commit, with marks as they stand now.
+
+        Args:
+            lives: Marks of every life that was merged.
+            leases: Number of the lease by shard; ``None`` where there is one collector.
+        """
         marks = {life: lives[life].marks for life in sorted(self.lives)}
         return Commit(
             windows=_sums((key.window, piece) for key, piece in self._pieces.items()),
@@ -102,6 +112,10 @@ class Gathering:
             tally=self._tally,
             refused=dict(self._refused),
             acks=_acks(marks),
+            window_s=self._config.window_s,
+            device_window_s=self._config.device_window_s,
+            at_unix_s=self._heard_unix_s,
+            leases=_needed(leases, marks) if leases is not None else {},
         )
 
     def _file(
@@ -129,7 +143,7 @@ class Gathering:
 
         start = _aligned(start_unix_s, self._config.device_window_s)
         own = DeviceWindow(device, window.subject, start)
-        piece = DeviceIncrement(window.counters, window.profile.spec, (window.state,))
+        piece = DeviceIncrement(window.counters, window.profile.spec, (window.piece,))
         known = self._device_windows.get(own)
         self._device_windows[own] = known.merged(piece) if known else piece
 
@@ -160,6 +174,11 @@ def _add(sums: dict[_Key, Increment], key: _Key, piece: Increment) -> None:
 
 def _aligned(unix_s: float, length_s: int) -> int:
     return int(unix_s // length_s) * length_s
+
+
+def _needed(leases: Mapping[int, int], marks: Iterable[Life]) -> dict[int, int]:
+    shards = {shard_of(life.device) for life in marks}
+    return {shard: leases[shard] for shard in sorted(shards)}
 
 
 def _acks(marks: Mapping[Life, Marks]) -> Sequence[tuple[str, Acks]]:

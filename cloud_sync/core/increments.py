@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cloud_sync.core.seen import Marks
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
@@ -22,8 +22,13 @@ __all__ = [
     "Life",
     "PackageRole",
     "PendingKey",
+    "StatePiece",
     "Tally",
 ]
+
+StatePiece: TypeAlias = bytes | Mapping[int, JsonValue]
+"""What a device counted, known to be right: a telemetry message of this one window, as it came, or
+the states by column where the message had several windows."""
 
 
 class PackageRole(NamedTuple):
@@ -104,24 +109,23 @@ class Increment:
 class DeviceIncrement:
     """Counts to be added: of one device.
 
-    Most windows of one device come in one piece, which is stored as it came; so the pieces are
-    merged where they are stored, and only where there is more than one.
+    Most windows of one device come in one piece and are never looked at again; so pieces are stored
+    as they came, and merged when they are read.
 
     Attributes:
         counters: Rows, calls, failures and drops.
-        spec: What the states mean.
-        states: Profile states as they came over the wire; all of them were decoded once, so they
-            are known to be right.
+        spec: What the pieces mean.
+        pieces: Profiles as they came over the wire.
     """
 
     counters: Counters
     spec: ProfileSpec
-    states: tuple[Mapping[int, JsonValue], ...]
+    pieces: tuple[StatePiece, ...]
 
     def merged(self, other: "DeviceIncrement") -> "DeviceIncrement":
         """Return the sum of both."""
         return DeviceIncrement(
-            self.counters.plus(other.counters), self.spec, self.states + other.states
+            self.counters.plus(other.counters), self.spec, self.pieces + other.pieces
         )
 
 
@@ -173,6 +177,11 @@ class Commit:
         tally: The collector's own counts.
         refused: Messages refused, by kind.
         acks: What to tell devices after the transaction: also of batches merged earlier.
+        window_s: Length of the windows of all devices together.
+        device_window_s: Length of the windows of single devices.
+        at_unix_s: When the newest batch came.
+        leases: Numbers of the leases, by shard, without which it must not be written; empty where
+            there is one collector.
     """
 
     windows: Mapping[FleetWindow, Increment] = field(default_factory=dict)
@@ -182,6 +191,10 @@ class Commit:
     tally: Tally = field(default_factory=Tally)
     refused: Mapping[str, int] = field(default_factory=dict)
     acks: Sequence[tuple[str, Acks]] = ()
+    window_s: int = 60
+    device_window_s: int = 60
+    at_unix_s: float = 0.0
+    leases: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def totals(self) -> dict[DeviceRole, Counters]:

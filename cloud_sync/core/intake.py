@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cloud_sync.core.facts import PackageFacts
-from cloud_sync.core.increments import PackageRole
+from cloud_sync.core.increments import PackageRole, StatePiece
 from cloud_sync.core.strata import stratum_of
 from edge_contract.errors import MessageError, PeerError
 from edge_contract.messages import (
@@ -40,6 +40,7 @@ __all__ = [
     "name_of",
     "read_event",
     "speaker_of",
+    "state_of_message",
 ]
 
 MAX_COUNT: Final = 10**10
@@ -70,6 +71,8 @@ class RefusalKind(enum.Enum):
     """It may be enrolled later."""
     UNKNOWN_PACKAGE = "unknown package"
     """It may be pushed to the registry later."""
+    ELSEWHERE = "elsewhere"
+    """Another collector merges its shard, and answers it."""
     INVALID = "invalid"
     """Its statistics cannot be true, or some of its rows were merged before."""
 
@@ -101,7 +104,7 @@ class CheckedWindow:
         end_unix_s: The same.
         counters: Rows, calls, failures and drops.
         profile: Decoded statistics.
-        state: The same as they came.
+        piece: The same as they came.
         counts: Observations by column.
         stratum: Part of the day or week that its rows belong to; empty if the package's reference
             does not tell them apart in this role, ``None`` if the window spans several.
@@ -112,7 +115,7 @@ class CheckedWindow:
     end_unix_s: float
     counters: Counters
     profile: Profile
-    state: Mapping[int, JsonValue]
+    piece: StatePiece
     counts: Mapping[int, int]
     stratum: str | None = ""
 
@@ -162,8 +165,24 @@ def name_of(payload: bytes) -> TelemetryBatch | None:
         return None
 
 
-def checked_windows(batch: TelemetryBatch, packages: PackageLookup) -> list[CheckedWindow]:
+def state_of_message(payload: bytes) -> Mapping[int, JsonValue]:
+    """Return the states of a message that :func:`checked_windows` kept as it came."""
+    match decode(payload):
+        case TelemetryBatch(entries=(entry,)):
+            return entry.profile
+        case _:
+            raise MessageError("a stored message is no telemetry of one window")
+
+
+def checked_windows(
+    batch: TelemetryBatch, packages: PackageLookup, *, payload: bytes | None = None
+) -> list[CheckedWindow]:
     """Decode the statistics of a batch.
+
+    Args:
+        batch: What was decoded.
+        packages: Finds packages.
+        payload: What it was decoded from; kept in place of the states of a batch of one window.
 
     Raises:
         UnknownPackageError: The registry does not have a package of it.
@@ -171,7 +190,8 @@ def checked_windows(batch: TelemetryBatch, packages: PackageLookup) -> list[Chec
         UnavailableError: Nobody can tell which part of the day a window belongs to.
     """
     specs = {entry.package: _package(entry.package, packages) for entry in batch.entries}
-    windows = [_checked(entry, specs[entry.package]) for entry in batch.entries]
+    alone = payload if len(batch.entries) == 1 else None
+    windows = [_checked(entry, specs[entry.package], payload=alone) for entry in batch.entries]
     _require_possible(windows)
     if batch.span == 1:  # of merged batches, counters and profile may be in different ones
         _require_no_more_than_rows(windows)
@@ -188,7 +208,7 @@ def _package(digest: str, packages: PackageLookup) -> PackageFacts:
     return found
 
 
-def _checked(entry: WindowEntry, package: PackageFacts) -> CheckedWindow:
+def _checked(entry: WindowEntry, package: PackageFacts, *, payload: bytes | None) -> CheckedWindow:
     profile = package.specs[entry.role].decode(entry.profile)
     counts = {index: profile[index].count for index in entry.profile}
     return CheckedWindow(
@@ -197,7 +217,7 @@ def _checked(entry: WindowEntry, package: PackageFacts) -> CheckedWindow:
         end_unix_s=entry.end_unix_s,
         counters=entry.counters,
         profile=profile,
-        state=entry.profile,
+        piece=entry.profile if payload is None else payload,
         counts=counts,
         stratum=stratum_of(package, entry),
     )

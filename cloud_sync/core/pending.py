@@ -17,11 +17,11 @@ class Pending:
 
     Attributes:
         groups: By group of devices and stratum, merged; each row is in one of them.
-        token: Hand it to ``AnalysisStore.commit_analysis``, which forgets exactly these.
+        token: Names these counts: ``AnalysisStore.commit_analysis`` forgets exactly them.
     """
 
     groups: Mapping[PendingKey, Increment]
-    token: int
+    token: frozenset[int]
 
     def by_segment(self) -> dict[Segment, dict[str, Increment]]:
         """Return what each segment, and the whole fleet, has in each stratum."""
@@ -41,7 +41,7 @@ class Analysis:
     Attributes:
         at_unix_s: When.
         token: Of the :class:`Pending` that the detectors have seen; counts that came since then
-            stay. ``None`` forgets nothing.
+            stay. An empty one forgets nothing.
         detectors: What detectors remember from now on, by segment; others stay as they are.
         retired: Segments whose detectors are forgotten.
         alarms: New or changed ones.
@@ -49,7 +49,7 @@ class Analysis:
     """
 
     at_unix_s: float
-    token: int | None = None
+    token: frozenset[int] = frozenset()
     detectors: Mapping[Segment, JsonObject] = field(default_factory=dict)
     retired: Collection[Segment] = ()
     alarms: Sequence[AlarmRecord] = ()

@@ -1,7 +1,7 @@
 """A warehouse in memory: keeps the promises of ``cloud_sync.ports.Warehouse``, survives nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,8 +16,10 @@ from cloud_sync.core.increments import (
     Life,
     PackageRole,
     PendingKey,
+    StatePiece,
     Tally,
 )
+from cloud_sync.core.intake import state_of_message
 from cloud_sync.core.pending import Analysis, Pending
 from cloud_sync.core.records import (
     AlarmRecord,
@@ -26,26 +28,32 @@ from cloud_sync.core.records import (
 )
 from cloud_sync.core.seen import Marks
 from cloud_sync.core.segments import Segment
-from cloud_sync.ports import Totals
+from cloud_sync.core.shards import CollectorId
+from cloud_sync.ports import SpecLookup, Totals
 from edge_contract.messages import Counters
+from edge_contract.reading import JsonValue
 from edge_contract.stats import Profile, ProfileSpec
+from tests.support.memory_leases import MemoryLeases
 from tests.support.memory_records import MemoryRecords, copied
 
 __all__ = ["MemoryWarehouse"]
 
 _DAY_S = 86_400.0
 K = TypeVar("K")
+W = TypeVar("W", FleetWindow, DeviceWindow)
 
 
-class MemoryWarehouse(MemoryRecords):
+class MemoryWarehouse(MemoryRecords, MemoryLeases):
     """Implements ``Warehouse``."""
 
     def __init__(self) -> None:
         super().__init__()
+        MemoryLeases.__init__(self)
         self._windows: dict[FleetWindow, Increment] = {}
         self._device_windows: dict[DeviceWindow, Increment] = {}
         self._device_totals: dict[DeviceRole, Counters] = {}
         self._marks: dict[Life, Marks] = {}
+        self._heard: dict[str, float] = {}
         self._tally = Tally()
         self._refused: Counter[str] = Counter()
         self._pending: dict[int, tuple[PendingKey, Increment]] = {}
@@ -56,13 +64,15 @@ class MemoryWarehouse(MemoryRecords):
 
     # Statistics.
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, commit: Commit, *, collector: CollectorId | None = None) -> None:
         """See ``StatisticsStore``."""
         with self.opened():
+            if commit.leases:
+                self.require(collector, commit.leases)
             for window, increment in commit.windows.items():
                 _add(self._windows, window, increment)
             for own, piece in commit.device_windows.items():
-                for state in piece.states:
+                for state in map(_state_of, piece.pieces):
                     _add(self._device_windows, own, Increment(Counters(), piece.spec.decode(state)))
                 counted = Increment(piece.counters, piece.spec.empty())
                 _add(self._device_windows, own, counted)
@@ -72,6 +82,7 @@ class MemoryWarehouse(MemoryRecords):
             for who, counters in commit.totals.items():
                 self._device_totals[who] = self._device_totals.get(who, Counters()).plus(counters)
             self._marks.update(commit.marks)
+            self._heard.update({life.device: commit.at_unix_s for life in commit.marks})
             self._tally = self._tally.plus(commit.tally)
             self._refused.update(commit.refused)
 
@@ -79,6 +90,11 @@ class MemoryWarehouse(MemoryRecords):
         """See ``StatisticsStore``."""
         with self.opened():
             return self._marks.get(life, Marks())
+
+    def heard_since(self, unix_s: float) -> dict[str, float]:
+        """See ``StatisticsStore``."""
+        with self.opened():
+            return {device: heard for device, heard in self._heard.items() if heard >= unix_s}
 
     def cohort(
         self,
@@ -143,6 +159,14 @@ class MemoryWarehouse(MemoryRecords):
         with self.opened():
             return dict(self._device_totals)
 
+    def roll_up(
+        self, specs: SpecLookup, *, before_unix_s: float, span_s: int, limit: int = 1000
+    ) -> int:
+        """See ``Warehouse``."""
+        with self.opened():
+            made = _rolled(self._windows, specs, before_unix_s, span_s, limit)
+            return made + _rolled(self._device_windows, specs, before_unix_s, span_s, limit - made)
+
     def prune(self, *, windows_before_unix_s: float, device_windows_before_unix_s: float) -> int:
         """See ``Warehouse``."""
         with self.opened():
@@ -164,12 +188,12 @@ class MemoryWarehouse(MemoryRecords):
         """See ``AnalysisStore``."""
         with self.opened():
             groups: dict[PendingKey, Increment] = {}
-            newest = 0
+            numbers: set[int] = set()
             for number, (key, increment) in self._pending.items():
                 if key.subject == subject:
                     _add(groups, key, increment)
-                    newest = number
-            return Pending(groups, newest) if groups else None
+                    numbers.add(number)
+            return Pending(groups, frozenset(numbers)) if groups else None
 
     def detectors(self, subject: PackageRole) -> dict[Segment, DetectorRecord]:
         """See ``AnalysisStore``."""
@@ -193,10 +217,8 @@ class MemoryWarehouse(MemoryRecords):
             for segment, point in analysis.points.items():
                 minute = int(point.at_unix_s // 60)
                 self._points.setdefault((subject, segment), {})[minute] = point
-            token = analysis.token or 0
-            for number in [n for n, (key, _) in self._pending.items() if key.subject == subject]:
-                if number <= token:
-                    del self._pending[number]
+            for number in analysis.token:
+                self._pending.pop(number, None)
 
     def evidence_history(
         self, subject: AnalysisSubject, *, since_unix_s: float = 0.0
@@ -231,6 +253,31 @@ def _sum(increments: Iterable[Increment], spec: ProfileSpec) -> Increment:
     for increment in increments:
         total = total.merged(increment)
     return total
+
+
+def _state_of(piece: StatePiece) -> Mapping[int, JsonValue]:
+    return state_of_message(piece) if isinstance(piece, bytes) else piece
+
+
+def _rolled(
+    windows: dict[W, Increment],
+    specs: SpecLookup,
+    before_unix_s: float,
+    span_s: int,
+    limit: int,
+) -> int:
+    """Merge windows; one that begins where a longer one must is taken for it."""
+    made: set[W] = set()
+    for window in sorted(windows):
+        start_unix_s = window.start_unix_s - window.start_unix_s % span_s
+        new = window._replace(start_unix_s=start_unix_s)
+        if window.start_unix_s >= before_unix_s or specs(window.subject) is None:
+            continue
+        if new == window or (new not in made and len(made) == limit):
+            continue
+        made.add(new)
+        _add(windows, new, windows.pop(window))
+    return len(made)
 
 
 def _only(profile: Profile, columns: Collection[int] | None) -> Profile:

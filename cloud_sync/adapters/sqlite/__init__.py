@@ -1,1 +1,1 @@
-"""The rooms of the SQLite warehouse; :mod:`cloud_sync.adapters.sqlite_warehouse` is the house."""
+"""The SQLite database; :mod:`cloud_sync.adapters.sqlite_warehouse` is the warehouse in it."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.adapters.sqlite.fresh import FreshCounts, PendingRow
-from cloud_sync.adapters.sqlite.schema import MIGRATIONS
+from cloud_sync.adapters.sql.fresh import FreshCounts, PendingRow
+from cloud_sync.adapters.sql.migrations import newest_step
+from cloud_sync.adapters.sql.schema import NEWEST
 from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
 from cloud_sync.core.increments import Commit, Increment, PendingKey, Tally
 from cloud_sync.core.pending import Analysis
@@ -46,7 +47,7 @@ warehouse = SqliteWarehouse(pathlib.Path({str(tmp_path)!r}))
 warehouse.commit(Commit(tally=Tally(batches=1)))
 database = SqliteDatabase(pathlib.Path({str(tmp_path / FILE)!r}), busy_timeout_s=1.0)
 with database.writing() as db:
-    db.execute("UPDATE tally SET value = 99")
+    db.run("UPDATE tally SET value = 99")
     os.kill(os.getpid(), 9)
 """
 
@@ -70,7 +71,7 @@ def test_a_commit_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -> N
 
 
 def test_a_second_warehouse_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    in_use = r"warehouse folder '.*' is in use by another process"
+    in_use = r"warehouse folder '.*' is in use .*; several collectors need .* --store postgresql"
 
     with closing(SqliteWarehouse(tmp_path)), pytest.raises(UsageError, match=in_use):
         SqliteWarehouse(tmp_path)
@@ -123,12 +124,25 @@ def test_a_damaged_document_is_told(tmp_path: Path) -> None:
 def test_a_file_of_a_newer_edgefleet_is_refused(tmp_path: Path) -> None:
     SqliteWarehouse(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE)) as other:
-        other.execute("PRAGMA user_version = 99")
+        other.execute("UPDATE schema_version SET version_num = '0099'")
+        other.commit()
 
     with pytest.raises(
-        UsageError, match=rf"schema 99, this edgefleet knows up to {len(MIGRATIONS)}"
+        UsageError, match=rf"has schema 0099, this edgefleet knows up to {NEWEST}: upgrade"
     ):
         SqliteWarehouse(tmp_path)
+
+
+def test_a_file_from_before_there_were_releases_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("CREATE TABLE tally (name TEXT, value INTEGER)")
+
+    with pytest.raises(UsageError, match=r"before there were releases .*: move it away"):
+        SqliteWarehouse(tmp_path)
+
+
+def test_the_newest_schema_is_the_last_step() -> None:
+    assert newest_step() == NEWEST
 
 
 def test_a_database_that_another_program_holds_is_unavailable_and_works_later(
@@ -195,7 +209,7 @@ def test_pending_counts_of_this_process_and_of_an_earlier_one_add_up(tmp_path: P
             PendingKey(DIGITS_ROLE, (oslo,)): 1,
         }
 
-        warehouse.commit_analysis(DIGITS_ROLE, Analysis(at_unix_s=1.0, token=3))
+        warehouse.commit_analysis(DIGITS_ROLE, Analysis(at_unix_s=1.0, token=frozenset({1, 2, 3})))
 
         assert pending_rows(warehouse) == {PendingKey(DIGITS_ROLE): 1}
         warehouse.commit(pending_commit(5.0))

@@ -1,17 +1,17 @@
-"""Rollouts and the record of who did what, in SQLite."""
+"""Rollouts and the record of who did what, in SQL."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cloud_sync.adapters.sqlite.database import SqliteDatabase
-from cloud_sync.adapters.sqlite.documents import as_object, as_text
+from cloud_sync.adapters.sql.database import SqlDatabase
+from cloud_sync.adapters.sql.documents import as_object, as_text
 from cloud_sync.core.records import AuditRecord, RolloutEvent, RolloutRecord
 
-__all__ = ["SqliteRollouts"]
+__all__ = ["SqlRollouts"]
 
 _WRITE_ROLLOUT: Final = """
 INSERT INTO rollout (id, started_unix_s, document) VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET
+ON CONFLICT (id) DO UPDATE SET
     started_unix_s = excluded.started_unix_s, document = excluded.document
 """
 _WRITE_EVENT: Final = """
@@ -19,8 +19,9 @@ INSERT INTO rollout_event (rollout, at_unix_s, sentence, evidence) VALUES (?, ?,
 """
 _WRITE_EXECUTION: Final = """
 INSERT INTO execution (rollout, device, state) VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET state = excluded.state
+ON CONFLICT (rollout, device) DO UPDATE SET state = excluded.state
 """
+_EXECUTIONS: Final = "SELECT device, state FROM execution WHERE rollout = ?"
 _ROLLOUTS: Final = """
 SELECT id, started_unix_s, document FROM rollout ORDER BY started_unix_s DESC, id DESC
 """
@@ -35,10 +36,10 @@ SELECT at_unix_s, by, action, subject, detail FROM audit ORDER BY id DESC LIMIT 
 """
 
 
-class SqliteRollouts:
+class SqlRollouts:
     """Implements :class:`cloud_sync.ports.RolloutStore`."""
 
-    _db: SqliteDatabase
+    _db: SqlDatabase
 
     def save_rollout(
         self,
@@ -50,12 +51,12 @@ class SqliteRollouts:
         """Save a rollout, append to its history and change devices' executions, all or nothing."""
         key = record.rollout_id
         with self._db.writing() as db:
-            db.execute(_WRITE_ROLLOUT, (key, record.started_unix_s, as_text(record.document)))
-            db.executemany(
+            db.run(_WRITE_ROLLOUT, (key, record.started_unix_s, as_text(record.document)))
+            db.run_many(
                 _WRITE_EVENT,
                 [(key, line.at_unix_s, line.sentence, as_text(line.evidence)) for line in events],
             )
-            db.executemany(
+            db.run_many(
                 _WRITE_EXECUTION,
                 [(key, device, state) for device, state in (executions or {}).items()],
             )
@@ -65,7 +66,7 @@ class SqliteRollouts:
         with self._db.reading() as db:
             return [
                 RolloutRecord(rollout_id, started_unix_s, as_object(document))
-                for rollout_id, started_unix_s, document in db.execute(_ROLLOUTS)
+                for rollout_id, started_unix_s, document in db.rows(_ROLLOUTS)
             ]
 
     def rollout_events(self, rollout_id: str) -> list[RolloutEvent]:
@@ -73,20 +74,18 @@ class SqliteRollouts:
         with self._db.reading() as db:
             return [
                 RolloutEvent(at_unix_s, sentence, as_object(evidence))
-                for at_unix_s, sentence, evidence in db.execute(_EVENTS, (rollout_id,))
+                for at_unix_s, sentence, evidence in db.rows(_EVENTS, (rollout_id,))
             ]
 
     def executions(self, rollout_id: str) -> dict[str, str]:
         """Return the state of each device in a rollout."""
         with self._db.reading() as db:
-            return dict(
-                db.execute("SELECT device, state FROM execution WHERE rollout = ?", (rollout_id,))
-            )
+            return dict(db.rows(_EXECUTIONS, (rollout_id,)))
 
     def add_audit(self, record: AuditRecord) -> None:
         """Append to the record of who did what."""
         with self._db.writing() as db:
-            db.execute(
+            db.run(
                 _WRITE_AUDIT,
                 (
                     record.at_unix_s,
@@ -102,5 +101,5 @@ class SqliteRollouts:
         with self._db.reading() as db:
             return [
                 AuditRecord(at_unix_s, by, action, subject, as_object(detail))
-                for at_unix_s, by, action, subject, detail in db.execute(_AUDIT, (limit,))
+                for at_unix_s, by, action, subject, detail in db.rows(_AUDIT, (limit,))
             ]

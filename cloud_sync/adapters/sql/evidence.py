@@ -1,18 +1,17 @@
-"""Where detectors stood over time, in SQLite: by the minute, later by the hour."""
+"""Where detectors stood over time, in SQL: by the minute, later by the hour."""
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
-from cloud_sync.adapters.sqlite.database import SqliteDatabase
-from cloud_sync.adapters.sqlite.documents import packed, unpacked
+from cloud_sync.adapters.sql.database import SqlDatabase, Transaction
+from cloud_sync.adapters.sql.documents import packed, unpacked
 from cloud_sync.core.increments import AnalysisSubject, PackageRole
 from cloud_sync.core.records import EvidencePoint, SubjectReading
 from cloud_sync.core.segments import Segment
 from edge_contract.errors import MessageError
 from edge_contract.reading import Reader
 
-__all__ = ["SqliteEvidence", "write_points"]
+__all__ = ["SqlEvidence", "write_points"]
 
 _MINUTE_S: Final = 60
 _MINUTES_OF_AN_HOUR: Final = 60
@@ -22,7 +21,7 @@ _HOURS_KEPT_S: Final = 90 * 86_400.0
 _WRITE: Final = """
 INSERT INTO evidence (package, role, segment, minute, at_unix_s, peak, readings)
 VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET
+ON CONFLICT (package, role, segment, minute) DO UPDATE SET
     at_unix_s = excluded.at_unix_s, peak = excluded.peak, readings = excluded.readings
 """
 _READ: Final = """
@@ -34,18 +33,18 @@ _THIN_OUT: Final = """
 DELETE FROM evidence WHERE id IN (
     SELECT id FROM (
         SELECT id, ROW_NUMBER() OVER (
-            PARTITION BY package, role, segment, minute / ?2 ORDER BY peak DESC, minute
+            PARTITION BY package, role, segment, minute / ? ORDER BY peak DESC, minute
         ) AS place
-        FROM evidence WHERE minute < ?1
-    ) WHERE place > 1
+        FROM evidence WHERE minute < ?
+    ) AS placed WHERE place > 1
 )
 """
 
 
-class SqliteEvidence:
+class SqlEvidence:
     """The part of :class:`cloud_sync.ports.AnalysisStore` that looks back."""
 
-    _db: SqliteDatabase
+    _db: SqlDatabase
 
     def evidence_history(
         self, subject: AnalysisSubject, *, since_unix_s: float = 0.0
@@ -54,25 +53,24 @@ class SqliteEvidence:
         key = (subject.package, subject.role, subject.segment.key, since_unix_s)
         with self._db.reading() as db:
             return [
-                EvidencePoint(at_unix_s, _readings(data))
-                for at_unix_s, data in db.execute(_READ, key)
+                EvidencePoint(at_unix_s, _readings(data)) for at_unix_s, data in db.rows(_READ, key)
             ]
 
     def thin_evidence(self, now_unix_s: float) -> int:
         """Forget points of evidence that are too many or older than 90 days; return how many."""
         with self._db.writing() as db:
-            old = db.execute(_FORGET_OLD, (_minute(now_unix_s - _HOURS_KEPT_S),))
+            old = db.run(_FORGET_OLD, (_minute(now_unix_s - _HOURS_KEPT_S),))
             minute = _minute(now_unix_s - _ALL_KEPT_S)
             whole_hours = minute - minute % _MINUTES_OF_AN_HOUR
-            many = db.execute(_THIN_OUT, (whole_hours, _MINUTES_OF_AN_HOUR))
-            return old.rowcount + many.rowcount
+            many = db.run(_THIN_OUT, (_MINUTES_OF_AN_HOUR, whole_hours))
+            return old + many
 
 
 def write_points(
-    db: sqlite3.Connection, subject: PackageRole, points: Mapping[Segment, EvidencePoint]
+    db: Transaction, subject: PackageRole, points: Mapping[Segment, EvidencePoint]
 ) -> None:
     """Keep one point of each segment inside the present transaction, the last of its minute."""
-    db.executemany(
+    db.run_many(
         _WRITE,
         [
             (

@@ -1,4 +1,4 @@
-"""Merged statistics in SQLite: written by commits, read by cohort."""
+"""Merged statistics in SQL: written by commits, read by cohort."""
 
 import json
 from collections.abc import Collection
@@ -6,19 +6,24 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from cloud_sync.adapters.sqlite.commits import write_commit
-from cloud_sync.adapters.sqlite.database import SqliteDatabase
-from cloud_sync.adapters.sqlite.fresh import FreshCounts
-from cloud_sync.adapters.sqlite.profiles import merged_rows
+from cloud_sync.adapters.sql.commits import write_commit
+from cloud_sync.adapters.sql.database import SqlDatabase
+from cloud_sync.adapters.sql.fresh import FreshCounts
+from cloud_sync.adapters.sql.profiles import merged_rows
 from cloud_sync.core.facts import CohortStatistics
 from cloud_sync.core.increments import Commit, DeviceRole, Life, PackageRole, Tally
 from cloud_sync.core.seen import Marks
+from cloud_sync.core.shards import CollectorId
 from cloud_sync.ports import Totals
 from edge_contract.messages import Counters
 from edge_contract.stats import ProfileSpec
 
-__all__ = ["SqliteStatistics"]
+__all__ = ["SqlStatistics"]
 
+_MARKS: Final = "SELECT floor, ahead FROM seen WHERE device = ? AND boot = ?"
+_HEARD: Final = """
+SELECT device, MAX(heard_unix_s) FROM seen WHERE heard_unix_s >= ? GROUP BY device
+"""
 _FLEET: Final = """
 SELECT rows, calls, failures, dropped, profile FROM fleet_window
 WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
@@ -38,7 +43,9 @@ WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
     AND device IN (SELECT value FROM json_each(?))
 """
 _TOTALS_BY_ROLE: Final = """
-SELECT role, SUM(rows), SUM(calls), SUM(failures), SUM(dropped) FROM device_total GROUP BY role
+SELECT role, CAST(SUM(rows) AS BIGINT), CAST(SUM(calls) AS BIGINT),
+    CAST(SUM(failures) AS BIGINT), CAST(SUM(dropped) AS BIGINT)
+FROM device_total GROUP BY role
 """
 _DEVICE_TOTALS: Final = """
 SELECT device, package, role, rows, calls, failures, dropped FROM device_total
@@ -46,28 +53,31 @@ SELECT device, package, role, rows, calls, failures, dropped FROM device_total
 _FOR_EVER_UNIX_S: Final = 2**53
 
 
-class SqliteStatistics:
+class SqlStatistics:
     """Implements :class:`cloud_sync.ports.StatisticsStore`."""
 
-    _db: SqliteDatabase
+    _db: SqlDatabase
     _fresh: FreshCounts
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, commit: Commit, *, collector: CollectorId | None = None) -> None:
         """Write everything in one transaction; on return it survives loss of power."""
         with self._db.writing() as db:
-            pending = write_commit(db, commit)
+            pending = write_commit(db, commit, collector=str(collector or ""))
         self._fresh.add(pending)
 
     def marks(self, life: Life) -> Marks:
         """Return which batches of one life of a device have been merged."""
         with self._db.reading() as db:
-            row = db.execute(
-                "SELECT floor, ahead FROM seen WHERE device = ? AND boot = ?", life
-            ).fetchone()
+            row = db.row(_MARKS, life)
             if row is None:
                 return Marks()
             floor, ahead = row
             return Marks(floor, tuple((first, last) for first, last in json.loads(ahead)))
+
+    def heard_since(self, unix_s: float) -> dict[str, float]:
+        """Return which devices a batch came of then or later, and when."""
+        with self._db.reading() as db:
+            return dict(db.rows(_HEARD, (unix_s,)))
 
     def cohort(
         self,
@@ -83,10 +93,10 @@ class SqliteStatistics:
         key = (*subject, since_unix_s, until)
         with self._db.reading() as db:
             if devices is None:
-                total = merged_rows(db.execute(_FLEET, key), spec)
-                (count,) = db.execute(_FLEET_DEVICES, key).fetchone()
+                total = merged_rows(db.rows(_FLEET, key), spec)
+                count = (db.row(_FLEET_DEVICES, key) or (0,))[0]
             else:
-                rows = db.execute(_SOME_DEVICES, (*key, json.dumps(sorted(devices)))).fetchall()
+                rows = list(db.rows(_SOME_DEVICES, (*key, json.dumps(sorted(devices)))))
                 total = merged_rows((row[1:] for row in rows), spec)
                 count = len({row[0] for row in rows})
         return CohortStatistics(total.counters, total.profile, count)
@@ -102,7 +112,7 @@ class SqliteStatistics:
         """Return the same for each device by itself."""
         found: dict[str, CohortStatistics] = {}
         with self._db.reading() as db:
-            rows = db.execute(_DEVICES, (*subject, since_unix_s, _FOR_EVER_UNIX_S))
+            rows = db.rows(_DEVICES, (*subject, since_unix_s, _FOR_EVER_UNIX_S))
             for device, own in groupby(rows, key=itemgetter(0)):
                 total = merged_rows((row[1:] for row in own), spec, columns=columns)
                 found[device] = CohortStatistics(total.counters, total.profile, 1)
@@ -112,9 +122,9 @@ class SqliteStatistics:
         """Return everything that was ever merged, in numbers."""
         with self._db.reading() as db:
             return Totals(
-                tally=Tally(**dict(db.execute("SELECT name, value FROM tally"))),
-                refused=dict(db.execute("SELECT kind, count FROM refusal")),
-                by_role={role: Counters(*counts) for role, *counts in db.execute(_TOTALS_BY_ROLE)},
+                tally=Tally(**dict(db.rows("SELECT name, value FROM tally"))),
+                refused=dict(db.rows("SELECT kind, count FROM refusal")),
+                by_role={role: Counters(*counts) for role, *counts in db.rows(_TOTALS_BY_ROLE)},
             )
 
     def device_totals(self) -> dict[DeviceRole, Counters]:
@@ -122,5 +132,5 @@ class SqliteStatistics:
         with self._db.reading() as db:
             return {
                 DeviceRole(device, PackageRole(package, role)): Counters(*counts)
-                for device, package, role, *counts in db.execute(_DEVICE_TOTALS)
+                for device, package, role, *counts in db.rows(_DEVICE_TOTALS)
             }

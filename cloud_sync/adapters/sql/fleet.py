@@ -1,30 +1,29 @@
-"""Devices and their commands in SQLite."""
+"""Devices and their commands in SQL."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from cloud_sync.adapters.sqlite.database import SqliteDatabase
-from cloud_sync.adapters.sqlite.documents import as_reader, as_text
+from cloud_sync.adapters.sql.database import Row, SqlDatabase, Transaction
+from cloud_sync.adapters.sql.documents import as_reader, as_text
 from cloud_sync.core.records import CommandRecord
 from cloud_sync.core.twin import DeviceTwin
 from edge_contract.messages import Command, CommandResult
 
-__all__ = ["SqliteFleet"]
+__all__ = ["SqlFleet"]
 
 _WRITE_DEVICE: Final = """
 INSERT INTO device (name, twin) VALUES (?, ?)
-ON CONFLICT DO UPDATE SET twin = excluded.twin
+ON CONFLICT (name) DO UPDATE SET twin = excluded.twin
 """
 _WRITE_COMMAND: Final = """
 INSERT INTO command (id, body, devices, created_unix_s, expires_unix_s, by)
-VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
 _WRITE_RESULT: Final = """
 INSERT INTO command_result (command, device, at_unix_s, ok, detail)
-SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM command WHERE id = ?1)
-ON CONFLICT DO NOTHING
+SELECT id, ?, ?, ?, ? FROM command WHERE id = ?
+ON CONFLICT (command, device) DO NOTHING
 """
 _COMMANDS: Final = """
 SELECT id, body, devices, created_unix_s, by FROM command
@@ -32,13 +31,14 @@ WHERE expires_unix_s > ?
 ORDER BY created_unix_s DESC, id DESC LIMIT ?
 """
 _COMMAND: Final = "SELECT id, body, devices, created_unix_s, by FROM command WHERE id = ?"
+_ALL: Final = 2**62
 _RESULTS: Final = "SELECT device, ok, detail FROM command_result WHERE command = ?"
 
 
-class SqliteFleet:
+class SqlFleet:
     """Implements :class:`cloud_sync.ports.FleetStore`."""
 
-    _db: SqliteDatabase
+    _db: SqlDatabase
 
     def save_fleet(
         self,
@@ -49,12 +49,12 @@ class SqliteFleet:
     ) -> None:
         """Keep twins, new commands and devices' answers, all or nothing."""
         with self._db.writing() as db:
-            db.executemany(_WRITE_DEVICE, [(twin.name, as_text(twin.to_json())) for twin in twins])
-            db.executemany(_WRITE_COMMAND, [_command_row(record) for record in commands])
-            db.executemany(
+            db.run_many(_WRITE_DEVICE, [(twin.name, as_text(twin.to_json())) for twin in twins])
+            db.run_many(_WRITE_COMMAND, [_command_row(record) for record in commands])
+            db.run_many(
                 _WRITE_RESULT,
                 [
-                    (result.command_id, result.device, at_unix_s, result.ok, result.detail)
+                    (result.device, at_unix_s, int(result.ok), result.detail, result.command_id)
                     for result, at_unix_s in results
                 ],
             )
@@ -64,13 +64,13 @@ class SqliteFleet:
         with self._db.reading() as db:
             return [
                 DeviceTwin.from_json(json.loads(text))
-                for (text,) in db.execute("SELECT twin FROM device ORDER BY name")
+                for (text,) in db.rows("SELECT twin FROM device ORDER BY name")
             ]
 
     def command(self, command_id: str) -> CommandRecord | None:
         """Return a command with its results."""
         with self._db.reading() as db:
-            row = db.execute(_COMMAND, (command_id,)).fetchone()
+            row = db.row(_COMMAND, (command_id,))
             return None if row is None else _record(db, row)
 
     def commands(self, *, limit: int = 100) -> list[CommandRecord]:
@@ -79,11 +79,11 @@ class SqliteFleet:
 
     def open_commands(self, at_unix_s: float) -> list[CommandRecord]:
         """Return all commands that had not expired then."""
-        return self._commands(at_unix_s, -1)
+        return self._commands(at_unix_s, _ALL)
 
     def _commands(self, after_unix_s: float, limit: int) -> list[CommandRecord]:
         with self._db.reading() as db:
-            rows = db.execute(_COMMANDS, (after_unix_s, limit)).fetchall()
+            rows = list(db.rows(_COMMANDS, (after_unix_s, limit)))
             return [_record(db, row) for row in rows]
 
 
@@ -99,7 +99,7 @@ def _command_row(record: CommandRecord) -> tuple[str, str, str, float, float, st
     )
 
 
-def _record(db: sqlite3.Connection, row: tuple[str, str, str, float, str]) -> CommandRecord:
+def _record(db: Transaction, row: Row) -> CommandRecord:
     command_id, body, devices, created_unix_s, by = row
     return CommandRecord(
         command=Command.from_body(as_reader(body)),
@@ -108,6 +108,6 @@ def _record(db: sqlite3.Connection, row: tuple[str, str, str, float, str]) -> Co
         by=by,
         results={
             device: CommandResult(device, command_id, bool(ok), detail)
-            for device, ok, detail in db.execute(_RESULTS, (command_id,))
+            for device, ok, detail in db.rows(_RESULTS, (command_id,))
         },
     )

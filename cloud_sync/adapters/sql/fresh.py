@@ -61,10 +61,10 @@ class FreshCounts:
                 return None
             return known.increment, frozenset(known.row_ids)
 
-    def forget(self, subject: PackageRole, token: int) -> None:
+    def forget(self, subject: PackageRole, token: Set[int]) -> None:
         """Forget sums that hold rows which are in the table no more."""
         with self._lock:
             for key, known in list(self._sums.items()):
-                if key.subject == subject and min(known.row_ids) <= token:
+                if key.subject == subject and not known.row_ids.isdisjoint(token):
                     self._rows -= len(known.row_ids)
                     del self._sums[key]

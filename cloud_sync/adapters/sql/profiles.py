@@ -1,0 +1,67 @@
+"""How profiles lie in a database: as the JSON of the wire, compressed, or as the message itself."""
+
+import json
+import zlib
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeAlias
+
+from cloud_sync.adapters.sql.database import Row
+from cloud_sync.core.increments import Increment, StatePiece
+from cloud_sync.core.intake import state_of_message
+from edge_contract.errors import MessageError
+from edge_contract.messages import Counters
+from edge_contract.messages.codec import ENVELOPE
+from edge_contract.reading import JsonValue, Reader
+from edge_contract.stats import Profile, ProfileSpec, State
+from edge_contract.stats.profile import state_from_json, state_to_json
+
+__all__ = ["as_stored", "merged_rows", "pack", "unpack"]
+
+_States: TypeAlias = "Mapping[int, JsonValue | State]"
+
+
+def pack(state: _States) -> bytes:
+    """Return the bytes of a profile's state."""
+    text = json.dumps(state_to_json(state), separators=(",", ":"), allow_nan=False)
+    return zlib.compress(text.encode(), 1)
+
+
+def as_stored(piece: StatePiece) -> bytes:
+    """Return the bytes of what a device sent: a message of one window lies there as it came."""
+    return piece if isinstance(piece, bytes) else pack(piece)
+
+
+def unpack(data: bytes, spec: ProfileSpec, *, columns: Collection[int] | None = None) -> Profile:
+    """Return the profile, or some columns of it.
+
+    Raises:
+        MessageError, zlib.error: The bytes are damaged.
+    """
+    if columns is not None and not columns:
+        return spec.empty()
+    state = _state_of(data)
+    if columns is not None:
+        state = {index: found for index, found in state.items() if index in columns}
+    return spec.decode(state)
+
+
+def merged_rows(
+    rows: Iterable[Row], spec: ProfileSpec, *, columns: Collection[int] | None = None
+) -> Increment:
+    """Return the sum of rows, or of some columns of their profiles.
+
+    Args:
+        rows: Each is rows, calls, failures, dropped and the packed profile.
+        spec: What the profiles hold.
+        columns: Only these of the profiles; ``None`` for all.
+    """
+    total = Increment(Counters(), spec.empty())
+    for *counters, data in rows:
+        total = total.merged(Increment(Counters(*counters), unpack(data, spec, columns=columns)))
+    return total
+
+
+def _state_of(data: bytes) -> Mapping[int, JsonValue]:
+    if data[:1] == bytes([ENVELOPE]):  # zlib data begins with another byte
+        return state_of_message(data)
+    return state_from_json(Reader(json.loads(zlib.decompress(data)), "profile", MessageError))

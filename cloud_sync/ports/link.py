@@ -1,0 +1,37 @@
+"""The cloud's connection to the broker."""
+
+from typing import Protocol
+
+__all__ = ["FleetLink", "FleetLinkHandler"]
+
+
+class FleetLinkHandler(Protocol):
+    """Hears what happens on the cloud's link: one call at a time, on the link's thread."""
+
+    def on_connected(self) -> None:
+        """The broker has confirmed every subscription."""
+        ...
+
+    def on_disconnected(self, reason: str) -> None:
+        """The connection is lost, or still cannot be made, for a reason that was not told yet."""
+        ...
+
+    def on_message(self, topic: str, payload: bytes) -> None:
+        """A message came; it may be a repetition."""
+        ...
+
+
+class FleetLink(Protocol):
+    """The cloud's connection to the broker; it comes back for ever."""
+
+    def start(self, handler: FleetLinkHandler) -> None:
+        """Return at once and connect in the background."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Hand a message to the broker at QoS 1; return whether it is on its way."""
+        ...
+
+    def close(self) -> None:
+        """Leave in good order. Idempotent."""
+        ...
