@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
@@ -86,6 +87,11 @@ class Agent(Model):
         max_disk_mb: MiB that the state folder may hold, see :mod:`edge_agent.housekeeping`.
         log_predictions: Share of the calls that are written into ``predictions.jsonl`` of the state
             folder, for people to look at; see :mod:`edge_agent.prediction_log`.
+        download_only: Whether new versions are fetched and verified, but begin only by
+            :meth:`install_update` or the command ``install-update``.
+        maintenance_window: When new versions may begin, by the clock on a wall: ``22:00-05:00
+            Europe/Oslo``, ``sat,sun 00:00-24:00 UTC``; several in a list, or with semicolons
+            between. By default at any time.
 
     Attributes:
         model: Name of the model; of several their names with commas between.
@@ -124,6 +130,8 @@ class Agent(Model):
         max_memory_mb: int | None = None,
         max_disk_mb: int | None = None,
         log_predictions: float = 0.0,
+        download_only: bool = False,
+        maintenance_window: str | Sequence[str] = (),
     ) -> None:
         asked = asked_models(model)
         if cloud is None and state is None:
@@ -149,6 +157,8 @@ class Agent(Model):
             ack_timeout_s=ack_timeout_s,
             salt=salt,
             noise_epsilon=noise_epsilon,
+            download_only=download_only,
+            maintenance_windows=_listed(maintenance_window),
         )
         folder = None if state is None else Path(state)
         if folder is None and cloud is not None:
@@ -211,6 +221,54 @@ class Agent(Model):
         return ", ".join(
             each.wait_ready(max(ends_s - time.monotonic(), 0.0)) for each in self.models.values()
         )
+
+    # Updates.
+
+    def hold_updates(self, reason: str = "") -> AbstractContextManager[None]:
+        """Let no version take over from another while a block runs.
+
+        ::
+
+            with agent.hold_updates("the arm moves"):
+                move(agent.predict(rows))
+
+        New versions are fetched and verified meanwhile, and begin when the last such block of any
+        thread ends; the cloud hears why they wait. A version that fails on trial is taken back all
+        the same. Blocks may be nested; what is held ends with the process, too.
+
+        Args:
+            reason: For people, in ``edgefleet agent status`` and in the cloud.
+
+        Raises:
+            UsageError: The agent is closed.
+            UnavailableError: The thread that looks after updates does not answer.
+        """
+        return self._shell.updates.hold(reason)
+
+    @property
+    def updates_ready(self) -> Mapping[str, str]:
+        """The versions that are here, verified, and wait to begin, by model.
+
+        Raises:
+            UsageError: The agent is closed.
+            UnavailableError: The thread that looks after updates does not answer.
+        """
+        return self._shell.updates.ready()
+
+    def install_update(self) -> Mapping[str, str]:
+        """Let the versions begin that wait for this (``download_only``) or for their time.
+
+        They serve when this returns, on trial where the cloud wants one; while updates are held,
+        when that ends.
+
+        Returns:
+            The versions by model; nothing if none waited.
+
+        Raises:
+            UsageError: The agent is closed.
+            UnavailableError: The thread that looks after updates does not answer.
+        """
+        return self._shell.updates.install()
 
     # Life.
 
@@ -355,6 +413,11 @@ def _require_packages(asked: Mapping[str, Package | None]) -> None:
                 f"model {name!r} is no package file, and there is no cloud to get it from: "
                 "give the path of a .modelpkg, or cloud='mqtt://...'"
             )
+
+
+def _listed(windows: str | Sequence[str]) -> tuple[str, ...]:
+    texts = windows.split(";") if isinstance(windows, str) else windows
+    return tuple(text for text in texts if text.strip())
 
 
 def _version() -> str:

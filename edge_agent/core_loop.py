@@ -41,6 +41,11 @@ class CoreLoop:
         self._inputs: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="edgefleet-agent", daemon=True)
 
+    @property
+    def is_this_thread(self) -> bool:
+        """Whether the caller is the core's thread itself."""
+        return threading.current_thread() is self._thread
+
     def start(self) -> None:
         """Begin to take inputs, those included that were put before."""
         self._thread.start()

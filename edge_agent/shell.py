@@ -36,6 +36,7 @@ from edge_agent.ports import BatchStore, InferenceEngine, Link, PackageSource, P
 from edge_agent.retired import MOST, Retired
 from edge_agent.servable import Servable
 from edge_agent.switch import Routing, Switch
+from edge_agent.updates import Updates
 from edge_agent.variants import Loaded, VariantPolicy
 from edge_contract.errors import EdgeError, UnavailableError
 from edge_contract.messages import Downloads, Report, encode
@@ -99,6 +100,8 @@ class Shell:
         self._loaded: dict[str, Servable] = {}
         self._retired = Retired(recorder.rows_observed, most=retired)
         self._loop = CoreLoop(core, carry_out=self._carry_out, watch=self._watch)
+        self.updates = Updates(core, self._loop)
+        """For what the application says about updates."""
         self._collecting = threading.Event()
         self._connected = threading.Event()
         self.switches: Mapping[str, Switch] = {model: Switch() for model in core.config.models}
@@ -191,6 +194,7 @@ class Shell:
         for switch in self.switches.values():
             switch.close()
         self._worker.close()
+        self.updates.close()
         self._loop.put(lambda _now_s: self._core.on_close())
         self._loop.drain()
         deadline_s = time.monotonic() + drain_s

@@ -55,6 +55,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "limits.memory_mb": Key("max_memory_mb", "whole"),
     "limits.disk_mb": Key("max_disk_mb", "whole"),
     "limits.outbox_mb": Key("outbox_mb", "whole"),
+    "updates.download_only": Key("download_only", "flag"),
+    "updates.maintenance_window": Key("maintenance_window"),
     "log.format": Key("log_format"),
     "log.level": Key("log_level"),
     "log.file": Key("log_file"),
@@ -68,6 +70,7 @@ _EXPECTED: Final = {
     "text": "a text",
     "number": "a number",
     "whole": "a whole number",
+    "flag": "true or false",
     "texts": "a list of texts",
     "names": "a text or a list of texts",
     "table": "a table of texts",
@@ -133,6 +136,8 @@ def _checked(path: Path, name: str, value: object) -> object:
         case "number", int() | float() if not isinstance(value, bool):
             return float(value)
         case "whole", int() if not isinstance(value, bool):
+            return value
+        case "flag", bool():
             return value
         case "names", str():
             return [value]

@@ -11,6 +11,7 @@ __all__ = [
     "BrokerUser",
     "Device",
     "DeviceMemory",
+    "DownloadOnly",
     "Fleet",
     "Interval",
     "LogFile",
@@ -19,6 +20,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "LogPredictions",
+    "MaintenanceWindow",
     "MaxDisk",
     "MaxMemory",
     "NoiseEpsilon",
@@ -193,6 +195,26 @@ OutboxMb: TypeAlias = Annotated[
         help="Most statistics to keep while the cloud is out of reach; older ones are merged.",
         envvar="EDGEFLEET_OUTBOX",
         rich_help_panel="Limits",
+    ),
+]
+DownloadOnly: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--download-only",
+        help="Fetch and verify new versions, but let them begin only when they are told to: by the "
+        "command install-update, or by the application.",
+        envvar="EDGEFLEET_DOWNLOAD_ONLY",
+        rich_help_panel="Updates",
+    ),
+]
+MaintenanceWindow: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WINDOW",
+        help="When new versions may begin, by the clock on a wall: '22:00-05:00 Europe/Oslo'. "
+        "Several with semicolons between: 'sat,sun 00:00-24:00 UTC; mon-fri 01:00-04:00 UTC'.",
+        envvar="EDGEFLEET_MAINTENANCE_WINDOW",
+        rich_help_panel="Updates",
     ),
 ]
 LogFormat: TypeAlias = Annotated[

@@ -52,6 +52,8 @@ def run(  # noqa: PLR0917  one argument per option
     max_memory_mb: opt.MaxMemory = None,
     max_disk_mb: opt.MaxDisk = None,
     outbox_mb: opt.OutboxMb = 32,
+    download_only: opt.DownloadOnly = False,
+    maintenance_window: opt.MaintenanceWindow = None,
     log_format: opt.LogFormat = "console",
     log_level: opt.LogLevel = "info",
     log_file: opt.LogFile = None,
@@ -120,6 +122,8 @@ def run(  # noqa: PLR0917  one argument per option
             max_memory_mb=max_memory_mb,
             max_disk_mb=max_disk_mb,
             log_predictions=log_predictions,
+            download_only=download_only,
+            maintenance_window=maintenance_window or (),
         ) as agent,
         watched(agent, manager),
     ):

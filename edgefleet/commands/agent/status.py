@@ -59,6 +59,9 @@ def _show(found: dict[str, Any]) -> None:
         console.print(
             ", ".join(f"{name} {text}" for name, text in figures.items()), highlight=False
         )
+    waiting = {model["updates"] for model in found["models"].values() if model.get("updates")}
+    for words in sorted(waiting):
+        console.print(f"updates: {escape(words)}", highlight=False)
     table = Table("model", "slot", "state", "version", "digest", "detail")
     for name, model in found["models"].items():
         for slot in model["slots"]:

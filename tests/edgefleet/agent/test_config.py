@@ -105,6 +105,7 @@ def test_every_key_can_be_set(edgefleet: Command) -> None:
         "text": '"x"',
         "number": "1.5",
         "whole": "2",
+        "flag": "true",
         "texts": '["cpu"]',
         "table": "{}",
         "names": '["digits", "gate"]',

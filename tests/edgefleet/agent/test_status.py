@@ -30,6 +30,19 @@ def test_a_person_sees_where_the_model_runs_and_why(edgefleet: Command, state: P
     assert "here has no OpenVINOExecutionProvider: install onnxruntime-openvino" in said
 
 
+def test_a_person_sees_what_keeps_updates_waiting(edgefleet: Command, state: Path) -> None:
+    window = "22:00-05:00 Europe/Oslo; sat,sun 00:00-24:00 Europe/Oslo"
+    with (
+        Agent(mixed().package, state=state, download_only=True, maintenance_window=window) as agent,
+        agent.hold_updates("the [arm] moves"),
+    ):
+        outcome = edgefleet("status", "--state", str(state))
+
+    said = " ".join(outcome.out.split())
+    assert "updates: held by the application: the [arm] moves; download only; " in said
+    assert "window 22:00-05:00 Europe/Oslo or sat,sun 00:00-00:00 Europe/Oslo (" in said
+
+
 def test_a_script_gets_json(edgefleet: Command, state: Path) -> None:
     with Agent(mixed().package, state=state, device="cam-7") as agent:
         agent.wait_ready()
