@@ -4,8 +4,11 @@ from collections.abc import Callable
 
 from edge_agent.adapters.http_source import HttpSource
 from edge_agent.adapters.paho_link import PahoLink
+from edge_agent.adapters.trial_process import TrialProcess
 from edge_agent.core.agent import AgentCore
 from edge_agent.ports import Link, LinkOptions, PackageSource
+from edge_agent.resources import meter_here
+from edge_agent.tried_source import TriedSource
 from edge_contract.messages import encode
 from edge_contract.messages.broker_url import parse_broker_url
 
@@ -44,4 +47,5 @@ def cloud_link(
             subscriptions=topics.subscriptions,
         )
     )
-    return link, HttpSource(parse_broker_url(url).host, memory_left=memory_left)
+    source = HttpSource(parse_broker_url(url).host, memory_left=memory_left)
+    return link, TriedSource(source, TrialProcess(), meter_here())
