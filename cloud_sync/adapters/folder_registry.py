@@ -74,12 +74,12 @@ class FolderRegistry:
     def put(self, package: Package, *, at_unix_s: float) -> PackageVersion:
         """Keep a package durably; all of it is there on return, or nothing."""
         manifest = package.manifest
-        for held in manifest.models:
-            require_safe_model(package.files[held.path], what=f"model of {manifest.reference}")
         facts = _facts(package.digest, manifest, package.reference())
         strata = facts.reference.strata
         if strata is not None:
             strata.spec.zone()  # better refused now than every window of it later
+        for held in manifest.models:
+            require_safe_model(package.files[held.path], what=f"model of {manifest.reference}")
         with self._changing:
             model = self._models.get(manifest.name)
             known = model.versions.get(manifest.version) if model else None

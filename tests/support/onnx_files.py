@@ -1,11 +1,11 @@
-"""ONNX files of a dense layer, as small as they come."""
+"""ONNX files as small as they come."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["dense_model"]
+__all__ = ["dense_model", "file_with_note"]
 
 
 def dense_model(weights: Sequence[float], *, dtype: str = "float32", bias: float = 1.0) -> bytes:
@@ -27,3 +27,13 @@ def dense_model(weights: Sequence[float], *, dtype: str = "float32", bias: float
     )
     data: bytes = helper.make_model(graph).SerializeToString()
     return data
+
+
+def file_with_note(note: bytes) -> bytes:
+    """The bytes of a model that does nothing and carries a note, which need not be a text."""
+    length, left = bytearray(), len(note)
+    while left >= 0x80:
+        length.append(left & 0x7F | 0x80)
+        left >>= 7
+    graph = bytes([7 << 3 | 2, 0])
+    return bytes([6 << 3 | 2, *length, left]) + note + graph

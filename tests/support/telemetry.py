@@ -30,6 +30,7 @@ from edge_contract.package import (
     prediction_columns,
 )
 from edge_contract.stats import Column, Profile, ProfileSpec, SketchSpec
+from tests.support.onnx_files import file_with_note
 
 __all__ = [
     "DIGITS",
@@ -70,7 +71,8 @@ def _manifest(
 def counting_package(
     version: str = "1.0.0", *, name: str = "digits", features: int = 2, model: bytes = b"weights"
 ) -> Package:
-    """A package of numeric features that tells odd from even."""
+    """A package of numeric features that tells odd from even; ``model`` makes it another one."""
+    model = file_with_note(model)
     names = [f"x{index}" for index in range(features)]
     artifacts = [_artifact(ArtifactRole.MODEL, "model.onnx", model)]
     manifest = _manifest(name, version, names, artifacts)
