@@ -1,13 +1,11 @@
 """Every warehouse keeps the promises of ``cloud_sync.ports.Warehouse``."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
 from cloud_sync.core.collector import Collector
 from cloud_sync.core.collector_config import CollectorConfig
 from cloud_sync.core.facts import CohortStatistics, DeviceStatus
@@ -48,7 +46,6 @@ from edge_contract.messages import (
     Target,
 )
 from edge_contract.package import Role
-from tests.support.memory_warehouse import MemoryWarehouse
 from tests.support.telemetry import (
     DIGITS,
     DIGITS_ROLE,
@@ -67,18 +64,6 @@ OSLO, BERGEN, ARM = (
     Segment("hardware", "aarch64"),
 )
 SEGMENTS = {"cam-1": (ARM, OSLO), "cam-2": (ARM, BERGEN)}
-
-
-WAREHOUSES: dict[str, Callable[[Path], Warehouse]] = {
-    "sqlite": SqliteWarehouse,
-    "memory": lambda _folder: MemoryWarehouse(),
-}
-
-
-@pytest.fixture(params=WAREHOUSES)
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    with closing(WAREHOUSES[request.param](tmp_path)) as store:
-        yield store
 
 
 def commit_of(
@@ -389,6 +374,29 @@ def test_open_commands_are_those_that_have_not_expired(warehouse: Warehouse) -> 
     assert warehouse.open_commands(10.0) == [second]
     assert warehouse.commands() == [second, first]
     assert warehouse.commands(limit=1) == [second]
+    assert warehouse.commands(after="c2") == [first]
+    assert warehouse.commands(after="c9") == []
+
+
+def test_an_answer_that_a_command_was_taken_up_is_replaced_by_the_final_one(
+    warehouse: Warehouse,
+) -> None:
+    command = Command("c1", "collect-logs", 10.0)
+    record = CommandRecord(
+        command, ("cam-1",), 1.0, "alice", audience="group pilot", timeout_s=30.0
+    )
+    taken = CommandResult("cam-1", "c1", ok=True, detail="on it", final=False)
+    done = CommandResult("cam-1", "c1", ok=True, detail="done")
+    warehouse.save_fleet(commands=[record])
+
+    warehouse.save_fleet(results=[(taken, 2.0)])
+    between = warehouse.open_commands(39.0)
+    warehouse.save_fleet(results=[(done, 3.0)])
+    warehouse.save_fleet(results=[(taken, 4.0)])
+
+    assert between == [replace(record, results={"cam-1": taken})]
+    assert warehouse.command("c1") == replace(record, results={"cam-1": done})
+    assert warehouse.open_commands(40.0) == []
 
 
 def test_a_rollout_keeps_its_history_and_the_state_of_each_device(warehouse: Warehouse) -> None:
@@ -424,8 +432,13 @@ def test_who_did_what_is_kept_newest_first(warehouse: Warehouse) -> None:
     warehouse.add_audit(push)
     warehouse.add_audit(start)
 
-    assert warehouse.audit() == [start, push]
-    assert warehouse.audit(limit=1) == [start]
+    found = warehouse.audit()
+    assert [replace(record, number=0) for record in found] == [start, push]
+    assert found[0].number > found[1].number
+    assert warehouse.audit(limit=1) == found[:1]
+    assert warehouse.audit(before=found[0].number) == found[1:]
+    assert warehouse.audit(action="rollout") == found[:1]
+    assert warehouse.audit(action="roll") == []
 
 
 def test_pruning_forgets_old_windows_and_keeps_totals_and_marks(warehouse: Warehouse) -> None:
@@ -440,6 +453,60 @@ def test_pruning_forgets_old_windows_and_keeps_totals_and_marks(warehouse: Wareh
     assert warehouse.by_device(DIGITS_ROLE, SPEC) == {}
     assert warehouse.totals().by_role == {Role.PRIMARY: Counters(rows=2, calls=2)}
     assert warehouse.marks(Life("cam-1", 1)) == Marks(2)
+
+
+def test_windows_are_rolled_up_into_longer_ones_and_no_count_is_lost(warehouse: Warehouse) -> None:
+    day = START - START % 86_400
+    early = [(f"cam-{n % 2}", n // 2, day - START + 900.0 * n, (float(n), 1.0)) for n in range(12)]
+    late = [("cam-1", 6, day - START + 7200.0, (99.0, 1.0))]
+    warehouse.commit(commit_of(*early, *late))
+    before = counted(warehouse.cohort(DIGITS_ROLE, SPEC))
+    own = counted(warehouse.by_device(DIGITS_ROLE, SPEC)["cam-1"])
+
+    def rolled_up(span_s: int, limit: int = 1000) -> int:
+        return warehouse.roll_up(
+            lambda _: SPEC, before_unix_s=day + 7200.0, span_s=span_s, limit=limit
+        )
+
+    assert [rolled_up(3600, limit=2), rolled_up(3600), rolled_up(3600)] == [2, 4, 0]
+
+    assert counted(warehouse.cohort(DIGITS_ROLE, SPEC)) == before
+    assert counted(warehouse.by_device(DIGITS_ROLE, SPEC)["cam-1"]) == own
+    hour = warehouse.cohort(DIGITS_ROLE, SPEC, since_unix_s=day + 3600.0, until_unix_s=day + 3601.0)
+    assert hour.counters.rows == 4
+    assert warehouse.cohort(DIGITS_ROLE, SPEC, since_unix_s=day + 7200.0).counters.rows == 5
+
+
+def test_what_comes_late_is_rolled_up_with_what_was_before(warehouse: Warehouse) -> None:
+    hour = START - START % 3600
+    warehouse.commit(commit_of(("cam-1", 0, float(hour - START), (1.0, 1.0))))
+    warehouse.roll_up(lambda _: SPEC, before_unix_s=hour + 3600.0, span_s=3600)
+
+    warehouse.commit(commit_of(("cam-1", 1, hour - START + 60.0, (2.0, 1.0)), marks=warehouse))
+    warehouse.roll_up(lambda _: SPEC, before_unix_s=hour + 3600.0, span_s=3600)
+
+    both = profile_of([(1.0, 1.0), (2.0, 1.0)]).to_state()
+    assert counted(warehouse.cohort(DIGITS_ROLE, SPEC, until_unix_s=hour + 1.0)) == (2, both, 1)
+    device = warehouse.cohort(
+        DIGITS_ROLE, SPEC, devices=frozenset({"cam-1"}), until_unix_s=hour + 1.0
+    )
+    assert counted(device) == (2, both, 1)
+
+
+def test_windows_of_a_package_that_nobody_knows_stay_as_they_are(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 60.0, (1.0, 1.0))))
+
+    made = warehouse.roll_up(lambda _: None, before_unix_s=START + 86_400.0, span_s=3600)
+
+    assert made == 0
+    assert warehouse.cohort(DIGITS_ROLE, SPEC, since_unix_s=START + 60.0).counters.rows == 1
+
+
+def test_devices_are_heard_through_any_collector(warehouse: Warehouse) -> None:
+    warehouse.commit(commit_of(("cam-1", 0, 0.0, (1.0, 1.0)), ("cam-2", 0, 0.0, (1.0, 1.0))))
+
+    assert warehouse.heard_since(START) == {"cam-1": START + 1000.0, "cam-2": START + 1000.0}
+    assert warehouse.heard_since(START + 1000.5) == {}
 
 
 def test_many_threads_read_while_one_writes(warehouse: Warehouse) -> None:
