@@ -2,16 +2,22 @@
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from cloud_sync.access_desk import AccessDesk
 from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.backend import (
+    AccessBook,
     AlarmView,
-    CommandView,
+    Audience,
+    AuditView,
+    Commands,
     DeviceView,
+    GroupBook,
     ModelView,
     NotFoundError,
     RolloutOrder,
@@ -20,16 +26,18 @@ from cloud_sync.backend import (
     SummaryView,
     VersionView,
 )
+from cloud_sync.command_desk import CommandDesk
 from cloud_sync.conductor import Conductor
 from cloud_sync.config import CloudConfig
 from cloud_sync.core.facts import DeviceStatus, EvidenceSource
-from cloud_sync.core.records import AuditRecord, CommandRecord
+from cloud_sync.core.records import AuditRecord
 from cloud_sync.core.rollout import RolloutPlan
+from cloud_sync.group_desk import GroupDesk
 from cloud_sync.offer_desk import OfferDesk
-from cloud_sync.ports import PackageRepository, PackageVersion, Warehouse
+from cloud_sync.ports import AccessStore, PackageRepository, PackageVersion, Warehouse
 from cloud_sync.record_views import (
     alarm_view,
-    command_view,
+    audit_view,
     device_view,
     manifest_json,
     rollout_view,
@@ -38,9 +46,9 @@ from cloud_sync.record_views import (
 from cloud_sync.statistics import StatisticsDesk
 from edge_contract.delta import Offer
 from edge_contract.errors import UsageError
-from edge_contract.messages import Command, Target
+from edge_contract.messages import Target
 from edge_contract.package import Package, Role
-from edge_contract.reading import JsonObject, JsonValue
+from edge_contract.reading import JsonObject
 
 __all__ = ["Answers"]
 
@@ -81,6 +89,9 @@ class Answers:
         self._packages = packages
         self._offers = offers
         self._evidence = evidence
+        self._groups = GroupDesk(warehouse, lambda: conductor.snapshot.facts, self._audit)
+        self._commands = CommandDesk(conductor, warehouse, self._groups, self._audit)
+        self._access = AccessDesk(warehouse, admin_token=config.token, note=self._audit)
         self._statistics = StatisticsDesk(
             evidence,
             warehouse,
@@ -113,17 +124,44 @@ class Answers:
             running_rollouts=sum(r.state not in _ENDED for r in snapshot.rollouts.values()),
         )
 
+    @property
+    def groups(self) -> GroupBook:
+        """Groups of devices."""
+        return self._groups
+
+    @property
+    def commands(self) -> Commands:
+        """Commands to devices."""
+        return self._commands
+
+    @property
+    def access(self) -> AccessBook:
+        """Tokens of the API."""
+        return self._access
+
+    @property
+    def kept_answers(self) -> AccessStore:
+        """Where answers to orders are kept that may be sent again."""
+        return self._warehouse
+
     def devices(
-        self, *, status: str = "", after: str = "", limit: int = 100
+        self,
+        *,
+        status: str = "",
+        after: str = "",
+        limit: int = 100,
+        audience: Audience | None = None,
     ) -> Sequence[DeviceView]:
         """Return devices by rising name."""
-        twins = [
-            twin
-            for name, twin in sorted(self._conductor.snapshot.twins.items())
-            if name > after and status in ("", twin.status.value)
-        ]
+        twins = self._conductor.snapshot.twins
+        names = sorted(twins) if audience is None else self._groups.names_of(audience)
+        meant = (
+            twins[name]
+            for name in names
+            if name > after and name in twins and status in ("", twins[name].status.value)
+        )
         rows = self._rows_by_device()
-        return [device_view(twin, rows.get(twin.name, 0)) for twin in twins[:limit]]
+        return [device_view(twin, rows.get(twin.name, 0)) for twin in islice(meant, limit)]
 
     def device(self, name: str) -> DeviceView:
         """Return one device."""
@@ -287,42 +325,12 @@ class Answers:
         """Return alarms, newest first."""
         return [alarm_view(r) for r in self._warehouse.alarms(model=model, limit=limit)]
 
-    def send_command(
-        self,
-        name: str,
-        arguments: Mapping[str, JsonValue],
-        *,
-        devices: Sequence[str],
-        expires_s: float,
-        by: str,
-    ) -> CommandView:
-        """Send a command to devices, to all of them if ``devices`` is empty."""
-        known = self._conductor.snapshot.twins
-        for device in devices:
-            if device not in known:
-                raise NotFoundError(f"there is no device {device!r} in the fleet")
-        if not devices and not known:
-            raise UsageError("there is no device yet that a command could be sent to")
-        now_unix_s = time.time()
-        command = Command(
-            command_id=f"c{secrets.token_hex(8)}",
-            name=name,
-            expires_unix_s=now_unix_s + expires_s,
-            arguments=dict(arguments),
-        )
-        record = CommandRecord(command, tuple(devices or known), now_unix_s, by)
-        self._conductor.order(
-            lambda: self._conductor.carry_out(self._conductor.fleet.send(record, now_unix_s))
-        )
-        self._audit(by, f"command.{name}", command.command_id, {"devices": len(record.devices)})
-        return command_view(record)
-
-    def command(self, command_id: str) -> CommandView:
-        """Return a command and its answers."""
-        record = self._warehouse.command(command_id)
-        if record is None:
-            raise NotFoundError(f"there is no command {command_id!r}")
-        return command_view(record)
+    def audit(
+        self, *, limit: int = 100, before: int | None = None, action: str = ""
+    ) -> Sequence[AuditView]:
+        """Return who did what, newest first."""
+        records = self._warehouse.audit(limit=limit, before=before, action=action)
+        return [audit_view(record) for record in records]
 
     def _found(self, model: str, version: str) -> PackageVersion:
         try:

@@ -9,6 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from cloud_sync.core.groups import Audience
+from cloud_sync.operator_views import (
+    AccessBook,
+    AuditView,
+    CommandDeviceView,
+    Commands,
+    CommandView,
+    GroupBook,
+    GroupView,
+    NewTokenView,
+    TokenView,
+)
+from cloud_sync.ports import AccessStore
 from cloud_sync.statistics_view import (
     AlarmView,
     ClassShare,
@@ -20,18 +33,26 @@ from cloud_sync.statistics_view import (
 )
 from edge_contract.delta import Offer
 from edge_contract.errors import UsageError
-from edge_contract.reading import JsonObject, JsonValue
+from edge_contract.reading import JsonObject
 
 __all__ = [
+    "AccessBook",
     "AlarmView",
+    "Audience",
+    "AuditView",
     "ClassShare",
     "CloudBackend",
+    "CommandDeviceView",
     "CommandView",
+    "Commands",
     "DeviceShareView",
     "DeviceView",
     "EvidenceView",
     "FeatureView",
+    "GroupBook",
+    "GroupView",
     "ModelView",
+    "NewTokenView",
     "NotFoundError",
     "RolloutEventView",
     "RolloutOrder",
@@ -40,6 +61,7 @@ __all__ = [
     "StageView",
     "StatisticsView",
     "SummaryView",
+    "TokenView",
     "VersionView",
 ]
 
@@ -174,19 +196,6 @@ class RolloutOrder:
     approval: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CommandView:
-    """A command and the answers so far, by device."""
-
-    command_id: str
-    name: str
-    arguments: JsonObject
-    created_unix_s: float
-    expires_unix_s: float
-    devices: Sequence[str]
-    results: Mapping[str, JsonObject]
-
-
 class CloudBackend(Protocol):
     """The cloud behind the API. Thread-safe: the API calls it from any thread.
 
@@ -199,10 +208,45 @@ class CloudBackend(Protocol):
         """Return the fleet in numbers."""
         ...
 
+    @property
+    def groups(self) -> GroupBook:
+        """Groups of devices."""
+        ...
+
+    @property
+    def commands(self) -> Commands:
+        """Commands to devices."""
+        ...
+
+    @property
+    def access(self) -> AccessBook:
+        """Tokens of the API."""
+        ...
+
+    @property
+    def kept_answers(self) -> AccessStore:
+        """Where answers to orders are kept that may be sent again."""
+        ...
+
     def devices(
-        self, *, status: str = "", after: str = "", limit: int = 100
+        self,
+        *,
+        status: str = "",
+        after: str = "",
+        limit: int = 100,
+        audience: Audience | None = None,
     ) -> Sequence[DeviceView]:
-        """Return devices by rising name, from the first one past ``after``."""
+        """Return devices by rising name, from the first one past ``after``.
+
+        Args:
+            status: Only devices of this status.
+            after: A name.
+            limit: At most so many.
+            audience: Only these; a device in it that is unknown is a ``NotFoundError``.
+
+        Raises:
+            FilterError: The filter of the audience cannot be read.
+        """
         ...
 
     def device(self, name: str) -> DeviceView:
@@ -270,20 +314,10 @@ class CloudBackend(Protocol):
         """Return alarms, newest first."""
         ...
 
-    def send_command(
-        self,
-        name: str,
-        arguments: Mapping[str, JsonValue],
-        *,
-        devices: Sequence[str],
-        expires_s: float,
-        by: str,
-    ) -> CommandView:
-        """Send a command to devices, to all of them if ``devices`` is empty."""
-        ...
-
-    def command(self, command_id: str) -> CommandView:
-        """Return a command and its answers."""
+    def audit(
+        self, *, limit: int = 100, before: int | None = None, action: str = ""
+    ) -> Sequence[AuditView]:
+        """Return who did what, newest first; ``action`` also takes in ``action.*``."""
         ...
 
     def revision(self) -> int:

@@ -251,7 +251,7 @@ def _told(text: str, error: UnexpectedInput) -> FilterError:
     """Return an error of the parser in our words."""
     match error:
         case UnexpectedCharacters():
-            place = error.pos_in_stream or 0
+            place = int(vars(error)["pos_in_stream"])  # which lark declares as always missing
             letter = text[place]
             what = f"{letter!r} cannot stand here"
             if letter in _SLIPS:

@@ -1,11 +1,14 @@
 """Views of devices, rollouts, alarms and commands, from what the cloud keeps of them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from cloud_sync.backend import (
     AlarmView,
+    AuditView,
+    CommandDeviceView,
     CommandView,
     DeviceView,
     FeatureView,
@@ -14,7 +17,7 @@ from cloud_sync.backend import (
     StageView,
 )
 from cloud_sync.core.facts import PackageFacts
-from cloud_sync.core.records import AlarmRecord, CommandRecord
+from cloud_sync.core.records import AlarmRecord, AuditRecord, CommandRecord, CommandState
 from cloud_sync.core.rollout import RolloutSummary
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from cloud_sync.core.twin import DeviceTwin
@@ -24,6 +27,8 @@ from edge_contract.reading import JsonObject, Reader
 
 __all__ = [
     "alarm_view",
+    "audit_view",
+    "command_device_views",
     "command_view",
     "device_view",
     "manifest_json",
@@ -114,17 +119,50 @@ def with_test(feature: FeatureView, alarms: Sequence[AlarmView]) -> FeatureView:
     return feature
 
 
-def command_view(record: CommandRecord) -> CommandView:
-    """Return a command with the answers so far."""
+def command_view(record: CommandRecord, now_unix_s: float, *, brief: bool = False) -> CommandView:
+    """Return a command with the answers so far, or in numbers alone."""
+    states = [record.state_of(device, now_unix_s) for device in record.devices]
+    found = Counter(state.value for state in states)
     return CommandView(
         command_id=record.command.command_id,
         name=record.command.name,
         arguments=dict(record.command.arguments),
         created_unix_s=record.created_unix_s,
         expires_unix_s=record.command.expires_unix_s,
-        devices=list(record.devices),
-        results={
+        devices=() if brief else list(record.devices),
+        results={}
+        if brief
+        else {
             device: {"ok": result.ok, "detail": result.detail}
             for device, result in record.results.items()
+            if result.final
         },
+        counts={state.value: found[state.value] for state in CommandState},
+        state="finished" if record.is_over(now_unix_s) else "running",
+        audience=record.audience,
+        by=record.by,
+        timeout_s=record.timeout_s,
+    )
+
+
+def command_device_views(
+    record: CommandRecord, now_unix_s: float, *, state: str, after: str
+) -> Iterator[CommandDeviceView]:
+    """Yield where a command stands on its devices, by rising name."""
+    for device in sorted(record.devices):
+        found = record.state_of(device, now_unix_s).value
+        if device > after and state in ("", found):
+            result = record.results.get(device)
+            yield CommandDeviceView(device, found, "" if result is None else result.detail)
+
+
+def audit_view(record: AuditRecord) -> AuditView:
+    """Return a line of the record of who did what."""
+    return AuditView(
+        number=record.number,
+        at_unix_s=record.at_unix_s,
+        by=record.by,
+        action=record.action,
+        subject=record.subject,
+        detail=record.detail,
     )

@@ -11,16 +11,20 @@ from pydantic import AfterValidator, WithJsonSchema
 from cloud_sync.api.json_views import view_to_json
 from cloud_sync.api.problems import ApiError
 from cloud_sync.backend import CloudBackend
+from cloud_sync.core.access import Identity
 from edge_contract.errors import UsageError
 from edge_contract.names import NAME_PATTERN, VERSION_PATTERN, Version, checked_name
 
 __all__ = [
     "CLIENT_HEADER",
+    "IDENTITY",
     "NEEDS_JSON",
     "PROBLEM",
     "Author",
     "Backend",
     "DeviceName",
+    "FilterText",
+    "GroupName",
     "Limit",
     "ModelName",
     "SegmentText",
@@ -33,12 +37,19 @@ __all__ = [
     "view_answer",
 ]
 
+IDENTITY: Final = "edgefleet.identity"
+"""Where the guard puts into the scope of a request who asks."""
+
 CLIENT_HEADER: Final = "X-Edgefleet-Client"
 """Names the program that asks (``cli``, ``dashboard``); it stands in the history of a rollout."""
 
 
 def _checked_device(name: str) -> str:
     return _checked(lambda: checked_name(name, "device"))
+
+
+def _checked_group(name: str) -> str:
+    return _checked(lambda: checked_name(name, "group"))
 
 
 def _checked_model(name: str) -> str:
@@ -60,12 +71,20 @@ def _checked(check: Callable[[], str]) -> str:
 _NAME_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{NAME_PATTERN}$"})
 _VERSION_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{VERSION_PATTERN}$"})
 
+GroupName = Annotated[str, AfterValidator(_checked_group), _NAME_SCHEMA]
 DeviceName = Annotated[str, AfterValidator(_checked_device), _NAME_SCHEMA]
 ModelName = Annotated[str, AfterValidator(_checked_model), _NAME_SCHEMA]
 VersionText = Annotated[str, AfterValidator(_checked_version), _VERSION_SCHEMA]
 SegmentText = Annotated[str, Query(max_length=300, pattern=r"^$|^[^=\x00-\x1f]+=[^\x00-\x1f]+$")]
 SinceUnixS = Annotated[float, Query(ge=0, le=2**53, allow_inf_nan=False)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+FilterText = Annotated[
+    str,
+    Query(
+        max_length=2000,
+        description='Describes devices: `tag.site == "oslo" and memory_mb >= 512`',
+    ),
+]
 
 
 PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
@@ -87,7 +106,9 @@ async def _author(request: Request) -> str:
     program = request.headers.get(CLIENT_HEADER, "api")
     if re.fullmatch(r"[a-z][a-z0-9-]{0,31}", program) is None:
         program = "api"
-    return f"{program} at {request.client.host if request.client else 'unknown address'}"
+    whence = f"{program} at {request.client.host if request.client else 'unknown address'}"
+    identity: Identity | None = request.scope.get(IDENTITY)
+    return whence if identity is None else f"{identity.name}, {whence}"
 
 
 def needs_type(media_type: str) -> Callable[[Request], Awaitable[None]]:

@@ -6,10 +6,15 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from cloud_sync.api.access_routes import access_routes
 from cloud_sync.api.answering import PROBLEM
+from cloud_sync.api.command_routes import command_routes
+from cloud_sync.api.etags import EtagMiddleware
 from cloud_sync.api.events import RevisionFeed
 from cloud_sync.api.fleet_routes import fleet_routes
+from cloud_sync.api.group_routes import group_routes
 from cloud_sync.api.guard import API, Guard
+from cloud_sync.api.idempotency import IdempotencyMiddleware
 from cloud_sync.api.json_views import view_schemas
 from cloud_sync.api.model_routes import model_routes
 from cloud_sync.api.problems import add_problem_handlers, problem_schema
@@ -18,13 +23,18 @@ from cloud_sync.api.settings import ApiSettings
 from cloud_sync.api.system_routes import system_routes
 from cloud_sync.backend import (
     AlarmView,
+    AuditView,
     CloudBackend,
+    CommandDeviceView,
     CommandView,
     DeviceView,
+    GroupView,
     ModelView,
+    NewTokenView,
     RolloutView,
     StatisticsView,
     SummaryView,
+    TokenView,
     VersionView,
 )
 from cloud_sync.dashboard.routes import dashboard_routes
@@ -33,13 +43,29 @@ __all__ = ["CloudApi", "create_app"]
 
 _VIEWS = (
     AlarmView,
+    AuditView,
+    CommandDeviceView,
     CommandView,
     DeviceView,
+    GroupView,
     ModelView,
+    NewTokenView,
     RolloutView,
     StatisticsView,
     SummaryView,
+    TokenView,
     VersionView,
+)
+
+
+_ROUTES = (
+    fleet_routes,
+    group_routes,
+    command_routes,
+    model_routes,
+    rollout_routes,
+    access_routes,
+    system_routes,
 )
 
 
@@ -77,12 +103,18 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # the pages that FastAPI offers load scripts from other people's servers
         redoc_url=None,
-        middleware=[Middleware(Guard, settings=settings)],
+        middleware=[
+            Middleware(Guard, settings=settings, access=backend.access),
+            Middleware(
+                IdempotencyMiddleware, store=backend.kept_answers, exempt=(f"{API}/models",)
+            ),
+            Middleware(EtagMiddleware),
+        ],
     )
     app.state.backend = backend
     app.state.feed = RevisionFeed(backend.revision)
     add_problem_handlers(app)
-    for routes in (fleet_routes, model_routes, rollout_routes, system_routes):
+    for routes in _ROUTES:
         app.include_router(routes, prefix=API, responses=PROBLEM)
     app.include_router(dashboard_routes(backend))
     return app

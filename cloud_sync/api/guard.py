@@ -1,4 +1,4 @@
-"""The guard in front of the app: which hosts, sites, tokens and sizes it lets through."""
+"""The guard in front of the app: which hosts, sites, tokens, roles and sizes it lets through."""
 
 import base64
 import binascii
@@ -7,17 +7,28 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cloud_sync.api.problems import ApiError, problem_response
+from cloud_sync.api.answering import IDENTITY
+from cloud_sync.api.problems import ApiError, kind_of, problem_response
 from cloud_sync.api.settings import ApiSettings
+from cloud_sync.backend import AccessBook
+from cloud_sync.core.access import Identity, Role
+from edge_contract.errors import EdgeError
 
 __all__ = ["API", "Guard"]
 
 API: Final = "/api/v1"
 
-_OPEN_PATHS: Final = (f"{API}/health", f"{API}/blobs/")
+_OPEN_PATHS: Final = (f"{API}/health", f"{API}/blobs/", "/healthz", "/readyz")
+_NEEDS: Final = (
+    (f"{API}/tokens", Role.ADMIN),
+    (f"{API}/audit", Role.OPERATOR),
+    ("/audit", Role.OPERATOR),
+)
+"""Roles that looking at something needs, where that is more than a viewer's."""
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 _RESPONSE_HEADERS: Final = {
@@ -35,9 +46,10 @@ _RESPONSE_HEADERS: Final = {
 class Guard:
     """ASGI middleware; refuses before the app sees anything, and bounds what the app may read."""
 
-    def __init__(self, app: ASGIApp, *, settings: ApiSettings) -> None:
+    def __init__(self, app: ASGIApp, *, settings: ApiSettings, access: AccessBook) -> None:
         self._app = app
         self._settings = settings
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let an HTTP request through, or answer it with a problem."""
@@ -56,11 +68,46 @@ class Guard:
         limit_bytes = self._limit_bytes(scope["method"], scope["path"])
         try:
             self._check(scope, limit_bytes)
+            if not scope["path"].startswith(_OPEN_PATHS):
+                scope[IDENTITY] = await run_in_threadpool(self._identity, scope)
         except ApiError as error:
             response = problem_response(error.kind, error.detail, headers=error.headers)
             await response(scope, receive, send_hardened)
             return
+        except EdgeError as error:
+            response = problem_response(kind_of(error), str(error))
+            await response(scope, receive, send_hardened)
+            return
         await self._app(scope, _bounded(receive, limit_bytes), send_hardened)
+
+    def _identity(self, scope: Scope) -> Identity | None:
+        """Return who asks, ``None`` where the API is open; raises ``ApiError`` if he may not."""
+        if not self._settings.token and self._access.is_open:
+            return None
+        path, needed = scope["path"], _role_for(scope["method"], scope["path"])
+        token = _token_in(Headers(scope=scope))
+        identity = self._access.identify(token)
+        if self._settings.token and hmac.compare_digest(
+            token.encode(), self._settings.token.encode()
+        ):
+            identity = Identity("admin", Role.ADMIN)
+        if identity is None:
+            # a browser asks its user for the one on a page, and repeats it to the API by itself
+            challenge = "Bearer" if path.startswith(API) else "Basic"
+            raise ApiError(
+                "unauthorized",
+                "the API token is missing, wrong, expired or revoked"
+                if token
+                else "the API asks for a token",
+                headers={"WWW-Authenticate": f'{challenge} realm="edgefleet"'},
+            )
+        if not identity.role.allows(needed):
+            raise ApiError(
+                "not-allowed",
+                f"{scope['method']} {path} needs the role {needed.value}; the token of "
+                f"{identity.name!r} has {identity.role.value}",
+            )
+        return identity
 
     def _limit_bytes(self, method: str, path: str) -> int:
         is_push = method == "POST" and path == f"{API}/models"
@@ -71,13 +118,16 @@ class Guard:
         _check_host(headers, self._settings.allowed_hosts)
         if scope["method"] not in _SAFE_METHODS:
             _check_site(headers)
-        if self._settings.token and not scope["path"].startswith(_OPEN_PATHS):
-            # a browser asks its user for the one on a page, and repeats it to the API by itself
-            scheme = "Bearer" if scope["path"].startswith(API) else "Basic"
-            _check_token(headers, self._settings.token, challenge=scheme)
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
+
+
+def _role_for(method: str, path: str) -> Role:
+    for prefix, role in _NEEDS:
+        if path == prefix or path.startswith(f"{prefix}/"):
+            return role
+    return Role.VIEWER if method in _SAFE_METHODS else Role.OPERATOR
 
 
 def _check_host(headers: Mapping[str, str], allowed: tuple[str, ...]) -> None:
@@ -100,19 +150,17 @@ def _check_site(headers: Mapping[str, str]) -> None:
         raise ApiError("forbidden", "this order comes from another web site")
 
 
-def _check_token(headers: Mapping[str, str], token: str, *, challenge: str) -> None:
+def _token_in(headers: Mapping[str, str]) -> str:
+    """Return the token that a request brings; empty for none."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     given = credentials.strip()
-    if scheme.lower() == "basic":
-        given = _password_of(given)
-    if scheme.lower() not in ("bearer", "basic") or not hmac.compare_digest(
-        given.encode(), token.encode()
-    ):
-        raise ApiError(
-            "unauthorized",
-            "the API token is missing or wrong",
-            headers={"WWW-Authenticate": f'{challenge} realm="edgefleet"'},
-        )
+    match scheme.lower():
+        case "bearer":
+            return given
+        case "basic":
+            return _password_of(given)
+        case _:
+            return ""
 
 
 def _password_of(credentials: str) -> str:

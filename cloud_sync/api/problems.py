@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from cloud_sync.backend import NotFoundError
+from cloud_sync.core.device_filter import FilterError
 from edge_contract.errors import EdgeError, PackageError, PeerError, UnavailableError, UsageError
 from edge_contract.reading import JsonValue
 
@@ -47,14 +48,19 @@ PROBLEMS: Final = {
         ProblemKind("malformed", 400, "Malformed request", "Send what the API document says."),
         ProblemKind("unauthorized", 401, "Token needed", "Send 'Authorization: Bearer TOKEN'."),
         ProblemKind("forbidden", 403, "Refused", "Another web site may not give orders here."),
+        ProblemKind("not-allowed", 403, "Not allowed", "Use a token with the role it names."),
         ProblemKind("not-found", 404, "Not found", "Look at the list that it should be in."),
         ProblemKind("wrong-method", 405, "Wrong method", "See the header 'Allow'."),
         ProblemKind("conflict", 409, "Not possible as things stand", "Read the detail."),
+        ProblemKind("under-way", 409, "Under way", "Look at what came of the first one."),
+        ProblemKind("precondition-failed", 412, "Changed meanwhile", "Read it again."),
         ProblemKind("too-large", 413, "Too large", "Send less, or raise the limit of the cloud."),
         ProblemKind("wrong-type", 415, "Wrong content type", "Set the header 'Content-Type'."),
         ProblemKind("no-such-range", 416, "No such range", "See the header 'Content-Range'."),
         ProblemKind("wrong-host", 421, "Wrong host", "Use an address that the cloud goes by."),
         ProblemKind("invalid", 422, "Invalid request", "Mend the fields under 'errors'."),
+        ProblemKind("invalid-filter", 422, "Invalid filter", "See the column it names."),
+        ProblemKind("key-reused", 422, "Key used before", "Take a new key for every order."),
         ProblemKind("invalid-package", 422, "Invalid model package", "Convert the model again."),
         ProblemKind("invalid-data", 422, "Invalid data", "Read the detail."),
         ProblemKind("internal", 500, "Fault of the cloud", "See the log of the cloud."),
@@ -131,6 +137,8 @@ def kind_of(error: EdgeError) -> ProblemKind:
     match error:
         case NotFoundError():
             return PROBLEMS["not-found"]
+        case FilterError():
+            return PROBLEMS["invalid-filter"]
         case UsageError():
             return PROBLEMS["conflict"]
         case PackageError():

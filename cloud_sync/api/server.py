@@ -56,7 +56,10 @@ class ApiServer:
     ) -> None:
         self._host = host
         self._app = create_app(
-            backend, settings=_settings_for(host, settings=settings or ApiSettings())
+            backend,
+            settings=_settings_for(
+                host, settings=settings or ApiSettings(), has_tokens=not backend.access.is_open
+            ),
         )
         listener = _listener(host, port)
         self.port: int = listener.getsockname()[1]
@@ -111,10 +114,10 @@ class ApiServer:
         self.stop()
 
 
-def _settings_for(host: str, *, settings: ApiSettings) -> ApiSettings:
+def _settings_for(host: str, *, settings: ApiSettings, has_tokens: bool) -> ApiSettings:
     if _is_loopback(host):
         return replace(settings, allowed_hosts=settings.allowed_hosts or _LOOPBACK_HOSTS)
-    if not settings.token and not settings.open_to_network:
+    if not settings.token and not has_tokens and not settings.open_to_network:
         raise UsageError(
             f"the API would be open to everybody who reaches {host!r}: set a token, "
             "listen on 127.0.0.1, or say that it shall be open"

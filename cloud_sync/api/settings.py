@@ -10,9 +10,10 @@ class ApiSettings:
     """Who may use the API, and how much they may send.
 
     Attributes:
-        token: Asked of everybody as ``Authorization: Bearer TOKEN`` (a browser sends it as the
-            password of HTTP Basic, with any user name); empty asks nobody. Model files stay open
-            to whoever knows their digest, because devices have no token.
+        token: An admin's, beside those that were made by the API. As soon as there is any token,
+            everybody is asked for one, as ``Authorization: Bearer TOKEN`` (a browser sends it as
+            the password of HTTP Basic, with any user name). Model files stay open to whoever knows
+            their digest, because devices have no token.
         allowed_hosts: Names in the header ``Host`` that are answered; empty for all. The server
             fills it on loopback, where a web site could otherwise reach the API by pointing its
             own name there.
@@ -25,4 +26,4 @@ class ApiSettings:
     allowed_hosts: tuple[str, ...] = ()
     open_to_network: bool = False
     max_package_bytes: int = 512 * 2**20
-    max_json_bytes: int = 64 * 2**10
+    max_json_bytes: int = 2**20

@@ -1,6 +1,6 @@
 """Who may do what: roles, and the tokens that prove them.
 
-A token is ``ef_ID_SECRET``. The secret is 256 bits of chance, so one round of SHA-256 hides it well:
+A token is ``ef_ID_SECRET``. The secret is 256 bits of chance, so SHA-256 once hides it well enough:
 there is no dictionary to try. Only its hash is kept, and compared in constant time.
 """
 

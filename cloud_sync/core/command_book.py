@@ -120,7 +120,7 @@ class CommandBook:
     def _command_to(self, device: str, command: Command) -> Command:
         """Return a command as one device gets it.
 
-        A device that has restarted remembers no command: it tells by its life that this one is done.
+        A device that has restarted remembers no command; it tells by its life that this is done.
         """
         if command.name != RESTART:
             return command

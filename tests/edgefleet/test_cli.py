@@ -243,7 +243,7 @@ def test_a_command_is_sent_with_typed_arguments(run: Run, backend: MemoryCloud) 
         *("--arg", "seconds=5", "--arg", "why=less load", "--arg", "now=true"),
     )
 
-    command = backend.command("c1")
+    command = backend.commands.command("c1")
     assert sent.out == "sent set-interval to 1 devices as c1\n"
     assert command.arguments == {"seconds": 5, "why": "less load", "now": True}
     assert command.devices == ["cam-02"]
@@ -255,7 +255,9 @@ def test_waiting_for_answers_ends_with_whether_all_did_it(
     run: Run, backend: MemoryCloud, ok: bool, code: int, word: str
 ) -> None:
     backend.put_device(device("cam-01"))
-    backend.on_command = lambda view: backend.answer(view.command_id, "cam-01", ok=ok, detail="-")
+    backend.commands.on_send = lambda view: backend.answer(
+        view.command_id, "cam-01", ok=ok, detail="-"
+    )
 
     waited = run("fleet", "send", "ping", "--wait")
 

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from cloud_sync.access_desk import AccessDesk
 from cloud_sync.backend import (
     AlarmView,
-    CommandView,
+    Audience,
+    AuditView,
     DeviceView,
     ModelView,
     NotFoundError,
@@ -24,15 +26,20 @@ from cloud_sync.backend import (
     SummaryView,
     VersionView,
 )
+from cloud_sync.core.facts import DeviceFacts, DeviceStatus
+from cloud_sync.core.records import AuditRecord
+from cloud_sync.group_desk import GroupDesk
+from cloud_sync.record_views import audit_view
 from edge_contract.delta import FileOffer, Offer, Parcel
 from edge_contract.errors import UsageError
+from edge_contract.messages import CommandResult
 from edge_contract.names import Version
 from edge_contract.package import Manifest, Package, digest_of
-from edge_contract.reading import JsonObject, JsonValue
+from edge_contract.reading import JsonObject
+from tests.support.memory_commands import START_UNIX_S, MemoryCommands
+from tests.support.memory_office import MemoryOffice
 
 __all__ = ["START_UNIX_S", "MemoryCloud"]
-
-START_UNIX_S = 1_800_000_000.0
 
 _MOVES: Mapping[str, Mapping[str, str]] = {
     "awaiting_approval": {"approve": "running", "abort": "aborted"},
@@ -45,7 +52,7 @@ _ENDS = ("aborted", "rolled_back")
 class MemoryCloud:
     """Implements ``CloudBackend``; ``folder`` takes the files of packages."""
 
-    def __init__(self, folder: Path, *, fleet: str = "lab") -> None:
+    def __init__(self, folder: Path, *, fleet: str = "lab", token: str = "") -> None:
         self._folder = folder
         self._fleet = fleet
         self._lock = threading.RLock()
@@ -55,9 +62,12 @@ class MemoryCloud:
         self._statistics: dict[tuple[str, str, str], StatisticsView] = {}
         self._rollouts: dict[str, RolloutView] = {}
         self._alarms: list[AlarmView] = []
-        self._commands: dict[str, CommandView] = {}
+        self._audit: list[AuditRecord] = []
+        self.kept_answers = MemoryOffice()
+        self.groups = GroupDesk(self.kept_answers, self._facts, self._note)
+        self.commands = MemoryCommands(self.groups, self._note)
+        self.access = AccessDesk(self.kept_answers, admin_token=token, note=self._note)
         self.on_start: Callable[[RolloutView], None] = lambda _: None
-        self.on_command: Callable[[CommandView], None] = lambda _: None
 
     # What a fleet would do.
 
@@ -90,12 +100,7 @@ class MemoryCloud:
     def answer(self, command_id: str, device: str, *, ok: bool, detail: str = "") -> None:
         """Answer a command as a device would."""
         with self._change():
-            command = self.command(command_id)
-            results: dict[str, JsonObject] = {
-                **command.results,
-                device: {"ok": ok, "detail": detail},
-            }
-            self._commands[command_id] = replace(command, results=results)
+            self.commands.answer(CommandResult(device, command_id, ok=ok, detail=detail))
 
     # What the API asks.
 
@@ -118,11 +123,16 @@ class MemoryCloud:
         )
 
     def devices(
-        self, *, status: str = "", after: str = "", limit: int = 100
+        self,
+        *,
+        status: str = "",
+        after: str = "",
+        limit: int = 100,
+        audience: Audience | None = None,
     ) -> Sequence[DeviceView]:
         """See ``CloudBackend``."""
-        names = sorted(name for name in self._devices if name > after)
-        found = [self._devices[name] for name in names]
+        names = self.groups.names_of(audience or Audience())
+        found = [self._devices[name] for name in names if name > after]
         return [device for device in found if status in ("", device.status)][:limit]
 
     def device(self, name: str) -> DeviceView:
@@ -289,37 +299,36 @@ class MemoryCloud:
         """See ``CloudBackend``."""
         return [alarm for alarm in self._alarms if model in ("", alarm.model)][:limit]
 
-    def send_command(
-        self,
-        name: str,
-        arguments: Mapping[str, JsonValue],
-        *,
-        devices: Sequence[str],
-        expires_s: float,
-        by: str,
-    ) -> CommandView:
+    def audit(
+        self, *, limit: int = 100, before: int | None = None, action: str = ""
+    ) -> Sequence[AuditView]:
         """See ``CloudBackend``."""
-        for device in devices:
-            self.device(device)
-        with self._change():
-            command = CommandView(
-                command_id=f"c{len(self._commands) + 1}",
-                name=name,
-                arguments=dict(arguments),
-                created_unix_s=START_UNIX_S,
-                expires_unix_s=START_UNIX_S + expires_s,
-                devices=list(devices or sorted(self._devices)),
-                results={},
-            )
-            self._commands[command.command_id] = command
-        self.on_command(command)
-        return command
+        found = [
+            audit_view(record)
+            for record in reversed(self._audit)
+            if (before is None or record.number < before)
+            and f"{record.action}.".startswith(f"{action}." if action else "")
+        ]
+        return found[:limit]
 
-    def command(self, command_id: str) -> CommandView:
-        """See ``CloudBackend``."""
-        if command_id not in self._commands:
-            raise NotFoundError(f"no command {command_id!r}")
-        return self._commands[command_id]
+    def _note(self, by: str, action: str, subject: str, detail: JsonObject) -> None:
+        with self._change():
+            number = len(self._audit) + 1
+            self._audit.append(
+                AuditRecord(START_UNIX_S, by, action, subject, detail, number=number)
+            )
+
+    def _facts(self) -> dict[str, DeviceFacts]:
+        return {
+            view.name: DeviceFacts(
+                view.name,
+                DeviceStatus(view.status),
+                boots=view.boots,
+                facts=view.facts,
+                tags=view.tags,
+            )
+            for view in self._devices.values()
+        }
 
     def revision(self) -> int:
         """See ``CloudBackend``."""

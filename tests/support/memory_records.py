@@ -11,14 +11,16 @@ from cloud_sync.core.twin import DeviceTwin
 from edge_contract.errors import UnavailableError
 from edge_contract.messages import CommandResult
 from edge_contract.reading import JsonObject
+from tests.support.memory_office import MemoryOffice
 
 __all__ = ["MemoryRecords", "copied"]
 
 
-class MemoryRecords:
+class MemoryRecords(MemoryOffice):
     """Implements ``FleetStore`` and ``RolloutStore``."""
 
     def __init__(self) -> None:
+        super().__init__(self._check_opened)
         self._lock = threading.RLock()
         self._is_closed = False
         self._twins: dict[str, DeviceTwin] = {}
@@ -31,6 +33,10 @@ class MemoryRecords:
     def close(self) -> None:
         """See ``Warehouse``."""
         self._is_closed = True
+
+    def _check_opened(self) -> None:
+        with self.opened():
+            pass
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -56,7 +62,9 @@ class MemoryRecords:
                 self._commands.setdefault(record.command.command_id, replace(record, results={}))
             for result, _ in results:
                 known = self._commands.get(result.command_id)
-                if known is not None and result.device not in known.results:
+                earlier = known.results.get(result.device) if known is not None else None
+                is_news = earlier is None or (result.final and not earlier.final)
+                if known is not None and is_news:
                     answers = {**known.results, result.device: result}
                     self._commands[result.command_id] = replace(known, results=answers)
 
@@ -70,7 +78,7 @@ class MemoryRecords:
         with self.opened():
             return self._commands.get(command_id)
 
-    def commands(self, *, limit: int = 100) -> list[CommandRecord]:
+    def commands(self, *, limit: int = 100, after: str = "") -> list[CommandRecord]:
         """See ``FleetStore``."""
         with self.opened():
             newest = sorted(
@@ -78,12 +86,15 @@ class MemoryRecords:
                 key=lambda record: (record.created_unix_s, record.command.command_id),
                 reverse=True,
             )
-            return newest[:limit]
+            if not after:
+                return newest[:limit]
+            ids = [record.command.command_id for record in newest]
+            return newest[ids.index(after) + 1 :][:limit] if after in ids else []
 
     def open_commands(self, at_unix_s: float) -> list[CommandRecord]:
         """See ``FleetStore``."""
         every = self.commands(limit=10**9)
-        return [record for record in every if record.command.expires_unix_s > at_unix_s]
+        return [one for one in every if one.command.expires_unix_s + one.timeout_s > at_unix_s]
 
     # Rollouts.
 
@@ -123,12 +134,20 @@ class MemoryRecords:
     def add_audit(self, record: AuditRecord) -> None:
         """See ``RolloutStore``."""
         with self.opened():
-            self._audit.append(record)
+            self._audit.append(replace(record, number=len(self._audit) + 1))
 
-    def audit(self, *, limit: int = 100) -> list[AuditRecord]:
+    def audit(
+        self, *, limit: int = 100, before: int | None = None, action: str = ""
+    ) -> list[AuditRecord]:
         """See ``RolloutStore``."""
         with self.opened():
-            return self._audit[::-1][:limit]
+            found = [
+                record
+                for record in reversed(self._audit)
+                if (before is None or record.number < before)
+                and (action in ("", record.action) or record.action.startswith(f"{action}."))
+            ]
+            return found[:limit]
 
 
 def copied(document: JsonObject) -> JsonObject:

@@ -6,6 +6,7 @@ from typing import Final
 
 from cloud_sync.adapters.sql.database import Row, SqlDatabase, Transaction
 from cloud_sync.adapters.sql.documents import as_reader, as_text
+from cloud_sync.core.groups import MOST_MEMBERS
 from cloud_sync.core.records import CommandRecord
 from cloud_sync.core.twin import DeviceTwin
 from edge_contract.messages import Command, CommandResult
@@ -17,22 +18,32 @@ INSERT INTO device (name, twin) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET twin = excluded.twin
 """
 _WRITE_COMMAND: Final = """
-INSERT INTO command (id, body, devices, created_unix_s, expires_unix_s, by)
-VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+INSERT INTO command
+    (id, body, devices, created_unix_s, expires_unix_s, by, audience, timeout_s)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
 _WRITE_RESULT: Final = """
-INSERT INTO command_result (command, device, at_unix_s, ok, detail)
-SELECT id, ?, ?, ?, ? FROM command WHERE id = ?
-ON CONFLICT (command, device) DO NOTHING
+INSERT INTO command_result (command, device, at_unix_s, ok, detail, final)
+SELECT id, ?, ?, ?, ?, ? FROM command WHERE id = ?
+ON CONFLICT (command, device) DO UPDATE SET
+    at_unix_s = excluded.at_unix_s, ok = excluded.ok, detail = excluded.detail, final = 1
+WHERE command_result.final = 0 AND excluded.final = 1
 """
-_COMMANDS: Final = """
-SELECT id, body, devices, created_unix_s, by FROM command
-WHERE expires_unix_s > ?
+_OPEN: Final = """
+SELECT id, body, devices, created_unix_s, by, audience, timeout_s FROM command
+WHERE expires_unix_s + timeout_s > ?
+ORDER BY created_unix_s DESC, id DESC
+"""
+_PAGE: Final = """
+SELECT id, body, devices, created_unix_s, by, audience, timeout_s FROM command
+WHERE (created_unix_s, id) < (?, ?)
 ORDER BY created_unix_s DESC, id DESC LIMIT ?
 """
-_COMMAND: Final = "SELECT id, body, devices, created_unix_s, by FROM command WHERE id = ?"
-_ALL: Final = 2**62
-_RESULTS: Final = "SELECT device, ok, detail FROM command_result WHERE command = ?"
+_COMMAND: Final = """
+SELECT id, body, devices, created_unix_s, by, audience, timeout_s FROM command WHERE id = ?
+"""
+_END: Final = (1e300, "")
+_RESULTS: Final = "SELECT device, ok, detail, final FROM command_result WHERE command = ?"
 
 
 class SqlFleet:
@@ -54,7 +65,14 @@ class SqlFleet:
             db.run_many(
                 _WRITE_RESULT,
                 [
-                    (result.device, at_unix_s, int(result.ok), result.detail, result.command_id)
+                    (
+                        result.device,
+                        at_unix_s,
+                        int(result.ok),
+                        result.detail,
+                        int(result.final),
+                        result.command_id,
+                    )
                     for result, at_unix_s in results
                 ],
             )
@@ -73,21 +91,24 @@ class SqlFleet:
             row = db.row(_COMMAND, (command_id,))
             return None if row is None else _record(db, row)
 
-    def commands(self, *, limit: int = 100) -> list[CommandRecord]:
-        """Return commands, newest first."""
-        return self._commands(0.0, limit)
+    def commands(self, *, limit: int = 100, after: str = "") -> list[CommandRecord]:
+        """Return commands, newest first, from the first one past the command ``after``."""
+        with self._db.reading() as db:
+            place = _END
+            if after:
+                row = db.row("SELECT created_unix_s, id FROM command WHERE id = ?", (after,))
+                if row is None:
+                    return []
+                place = (row[0], row[1])
+            return [_record(db, row) for row in list(db.rows(_PAGE, (*place, limit)))]
 
     def open_commands(self, at_unix_s: float) -> list[CommandRecord]:
-        """Return all commands that had not expired then."""
-        return self._commands(at_unix_s, _ALL)
-
-    def _commands(self, after_unix_s: float, limit: int) -> list[CommandRecord]:
+        """Return all commands that had not expired then, with the time that results may take."""
         with self._db.reading() as db:
-            rows = list(db.rows(_COMMANDS, (after_unix_s, limit)))
-            return [_record(db, row) for row in rows]
+            return [_record(db, row) for row in list(db.rows(_OPEN, (at_unix_s,)))]
 
 
-def _command_row(record: CommandRecord) -> tuple[str, str, str, float, float, str]:
+def _command_row(record: CommandRecord) -> tuple[str | float, ...]:
     command = record.command
     return (
         command.command_id,
@@ -96,18 +117,22 @@ def _command_row(record: CommandRecord) -> tuple[str, str, str, float, float, st
         record.created_unix_s,
         command.expires_unix_s,
         record.by,
+        record.audience,
+        record.timeout_s,
     )
 
 
 def _record(db: Transaction, row: Row) -> CommandRecord:
-    command_id, body, devices, created_unix_s, by = row
+    command_id, body, devices, created_unix_s, by, audience, timeout_s = row
     return CommandRecord(
         command=Command.from_body(as_reader(body)),
-        devices=tuple(item.text() for item in as_reader(devices).items()),
+        devices=tuple(item.text() for item in as_reader(devices).items(max_length=MOST_MEMBERS)),
         created_unix_s=created_unix_s,
         by=by,
+        audience=audience,
+        timeout_s=timeout_s,
         results={
-            device: CommandResult(device, command_id, bool(ok), detail)
-            for device, ok, detail in db.rows(_RESULTS, (command_id,))
+            device: CommandResult(device, command_id, bool(ok), detail, bool(final))
+            for device, ok, detail, final in db.rows(_RESULTS, (command_id,))
         },
     )

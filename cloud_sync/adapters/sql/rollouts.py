@@ -32,8 +32,11 @@ _WRITE_AUDIT: Final = """
 INSERT INTO audit (at_unix_s, by, action, subject, detail) VALUES (?, ?, ?, ?, ?)
 """
 _AUDIT: Final = """
-SELECT at_unix_s, by, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?
+SELECT id, at_unix_s, by, action, subject, detail FROM audit
+WHERE id < ? AND (action = ? OR action LIKE ?)
+ORDER BY id DESC LIMIT ?
 """
+_END: Final = 2**62
 
 
 class SqlRollouts:
@@ -96,10 +99,14 @@ class SqlRollouts:
                 ),
             )
 
-    def audit(self, *, limit: int = 100) -> list[AuditRecord]:
+    def audit(
+        self, *, limit: int = 100, before: int | None = None, action: str = ""
+    ) -> list[AuditRecord]:
         """Return who did what, newest first."""
+        like = f"{action}.%" if action else "%"
+        values = (_END if before is None else before, action, like, limit)
         with self._db.reading() as db:
             return [
-                AuditRecord(at_unix_s, by, action, subject, as_object(detail))
-                for at_unix_s, by, action, subject, detail in db.rows(_AUDIT, (limit,))
+                AuditRecord(at_unix_s, by, action, subject, as_object(detail), number=number)
+                for number, at_unix_s, by, action, subject, detail in db.rows(_AUDIT, values)
             ]

@@ -1,9 +1,11 @@
 """Every room of a warehouse, around one database."""
 
+from cloud_sync.adapters.sql.access import SqlAccess
 from cloud_sync.adapters.sql.analysis import SqlAnalysis
 from cloud_sync.adapters.sql.database import SqlDatabase
 from cloud_sync.adapters.sql.fleet import SqlFleet
 from cloud_sync.adapters.sql.fresh import FreshCounts
+from cloud_sync.adapters.sql.groups import SqlGroups
 from cloud_sync.adapters.sql.leases import SqlLeases
 from cloud_sync.adapters.sql.rollouts import SqlRollouts
 from cloud_sync.adapters.sql.rollup import SqlRollUp
@@ -12,7 +14,16 @@ from cloud_sync.adapters.sql.statistics import SqlStatistics
 __all__ = ["SqlWarehouse"]
 
 
-class SqlWarehouse(SqlStatistics, SqlAnalysis, SqlFleet, SqlRollouts, SqlLeases, SqlRollUp):
+class SqlWarehouse(
+    SqlStatistics,
+    SqlAnalysis,
+    SqlFleet,
+    SqlRollouts,
+    SqlLeases,
+    SqlRollUp,
+    SqlGroups,
+    SqlAccess,
+):
     """Implements :class:`cloud_sync.ports.Warehouse`.
 
     Args:

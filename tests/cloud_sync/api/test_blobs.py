@@ -135,7 +135,7 @@ def test_an_offer_tells_the_chunks_of_all_files(server: ApiServer) -> None:
     assert answer.headers["content-type"] == "application/json"
     offer = Offer.from_bytes(answer.content)
     assert [file.whole.digest for file in offer.files] == [package.digest, DIGEST]
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-cache"
 
 
 def test_an_offer_of_a_package_that_is_not_there_is_not_found(server: ApiServer) -> None:
