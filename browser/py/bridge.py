@@ -26,7 +26,7 @@ from edge_agent.core.effects import (
     SendEvent,
     UnloadPackage,
 )
-from edge_contract.errors import EdgeError, MessageError
+from edge_contract.errors import EdgeError, MessageError, PackageError
 from edge_contract.messages import (
     Counters,
     Report,
@@ -35,6 +35,7 @@ from edge_contract.messages import (
     decode,
     encode,
 )
+from edge_contract.onnx_file import require_safe_model
 from edge_contract.package import (
     Manifest,
     Reference,
@@ -46,7 +47,7 @@ from edge_contract.package import (
 from edge_contract.reading import JsonObject, JsonValue
 from edge_contract.stats import ProfileSpec
 
-__all__ = ["Answer", "Bridge", "layouts"]
+__all__ = ["Answer", "Bridge", "layouts", "refusal"]
 
 Answer: TypeAlias = "tuple[str, list[bytes]]"
 """Effects as JSON, and the bytes that they speak of by their place in the list."""
@@ -81,6 +82,15 @@ def layouts(manifest: Given, reference: Given) -> str:
             "probabilities": probabilities_size(spec),
         }
     return json.dumps(found)
+
+
+def refusal(model: Given, what: str) -> str:
+    """Return why a model must not reach the runtime; empty if nothing speaks against it."""
+    try:
+        require_safe_model(_bytes(model), what=what)
+    except PackageError as error:
+        return str(error)
+    return ""
 
 
 class Bridge:

@@ -44,6 +44,16 @@ export class Python {
   }
 
   /**
+   * Why a model must not reach the runtime; empty if nothing speaks against it.
+   * @param {Uint8Array} model
+   * @param {string} what Whose model it is.
+   * @returns {string}
+   */
+  refusal(model, what) {
+    return this.#module.refusal(model, what);
+  }
+
+  /**
    * A core for one life.
    * @param {object} config Fields of `AgentConfig`.
    * @param {number} boot

@@ -7,7 +7,7 @@
 import { CoreLoop, nowS } from "./core_loop.js";
 import { PackageError, saying } from "./errors.js";
 import { loaded } from "./loading.js";
-import { fileOf } from "./manifest.js";
+import { fileOf, reference } from "./manifest.js";
 
 /**
  * @typedef {import("./python.js").Effect} Effect
@@ -256,6 +256,8 @@ export class Shell {
     if (early?.digest === digest) return early;
     const pack = await store.package(digest);
     if (!pack) throw new PackageError(`package ${digest} is not in this browser`);
+    const refusal = python.refusal(fileOf(pack, "model"), `model of ${reference(pack.manifest)}`);
+    if (refusal) throw new PackageError(refusal);
     const layouts = python.layouts(pack.manifestBytes, fileOf(pack, "reference"));
     const servable = await loaded(pack, layouts, { engine, recorder, salt });
     await store.putFact(`layouts ${digest}`, layouts);

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
+from paho.mqtt import publish
 from playwright.sync_api import BrowserContext, Route
 
 from browser.bundle import build_bundle
@@ -14,12 +15,15 @@ from browser.py.bridge import layouts
 from edge_agent.adapters.inputs import InputEncoder, Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.adapters.outputs import OutputDecoder
+from edge_contract.messages import Assignment, DesiredState, Target, encode
+from edge_contract.messages.topics import FleetTopics
 from edge_contract.package import ArtifactRole, Package
 from tests.browser.clouds import Cloud
 from tests.browser.pages import PageServer
 from tests.browser.tabs import PAGE, Tab
 from tests.integration.processes import eventually
 from tests.integration.system import read_ledger
+from tests.security.hostile_models import HOSTILE_MODELS
 from tests.support.packages import (
     altered,
     binary,
@@ -28,6 +32,7 @@ from tests.support.packages import (
     mixed,
     regression,
     reversed_digits,
+    with_version,
     words,
 )
 
@@ -235,6 +240,34 @@ def test_bytes_that_were_tampered_with_are_refused_and_the_old_version_goes_on(
         "it is refused",
         lambda: any("was tampered with" in line for line in tab.logs()),
     )
+    assert tab.predict([ROW])["model"] == "digits@1.0.0"
+
+
+def test_a_taken_broker_cannot_make_a_tab_run_a_hostile_model(
+    cloud: Cloud, site: Site, open_tab: Callable[[], Tab]
+) -> None:
+    tab = open_tab()
+    device = tab.start(model="digits", cloud=cloud.websocket_url)
+    tab.predict([ROW])
+    make, reason = HOSTILE_MODELS["a loop without end"]
+    hostile = with_version(altered(digits().package, ArtifactRole.MODEL, lambda _: make()), "6.6.6")
+    (files := site.folder / "models").mkdir(exist_ok=True)
+    bundled(hostile, files)
+    wish = DesiredState(
+        generation=10**9,
+        models={"digits": Assignment(serve=Target("6.6.6", hostile.digest))},
+        packages_url=f"{site.url}/models",
+    )
+
+    publish.single(
+        FleetTopics("default").device(device).desired,
+        encode(wish),
+        qos=1,
+        port=int(cloud.broker_url.rpartition(":")[2]),
+        client_id="attacker",
+    )
+
+    eventually("it is refused", lambda: any(reason in line for line in tab.logs()))
     assert tab.predict([ROW])["model"] == "digits@1.0.0"
 
 
