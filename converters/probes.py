@@ -44,11 +44,14 @@ class Probe:
         kind: What was changed in all of them.
         rows: The rows; the source model may not accept all of them.
         changed: Per row, which column was changed; for people.
+        beside: The same rows with numbers that a device cannot tell from theirs; what the source
+            model says of one of those is right as well.
     """
 
     kind: str
     rows: Rows
     changed: tuple[str, ...]
+    beside: tuple[Rows, ...] = ()
 
 
 def probes_of(rows: Rows, *, empty_is_missing: bool = False) -> Iterator[Probe]:
@@ -237,8 +240,11 @@ def _stepped(base: Rows, whole: list[int]) -> Rows:
         if isinstance(changed, np.ndarray):
             changed[:, column] = moved
         elif is_frame(changed):
-            kind = changed.iloc[:, column].dtype
-            name = changed.columns[column]
+            series = changed.iloc[:, column]
+            kind, name = series.dtype, changed.columns[column]
+            if hasattr(series, "cat"):  # takes no other value than its categories
+                changed[name] = series.array[np.roll(np.arange(len(series)), place + 1)]
+                continue
             changed[name] = moved.astype(np.int64)
             changed[name] = changed[name].astype(kind)
     return changed

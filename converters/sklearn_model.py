@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 from sklearn.exceptions import NotFittedError
+from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
@@ -77,7 +78,7 @@ class SklearnModel:
             return cls(estimator, source, Task.OTHER, (Answer("predict", OutputRole.OTHER),))
         classes = _classes(source)
         answers = [Answer("predict", OutputRole.LABEL)]
-        if hasattr(source, "predict_proba"):
+        if _has_probabilities(source):
             answers.append(Answer("predict_proba", OutputRole.PROBABILITIES))
         task = Task.BINARY if len(classes) == 2 else Task.MULTICLASS
         return cls(as_predictor(estimator), source, task, tuple(answers), classes, threshold)
@@ -144,6 +145,17 @@ class SklearnModel:
         get_params = getattr(self.source, "get_params", dict)
         found = {str(key): _plain(value) for key, value in sorted(get_params().items())}
         return {key: value for key, value in found.items() if value is not None}
+
+
+def _has_probabilities(source: object) -> bool:
+    """Whether a classifier has probabilities; one of Gaussian processes may have none to give."""
+    if isinstance(source, GaussianProcessClassifier):
+        return bool(source.n_classes_ == 2 or source.multi_class != "one_vs_one")
+    if isinstance(source, Pipeline) and source.steps:
+        return hasattr(source, "predict_proba") and _has_probabilities(source.steps[-1][1])
+    if isinstance(source, BaseSearchCV):
+        return hasattr(source, "predict_proba") and _has_probabilities(source.best_estimator_)
+    return hasattr(source, "predict_proba")
 
 
 def _number_answers(source: object) -> tuple[Task, tuple[Answer, ...]]:

@@ -32,6 +32,7 @@ import converters.sklearn_more.neighbour_imputer
 import converters.sklearn_more.neighbour_votes
 import converters.sklearn_more.outliers
 import converters.sklearn_more.power
+import converters.sklearn_more.processes
 import converters.sklearn_more.quantiles
 import converters.sklearn_more.radius
 import converters.sklearn_more.round_robin

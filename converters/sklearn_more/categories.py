@@ -12,7 +12,7 @@ from converters.sklearn_more.registry import converts
 from converters.table import MISSING_TEXT
 from edge_contract.errors import UsageError
 
-__all__ = ["knows_missing_texts", "places_of"]
+__all__ = ["knows_missing_texts", "places_in_column", "places_of"]
 
 
 @converts(OneHotEncoder, by_column=True)
@@ -101,7 +101,7 @@ def _looked_up(
     The table may have one row more than there are categories, for unknown ones. Without, and if
     the encoder refuses them, the model fails on a row with an unknown one; else it gives zeros.
     """
-    place = places_of(nodes, nodes.column_as_it_is(index), categories)
+    place = places_in_column(nodes, index, categories)
     if len(table) == len(categories) and model.handle_unknown == "error":
         known = np.arange(len(categories)).tolist()
         ones = nodes("OneHotEncoder", place, domain="ai.onnx.ml", cats_int64s=known, zeros=0)
@@ -111,6 +111,22 @@ def _looked_up(
     unknown = nodes("Less", place, np.int64(0))
     row = nodes("Where", unknown, np.int64(len(categories)), place)
     return nodes("Gather", table, nodes("Reshape", row, np.array([-1])), axis=0)
+
+
+def places_in_column(nodes: Nodes, index: int, values: NDArray[np.generic]) -> str:
+    """Return where each value of a column stands in ``values``, -1 if nowhere: ``int64[batch, 1]``.
+
+    Raises:
+        UsageError: The column holds numbers and the values are texts, or the other way round.
+    """
+    column = nodes.column_as_it_is(index)
+    known = values.tolist()
+    if any(isinstance(value, str) for value in known) and not nodes.is_text(column):
+        raise UsageError(
+            f"the categories {known[:4]} are texts, but column {index} holds numbers: give X with "
+            "the types of the rows that the model was fitted on"
+        )
+    return places_of(nodes, column, values)
 
 
 def places_of(nodes: Nodes, column: str, values: NDArray[np.generic]) -> str:

@@ -12,6 +12,7 @@ from sklearn.preprocessing import (
     MaxAbsScaler,
     MinMaxScaler,
     PowerTransformer,
+    QuantileTransformer,
     RobustScaler,
     StandardScaler,
 )
@@ -19,7 +20,9 @@ from sklearn.preprocessing import (
 from converters.sklearn_more.answers import values_of
 from converters.sklearn_more.arithmetic import sigmoid
 from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.piecewise import Piecewise
 from converters.sklearn_more.power import power_inverse
+from converters.sklearn_more.quantiles import quantile_inverse
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
 
@@ -28,6 +31,9 @@ __all__: list[str] = []
 _Function: TypeAlias = Callable[[Nodes, str], str]
 
 _NEAR_ZERO: Final = 0.5
+_LARGE: Final = 1e8
+_TINY: Final = 0.01
+_ARCTAN: Final = Piecewise.of(np.arctan, low=0.0, high=1.0, parts=16)
 
 
 def _plain(kind: str) -> _Function:
@@ -47,6 +53,39 @@ def _expm1(nodes: Nodes, x: str) -> str:
     return nodes("Where", nodes("Less", nodes("Abs", x), _NEAR_ZERO), near, less_one)
 
 
+def _sinh(nodes: Nodes, x: str) -> str:
+    rising, falling = _expm1(nodes, x), _expm1(nodes, nodes("Neg", x))
+    return nodes("Mul", nodes("Sub", rising, falling), 0.5)
+
+
+def _cosh(nodes: Nodes, x: str) -> str:
+    return nodes("Mul", nodes("Add", nodes("Exp", x), nodes("Exp", nodes("Neg", x))), 0.5)
+
+
+def _arcsinh(nodes: Nodes, x: str) -> str:
+    """Return ``log(x + sqrt(x * x + 1))`` with all its digits, also near 0 and below."""
+    size = nodes("Abs", x)
+    small = nodes("Min", size, _LARGE)
+    square = nodes("Mul", small, small)
+    root = nodes("Add", nodes("Sqrt", nodes("Add", square, 1.0)), 1.0)
+    near = _log1p(nodes, nodes("Add", small, nodes("Div", square, root)))
+    far = nodes("Add", nodes("Log", size), float(np.log(2.0)))
+    return nodes("Mul", nodes("Sign", x), nodes("Where", nodes("Less", size, _LARGE), near, far))
+
+
+def _arctan(nodes: Nodes, x: str) -> str:
+    size = nodes("Abs", x)
+    is_large = nodes("Greater", size, 1.0)
+    inside = nodes("Where", is_large, nodes("Reciprocal", size), size)
+    square = nodes("Mul", inside, inside)
+    series = nodes("Sub", nodes("Div", square, 5.0), 1.0 / 3.0)
+    series = nodes("Add", nodes("Mul", series, square), 1.0)
+    is_small = nodes("Less", inside, _TINY)
+    angle = nodes("Where", is_small, nodes("Mul", inside, series), _ARCTAN.write(nodes, inside))
+    turned = nodes("Where", is_large, nodes("Sub", float(np.pi / 2), angle), angle)
+    return nodes("Mul", nodes("Sign", x), turned)
+
+
 def _log1p(nodes: Nodes, x: str) -> str:
     """Return ``log(1 + x)``; near 0 by Kahan's correction for the digits that ``1 + x`` loses."""
     one_more = nodes("Add", x, 1.0)
@@ -59,25 +98,33 @@ def _log1p(nodes: Nodes, x: str) -> str:
 _FUNCTIONS: Final[dict[object, _Function]] = {
     None: lambda _nodes, x: x,
     np.abs: _plain("Abs"),
+    np.arcsinh: _arcsinh,
+    np.arctan: _arctan,
     np.cbrt: lambda nodes, x: nodes(
         "Mul", nodes("Sign", x), nodes("Pow", nodes("Abs", x), 1.0 / 3.0)
     ),
     np.ceil: _plain("Ceil"),
     np.cos: _plain("Cos"),
+    np.cosh: _cosh,
+    np.deg2rad: lambda nodes, x: nodes("Mul", x, float(np.pi / 180)),
     np.exp: _plain("Exp"),
     np.exp2: lambda nodes, x: nodes("Pow", 2.0, x),
     np.expm1: _expm1,
     np.fabs: _plain("Abs"),
     np.floor: _plain("Floor"),
+    np.isnan: lambda nodes, x: nodes.cast(nodes("IsNaN", x), "float64"),
     np.log: _plain("Log"),
     np.log10: _scaled_logarithm(10.0),
     np.log1p: _log1p,
     np.log2: _scaled_logarithm(2.0),
     np.negative: _plain("Neg"),
+    np.rad2deg: lambda nodes, x: nodes("Mul", x, float(180 / np.pi)),
+    np.radians: lambda nodes, x: nodes("Mul", x, float(np.pi / 180)),
     np.reciprocal: _plain("Reciprocal"),
     np.rint: _plain("Round"),
     np.sign: _plain("Sign"),
     np.sin: _plain("Sin"),
+    np.sinh: _sinh,
     np.sqrt: _plain("Sqrt"),
     np.square: lambda nodes, x: nodes("Mul", x, x),
     np.tanh: _plain("Tanh"),
@@ -124,10 +171,13 @@ def _turned_back(nodes: Nodes, transformer: BaseEstimator, value: str) -> str:
             return nodes("Mul", value, transformer.scale_)
         case PowerTransformer():
             return power_inverse(nodes, transformer, value)
+        case QuantileTransformer():
+            return quantile_inverse(nodes, transformer, value)
         case _:
             raise UsageError(
                 f"a target transformed by {type(transformer).__name__} cannot be turned back on a "
-                "device: use a scaler, a PowerTransformer or a function of numpy"
+                "device: use a scaler, a PowerTransformer, a QuantileTransformer or a function of "
+                "numpy"
             )
 
 

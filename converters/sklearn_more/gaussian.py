@@ -3,13 +3,11 @@
 import numpy as np
 from sklearn.covariance import EllipticEnvelope
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.neighbors import NearestCentroid
 
 from converters.sklearn_more.neighbours import distances, metric_power
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
-from edge_contract.errors import UsageError
 
 __all__: list[str] = []
 
@@ -47,16 +45,6 @@ def nearest_centroid(nodes: Nodes, model: NearestCentroid) -> None:
     else:
         nodes.say_labels(nodes.largest(scores), model.classes_)
     nodes.say_numbers(nodes.softmax(scores), 1)
-
-
-@converts(GaussianProcessClassifier)
-def gaussian_process_classifier(nodes: Nodes, model: GaussianProcessClassifier) -> None:
-    """Refuse it: its probabilities are differences of large numbers, with few digits left."""
-    del nodes
-    raise UsageError(
-        f"{type(model).__name__} cannot be converted, since devices have no error function of "
-        "enough digits: use SVC, or LogisticRegression behind Nystroem"
-    )
 
 
 @converts(EllipticEnvelope)

@@ -10,7 +10,7 @@ from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
 
-__all__: list[str] = []
+__all__ = ["duel_scores"]
 
 
 @converts(OutputCodeClassifier)
@@ -76,8 +76,20 @@ def one_versus_one(nodes: Nodes, model: OneVsOneClassifier) -> None:
         wins.append(_is_second(nodes, estimator))
         trusts.append(binary_scores(nodes, estimator))
     won = nodes("Concat", *wins, axis=1)
-    lost = nodes("Sub", 1.0, won)
     trust = nodes("Concat", *trusts, axis=1)
+    nodes.say_class(duel_scores(nodes, won, trust, count), model.classes_)
+
+
+def duel_scores(nodes: Nodes, won: str, trust: str, count: int) -> str:
+    """Return a score for each class: ``float64[batch, count]``.
+
+    Args:
+        nodes: Where to write.
+        won: 1 where the second class of a pair wins, else 0: ``float64[batch, pairs]``.
+        trust: How sure that is, in the same shape; it breaks ties.
+        count: How many classes there are.
+    """
+    lost = nodes("Sub", 1.0, won)
     pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
     first, second = np.zeros((len(pairs), count)), np.zeros((len(pairs), count))
     for index, (i, j) in enumerate(pairs):
@@ -85,8 +97,7 @@ def one_versus_one(nodes: Nodes, model: OneVsOneClassifier) -> None:
     votes = nodes("Add", nodes.linear(won, second), nodes.linear(lost, first))
     summed = nodes.linear(trust, second - first)
     bound = nodes("Mul", nodes("Add", nodes("Abs", summed), 1.0), 3.0)
-    scores = nodes("Add", votes, nodes("Div", summed, bound))
-    nodes.say_class(scores, model.classes_)
+    return nodes("Add", votes, nodes("Div", summed, bound))
 
 
 def _is_second(nodes: Nodes, estimator: BaseEstimator) -> str:

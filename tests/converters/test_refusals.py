@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
@@ -131,15 +132,16 @@ def test_two_columns_of_one_name() -> None:
 
 
 def test_what_we_say_of_a_model_is_not_hidden_behind_what_a_library_says() -> None:
-    rows, labels = flowers()
-    model = HistGradientBoostingClassifier(max_iter=2, categorical_features=[0])
-
-    message = refusal(model.fit(rows.round(), labels), rows.round())
-
-    assert message == (
-        "HistGradientBoostingClassifier with categorical features cannot be converted: "
-        "encode them before the model"
+    rows = flowers()[0].round()
+    model = make_pipeline(
+        StandardScaler(), GaussianProcessRegressor(Matern(nu=0.7), optimizer=None)
     )
+    model.fit(rows[:30], rows.iloc[:30, 0])
+
+    message = refusal(model, rows)
+
+    assert message.startswith("the kernel Matern(length_scale=")
+    assert "known are ConstantKernel, WhiteKernel, RBF" in message
 
 
 def test_labels_for_other_rows() -> None:
