@@ -70,7 +70,8 @@ def judge(scene: Scene) -> Judgement:
         if result.verdict is Verdict.FAIL:
             wanted = OnFail(rule.on_fail) if rule.on_fail else gate.on_fail
             return Judgement(tuple(results), gate, None, wanted)
-        required = gate.required if rule.required is None else rule.required
+        required = gate.required or (result.gathering and scene.plan.detect > 0.0)
+        required = required if rule.required is None else rule.required
         awaited = gate.name == _AWAITED_FIRST if early else required
         if result.verdict is not Verdict.PASS and awaited and waits_for is None:
             waits_for = result

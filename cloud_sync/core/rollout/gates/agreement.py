@@ -4,7 +4,7 @@ import math
 from typing import ClassVar
 
 from cloud_sync.core.analysis.anytime import normal_factor, rate_bounds
-from cloud_sync.core.analysis.estimate import Estimate, estimate
+from cloud_sync.core.analysis.estimate import estimated_accuracy
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
 from cloud_sync.core.rollout.gates.drift import prediction_drift
@@ -106,10 +106,9 @@ class ShadowAgreement:
         control = scene.control()
         if control is None or scene.previous is None:
             return 1.0
-        found = estimate(scene.previous, control.profile)
-        accuracy = 1.0
-        if isinstance(found, Estimate) and found.calibrated:
-            accuracy = found.accuracy
+        found = estimated_accuracy(scene.previous, control.profile)
+        known = found is not None and bool(scene.previous.reference.calibration)
+        accuracy = found[0] if found is not None and known else 1.0
         return max(accuracy - prediction_drift(scene), 0.0)
 
 

@@ -44,12 +44,15 @@ class GateResult:
         verdict: What it found.
         sentence: Why, in English.
         evidence: The numbers, their bounds, and how many rows they rest on.
+        gathering: Whether there is data on both sides that does not decide yet. Where a plan says
+            which loss it wants to see, that is waited for even if the gate is not required.
     """
 
     gate: str
     verdict: Verdict
     sentence: str
     evidence: JsonObject = field(default_factory=dict)
+    gathering: bool = False
 
     def to_json(self) -> JsonObject:
         """Return everything for the rollout's history."""

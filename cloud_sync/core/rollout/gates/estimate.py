@@ -3,7 +3,7 @@
 import math
 from typing import ClassVar
 
-from cloud_sync.core.analysis.estimate import NOTE, Estimate, calibration_error, estimate
+from cloud_sync.core.analysis.estimate import NOTE, calibration_error, estimated_accuracy
 from cloud_sync.core.facts import CohortStatistics, PackageFacts
 from cloud_sync.core.rollout.base import Mode
 from cloud_sync.core.rollout.gates.base import GateResult, OnFail, Verdict, register
@@ -119,12 +119,12 @@ def _calibration_error(scene: Scene, *, with_past: bool) -> float:
 def _measured(package: PackageFacts | None, cohort: CohortStatistics | None) -> Measured | None:
     if package is None or cohort is None:
         return None
-    found = estimate(package, cohort.profile)
-    if not isinstance(found, Estimate):
+    found = estimated_accuracy(package, cohort.profile)
+    if found is None:
         return None
+    accuracy, error, rows = found
     # Equal probabilities have no spread, but a few rows are still only a few rows.
-    error = max(found.chance_error, 1.0 / found.rows)
-    return Measured(found.accuracy, error, found.rows)
+    return Measured(accuracy, max(error, 1.0 / rows), rows)
 
 
 def _subjects(package: PackageFacts) -> set[str]:

@@ -30,6 +30,8 @@ class _Compared(NamedTuple):
 class LabelledQuality:
     """Compares accuracies measured with labels. Not waited for: labels may never arrive.
 
+    Where the plan says which loss it wants to see, labels that do arrive are waited for.
+
     Of models that predict a number, mean absolute errors are compared; the plan's margin is then a
     share of the control's.
     """
@@ -73,7 +75,9 @@ class LabelledQuality:
             **found.to_json(),
         }
         text = f"{text} ({scene.control_kind.value})"
-        return GateResult(self.name, found.verdict, text, evidence)
+        unsure = found.verdict is Verdict.INCONCLUSIVE
+        text = f"{text}: not sure yet" if unsure else text
+        return GateResult(self.name, found.verdict, text, evidence, gathering=unsure)
 
 
 def _accuracies(scene: Scene) -> _Compared | None:
