@@ -107,7 +107,11 @@ def _identity(package: Package) -> Iterator[tuple[str, str]]:
 
 
 def _interface(manifest: Manifest) -> Section:
-    inputs = [("input", spec.name, str(spec), "") for spec in manifest.inputs]
+    image = manifest.image
+    pictures = {} if image is None else {image.tensor: f"pictures: {image.in_words()}"}
+    inputs = [
+        ("input", spec.name, str(spec), pictures.get(spec.name, "")) for spec in manifest.inputs
+    ]
     outputs = [
         ("output", output.tensor.name, str(output.tensor), output.role.value)
         for output in manifest.outputs

@@ -12,6 +12,7 @@ from converters.embedding import with_embedding
 from converters.feature_names import with_feature_names
 from converters.golden import golden_vectors
 from converters.graph import opsets_of, parse_model
+from converters.image_input import with_image_input
 from converters.labels import require_label_for_each
 from converters.lineage import git_state
 from converters.parity import check_parity
@@ -57,6 +58,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     feature_names: Sequence[str] = (),
     lineage: "JsonObject | None" = None,
     baseline: "Mapping[str, JsonValue] | None" = None,
+    image_input: str = "",
     accept_difference: float = 0.0,
     watching: Watching | None = None,
     trials: Trials | None = None,
@@ -81,6 +83,8 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         feature_names: Of the columns of an array, which has no names.
         lineage: Goes into the manifest beside commit, data digest and parameters.
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
+        image_input: How devices shall make an input of encoded pictures, see
+            :mod:`converters.image_input`; empty for no such input.
         accept_difference: See :func:`converters.parity.check_parity`.
         watching: What to watch beyond the features one by one.
         trials: How inputs are changed to measure robustness; ``None`` measures none.
@@ -115,6 +119,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     wanted = watching or Watching()
     draft = with_categories(converted.features, draft, feeds)
     draft = with_embedding(draft, outputs, name=wanted.embedding)
+    draft = with_image_input(draft, feeds, image_input)
     truth = truth_of(y, manifest=draft)
     measured = Evidence(
         parity=parity, quality=quality(draft, outputs, truth), baseline=given_baseline

@@ -94,6 +94,6 @@ def _count(rows: "Rows") -> int:
     some: object = rows
     if isinstance(some, Mapping):
         some = next(iter(some.values()), None)
-    if isinstance(some, str) or not hasattr(some, "__len__"):
+    if isinstance(some, (str, bytes, bytearray, memoryview)) or not hasattr(some, "__len__"):
         return 1
     return max(len(some), 1)

@@ -65,6 +65,7 @@ class ConvertJob:
     baseline_source: str = ""
     robustness: bool = True
     image: tuple[int, int] | None = None
+    image_input: str = ""
     accept_difference: float = 0.0
     variants: str = "none"
     max_accuracy_loss: float = 0.01
@@ -118,6 +119,7 @@ class ConvertJob:
             baseline_source=self.baseline_source,
             robustness=self.robustness,
             image=self.image,
+            image_input=self.image_input,
             accept_difference=self.accept_difference,
             variants=self.variants,
             max_accuracy_loss=self.max_accuracy_loss,

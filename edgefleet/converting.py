@@ -38,6 +38,7 @@ def convert(
     baseline_source: str = "",
     robustness: bool = True,
     image: tuple[int, int] | None = None,
+    image_input: str = "",
     accept_difference: float = 0.0,
     variants: str = "none",
     max_accuracy_loss: float = 0.01,
@@ -76,6 +77,9 @@ def convert(
             pictures brightness and blur: on at most 1,000 labelled rows, for at most some seconds.
         image: Height and width of the pictures in the rows, where the shape of the model's input
             does not say so.
+        image_input: How devices shall make an input of encoded pictures (JPEG, PNG, WebP, BMP):
+            ``imagenet,resize=crop:256``, see :data:`converters.image_input.IMAGE_INPUT_HELP`;
+            ``auto`` where shape and rows tell all. Empty for numbers only.
         accept_difference: Largest relative difference to accept between source and ONNX model;
             recorded in the package.
         variants: ``int8`` also makes a variant with weights and activations of 8 bits, and keeps it
@@ -130,6 +134,7 @@ def convert(
             licence=licence,
             classes=classes,
             feature_names=feature_names,
+            image_input=image_input,
             lineage={**run, **(lineage or {})},
             baseline=checked_baseline(baseline, source=baseline_source),
             accept_difference=accept_difference,

@@ -1,6 +1,7 @@
 """Turns what callers have (arrays, lists, columns, DataFrames) into the model's tensors."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -21,6 +22,8 @@ from edge_contract.stats.text_hash import category_code
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edge_agent.adapters.pictures import Pictures
+
 __all__ = ["Encoded", "InputEncoder", "Rows"]
 
 
@@ -33,15 +36,21 @@ class _Frame(Protocol):
     def __len__(self) -> int: ...
 
 
+_Path: TypeAlias = "PathLike[str]"
+
+
 class _Stream(Protocol):
     """Whatever hands out an Arrow stream."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
 
-Rows: TypeAlias = "NDArray[np.generic] | Sequence[object] | Mapping[str, object] | _Frame | _Stream"
+_Table: TypeAlias = "_Frame | _Stream"
+
+Rows: TypeAlias = "NDArray[np.generic] | Sequence[object] | Mapping[str, object] | _Table | _Path"
 """What ``predict`` takes: rows as an array or nested lists, one row, columns by name, or a table of
-pandas, polars, Arrow, or of whatever hands out an Arrow stream (``__arrow_c_stream__``)."""
+pandas, polars, Arrow, or of whatever hands out an Arrow stream (``__arrow_c_stream__``); of a model
+that takes pictures, files of them as bytes or paths."""
 
 _Array: TypeAlias = "NDArray[np.generic]"
 
@@ -89,6 +98,7 @@ class InputEncoder:
         self._is_whole = self._is_table or (is_whole and not self._codes)
         self._width = len(columns)
         self._name = spec.name if is_single else ""
+        self._pictures = _pictures_of(manifest)
         shape = (1, *(axis for axis in spec.shape[1:] if isinstance(axis, int)))
         self.row_shape = shape if self._is_whole and is_float else None
         """Shape of one row if the only input is ``float32`` and observed in its order."""
@@ -104,8 +114,10 @@ class InputEncoder:
                 count, width = rows.shape
                 if width == self._width and count:
                     return Encoded({self._name: rows}, rows, count)  # type: ignore[arg-type]
-            return self._encoded(self._from_rows(rows))
-        return self._encoded(self._tensors(rows))
+            if self._pictures is None:
+                return self._encoded(self._from_rows(rows))
+        given = rows if self._pictures is None else self._pictures.decoded(rows)
+        return self._encoded(self._tensors(given))
 
     def _tensors(self, rows: object) -> list[_Array]:
         if isinstance(rows, Mapping):
@@ -284,6 +296,15 @@ class InputEncoder:
 
     def _error(self, text: str) -> UsageError:
         return UsageError(self._text(text))
+
+
+def _pictures_of(manifest: Manifest) -> "Pictures | None":
+    """Return what decodes a model's pictures, if its package says how."""
+    if manifest.image is None:
+        return None
+    from edge_agent.adapters.pictures import Pictures
+
+    return Pictures(manifest, manifest.image)
 
 
 def _row_size(spec: TensorSpec) -> int:

@@ -34,6 +34,8 @@ class ModelInterface:
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
+        self.files = "" if manifest.image is None else manifest.image.tensor
+        """Name of the input that takes files of pictures as ``BYTES`` too; empty for none."""
         self._dtypes = [(spec, dtype_of(spec.element_type)) for spec in manifest.inputs]
         self._input_names = [spec.name for spec in manifest.inputs]
         self._known = {*self._input_names, *(feature.name for feature in manifest.features)}
@@ -133,7 +135,12 @@ class ModelInterface:
 
     def _metadata(self) -> Mapping[str, object]:
         manifest = self.manifest
-        parameters = {"task": manifest.task.value, "classes": list(manifest.classes)}
+        image = manifest.image
+        parameters = {
+            "task": manifest.task.value,
+            "classes": list(manifest.classes),
+            "image_input": {} if image is None else image.to_json(),
+        }
         return {
             "name": manifest.name,
             "versions": [manifest.version],

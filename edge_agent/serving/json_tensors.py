@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from base64 import b64decode
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ from edge_agent.serving.tensors import TEXT, dtype_of, texts
 if TYPE_CHECKING:
     from edge_agent.ports import Tensor
 
-__all__ = ["from_json", "json_of"]
+__all__ = ["files_in_json", "from_json", "json_of"]
 
 _WHOLE: Final = frozenset({int})
 _NUMBERS: Final = frozenset({int, float, type(None)})  # null stands for a missing value
@@ -53,6 +54,23 @@ def from_json(data: object, datatype: str, shape: Sequence[int], *, name: str) -
         return _numbers(flat, found, dtype).reshape(shape)
     except OverflowError as error:
         raise RefusedError.bad(f"input {name!r} is {datatype}: {error}") from error
+
+
+def files_in_json(data: object, shape: Sequence[int], *, name: str) -> "Tensor":
+    """Return the files, such as pictures, that a JSON list holds in base64.
+
+    Raises:
+        RefusedError: It is no list of as many texts as its shape says, or one is no base64.
+    """
+    encoded = from_json(data, TEXT, shape, name=name)
+    try:
+        found: list[object] = [b64decode(text, validate=True) for text in encoded.ravel().tolist()]
+    except ValueError as error:
+        raise RefusedError.bad(
+            f"input {name!r} takes files, in JSON as base64: {error}; or send them as bytes by the "
+            "binary tensor extension"
+        ) from error
+    return texts(found, shape)
 
 
 def json_of(tensor: "Tensor") -> bytes:

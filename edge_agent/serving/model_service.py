@@ -105,7 +105,7 @@ class ModelService:
         """
         began_s = time.monotonic()
         interface = self.interface(route)
-        request = parse_infer(body, header_bytes)
+        request = parse_infer(body, header_bytes, files=interface.files)
         interface.wanted(request.outputs)
         wait_s = self._deadline_s if request.timeout_s is None else request.timeout_s
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from edge_agent.serving.json_tensors import from_json
+from edge_agent.serving.json_tensors import files_in_json, from_json
 from edge_agent.serving.refused import RefusedError
-from edge_agent.serving.tensors import from_bytes
+from edge_agent.serving.tensors import TEXT, files_in, from_bytes
 
 if TYPE_CHECKING:
     from edge_agent.ports import Tensor
@@ -48,12 +48,13 @@ class InferRequest(NamedTuple):
     timeout_s: float | None
 
 
-def parse_infer(body: bytes, header_bytes: int | None) -> InferRequest:
+def parse_infer(body: bytes, header_bytes: int | None, *, files: str = "") -> InferRequest:
     """Read a request.
 
     Args:
         body: JSON, and after it the bytes of the tensors that come as such.
         header_bytes: How long the JSON is; ``None`` if it is all there is.
+        files: Name of the input that takes files, such as pictures, as ``BYTES``; empty for none.
 
     Raises:
         RefusedError: It is not what the protocol says; the message names field or tensor.
@@ -72,7 +73,9 @@ def parse_infer(body: bytes, header_bytes: int | None) -> InferRequest:
     wanted = [] if fields.get("outputs") is None else _objects(fields["outputs"], "outputs")
     return InferRequest(
         id=request_id,
-        tensors=_tensors(_objects(fields.get("inputs"), "inputs"), memoryview(body)[header_bytes:]),
+        tensors=_tensors(
+            _objects(fields.get("inputs"), "inputs"), memoryview(body)[header_bytes:], files=files
+        ),
         outputs=[_wanted(output) for output in wanted],
         binary=_flag(parameters, "binary_data_output") or False,
         timeout_s=_timeout_s(parameters),
@@ -90,7 +93,9 @@ def json_object(data: bytes) -> Mapping[str, object]:
     return found
 
 
-def _tensors(inputs: Sequence[Mapping[str, object]], rest: memoryview) -> "dict[str, Tensor]":
+def _tensors(
+    inputs: Sequence[Mapping[str, object]], rest: memoryview, *, files: str
+) -> "dict[str, Tensor]":
     tensors: dict[str, Tensor] = {}
     place = 0
     for fields in inputs:
@@ -102,15 +107,26 @@ def _tensors(inputs: Sequence[Mapping[str, object]], rest: memoryview) -> "dict[
             raise RefusedError.bad(f"input {name!r} has no datatype: give one like 'FP32'")
         shape = _shape(fields.get("shape"), name)
         size = _parameters(fields, f"input {name!r}").get("binary_data_size")
+        holds_files = name == files and datatype == TEXT
         if size is None:
-            tensors[name] = from_json(fields.get("data"), datatype, shape, name=name)
+            data = fields.get("data")
+            tensors[name] = (
+                files_in_json(data, shape, name=name)
+                if holds_files
+                else from_json(data, datatype, shape, name=name)
+            )
             continue
         if type(size) is not int or not 0 <= size <= len(rest) - place:
             raise RefusedError.bad(
                 f"input {name!r}: binary_data_size is {_SHORT.repr(size)}, and "
                 f"{len(rest) - place} bytes of the body are left"
             )
-        tensors[name] = from_bytes(rest[place : place + size], datatype, shape, name=name)
+        part = rest[place : place + size]
+        tensors[name] = (
+            files_in(part, shape, name=name)
+            if holds_files
+            else from_bytes(part, datatype, shape, name=name)
+        )
         place += size
     if place != len(rest):
         raise RefusedError.bad(

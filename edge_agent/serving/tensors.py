@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from edge_agent.ports import Tensor
 
-__all__ = ["TEXT", "bytes_of", "datatype_of", "dtype_of", "from_bytes", "protocol_type", "texts"]
+__all__ = [
+    "TEXT",
+    "bytes_of",
+    "datatype_of",
+    "dtype_of",
+    "files_in",
+    "from_bytes",
+    "protocol_type",
+    "texts",
+]
 
 _TYPES: Final = {
     "BOOL": np.dtype(np.bool_),
@@ -68,7 +77,10 @@ def bytes_of(tensor: "Tensor") -> bytes:
         return tensor.tobytes()
     if dtype.kind not in "OU":
         return tensor.astype(dtype.newbyteorder("<")).tobytes()
-    texts = [str(value).encode() for value in tensor.ravel().tolist()]
+    texts = [
+        value if isinstance(value, bytes) else str(value).encode()
+        for value in tensor.ravel().tolist()
+    ]
     return b"".join(chain.from_iterable((_LENGTH.pack(len(text)), text) for text in texts))
 
 
@@ -79,27 +91,43 @@ def texts(values: list[object], shape: Sequence[int]) -> "NDArray[np.object_]":
     return tensor.reshape(shape)
 
 
+def files_in(data: memoryview, shape: Sequence[int], *, name: str) -> "NDArray[np.object_]":
+    """Return the files, such as pictures, that some bytes hold, each after its length.
+
+    Raises:
+        RefusedError: They are not as many as the shape says, or something is left over.
+    """
+    return texts([bytes(part) for part in _parts_in(data, math.prod(shape), name)], shape)
+
+
 def _texts_in(data: memoryview, count: int, name: str) -> list[object]:
     texts: list[object] = []
-    place = 0
-    while place + _LENGTH.size <= len(data) and len(texts) < count:
-        (length,) = _LENGTH.unpack_from(data, place)
-        place += _LENGTH.size
-        if length > len(data) - place:
-            break
+    for part in _parts_in(data, count, name):
         try:
-            texts.append(str(data[place : place + length], "utf-8"))
+            texts.append(str(part, "utf-8"))
         except UnicodeDecodeError as error:
             raise RefusedError.bad(
                 f"input {name!r}: text {len(texts)} is no UTF-8: {error}"
             ) from error
+    return texts
+
+
+def _parts_in(data: memoryview, count: int, name: str) -> Iterator[memoryview]:
+    """Yield what stands after each length; raises at the end if that was not all of it."""
+    found = place = 0
+    while place + _LENGTH.size <= len(data) and found < count:
+        (length,) = _LENGTH.unpack_from(data, place)
+        place += _LENGTH.size
+        if length > len(data) - place:
+            break
+        yield data[place : place + length]
         place += length
-    if len(texts) != count or place != len(data):
+        found += 1
+    if found != count or place != len(data):
         raise RefusedError.bad(
             f"input {name!r} is BYTES with {count} texts: its {len(data)} bytes hold "
-            f"{len(texts)} whole ones and something else; each is a length of 4 bytes and UTF-8"
+            f"{found} whole ones and something else; each is a length of 4 bytes and UTF-8"
         )
-    return texts
 
 
 def dtype_of(datatype: str, name: str) -> "np.dtype[np.generic]":

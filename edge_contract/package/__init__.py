@@ -4,6 +4,7 @@ from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json, digest_of, short
 from edge_contract.package.error_model import ErrorModel, ErrorTerm
 from edge_contract.package.golden import Golden, GoldenTensor, GoldenVariant
+from edge_contract.package.image_input import ImageInput
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
 from edge_contract.package.manifest import (
     MANIFEST_NAME,
@@ -54,6 +55,7 @@ __all__ = [
     "Golden",
     "GoldenTensor",
     "GoldenVariant",
+    "ImageInput",
     "Layout",
     "Manifest",
     "OutputRole",

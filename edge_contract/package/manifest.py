@@ -12,6 +12,7 @@ from edge_contract.errors import PackageError
 from edge_contract.json_text import parse_json
 from edge_contract.names import NAME_PATTERN, VERSION_PATTERN
 from edge_contract.package.digests import DIGEST_PATTERN, canonical_json
+from edge_contract.package.image_input import ImageInput
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
 from edge_contract.reading import JsonObject, JsonValue, Reader
 
@@ -151,6 +152,7 @@ class Manifest:
             them; empty for other tasks.
         threshold: Of a binary classifier: probability of the second class from which it is
             predicted; ``None`` if the likelier class is.
+        image: How devices make an input of encoded pictures; ``None`` if they get numbers only.
         artifacts: The files.
         evidence: Parity, quality, robustness, baseline and variants.
         framework: Versions of what made it, by name.
@@ -168,6 +170,7 @@ class Manifest:
     features: tuple[Feature, ...]
     classes: tuple[str | int, ...] = ()
     threshold: float | None = None
+    image: ImageInput | None = None
     artifacts: tuple[Artifact, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
     framework: JsonObject = field(default_factory=dict)
@@ -203,8 +206,10 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the manifest as it stands in the package."""
+        image = {} if self.image is None else {"image": self.image.to_json()}
         return canonical_json(
             {
+                **image,
                 "schema": SCHEMA,
                 "name": self.name,
                 "version": self.version,
@@ -247,6 +252,7 @@ class Manifest:
             ),
             classes=_classes(reader["classes"].items(max_length=100_000)),
             threshold=None if reader["threshold"].is_null else _threshold(reader["threshold"]),
+            image=_image(reader.get("image"), inputs=inputs),
             artifacts=tuple(Artifact.from_json(item) for item in reader["artifacts"].items()),
             evidence=Evidence.from_json(reader["evidence"]),
             framework=reader["framework"].json_object(),
@@ -284,3 +290,12 @@ def _classes(items: Sequence[Reader]) -> tuple[str | int, ...]:
 
 def _threshold(reader: Reader) -> float:
     return reader.number(low=0.0, high=1.0)
+
+
+def _image(reader: Reader | None, *, inputs: Sequence[TensorSpec]) -> ImageInput | None:
+    if reader is None:
+        return None
+    image = ImageInput.from_json(reader)
+    if not any(spec.name == image.tensor and image.fits(spec) for spec in inputs):
+        raise reader.refused(f"pictures that fit one of {', '.join(map(str, inputs))}")
+    return image

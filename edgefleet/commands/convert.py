@@ -108,6 +108,17 @@ def convert(  # noqa: PLR0917  one argument per option
             "model's input does not say so.",
         ),
     ] = "",
+    image_input: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="Let devices take files of pictures and make the input of them as it was done in "
+            "training: imagenet, unit, signed, bytes or auto, and after a comma "
+            "resize=stretch|crop[:SHORT]|pad[:BYTE], size=HEIGHTxWIDTH, color=rgb|bgr|grey, "
+            "layout=chw|hwc, interpolation=bilinear|bicubic|nearest|lanczos|box, scale=1/255, "
+            "mean=R:G:B, std=R:G:B, tensor=NAME.",
+        ),
+    ] = "",
     accept_difference: Annotated[
         float,
         typer.Option(
@@ -207,6 +218,7 @@ def convert(  # noqa: PLR0917  one argument per option
         baseline_source=baseline_source,
         robustness=robustness,
         image=_height_and_width(image),
+        image_input=image_input,
         accept_difference=accept_difference,
         variants=variants,
         max_accuracy_loss=max_accuracy_loss,

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import typer
@@ -53,7 +54,7 @@ def _answer(agent: "Agent", line: str, number: int) -> dict[str, object]:
         return {"line": number, "error": f"line {number} is no JSON: {error}"}
     try:
         model, row = _addressed(agent, found)
-        rows: Rows = [row]
+        rows: Rows = [_opened(model, row)]
         prediction = model.predict(rows)
     except RowError as error:
         return {"line": number, "error": f"line {number}: {error.text}"}
@@ -73,6 +74,12 @@ def _addressed(agent: "Agent", found: object) -> "tuple[Model, object]":
             f"got {json.dumps(found):.60}"
         )
     return agent[str(found["model"])], found["row"]
+
+
+def _opened(model: "Model", row: object) -> object:
+    """Return a row; a text is the path of a picture where the model takes pictures."""
+    takes_pictures = model.manifest is not None and model.manifest.image is not None
+    return Path(row) if takes_pictures and isinstance(row, str) else row
 
 
 def _told(prediction: "Prediction") -> dict[str, object]:
