@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from edge_agent.adapters.durable_files import make_folder
 from edge_contract.errors import UnavailableError
 from edge_contract.reading import JsonValue
 
@@ -79,7 +80,7 @@ def made(folder: Path) -> Path:
         UnavailableError: It cannot be made or written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder, mode=0o700)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -1,13 +1,13 @@
 """Packages in a folder: one folder per package, named by its digest."""
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from edge_agent.adapters.durable_files import make_folder, sync_folder, write_durably
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.package import (
     MANIFEST_NAME,
@@ -41,7 +41,7 @@ class FolderPackages:
         self._folder = folder
         self._partial = folder / "partial"
         with self._errors("make the package folder"):
-            self._partial.mkdir(parents=True, exist_ok=True)
+            make_folder(self._partial)
         for left in folder.glob("new-*"):  # a start that was cut off
             shutil.rmtree(left, ignore_errors=True)
 
@@ -55,15 +55,15 @@ class FolderPackages:
             new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
             try:
                 for path, data in contents.items():
-                    _write_durably(new / path, data)
-                _sync_folder(new)
+                    write_durably(new / path, data)
+                sync_folder(new)
                 if place.exists():  # pruned or damaged
                     shutil.rmtree(place)
                 new.replace(place)
             except OSError:
                 shutil.rmtree(new, ignore_errors=True)
                 raise
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         shutil.rmtree(self.downloads(package.digest), ignore_errors=True)
 
     def load(self, digest: str) -> Package:
@@ -211,20 +211,3 @@ def _is_whole(place: Path) -> bool:
     except (OSError, PackageError):
         return False
     return sizes == [artifact.size for artifact in manifest.artifacts]
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # other systems cannot open a folder
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

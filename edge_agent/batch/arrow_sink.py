@@ -11,9 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.adapters.durable_files import sync_folder
 from edge_agent.batch.answers import Answers
 from edge_agent.batch.arrow_files import arrow
-from edge_agent.batch.durable import NothingToContinueError, beside, replace_durably, sync_folder
+from edge_agent.batch.durable import NothingToContinueError, beside, replace_durably
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, Reader
 
