@@ -41,13 +41,25 @@ def register(app: typer.Typer) -> None:
 def push(
     package: Annotated[Path, typer.Argument(help="The file that `edgefleet convert` made.")],
     cloud: CloudUrl = "",
+    untried: Annotated[
+        bool,
+        typer.Option(
+            "--untried", help="Do not run its golden vectors first, for models that need a GPU."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add a model package to the registry; doing it twice changes nothing."""
+    from edge_contract.package import Package
+    from edgefleet.archives import read_archive
     from edgefleet.client import Cloud
+    from edgefleet.trying import try_package
 
+    whole = Package.from_archive(read_archive(package))
+    if not untried:
+        try_package(whole)
     with Cloud(cloud, program="cli") as connection:
-        view = connection.push(package)
+        view = connection.push(whole)
     if as_json:
         print_json(view)
         return

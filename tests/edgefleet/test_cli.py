@@ -28,7 +28,7 @@ def test_a_package_is_pushed_listed_and_shown(run: Run, tmp_path: Path) -> None:
     path = tmp_path / package.file_name
     path.write_bytes(package.to_archive())
 
-    pushed = run("model", "push", str(path))
+    pushed = run("model", "push", str(path), "--untried")
     listed = run("model", "list")
     shown = run("model", "show", "digits@1.0.0")
 
@@ -45,7 +45,7 @@ def test_pushing_a_second_version_says_what_to_do_next(
     path = tmp_path / "digits-1.1.0.modelpkg"
     path.write_bytes(tiny_package("digits", "1.1.0").to_archive())
 
-    pushed = run("model", "push", str(path))
+    pushed = run("model", "push", str(path), "--untried")
 
     assert "next: edgefleet rollout start digits@1.1.0 --wait" in pushed.out
 
@@ -87,8 +87,8 @@ def test_devices_are_listed_with_what_they_serve(run: Run, backend: MemoryCloud)
     backend.put_device(device("cam-01", rows=12_345, version="1.1.0"))
     backend.put_device(device("cam-02", status="unreachable"))
 
-    everything = run("fleet", "devices")
-    unreachable = run("fleet", "devices", "--status", "unreachable")
+    everything = run("fleet", "list")
+    unreachable = run("fleet", "list", "--status", "unreachable")
 
     assert "digits@1.1.0" in everything.out
     assert "12,345" in everything.out
@@ -112,7 +112,7 @@ def test_a_script_gets_json(run: Run, backend: MemoryCloud) -> None:
     backend.raise_alarm(alarm("a1"))
     put_two_versions(backend)
 
-    (listed,) = json.loads(run("fleet", "devices", "--json").out)
+    (listed,) = json.loads(run("fleet", "list", "--json").out)
     shown = json.loads(run("fleet", "device", "cam-01", "--json").out)
     (raised,) = json.loads(run("alarms", "--json").out)
     (model,) = json.loads(run("model", "list", "--json").out)
@@ -166,7 +166,7 @@ def test_an_alarm_cannot_steer_the_terminal(run: Run, backend: MemoryCloud) -> N
 
 def test_an_empty_cloud_says_what_to_do_first(run: Run) -> None:
     assert run("model", "list").out == "no models yet: edgefleet model push FILE\n"
-    assert run("fleet", "devices").out == "no devices yet: edgefleet agent run\n"
+    assert run("fleet", "list").out == "no devices yet: edgefleet agent run\n"
     assert run("rollout", "list").out == "no rollouts yet: edgefleet rollout start NAME@VERSION\n"
 
 
@@ -239,7 +239,7 @@ def test_a_command_is_sent_with_typed_arguments(run: Run, backend: MemoryCloud) 
     backend.put_device(device("cam-02"))
 
     sent = run(
-        *("fleet", "send", "set-interval", "--device", "cam-02", "--expires", "30"),
+        *("fleet", "command", "set-interval", "--no-wait", "--device", "cam-02", "--expires", "30"),
         *("--arg", "seconds=5", "--arg", "why=less load", "--arg", "now=true"),
     )
 
@@ -259,7 +259,7 @@ def test_waiting_for_answers_ends_with_whether_all_did_it(
         view.command_id, "cam-01", ok=ok, detail="-"
     )
 
-    waited = run("fleet", "send", "ping", "--wait")
+    waited = run("fleet", "command", "ping")
 
     assert waited.code == code
     assert word in waited.out
@@ -268,7 +268,7 @@ def test_waiting_for_answers_ends_with_whether_all_did_it(
 def test_a_device_that_does_not_answer_makes_waiting_fail(run: Run, backend: MemoryCloud) -> None:
     backend.put_device(device("cam-01"))
 
-    waited = run("fleet", "send", "ping", "--wait", "--expires", "0.05")
+    waited = run("fleet", "command", "ping", "--expires", "0.05")
 
     assert waited.code == 1
     assert "no answer" in waited.out
