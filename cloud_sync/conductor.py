@@ -15,15 +15,19 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from cloud_sync.alarm_desk import AlarmDesk
+from cloud_sync.collector_desk import CollectorDesk
 from cloud_sync.core.collector import Collector
 from cloud_sync.core.facts import DeviceFacts, EvidenceSource
 from cloud_sync.core.fleet import Fleet
 from cloud_sync.core.fleet_effects import FleetEffect, SaveDevice
 from cloud_sync.core.intake import Refusal, RefusalKind, read_event
+from cloud_sync.core.retention import Retention
 from cloud_sync.core.rollout import RolloutController, RolloutEffect, RolloutSummary
 from cloud_sync.core.segment_index import SegmentIndex
+from cloud_sync.core.shards import CollectorId
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.fleet_desk import FleetDesk
+from cloud_sync.janitor import Janitor
 from cloud_sync.ports import FleetLink, PackageRepository, Warehouse
 from cloud_sync.rollout_desk import RolloutDesk
 from edge_contract.errors import EdgeError, MessageError, UnavailableError
@@ -36,7 +40,7 @@ _log = logging.getLogger("edgefleet.cloud")
 _TICK_S: Final = 1.0
 _ORDER_TIMEOUT_S: Final = 30.0
 _TELL_AGAIN_S: Final = 30.0
-_PRUNE_S: Final = 3600.0
+_OVERLAP_S: Final = 5.0  # commits and clocks of other collectors may be as late
 _MOST_AT_ONCE: Final = 2_000
 _REFUSALS_LOGGED_S: Final = 5.0  # at most one refusal is logged in so long
 
@@ -83,7 +87,8 @@ class Conductor:
         broker: The embedded broker, if it is ours.
         flush_s: Longest time between a batch and its commit.
         analysis_s: Time between two looks at new counts.
-        retention_s: How long windows are kept.
+        retention: How long windows are kept, and how finely.
+        identity: Who we are among several collectors; ``None`` for the only one.
     """
 
     def __init__(  # noqa: PLR0913  it is where everything meets
@@ -102,7 +107,8 @@ class Conductor:
         broker: Broker | None,
         flush_s: float,
         analysis_s: float,
-        retention_s: float,
+        retention: Retention,
+        identity: CollectorId | None = None,
     ) -> None:
         self._topics = FleetTopics(fleet_name)
         self.collector = collector
@@ -124,8 +130,16 @@ class Conductor:
         self._broker = broker
         self._flush_s = flush_s
         self._analysis_s = analysis_s
-        self._retention_s = retention_s
-        self._next_prune_s = time.monotonic() + _PRUNE_S
+        self._collecting = CollectorDesk(
+            collector,
+            topics=self._topics,
+            warehouse=warehouse,
+            link=link,
+            identity=identity,
+            besides=(self._topics.all_events,),
+        )
+        self._heard_unix_s = time.time()
+        self._janitor = Janitor(warehouse, packages, retention)
         self._inputs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
         self._told_listening: bool | None = None
@@ -143,7 +157,9 @@ class Conductor:
     def start(self, first: Callable[[], None]) -> None:
         """Begin to work, with ``first`` before anything else, and connect to the broker."""
         self._inputs.put(first)
+        self._inputs.put(self._collecting.tick)
         self._thread.start()
+        self._janitor.start()
         self._link.start(self)
 
     def stop(self) -> None:
@@ -152,6 +168,7 @@ class Conductor:
         self._inputs.put(None)
         if self._thread.is_alive():
             self._thread.join()
+        self._janitor.stop()
         self._link.close()
 
     def order(self, work: Callable[[], T]) -> T:
@@ -202,6 +219,7 @@ class Conductor:
             wait_s = max(min(next_flush_s, next_tick_s) - time.monotonic(), 0.0)
             if not self._work_off(wait_s):
                 self._attempt(self._flush)
+                self._attempt(self._collecting.leave)
                 return
             now_s = time.monotonic()
             if now_s >= next_flush_s or self.collector.is_full:
@@ -264,18 +282,11 @@ class Conductor:
 
     def _flush(self) -> None:
         """Write what was merged and acknowledge it; nothing is acknowledged that is not written."""
-        commit = self.collector.take_commit()
-        if commit is not None:
-            try:
-                self._warehouse.commit(commit)
-            except BaseException:
-                self.collector.failed()
-                self._tell_state()
-                raise
-            for device, acks in self.collector.committed():
-                self._link.publish(self._topics.device(device).acks, encode(acks))
-            self._changed = True
-        self._tell_state()
+        try:
+            if self._collecting.flush():
+                self._changed = True
+        finally:
+            self._tell_state()
 
     def _tick(self) -> None:
         """Do what is due; what goes wrong with one thing is no reason to leave out the others."""
@@ -284,7 +295,7 @@ class Conductor:
             self._look_after_fleet,
             self._look_for_drift,
             self._look_after_rollouts,
-            self._prune,
+            self._collecting.tick,
         ):
             self._attempt(part)
 
@@ -295,10 +306,18 @@ class Conductor:
 
     def _look_after_fleet(self) -> None:
         self.carry_out(self.fleet.on_tick(time.time()))
+        if self._collecting.shares:
+            self._hear_through_others()
         if time.monotonic() >= self._tell_again_s:  # a broker just started may lose retained ones
             self._tell_again_s = time.monotonic() + _TELL_AGAIN_S
             self._told_listening = None
             self._tell_state()
+
+    def _hear_through_others(self) -> None:
+        """Devices whose telemetry another collector merges are no less alive."""
+        since_unix_s, self._heard_unix_s = self._heard_unix_s, time.time()
+        for device, at_unix_s in self._warehouse.heard_since(since_unix_s - _OVERLAP_S).items():
+            self.carry_out(self.fleet.on_heard(device, at_unix_s))
 
     def _look_for_drift(self) -> None:
         if time.monotonic() >= self._next_analysis_s:
@@ -321,15 +340,6 @@ class Conductor:
     def _look_after_rollouts(self) -> None:
         if self._rollout_desk.tick(time.time()):
             self._changed = True
-
-    def _prune(self) -> None:
-        if time.monotonic() >= self._next_prune_s:
-            self._next_prune_s = time.monotonic() + _PRUNE_S
-            oldest_unix_s = time.time() - self._retention_s
-            self._warehouse.prune(
-                windows_before_unix_s=oldest_unix_s, device_windows_before_unix_s=oldest_unix_s
-            )
-            self._warehouse.thin_evidence(time.time())
 
     # What the cores ask for; other threads use these only in work that they order.
 

@@ -1,8 +1,9 @@
 """What the operator decides about a cloud."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from cloud_sync.core.retention import Retention
 from cloud_sync.core.segment_index import SegmentRules
 from edge_contract.errors import UsageError
 from edge_contract.names import checked_name
@@ -36,7 +37,10 @@ class CloudConfig:
         flush_s: Longest time between a batch and its commit.
         lease_s: Silence after which a device counts as unreachable; ``None`` derives it.
         open_enrolment: Whether devices that never announced themselves are believed.
-        retention_days: How long windows are kept.
+        retention: How long windows are kept, and how finely.
+        store: URL of a PostgreSQL database to keep everything but packages in; empty for a file in
+            ``data``.
+        name: Of this process among several collectors that share a database.
         min_cohort: Statistics of fewer devices than this are shown to nobody; with 2 or more,
             alarms name no single device.
         segments: What devices are told apart by, to watch each group by itself: ``tag:NAME`` and
@@ -64,13 +68,16 @@ class CloudConfig:
     flush_s: float = 0.2
     lease_s: float | None = None
     open_enrolment: bool = False
-    retention_days: float = 30.0
+    retention: Retention = field(default_factory=Retention)
+    store: str = ""
+    name: str = "cloud"
     min_cohort: int = 1
     segments: tuple[str, ...] | None = None
     max_delta_bytes: int = 2**30
 
     def __post_init__(self) -> None:
         checked_name(self.fleet, "fleet")
+        checked_name(self.name, "collector")
         for name, port in {
             "http": self.http_port,
             "mqtt": self.mqtt_port,

@@ -11,7 +11,7 @@ from cloud_sync.adapters.folder_registry import FolderRegistry
 from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker
 from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
 from cloud_sync.adapters.river_adwin import register_if_installed
-from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
+from cloud_sync.adapters.sql.warehouse import SqlWarehouse
 from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
 from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.answers import Answers
@@ -27,6 +27,7 @@ from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.wishes import FleetWishes
 from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.ports import PackageRepository
+from cloud_sync.stores import identity_of, open_store
 from edge_contract.errors import UnavailableError
 from edge_contract.messages import CollectorState, FleetTopics, Target, encode
 
@@ -45,7 +46,7 @@ class CloudService:
     def __init__(self, config: CloudConfig) -> None:
         self.config = config
         self.broker: EmbeddedBroker | None = None
-        self._warehouse: SqliteWarehouse | None = None
+        self._warehouse: SqlWarehouse | None = None
         self._packages: FolderRegistry | None = None
         self._deltas: DeltaWorkshop | None = None
         self._conductor: Conductor | None = None
@@ -64,7 +65,7 @@ class CloudService:
         return self.config.broker or ""
 
     @property
-    def warehouse(self) -> SqliteWarehouse:
+    def warehouse(self) -> SqlWarehouse:
         """What has been merged; raises ``UnavailableError`` while the service does not run."""
         if self._warehouse is None:
             raise UnavailableError("the cloud is not running: start it first")
@@ -131,7 +132,8 @@ class CloudService:
                 f"cannot make data folder {str(config.data)!r}: {error.strerror}; "
                 "choose another one with --data"
             ) from error
-        warehouse = self._warehouse = SqliteWarehouse(config.data)
+        warehouse = self._warehouse = open_store(config.store, config.data)
+        warehouse.lead()
         packages = self._packages = FolderRegistry(config.data)
         if config.max_delta_bytes:
             self._deltas = DeltaWorkshop(
@@ -185,7 +187,7 @@ class CloudService:
 
     def _make_conductor(
         self,
-        warehouse: SqliteWarehouse,
+        warehouse: SqlWarehouse,
         packages: FolderRegistry,
         evidence: WarehouseEvidence,
         alarms: AlarmDesk,
@@ -225,7 +227,8 @@ class CloudService:
             broker=self.broker,
             flush_s=config.flush_s,
             analysis_s=config.window_s,
-            retention_s=config.retention_days * 86_400.0,
+            retention=config.retention,
+            identity=identity_of(config.name) if config.store else None,
         )
 
     def _make_link(self) -> PahoFleetLink:
@@ -238,7 +241,10 @@ class CloudService:
                 password=self.config.broker_password,
                 will_topic=topics.collector_state,
                 will_payload=encode(CollectorState(listening=False)),
-                subscriptions=(topics.all_telemetry, topics.all_events),
+                # With several collectors, telemetry of our shards alone: once we know which.
+                subscriptions=(topics.all_events,)
+                if self.config.store
+                else (topics.all_telemetry, topics.all_events),
             )
         )
 

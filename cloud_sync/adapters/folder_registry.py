@@ -44,35 +44,51 @@ class FolderRegistry:
 
     Args:
         folder: Made if missing.
+        read_only: Look packages up beside the process that holds the folder; nothing can be put.
 
     Raises:
         UsageError: Another process holds the folder.
         UnavailableError: It cannot be written, or its index is damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self._folder = folder
         self._changing = threading.Lock()
         self._facts: dict[str, PackageFacts] = {}
+        self._lock: FolderLock | None = None
+        if read_only:
+            self._read()
+            return
         self._lock = FolderLock(folder, "registry", name="registry.lock")
         try:
             remove_unfinished(folder)
             for blobs in (folder / "blobs" / "sha256").glob("*"):
                 remove_unfinished(blobs)
-            self._models = _read_index(folder / "packages.json")
+            self._read()
         except BaseException:
             self._lock.close()
             raise
+
+    def close(self) -> None:
+        """Let go of the folder. Idempotent."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def refresh(self) -> None:
+        """See what another process has put since; for a registry that is only read."""
+        with self._changing:
+            self._read()
+
+    def _read(self) -> None:
+        self._models = _read_index(self._folder / "packages.json")
         self._digests = {
             version.digest for model in self._models.values() for version in model.versions.values()
         }
 
-    def close(self) -> None:
-        """Let go of the folder. Idempotent."""
-        self._lock.close()
-
     def put(self, package: Package, *, at_unix_s: float) -> PackageVersion:
         """Keep a package durably; all of it is there on return, or nothing."""
+        if self._lock is None:
+            raise UsageError("this registry is only read: push to the cloud that holds the folder")
         manifest = package.manifest
         facts = _facts(package.digest, manifest, package.reference())
         strata = facts.reference.strata

@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -44,7 +45,8 @@ class MqttOptions:
         ca_file: Certificates to trust; ``None`` trusts what the system trusts.
         cert_file: The client's certificate, PEM.
         key_file: Its key; ``None`` if it is in ``cert_file``.
-        will_topic: Where the broker says that this client left without a farewell.
+        will_topic: Where the broker says that this client left without a farewell; empty for no
+            such word.
         will_payload: What it says there, at QoS 1.
         is_will_retained: Whether the will, and a farewell in its place, are for late comers too.
         subscriptions: Filters to hear, subscribed again after each connect.
@@ -110,11 +112,14 @@ class MqttSession:
             transport="websockets" if url.is_websocket else "tcp",
             reconnect_on_failure=False,
         )
+        self._wanted = frozenset(options.subscriptions)
+        self._asked: frozenset[str] = frozenset()
         self._is_up = False
         self._up_at_s: float | None = None
         self._ended_at_s = 0.0
         self._early: list[tuple[str, bytes]] = []  # came before the subscriptions were confirmed
         self._reason = "connection lost"
+        self._adjusting = threading.Lock()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.settimeout(0.0)
         self._wake_writer.settimeout(0.0)
@@ -152,6 +157,12 @@ class MqttSession:
         self.wake()
         return info if info.rc == mqtt.MQTT_ERR_SUCCESS else None
 
+    def hear(self, filters: Iterable[str]) -> None:
+        """Subscribe to these from now on, and to nothing else."""
+        self._wanted = frozenset(filters)
+        if self._is_up:
+            self._adjust()
+
     def say_farewell(self, topic: str, payload: bytes) -> None:
         """Publish as the will would be, and wait up to two seconds for the confirmation."""
         deadline_s = time.monotonic() + _FAREWELL_S
@@ -173,9 +184,10 @@ class MqttSession:
         client.connect_timeout = options.handshake_s
         client.max_inflight_messages = 0  # no second limit beside the next one
         client.max_queued_messages = options.max_unconfirmed
-        client.will_set(
-            options.will_topic, options.will_payload, qos=1, retain=options.is_will_retained
-        )
+        if options.will_topic:
+            client.will_set(
+                options.will_topic, options.will_payload, qos=1, retain=options.is_will_retained
+            )
         client.username_pw_set(options.username, options.password)
         if (context := tls_context(self._url, options)) is not None:
             client.tls_set_context(context)
@@ -237,10 +249,8 @@ class MqttSession:
     ) -> None:
         if reason_code.is_failure:
             self._reason = f"broker refused: {str(reason_code).lower()}"
-        elif self._options.subscriptions:
-            client.subscribe(
-                [(topic, self._options.subscription_qos) for topic in self._options.subscriptions]
-            )
+        elif self._wanted:
+            self._subscribe(self._wanted)
         else:
             self._come_up()
 
@@ -252,13 +262,31 @@ class MqttSession:
         reason_codes: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        pairs = zip(self._options.subscriptions, reason_codes, strict=True)
-        refused = [topic for topic, reason_code in pairs if reason_code.is_failure]
+        filters = sorted(self._asked)
+        refused = [place for place, code in enumerate(reason_codes) if code.is_failure]
         if refused:
-            self._reason = f"broker refused to let us hear {', '.join(refused)}"
+            known = len(filters) == len(reason_codes)  # otherwise it answers a change of filters
+            names = [filters[place] for place in refused] if known else ["what we asked for"]
+            self._reason = f"broker refused to let us hear {', '.join(names)}"
             client.disconnect()
-        else:
+        elif not self._is_up:
             self._come_up()
+
+    def _subscribe(self, filters: frozenset[str]) -> None:
+        self._asked |= filters
+        qos = self._options.subscription_qos
+        self._client.subscribe([(topic, qos) for topic in sorted(filters)])
+
+    def _adjust(self) -> None:
+        """Ask the broker for what is wanted and not asked for yet, and no more for the rest."""
+        with self._adjusting:
+            wanted, asked = self._wanted, self._asked
+            if asked - wanted:
+                self._asked = asked & wanted
+                self._client.unsubscribe(sorted(asked - wanted))
+            if wanted - asked:
+                self._subscribe(wanted - asked)
+        self.wake()
 
     def _come_up(self) -> None:
         self._is_up = True
@@ -267,6 +295,7 @@ class MqttSession:
         for topic, payload in self._early:
             self._handler.on_message(topic, payload)
         self._early.clear()
+        self._adjust()
 
     def _on_message(
         self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage

@@ -21,7 +21,8 @@ class FleetLinkOptions:
         ca_file: Certificates to trust; ``None`` trusts what the system trusts.
         cert_file: The service's certificate, PEM.
         key_file: Its key; ``None`` if it is in ``cert_file``.
-        will_topic: Where the broker says that the cloud left without a farewell.
+        will_topic: Where the broker says that the cloud left without a farewell; empty for
+            one that nobody waits for.
         will_payload: What it says there, at QoS 1, retained: devices that come later hear it too.
         subscriptions: Filters to hear, at QoS 1, subscribed again after each connect.
         keepalive_s: After this long without a sign of life the other side counts as gone.
@@ -34,8 +35,8 @@ class FleetLinkOptions:
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
-    will_topic: str
-    will_payload: bytes
+    will_topic: str = ""
+    will_payload: bytes = b""
     subscriptions: tuple[str, ...]
     keepalive_s: int = 30
 

@@ -167,18 +167,23 @@ class Collector:
         self._lives.clear()
         return batches
 
+    def can_set_leases(self, leases: Mapping[int, int]) -> bool:
+        """Whether nothing is gathered of a shard that these do not have, or have anew."""
+        changed = self._changed(leases)
+        gathered = set(self._gathering.lives)
+        if self._flight is not None:
+            gathered.update(self._flight.commit.marks)
+        return not any(shard_of(life.device) in changed for life in gathered)
+
     def set_leases(self, leases: Mapping[int, int]) -> None:
         """Merge these shards from now on, under leases of these numbers, and no others.
 
         Raises:
-            UsageError: Something is gathered of a shard that is not among them: commit or abandon
-                it first.
+            UsageError: See :meth:`can_set_leases`.
         """
-        before = self._leases or {}
-        changed = {shard for shard in before if leases.get(shard) != before[shard]}
-        gathered = self._gathering.lives | set(self._flight.commit.marks if self._flight else ())
-        if any(shard_of(life.device) in changed for life in gathered):
+        if not self.can_set_leases(leases):
             raise UsageError("something is gathered of a shard that is let go of: commit it first")
+        changed = self._changed(leases)
         self._leases = dict(leases)
         if changed:
             self._lives = {
@@ -247,6 +252,11 @@ class Collector:
             seen = SeenBatches.of(self._load_marks(life))
         self._lives[life] = seen
         return seen
+
+    def _changed(self, leases: Mapping[int, int]) -> set[int]:
+        """Return the shards that were ours and are no more, or only again."""
+        before = self._leases or {}
+        return {shard for shard, number in before.items() if leases.get(shard) != number}
 
     def _refused(self, refusal: Refusal) -> Refusal:
         self._gathering.refuse(refusal.kind)

@@ -1,5 +1,6 @@
 """The cloud's connection to the broker."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 __all__ = ["FleetLink", "FleetLinkHandler"]
@@ -30,6 +31,13 @@ class FleetLink(Protocol):
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """Hand a message to the broker at QoS 1; return whether it is on its way."""
+        ...
+
+    def hear(self, filters: Iterable[str]) -> None:
+        """Subscribe to these from now on, and to nothing else; also after the next connect.
+
+        What the broker had on its way may still come, or no more: devices send it again.
+        """
         ...
 
     def close(self) -> None:

@@ -6,6 +6,8 @@ holds them together, because the two share no code that does I/O.
 
 import random
 import threading
+from collections.abc import Iterable
+from dataclasses import replace
 
 from edge_agent.adapters.mqtt_session import (
     GOODBYE_S,
@@ -59,6 +61,13 @@ class MqttConnection:
         session = self._session
         return session is not None and session.publish(topic, payload, retain=retain) is not None
 
+    def hear(self, filters: Iterable[str]) -> None:
+        """Subscribe to these from now on, and to nothing else; also after the next connect."""
+        self._options = replace(self._options, subscriptions=tuple(filters))
+        session = self._session
+        if session is not None:
+            session.hear(self._options.subscriptions)
+
     def close(self, *, farewell: tuple[str, bytes] | None = None) -> None:
         """Leave in good order, after up to two seconds for a last message. Idempotent.
 
@@ -81,6 +90,7 @@ class MqttConnection:
     def _run(self, handler: MqttHandler) -> None:
         while not self._closing.is_set():
             session = self._session = MqttSession(self._url, self._options, handler)
+            session.hear(self._options.subscriptions)  # they may have changed while it was made
             reason = session.run(self._closing)
             if self._closing.is_set():
                 return

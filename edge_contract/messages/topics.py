@@ -51,6 +51,10 @@ class FleetTopics:
         """Filter: telemetry of every device."""
         return f"{self._root}/t/#"
 
+    def telemetry_of(self, shard: int) -> str:
+        """Filter: telemetry of the devices of a shard."""
+        return f"{self._root}/t/{shard}/+"
+
     @property
     def all_events(self) -> str:
         """Filter: events of every device."""

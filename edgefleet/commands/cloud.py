@@ -54,6 +54,17 @@ def run(  # noqa: PLR0917  one argument per option
     packages_url: Annotated[
         str, typer.Option(help="Where devices fetch packages, if not from this host.")
     ] = "",
+    store: Annotated[
+        str,
+        typer.Option(
+            help="PostgreSQL database to keep everything but packages in: "
+            "postgresql://USER:PASSWORD@HOST/DATABASE. Default: a file in the data folder.",
+            envvar="EDGEFLEET_STORE",
+        ),
+    ] = "",
+    name: Annotated[
+        str, typer.Option(help="Of this process among the collectors that share a store.")
+    ] = "cloud",
     token: Annotated[
         str, typer.Option(help="Asked of users of the API.", envvar="EDGEFLEET_TOKEN")
     ] = "",
@@ -104,6 +115,8 @@ def run(  # noqa: PLR0917  one argument per option
         broker_password=broker_password,
         broker_binary=broker_binary,
         packages_url=packages_url,
+        store=store,
+        name=name,
         token=token,
         open_to_network=open_to_network,
         interval_s=interval,
@@ -114,9 +127,7 @@ def run(  # noqa: PLR0917  one argument per option
         max_delta_bytes=deltas_mb * 2**20,
     )
     log_to_stderr()
-    leave = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: leave.set())
+    leave = _leave_on_signal()
     with CloudService(config) as service:
         console = Console(stderr=True)
         console.print(f"fleet [bold]{fleet}[/bold], data in {data.resolve()}")
@@ -125,6 +136,79 @@ def run(  # noqa: PLR0917  one argument per option
         console.print("Ctrl-C ends it")
         leave.wait()
         console.print("leaving")
+
+
+@cloud_app.command(
+    epilog="Example: edgefleet cloud collect --name two --store postgresql://localhost/fleet "
+    "--broker mqtt://localhost"
+)
+def collect(  # noqa: PLR0917  one argument per option
+    name: Annotated[str, typer.Option(help="Of this collector; one name each.")],
+    store: Annotated[
+        str,
+        typer.Option(help="PostgreSQL database of the cloud.", envvar="EDGEFLEET_STORE"),
+    ] = "",
+    broker: Annotated[
+        str, typer.Option(help="URL of the cloud's broker.", envvar="EDGEFLEET_BROKER")
+    ] = "mqtt://127.0.0.1:1883",
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="The cloud's data folder, or a copy of packages.json and blobs in it.",
+            envvar="EDGEFLEET_DATA",
+        ),
+    ] = Path("edgefleet-data"),
+    fleet: Annotated[
+        str, typer.Option(help="Name of the fleet.", envvar="EDGEFLEET_FLEET")
+    ] = "default",
+    broker_username: Annotated[
+        str | None, typer.Option(envvar="EDGEFLEET_BROKER_USER", help="For the broker.")
+    ] = None,
+    broker_password: Annotated[
+        str | None, typer.Option(envvar="EDGEFLEET_BROKER_PASSWORD", help="For the broker.")
+    ] = None,
+    interval: Annotated[
+        float, typer.Option(help="Seconds in a telemetry window, the same as the cloud's.")
+    ] = 60.0,
+    segment: Annotated[list[str] | None, typer.Option(help="The same as the cloud's.")] = None,
+    min_cohort: Annotated[int, typer.Option(help="The same as the cloud's.")] = 1,
+    *,
+    open_enrolment: Annotated[bool, typer.Option(help="The same as the cloud's.")] = False,
+) -> None:
+    """Merge telemetry beside a cloud until Ctrl-C: for more than one collector can do.
+
+    Every collector takes its share of the devices, and the shares of those that die.
+    """
+    from cloud_sync.collector_service import CollectorService, CollectorServiceConfig
+    from edgefleet.logs import log_to_stderr
+
+    config = CollectorServiceConfig(
+        data=data,
+        store=store,
+        broker=broker,
+        name=name,
+        fleet=fleet,
+        broker_username=broker_username,
+        broker_password=broker_password,
+        interval_s=interval,
+        open_enrolment=open_enrolment,
+        segments=_sources(segment),
+        min_cohort=min_cohort,
+    )
+    log_to_stderr()
+    leave = _leave_on_signal()
+    with CollectorService(config):
+        console = Console(stderr=True)
+        console.print(f"collector [bold]{name}[/bold] of fleet {fleet}; Ctrl-C ends it")
+        leave.wait()
+        console.print("leaving")
+
+
+def _leave_on_signal() -> threading.Event:
+    leave = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: leave.set())
+    return leave
 
 
 def _sources(segment: list[str] | None) -> tuple[str, ...] | None:

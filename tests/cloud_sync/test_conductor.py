@@ -13,6 +13,7 @@ from cloud_sync.conductor import Conductor
 from cloud_sync.core.collector import Collector, CollectorConfig
 from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.core.fleet import Fleet, FleetConfig
+from cloud_sync.core.retention import Retention
 from cloud_sync.core.rollout import RolloutController
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
@@ -74,7 +75,7 @@ def conductor_in(
         broker=None,
         flush_s=0.2,
         analysis_s=60.0,
-        retention_s=86_400.0,
+        retention=Retention(),
     )
 
 

@@ -1,5 +1,6 @@
 """A link to no broker: everything that is published is noted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cloud_sync.ports import FleetLinkHandler
@@ -13,6 +14,7 @@ class MemoryFleetLink:
 
     published: list[tuple[str, bytes, bool]] = field(default_factory=list)
     handler: FleetLinkHandler | None = None
+    heard: tuple[str, ...] = ()
 
     def start(self, handler: FleetLinkHandler) -> None:
         self.handler = handler
@@ -21,6 +23,9 @@ class MemoryFleetLink:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         self.published.append((topic, payload, retain))
         return True
+
+    def hear(self, filters: Iterable[str]) -> None:
+        self.heard = tuple(filters)
 
     def close(self) -> None:
         self.handler = None

@@ -18,6 +18,7 @@ from edge_contract.errors import MessageError, UnavailableError, UsageError
 __all__ = ["PostgresDatabase"]
 
 _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(4206942)"  # any number that nobody else takes
+_LEAD: Final = "SELECT pg_try_advisory_lock(4206943)"
 _IS_MADE: Final = """
 SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = %s
 """
@@ -55,6 +56,7 @@ class PostgresDatabase:
         self._pooling = threading.Lock()
         self._idle: list[Connection] = []
         self._is_closed = False
+        self._leader: Connection | None = None
         with self._told():
             self._upgrade()
 
@@ -71,10 +73,24 @@ class PostgresDatabase:
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield PostgresTransaction(db)
 
+    def lead(self) -> None:
+        """Become the only one who leads; raises ``UsageError`` if another process does."""
+        with self._told():
+            leader = self._connected()
+            if leader.execute(_LEAD).fetchone() != (True,):
+                leader.close()
+                raise UsageError(
+                    f"another cloud leads the fleet in {self.where!r}: stop that one, or share its "
+                    "work with 'edgefleet cloud collect'"
+                )
+            self._leader = leader
+
     def close(self) -> None:
         """Close connections that nobody uses, and the others when they are given back."""
         with self._pooling:
             self._is_closed = True
+            if self._leader is not None:
+                self._leader.close()
             while self._idle:
                 self._idle.pop().close()
 

@@ -95,6 +95,13 @@ class SqlDatabase(Protocol):
         """Read one consistent state, whatever is written meanwhile."""
         ...
 
+    def lead(self) -> None:
+        """Become the only one who leads; raises ``UsageError`` if another process does.
+
+        It ends when the database is closed, however that comes about.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the database. Idempotent."""
         ...

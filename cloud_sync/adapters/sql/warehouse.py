@@ -34,6 +34,14 @@ class SqlWarehouse(
         self._db = database
         self._fresh = FreshCounts()
 
+    def lead(self) -> None:
+        """Become the only cloud that steers the fleet out of this database.
+
+        Raises:
+            UsageError: Another one does.
+        """
+        self._db.lead()
+
     def close(self) -> None:
         """Close the database. Idempotent."""
         self._db.close()

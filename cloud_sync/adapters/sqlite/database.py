@@ -83,6 +83,9 @@ class SqliteDatabase:
                     db.execute("ROLLBACK")
                 self._give_back(db)
 
+    def lead(self) -> None:
+        """Nobody else can: the folder is ours alone."""
+
     def close(self) -> None:
         """Close the file when the present transaction is over. Idempotent."""
         with self._writing, self._pooling:
