@@ -52,7 +52,7 @@ def devices_of(
     if not found:
         raise UsageError(
             f"no device is in segment {segment.title!r}; tags and hardware of devices stand in: "
-            "edgefleet fleet devices"
+            "edgefleet fleet list"
         )
     return found
 

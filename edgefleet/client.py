@@ -1,33 +1,25 @@
 """The cloud as seen from a program: what the command line does, and anything else can."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from cloud_sync.api.json_views import view_from_json
-from cloud_sync.backend import (
-    AlarmView,
-    CommandView,
-    DeviceView,
-    ModelView,
-    RolloutView,
-    StatisticsView,
-    SummaryView,
-    VersionView,
-)
-from edge_contract.errors import UnavailableError, UsageError
+from cloud_sync.backend import ModelView, RolloutView, StatisticsView, VersionView
+from edge_contract.errors import UnavailableError
 from edge_contract.package import Package
-from edge_contract.reading import JsonObject, JsonValue
-from edgefleet.connection import ApiConnection
+from edge_contract.reading import JsonObject
+from edgefleet.archives import read_archive
+from edgefleet.client_access import AccessCalls
+from edgefleet.client_fleet import FleetCalls
+from edgefleet.connection import ApiConnection, segment_of
 from edgefleet.waiting import poll
 
 __all__ = ["Cloud"]
 
-_PAGE: Final = 500
 
-
-class Cloud:
+class Cloud(FleetCalls, AccessCalls):
     """The cloud of a fleet, through its API.
 
     All methods raise ``NotFoundError`` (a ``UsageError``) for a name that is not there,
@@ -69,76 +61,6 @@ class Cloud:
         """Close the connection."""
         self.close()
 
-    # The fleet.
-
-    def summary(self) -> SummaryView:
-        """Return the fleet in numbers."""
-        return view_from_json(SummaryView, self._api.get("summary"))
-
-    def devices(self, *, status: str = "") -> list[DeviceView]:
-        """Return all devices by rising name.
-
-        Args:
-            status: Only those that are ``online``, ``offline`` or ``unreachable``.
-        """
-        found: list[DeviceView] = []
-        after = ""
-        while True:
-            page = self._api.get("devices", status=status, after=after, limit=_PAGE)
-            found.extend(view_from_json(DeviceView, item) for item in page["items"].items())
-            if page["next"].is_null:
-                return found
-            after = page["next"].text()
-
-    def device(self, name: str) -> DeviceView:
-        """Return one device."""
-        return view_from_json(DeviceView, self._api.get(f"devices/{_segment(name)}"))
-
-    def alarms(self, *, model: str = "", limit: int = 100) -> list[AlarmView]:
-        """Return alarms, newest first."""
-        items = self._api.get("alarms", model=model, limit=limit)["items"].items()
-        return [view_from_json(AlarmView, item) for item in items]
-
-    def send(
-        self,
-        name: str,
-        *,
-        devices: Sequence[str] = (),
-        arguments: Mapping[str, JsonValue] | None = None,
-        expires_s: float = 60.0,
-    ) -> CommandView:
-        """Send a command to devices, to all of them if ``devices`` is empty.
-
-        Args:
-            name: What to do: ``ping``, ``report``, ``set-interval``, ...
-            devices: Names.
-            arguments: Of the command.
-            expires_s: How long it stays worth doing.
-        """
-        order: JsonObject = {
-            "name": name,
-            "devices": list(devices),
-            "arguments": dict(arguments or {}),
-            "expires_s": expires_s,
-        }
-        return view_from_json(CommandView, self._api.post("commands", order))
-
-    def command(self, command_id: str) -> CommandView:
-        """Return a command and the answers so far."""
-        return view_from_json(CommandView, self._api.get(f"commands/{_segment(command_id)}"))
-
-    def wait_for_command(
-        self, command_id: str, *, on_change: Callable[[CommandView], None] | None = None
-    ) -> CommandView:
-        """Return a command when all its devices have answered, or when it has expired."""
-        command = self.command(command_id)
-        return poll(
-            lambda: self.command(command_id),
-            until=lambda view: set(view.devices) <= set(view.results),
-            timeout_s=command.expires_unix_s - command.created_unix_s,
-            on_change=on_change,
-        )
-
     # Models.
 
     def models(self) -> list[ModelView]:
@@ -148,7 +70,7 @@ class Cloud:
 
     def version(self, model: str, version: str) -> VersionView:
         """Return one version with its drift and quality."""
-        path = f"models/{_segment(model)}/versions/{_segment(version)}"
+        path = f"models/{segment_of(model)}/versions/{segment_of(version)}"
         return view_from_json(VersionView, self._api.get(path))
 
     def statistics(
@@ -162,7 +84,7 @@ class Cloud:
             segment: Only devices with this tag, as ``site=oslo``; empty for all.
             since_unix_s: From when on; ``None`` for as far back as the dashboard looks.
         """
-        path = f"models/{_segment(model)}/versions/{_segment(version)}/statistics"
+        path = f"models/{segment_of(model)}/versions/{segment_of(version)}/statistics"
         since = "" if since_unix_s is None else since_unix_s
         return view_from_json(StatisticsView, self._api.get(path, segment=segment, since=since))
 
@@ -175,7 +97,7 @@ class Cloud:
         if isinstance(package, Package):
             archive = package.to_archive()
         else:
-            archive = _read(Path(package))
+            archive = read_archive(Path(package))
             Package.from_archive(archive)  # a damaged file is not worth sending
         return view_from_json(VersionView, self._api.post_bytes("models", archive))
 
@@ -227,11 +149,11 @@ class Cloud:
 
     def rollout(self, rollout_id: str = "latest") -> RolloutView:
         """Return one rollout; ``latest`` names the newest."""
-        return view_from_json(RolloutView, self._api.get(f"rollouts/{_segment(rollout_id)}"))
+        return view_from_json(RolloutView, self._api.get(f"rollouts/{segment_of(rollout_id)}"))
 
     def steer(self, rollout_id: str, action: str) -> RolloutView:
         """Do one of ``pause``, ``resume``, ``abort``, ``rollback``, ``approve``."""
-        answer = self._api.post(f"rollouts/{_segment(rollout_id)}/{_segment(action)}")
+        answer = self._api.post(f"rollouts/{segment_of(rollout_id)}/{segment_of(action)}")
         return view_from_json(RolloutView, answer)
 
     def pause(self, rollout_id: str = "latest") -> RolloutView:
@@ -285,20 +207,3 @@ class Cloud:
                 f"{rollout.state}, {rollout.sentence}"
             )
         return rollout
-
-
-def _segment(name: str) -> str:
-    """Return ``name`` if it can stand in an address; no name of ours needs escaping."""
-    if not name or not all(letter.isalnum() or letter in "_.@-" for letter in name):
-        raise UsageError(f"{name!r} is no name: use letters, digits, '-', '_', '.' and '@'")
-    return name
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"cannot read model package {str(path)!r}: {error.strerror}; "
-            "`edgefleet convert` makes one"
-        ) from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Final
@@ -20,7 +21,7 @@ from edge_contract.errors import (
 from edge_contract.reading import JsonObject, Reader
 from edgefleet.environment import CLOUD_VARIABLE, DEFAULT_URL, TOKEN_VARIABLE
 
-__all__ = ["ApiConnection"]
+__all__ = ["ApiConnection", "segment_of"]
 
 _CONNECT_RETRIES: Final = 2
 _SEND_TIMEOUT_S: Final = 300.0
@@ -75,15 +76,39 @@ class ApiConnection:
         return self._send(self._http.build_request("GET", path, params=given))
 
     def post(self, path: str, body: "JsonObject | None" = None) -> Reader:
-        """Return the answer to an order."""
+        """Return the answer to an order.
+
+        It carries a key by which the cloud knows it again, so it is sent once more where the
+        connection broke, and still carried out once.
+        """
+        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        return self._order("POST", path, body, headers)
+
+    def put(self, path: str, body: "JsonObject", *, if_match: str = "") -> Reader:
+        """Return the answer to an order that says how something shall be.
+
+        Args:
+            path: Of the thing.
+            body: How it shall be.
+            if_match: The ETag that it must have now; empty for any.
+        """
+        return self._order("PUT", path, body, {"If-Match": if_match} if if_match else {})
+
+    def delete(self, path: str) -> None:
+        """Remove something."""
+        self._checked(self._http.build_request("DELETE", path))
+
+    def _order(
+        self, method: str, path: str, body: "JsonObject | None", headers: Mapping[str, str]
+    ) -> Reader:
         if body is None:
-            return self._send(self._http.build_request("POST", path))
+            return self._send(self._http.build_request(method, path, headers=headers))
         try:
             content = json.dumps(body, allow_nan=False).encode()
         except ValueError as error:
             raise UsageError(f"the order for {path!r} is no JSON: {error}") from error
-        headers = {"Content-Type": "application/json"}
-        return self._send(self._http.build_request("POST", path, content=content, headers=headers))
+        headers = {**headers, "Content-Type": "application/json"}
+        return self._send(self._http.build_request(method, path, content=content, headers=headers))
 
     def post_bytes(self, path: str, content: bytes) -> Reader:
         """Return the answer to an order whose body may be long."""
@@ -96,8 +121,12 @@ class ApiConnection:
         )
 
     def _send(self, request: httpx.Request) -> Reader:
+        return self._read(self._checked(request))
+
+    def _checked(self, request: httpx.Request) -> httpx.Response:
+        """Return the answer if it is no refusal."""
         try:
-            response = self._http.send(request)
+            response = self._sent(request)
         except httpx.ConnectError as error:
             raise UnavailableError(
                 f"cannot reach the cloud at {self.url}: {_reason(error)}; "
@@ -115,7 +144,17 @@ class ApiConnection:
             ) from error
         if not response.is_success:
             raise _error_of(response, url=self.url)
-        return self._read(response)
+        return response
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; once more if the connection broke and nothing can happen twice by it."""
+        is_safe = request.method != "POST" or "Idempotency-Key" in request.headers
+        try:
+            return self._http.send(request)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if not is_safe:
+                raise
+            return self._http.send(request)
 
     def _read(self, response: httpx.Response) -> Reader:
         where = f"answer to {response.request.method} {response.request.url.path}"
@@ -125,6 +164,13 @@ class ApiConnection:
             raise MessageError(
                 f"the {where} of {self.url} is no JSON: is this an edgefleet cloud?"
             ) from error
+
+
+def segment_of(name: str) -> str:
+    """Return ``name`` if it can stand in an address; no name of ours needs escaping."""
+    if not name or not all(letter.isalnum() or letter in "_.@-" for letter in name):
+        raise UsageError(f"{name!r} is no name: use letters, digits, '-', '_', '.' and '@'")
+    return name
 
 
 def _checked_url(url: str) -> str:

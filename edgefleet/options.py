@@ -14,6 +14,8 @@ from edgefleet.environment import CLOUD_VARIABLE, DEFAULT_URL
 __all__ = [
     "AsJson",
     "CloudUrl",
+    "DeviceFilter",
+    "DeviceGroup",
     "duration_s",
     "examples",
     "fractions",
@@ -35,6 +37,21 @@ CloudUrl: TypeAlias = Annotated[
 
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON for a script instead of a table for a person.")
+]
+
+
+DeviceFilter: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--filter",
+        metavar="FILTER",
+        help="Only devices it describes: 'tag.site == \"oslo\" and memory_mb >= 512'.",
+        show_default=False,
+    ),
+]
+
+DeviceGroup: TypeAlias = Annotated[
+    str, typer.Option("--group", help="Only devices in this group.", show_default=False)
 ]
 
 

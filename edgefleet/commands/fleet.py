@@ -1,15 +1,16 @@
-"""``edgefleet fleet``: look at devices and send them commands."""
+"""``edgefleet fleet``: look at devices."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_contract.messages import resources_in
-from edgefleet.options import AsJson, CloudUrl, examples, key_value, sub_app
+from edgefleet.commands import fleet_commands, groups
+from edgefleet.options import AsJson, CloudUrl, DeviceFilter, DeviceGroup, examples, sub_app
 from edgefleet.printing import ago, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from cloud_sync.backend import CommandView, DeviceView
+    from cloud_sync.backend import DeviceView
     from edge_contract.reading import JsonObject
 
 __all__ = ["register"]
@@ -19,15 +20,16 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = sub_app("Look at devices and send them commands.")
     group.command(
-        epilog=examples("edgefleet fleet devices", "edgefleet fleet devices --status unreachable")
-    )(devices)
-    group.command(epilog=examples("edgefleet fleet device cam-07"))(device)
-    group.command(
+        "list",
         epilog=examples(
-            "edgefleet fleet send ping --wait",
-            "edgefleet fleet send set-interval --arg seconds=5 --device cam-07 --device cam-08",
-        )
-    )(send)
+            "edgefleet fleet list --status unreachable",
+            "edgefleet fleet list --filter 'tag.site == \"oslo\" and memory_mb >= 512'",
+        ),
+    )(devices)
+    group.command("devices", hidden=True)(devices)
+    group.command(epilog=examples("edgefleet fleet device cam-07"))(device)
+    fleet_commands.register(group)
+    groups.register(group)
     app.add_typer(group, name="fleet")
 
 
@@ -35,6 +37,8 @@ def devices(
     status: Annotated[
         str, typer.Option(help="Only those that are online, offline or unreachable.")
     ] = "",
+    filter_text: DeviceFilter = "",
+    group: DeviceGroup = "",
     cloud: CloudUrl = "",
     as_json: AsJson = False,
 ) -> None:
@@ -42,11 +46,13 @@ def devices(
     from edgefleet.client import Cloud
 
     with Cloud(cloud, program="cli") as connection:
-        found = connection.devices(status=status)
+        found = connection.devices(status=status, filter=filter_text, group=group)
     if as_json:
         print_json(found)
+    elif not found and not (status or filter_text or group):
+        print_line("no devices yet: edgefleet agent run")
     elif not found:
-        print_line("no devices" + (f" are {status}" if status else " yet: edgefleet agent run"))
+        print_line("no device is like that")
     else:
         print_table(
             ("device", "status", "serves", "rows", "last seen"),
@@ -92,60 +98,6 @@ def device(
     ]
     if slots:
         print_table(("model", "slot", "state", "version", "detail"), slots)
-
-
-def send(
-    command: Annotated[str, typer.Argument(help="ping, report, set-interval, ...")],
-    device: Annotated[
-        list[str] | None, typer.Option("--device", help="To this one (again for more).")
-    ] = None,
-    arg: Annotated[
-        list[str] | None, typer.Option("--arg", metavar="KEY=VALUE", help="Again for more.")
-    ] = None,
-    expires: Annotated[float, typer.Option(help="Seconds for which it is worth doing.")] = 60.0,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for all answers.")] = False,
-    cloud: CloudUrl = "",
-    as_json: AsJson = False,
-) -> None:
-    """Send a command to devices, to all of them unless --device says otherwise.
-
-    With --wait the exit code is 0 only if every device did it in time.
-    """
-    from edgefleet.client import Cloud
-
-    arguments = dict(key_value(text) for text in arg or [])
-    with Cloud(cloud, program="cli") as connection:
-        view = connection.send(
-            command, devices=device or [], arguments=arguments, expires_s=expires
-        )
-        if wait:
-            view = connection.wait_for_command(view.command_id)
-    if as_json:
-        print_json(view)
-    elif wait:
-        _print_answers(view)
-    else:
-        print_line(f"sent {view.name} to {len(view.devices)} devices as {view.command_id}")
-    if wait and not all(_did_it(view, name) for name in view.devices):
-        raise typer.Exit(1)
-
-
-def _print_answers(view: "CommandView") -> None:
-    if not view.devices:
-        print_line("no device to send it to")
-        return
-    rows = []
-    for name in view.devices:
-        result = view.results.get(name)
-        if result is None:
-            rows.append((name, "no answer", ""))
-        else:
-            rows.append((name, "done" if result["ok"] else "failed", str(result["detail"])))
-    print_table(("device", view.name, "detail"), rows)
-
-
-def _did_it(view: "CommandView", device_name: str) -> bool:
-    return view.results.get(device_name, {}).get("ok") is True
 
 
 def _serving(view: "DeviceView") -> str:

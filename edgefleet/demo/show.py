@@ -194,8 +194,8 @@ def _stay(
         Panel(
             f"The fleet stays up. Dashboard: {service.url}\n\n"
             f"export EDGEFLEET_CLOUD={service.url}\n"
-            "edgefleet fleet devices\n"
-            "edgefleet fleet send ping --wait\n"
+            "edgefleet fleet list\n"
+            "edgefleet fleet command ping\n"
             "edgefleet model show digits@1.1.0\n"
             "edgefleet alarms\n"
             "edgefleet report digits@1.0.0 --since 10m --html digits.html\n"

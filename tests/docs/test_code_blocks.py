@@ -156,7 +156,7 @@ def test_the_python_example_of_the_readme_has_twenty_lines_at_most() -> None:
     ("script", "complaint"),
     [
         ("edgefleet flet devices", "no command 'flet'"),
-        ("edgefleet fleet devices --statsu online", "--statsu"),
+        ("edgefleet fleet list --statsu online", "--statsu"),
         ("edgefleet rollout start digits@1.0.0 --bake soon", "--bake"),
         ("edgefleet model push", "Missing argument"),
         ("make demonstration", "no target 'demonstration'"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.backend import FeatureView, RolloutEventView
+from cloud_sync.backend import CommandView, FeatureView, RolloutEventView
 from edge_contract.reading import JsonObject
 from tests.edgefleet.conftest import Outcome
 from tests.support.memory_cloud import START_UNIX_S, MemoryCloud
@@ -272,3 +272,66 @@ def test_a_device_that_does_not_answer_makes_waiting_fail(run: Run, backend: Mem
 
     assert waited.code == 1
     assert "no answer" in waited.out
+
+
+def test_devices_are_listed_by_filter_and_group(run: Run, backend: MemoryCloud) -> None:
+    backend.put_device(device("cam-01", tags={"site": "oslo"}))
+    backend.put_device(device("cam-02", tags={"site": "bergen"}))
+    made = run("fleet", "group", "set", "west", "--filter", 'tag.site == "bergen"')
+
+    oslo = run("fleet", "list", "--filter", 'tag.site == "oslo"')
+    west = run("fleet", "list", "--group", "west", "--json")
+    wrong = run("fleet", "list", "--filter", "memry_mb > 3")
+
+    assert made.out == "group west has 1 devices now\n"
+    assert "cam-01" in oslo.out
+    assert "cam-02" not in oslo.out
+    assert [one["name"] for one in json.loads(west.out)] == ["cam-02"]
+    assert wrong.code == 2
+    assert "column 1: field 'memry_mb' is unknown: did you mean 'memory_mb'?" in wrong.err
+
+
+def test_groups_are_listed_shown_and_deleted(run: Run, backend: MemoryCloud) -> None:
+    backend.put_device(device("cam-01"))
+    run("fleet", "group", "set", "pilot", "--device", "cam-01", "--device", "cam-99")
+
+    listed = run("fleet", "group", "list")
+    shown = run("fleet", "group", "show", "pilot")
+    deleted = run("fleet", "group", "delete", "pilot")
+    gone = run("fleet", "group", "show", "pilot")
+    neither = run("fleet", "group", "set", "pilot")
+
+    assert "2 listed" in listed.out
+    assert "cam-99" in shown.out
+    assert "never connected" in shown.out
+    assert deleted.code == 0
+    assert gone.code == 2
+    assert "there is no group 'pilot' (known: none yet)" in gone.err
+    assert neither.code == 2
+    assert "needs a filter or a list of devices, got neither" in neither.err
+
+
+def test_a_command_to_a_filter_says_who_failed_and_is_listed_afterwards(
+    run: Run, backend: MemoryCloud
+) -> None:
+    for number in range(60):
+        backend.put_device(device(f"cam-{number:02}"))
+
+    def answer_all(view: CommandView) -> None:
+        for name in view.devices:
+            backend.answer(view.command_id, name, ok=name != "cam-07", detail="no room")
+
+    backend.commands.on_send = answer_all
+
+    waited = run("fleet", "command", "report", "--filter", 'name like "cam-0*"')
+    every = run("fleet", "command", "report")
+    listed = run("fleet", "commands", "--json")
+    failed = run("fleet", "answers", "c2", "--state", "failed")
+
+    assert (waited.code, every.code) == (1, 1)
+    assert "report: 9 done, 1 failed" in waited.out
+    assert "report: 59 done, 1 failed" in every.out
+    assert "cam-08" not in every.out
+    assert [one["counts"]["done"] for one in json.loads(listed.out)] == [59, 9]
+    assert json.loads(listed.out)[1]["audience"] == 'all devices where name like "cam-0*"'
+    assert "no room" in failed.out

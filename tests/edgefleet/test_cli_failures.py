@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
         (("rollout", "start", "digits@1.0.0", "--steps", "a,b"), 2, "write them like 0.1,0.5,1"),
         (("rollout", "start", "digits@1.0.0", "--steps", "1,0.5"), 2, "steps must rise"),
         (("rollout", "pause"), 2, "no rollout 'latest'"),
-        (("fleet", "send", "ping", "--arg", "seconds"), 2, "write it like seconds=5"),
-        (("fleet", "devices", "--status", "asleep"), 2, "status"),
+        (("fleet", "command", "ping", "--arg", "seconds"), 2, "write it like seconds=5"),
+        (("fleet", "list", "--status", "asleep"), 2, "status"),
         (("model", "push", "nowhere.modelpkg"), 2, "No such file"),
     ],
 )
@@ -57,7 +57,7 @@ def test_a_damaged_package_fails_with_1(run: Run, tmp_path: Path) -> None:
 
 
 def test_an_address_on_the_command_line_comes_before_the_environment(run: Run) -> None:
-    refused = run("fleet", "devices", "--cloud", "http://127.0.0.1:9")
+    refused = run("fleet", "list", "--cloud", "http://127.0.0.1:9")
 
     assert refused.code == 1
     assert refused.err == (

@@ -57,7 +57,7 @@ def test_other_content_under_a_known_version_is_refused(cloud: Cloud) -> None:
 def test_devices_of_all_pages_are_returned(
     cloud: Cloud, backend: MemoryCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgefleet.client._PAGE", 2)
+    monkeypatch.setattr("edgefleet.client_fleet._PAGE", 2)
     for number in range(5):
         backend.put_device(device(f"cam-{number}"))
 

@@ -218,7 +218,7 @@ def test_a_device_refuses_a_package_that_the_registry_damaged_and_goes_on_servin
     assert slot_of(device, "1.0.0")["state"] == "active"
 
     assert cli("model", "push", packages["1.1.0"], cloud=cloud.url).code == 0
-    assert cli("fleet", "send", "clear-bad", "--wait", cloud=cloud.url).code == 0
+    assert cli("fleet", "command", "clear-bad", cloud=cloud.url).code == 0
     mended = cli(*start, *quick, cloud=cloud.url)
 
     assert mended.code == 0, mended

@@ -1,5 +1,6 @@
 """Commands of a cloud in memory: whoever tests answers them by hand."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -18,12 +19,13 @@ START_UNIX_S = 1_800_000_000.0
 
 
 class MemoryCommands:
-    """Implements ``Commands``; its time stands still."""
+    """Implements ``Commands``; time begins when each is sent."""
 
     def __init__(self, groups: GroupDesk, note: Note) -> None:
         self._groups = groups
         self._note = note
         self._commands: dict[str, CommandRecord] = {}
+        self._sent_s: dict[str, float] = {}
         self.on_send: Callable[[CommandView], None] = lambda _: None
 
     def answer(self, result: CommandResult) -> None:
@@ -56,6 +58,7 @@ class MemoryCommands:
             timeout_s=timeout_s,
         )
         self._commands[command_id] = record
+        self._sent_s[command_id] = time.monotonic()
         self._note(by, f"command.{name}", command_id, {})
         view = self.command(command_id)
         self.on_send(view)
@@ -69,15 +72,19 @@ class MemoryCommands:
 
     def command(self, command_id: str, *, brief: bool = False) -> CommandView:
         """See ``Commands``."""
-        return command_view(self._command(command_id), START_UNIX_S, brief=brief)
+        return command_view(self._command(command_id), self._now_unix_s(command_id), brief=brief)
 
     def devices(
         self, command_id: str, *, state: str = "", after: str = "", limit: int = 100
     ) -> Sequence[CommandDeviceView]:
         """See ``Commands``."""
         record = self._command(command_id)
-        views = command_device_views(record, START_UNIX_S, state=state, after=after)
+        now_unix_s = self._now_unix_s(command_id)
+        views = command_device_views(record, now_unix_s, state=state, after=after)
         return list(islice(views, limit))
+
+    def _now_unix_s(self, command_id: str) -> float:
+        return START_UNIX_S + time.monotonic() - self._sent_s[command_id]
 
     def _command(self, command_id: str) -> CommandRecord:
         if command_id not in self._commands:

@@ -1,5 +1,7 @@
 """Views with every field filled, for tests that need a fleet that has lived for a while."""
 
+from collections.abc import Mapping
+
 from cloud_sync.backend import AlarmView, DeviceView
 from edge_contract.reading import JsonObject
 from tests.support.memory_cloud import START_UNIX_S
@@ -8,7 +10,12 @@ __all__ = ["alarm", "device"]
 
 
 def device(
-    name: str, *, status: str = "online", rows: int = 1200, version: str = "1.0.0"
+    name: str,
+    *,
+    status: str = "online",
+    rows: int = 1200,
+    version: str = "1.0.0",
+    tags: Mapping[str, str] | None = None,
 ) -> DeviceView:
     """A device that serves one version of ``digits``."""
     slots: list[JsonObject] = [
@@ -32,7 +39,7 @@ def device(
         rows_merged=rows,
         models={"digits": report},
         desired={},
-        tags={"site": "oslo"},
+        tags={"site": "oslo"} if tags is None else tags,
         facts={"cpus": 4},
         resources={"temperature_c": 48.5},
     )
