@@ -52,7 +52,7 @@ class CommandDesk:
             raise UsageError(
                 "there is no device yet that a command could be sent to"
                 if audience == Audience()
-                else f"nobody would get the command: no device is in {audience.title}"
+                else f"nobody would get the command: no device is now meant by {audience.title!r}"
             )
         now_unix_s = time.time()
         command = Command(

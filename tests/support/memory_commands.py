@@ -47,7 +47,7 @@ class MemoryCommands:
         """See ``Commands``."""
         devices = self._groups.names_of(audience)
         if audience != Audience() and not devices:
-            raise UsageError(f"no device is in {audience.title}")
+            raise UsageError(f"no device is now meant by {audience.title!r}")
         command_id = f"c{len(self._commands) + 1}"
         record = CommandRecord(
             Command(command_id, name, START_UNIX_S + expires_s, dict(arguments)),

@@ -101,14 +101,13 @@ def test_schemas_describe_views_inside_views() -> None:
     schemas = view_schemas(RolloutView)
 
     assert set(schemas) == {"RolloutEventView", "RolloutView", "StageView"}
-    assert schemas["StageView"] == {
+    assert schemas["RolloutEventView"] == {
         "type": "object",
-        "description": "A stage of a rollout: ``state`` is waiting, dispatching, soaking, "
-        "analysing or an outcome.",
+        "description": "One line of a rollout's history, with the evidence behind it.",
         "properties": {
-            "name": {"type": "string"},
-            "fraction": {"type": ["number", "null"]},
-            "state": {"type": "string"},
+            "at_unix_s": {"type": ["number", "null"]},
+            "sentence": {"type": "string"},
+            "evidence": {"type": "object", "additionalProperties": {}},
         },
-        "required": ["name", "fraction", "state"],
+        "required": ["at_unix_s", "sentence", "evidence"],
     }

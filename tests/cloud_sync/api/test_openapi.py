@@ -35,6 +35,7 @@ def test_the_document_is_openapi_3_1_and_lists_every_route(api: AppClient) -> No
         "GET /rollouts",
         "POST /rollouts",
         "GET /rollouts/{rollout_id}",
+        "POST /rollouts/preview",
         "POST /rollouts/{rollout_id}/{action}",
         "GET /me",
         "GET /tokens",

@@ -103,6 +103,10 @@ def test_an_unknown_version_is_not_found(api: AppClient) -> None:
         ("steps", [0.5, 1.5], "less than or equal to 1"),
         ("steps", [0.0, 1.0], "greater than 0"),
         ("steps", "all", "valid list"),
+        ("steps", [{"count": 5, "fraction": 0.5}], "a fraction or a count of devices, not both"),
+        ("steps", [{"count": 5, "percent": 0.5}], "not permitted"),
+        ("gates", {"drift": {"on_fail": "cry"}}, "'pause', 'abort' or 'rollback'"),
+        ("gates", {"drift": {"share": 2}}, "less than or equal to 1"),
         ("bake_s", -1, "greater than or equal to 0"),
         ("min_rows", 0.5, "valid integer"),
         ("model", "no/slash", "model name 'no/slash' is not allowed"),
@@ -128,4 +132,53 @@ def test_an_unknown_action_is_refused_with_the_known_ones(api: AppClient) -> Non
     refused = api.post("/rollouts/latest/explode")
 
     assert refused.status_code == 422
-    assert "'pause', 'resume', 'abort', 'rollback' or 'approve'" in refused.json()["detail"]
+    assert (
+        "'pause', 'resume', 'retry', 'abort', 'rollback' or 'approve'" in refused.json()["detail"]
+    )
+
+
+def test_steps_have_sizes_times_and_rules_of_their_own(api: AppClient) -> None:
+    steps = [
+        {"count": 5, "bake_s": 60, "gates": {"drift": {"on_fail": "pause", "share": 0.1}}},
+        {"fraction": 0.5, "approval": True},
+        1,
+    ]
+    order = {"model": "digits", "version": "1.1.0", "shadow": False, "steps": steps}
+
+    found = api.post("/rollouts/preview", json=order).json()
+
+    assert [stage["name"] for stage in found["stages"]] == [
+        "canary 5 devices",
+        "canary 50%",
+        "canary 100%",
+    ]
+    assert found["plan"]["steps"][0]["gates"]["drift"]["on_fail"] == "pause"
+    assert found["plan"]["steps"][1]["approval"] is True
+
+
+def test_a_preview_starts_nothing(api: AppClient) -> None:
+    found = api.post("/rollouts/preview", json={"model": "digits", "version": "1.1.0"})
+
+    assert found.status_code == 200
+    assert found.json()["problems"] == ["there is no device yet"]
+    assert api.get("/rollouts").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"windows": ["at night"]}, "maintenance window 'at night' is none"),
+        ({"time_zone": "Mars/Olympus"}, "there is no time zone 'Mars/Olympus'"),
+        ({"steps": [0.1, 0.5]}, "canary steps must rise and end at 1.0, got 10%, 50%"),
+        ({"gates": {"luck": {}}}, "gate 'luck' is asked in no stage of canary"),
+        ({"gates": {"safety": {"off": True}}}, "gate 'safety' is always asked"),
+        ({"detect": 0.02, "margin": 0.05}, "margin must be below detect"),
+    ],
+)
+def test_a_plan_whose_parts_do_not_fit_says_which(
+    api: AppClient, fields: dict[str, object], words: str
+) -> None:
+    refused = api.post("/rollouts", json={"model": "digits", "version": "1.1.0", **fields})
+
+    assert refused.status_code == 409
+    assert words in refused.json()["detail"]
