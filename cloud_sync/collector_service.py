@@ -1,6 +1,7 @@
 """One more collector beside a cloud: merges telemetry of its shards, and nothing else."""
 
 import logging
+import math
 import os
 import queue
 import threading
@@ -33,7 +34,8 @@ _REFRESH_S: Final = 5.0
 _LOOK_AGAIN_S: Final = 0.5
 _MOST_WAITING: Final = 20_000
 _MOST_AT_ONCE: Final = 1_000
-_REFUSALS_LOGGED_S: Final = 5.0
+_REFUSALS_LOGGED_S: Final = 5.0  # at most one refusal is logged in so long
+_FAILURES_LOGGED_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ class CollectorServiceConfig:
     def __post_init__(self) -> None:
         checked_name(self.fleet, "fleet")
         checked_name(self.name, "collector")
+        if not 1.0 <= self.lease_s <= 3600.0:
+            raise UsageError(f"a lease lasts from 1 to 3600 seconds, got {self.lease_s:g}")
         if not self.store:
             raise UsageError(
                 "a file takes one collector, the cloud's own: several of them need a PostgreSQL "
@@ -94,7 +98,7 @@ class CollectorService:
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
         self._twins: dict[str, DeviceTwin] = {}
         self._next_refresh_s = 0.0
-        self._refusal_logged_s = 0.0
+        self._refusal_logged_s = self._failure_logged_s = -math.inf
 
     def start(self) -> None:
         """Start; on return it takes part in the sharing of shards.
@@ -217,7 +221,9 @@ class CollectorService:
                 case _:
                     self._refresh()
         except EdgeError as error:
-            _log.warning("%s", error)
+            if time.monotonic() >= self._failure_logged_s + _FAILURES_LOGGED_S:
+                self._failure_logged_s = time.monotonic()
+                _log.warning("%s", error)
             self._leaving.wait(0.2)  # what failed is tried again, not at once
         except Exception:  # noqa: BLE001  one bad step must not stop the service
             _log.exception("a defect in the collector: this step is skipped, the service goes on")

