@@ -1,9 +1,8 @@
 """Answers to what the API asks: views of the warehouse, the registry and the cores."""
 
-import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from cloud_sync.backend import (
     GroupBook,
     ModelView,
     NotFoundError,
+    PreflightView,
     RolloutOrder,
     RolloutView,
     StatisticsView,
@@ -31,7 +31,6 @@ from cloud_sync.conductor import Conductor
 from cloud_sync.config import CloudConfig
 from cloud_sync.core.facts import DeviceStatus, EvidenceSource
 from cloud_sync.core.records import AuditRecord
-from cloud_sync.core.rollout import RolloutPlan
 from cloud_sync.group_desk import GroupDesk
 from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.ports import AccessStore, PackageRepository, PackageVersion, Warehouse
@@ -40,9 +39,9 @@ from cloud_sync.record_views import (
     audit_view,
     device_view,
     manifest_json,
-    rollout_view,
     with_test,
 )
+from cloud_sync.rollout_answers import RolloutAnswers
 from cloud_sync.statistics import StatisticsDesk
 from edge_contract.delta import Offer
 from edge_contract.errors import UsageError
@@ -52,7 +51,6 @@ from edge_contract.reading import JsonObject
 
 __all__ = ["Answers"]
 
-_ACTIONS: Final = ("pause", "resume", "abort", "rollback", "approve")
 _ENDED: Final = ("succeeded", "aborted", "rolled_back", "superseded")
 _ALARMS_IN_REPORT: Final = 20
 _ALARMS_LOOKED_THROUGH: Final = 500
@@ -91,6 +89,7 @@ class Answers:
         self._evidence = evidence
         self._groups = GroupDesk(warehouse, lambda: conductor.snapshot.facts, self._audit)
         self._commands = CommandDesk(conductor, warehouse, self._groups, self._audit)
+        self._rollouts = RolloutAnswers(conductor, packages, evidence, note=self._audit)
         self._access = AccessDesk(warehouse, admin_token=config.token, note=self._audit)
         self._statistics = StatisticsDesk(
             evidence,
@@ -264,62 +263,23 @@ class Answers:
 
     def start_rollout(self, order: RolloutOrder, *, by: str) -> RolloutView:
         """Begin to roll a version out."""
-        candidate = self._evidence.package(self._found(order.model, order.version).digest)
-        stable = self._packages.stable(order.model)
-        previous = self._evidence.package(stable.digest)
-        plan = RolloutPlan(**{**asdict(order), "steps": tuple(order.steps)})
-        rollout_id = f"r{time.strftime('%Y%m%d', time.gmtime())}-{secrets.token_hex(3)}"
-        salt = secrets.token_hex(8)
+        return self._rollouts.start(order, by=by)
 
-        def create() -> None:
-            effects = self._conductor.rollouts.create(
-                plan,
-                rollout_id=rollout_id,
-                salt=salt,
-                candidate=candidate,
-                previous=previous,
-                by=by,
-                now_unix_s=time.time(),
-            )
-            self._conductor.carry_out_rollout(effects)
-
-        self._conductor.order(create)
-        self._audit(by, "rollout.start", rollout_id, {"version": candidate.manifest.reference})
-        return self._fresh_rollout(rollout_id)
+    def examine_rollout(self, order: RolloutOrder) -> PreflightView:
+        """Return what would come of a plan."""
+        return self._rollouts.examine(order)
 
     def rollouts(self) -> Sequence[RolloutView]:
         """Return all rollouts, newest first."""
-        found = sorted(
-            self._conductor.snapshot.rollouts.values(),
-            key=lambda rollout: rollout.started_unix_s,
-            reverse=True,
-        )
-        return [rollout_view(rollout) for rollout in found]
+        return self._rollouts.all()
 
     def rollout(self, rollout_id: str) -> RolloutView:
         """Return one rollout; ``latest`` names the newest."""
-        for view in self.rollouts():
-            if rollout_id in ("latest", view.rollout_id):
-                return view
-        raise NotFoundError(
-            "there was no rollout yet"
-            if rollout_id == "latest"
-            else f"there is no rollout {rollout_id!r}"
-        )
+        return self._rollouts.one(rollout_id)
 
     def steer_rollout(self, rollout_id: str, action: str, *, by: str) -> RolloutView:
-        """Pause, resume, abort, roll back or approve."""
-        if action not in _ACTIONS:
-            raise NotFoundError(f"action {action!r} is unknown (can: {', '.join(_ACTIONS)})")
-        found = self.rollout(rollout_id).rollout_id
-
-        def steer() -> None:
-            effects = self._conductor.rollouts.steer(found, action, by=by, now_unix_s=time.time())
-            self._conductor.carry_out_rollout(effects)
-
-        self._conductor.order(steer)
-        self._audit(by, f"rollout.{action}", found, {})
-        return self._fresh_rollout(found)
+        """Pause, resume, retry, abort, roll back or approve."""
+        return self._rollouts.steer(rollout_id, action, by=by)
 
     def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:
         """Return alarms, newest first."""
@@ -337,10 +297,6 @@ class Answers:
             return self._packages.version(model, version)
         except UsageError as error:
             raise NotFoundError(str(error)) from error
-
-    def _fresh_rollout(self, rollout_id: str) -> RolloutView:
-        view = self._conductor.order(lambda: self._conductor.rollouts.view(rollout_id))
-        return rollout_view(view)
 
     def _rows_by_device(self) -> dict[str, int]:
         rows: dict[str, int] = {}

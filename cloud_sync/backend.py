@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cloud_sync.core.groups import Audience
+from cloud_sync.core.rollout import RolloutPlan
 from cloud_sync.operator_views import (
     AccessBook,
     AuditView,
@@ -49,11 +50,13 @@ __all__ = [
     "DeviceView",
     "EvidenceView",
     "FeatureView",
+    "ForecastView",
     "GroupBook",
     "GroupView",
     "ModelView",
     "NewTokenView",
     "NotFoundError",
+    "PreflightView",
     "RolloutEventView",
     "RolloutOrder",
     "RolloutView",
@@ -146,11 +149,19 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """A stage of a rollout: ``state`` is waiting, dispatching, soaking, analysing or an outcome."""
+    """A stage of a rollout: ``state`` is waiting, dispatching, soaking, analysing or an outcome.
+
+    ``fraction`` is 0 where ``count`` says how many devices; ``mode`` is load, shadow or serve.
+    """
 
     name: str
     fraction: float
     state: str
+    count: int = 0
+    mode: str = ""
+    bake_s: float = 0.0
+    began_unix_s: float = 0.0
+    ended_unix_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +175,11 @@ class RolloutEventView:
 
 @dataclass(frozen=True, slots=True)
 class RolloutView:
-    """A rollout: where it stands, whom it reached and why."""
+    """A rollout: where it stands, whom it reached and why.
+
+    ``actions`` is what may be done with it now, ``target`` the filter of the devices it is for, and
+    ``waiting`` the number of devices that have not been told yet.
+    """
 
     rollout_id: str
     model: str
@@ -179,21 +194,57 @@ class RolloutView:
     executions: Mapping[str, str]
     devices_exposed: Sequence[str]
     events: Sequence[RolloutEventView]
+    actions: Sequence[str] = ()
+    target: str = ""
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutOrder:
-    """What to roll out and how; 0 or an empty field takes the strategy's default."""
+    """What to roll out and how.
+
+    Attributes:
+        plan: All of it.
+        supersede: Whether it may take the place of a rollout of the model that is under way.
+        force: Whether it starts in spite of what :meth:`CloudBackend.examine_rollout` finds.
+    """
+
+    plan: RolloutPlan
+    supersede: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastView:
+    """What a stage will be: its first devices, how many are left as control, what it can see.
+
+    ``sights`` has the numbers by gate: the loss of quality that was asked for, after how many
+    seconds it is found with ``power``, and the smallest loss that is found before the wait is over.
+    """
+
+    name: str
+    mode: str
+    devices: int
+    first: Sequence[str]
+    control: int
+    shortest_s: float
+    sentence: str
+    sights: Sequence[JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightView:
+    """What would come of a plan; ``problems`` keep it from starting unless it is forced."""
 
     model: str
     version: str
-    strategy: str = "canary"
-    steps: Sequence[float] = ()
-    shadow: bool = True
-    bake_s: float = 0.0
-    max_wait_s: float = 0.0
-    min_rows: int = 0
-    approval: bool = False
+    previous: str
+    strategy: str
+    devices: int
+    problems: Sequence[str]
+    warnings: Sequence[str]
+    stages: Sequence[ForecastView]
+    plan: JsonObject
 
 
 class CloudBackend(Protocol):
@@ -298,6 +349,10 @@ class CloudBackend(Protocol):
         """Begin to roll a version out."""
         ...
 
+    def examine_rollout(self, order: RolloutOrder) -> PreflightView:
+        """Return what would come of a plan; nothing is told to anybody."""
+        ...
+
     def rollouts(self) -> Sequence[RolloutView]:
         """Return all rollouts, newest first."""
         ...
@@ -307,7 +362,7 @@ class CloudBackend(Protocol):
         ...
 
     def steer_rollout(self, rollout_id: str, action: str, *, by: str) -> RolloutView:
-        """Do one of pause, resume, abort, rollback, approve."""
+        """Do one of pause, resume, retry, abort, rollback, approve."""
         ...
 
     def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:

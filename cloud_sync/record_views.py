@@ -87,6 +87,9 @@ def rollout_view(rollout: RolloutSummary) -> RolloutView:
             RolloutEventView(event.at_unix_s, event.sentence, event.evidence)
             for event in rollout.events
         ],
+        actions=list(rollout.actions),
+        target=rollout.target,
+        waiting=rollout.waiting,
     )
 
 

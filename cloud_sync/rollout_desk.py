@@ -1,25 +1,33 @@
 """The rollout desk: lets rollouts look at the fleet, and does what they decide."""
 
 import logging
+import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from cloud_sync.core.facts import EvidenceSource
 from cloud_sync.core.fleet import Fleet
 from cloud_sync.core.fleet_effects import FleetEffect
-from cloud_sync.core.records import RolloutRecord
+from cloud_sync.core.records import CommandRecord, RolloutRecord
 from cloud_sync.core.rollout import (
     Assign,
     Happened,
     RolloutController,
     RolloutEffect,
     SetStable,
+    TryAgain,
 )
 from cloud_sync.ports import PackageRepository, RolloutStore
 from edge_contract.errors import UnavailableError
+from edge_contract.messages import Command
+from edge_contract.reading import JsonObject
 
 __all__ = ["RolloutDesk"]
+
+_TRY_AGAIN_S: Final = 7 * 86_400.0
+"""So long a device that is away may take to hear that it shall try again."""
 
 _log = logging.getLogger("edgefleet.cloud")
 
@@ -54,6 +62,7 @@ class RolloutDesk:
         self._evidence = evidence
         self._to_do: deque[RolloutEffect] = deque()
         self._cleared: set[str] = set()
+        self._saved: dict[str, tuple[JsonObject, Mapping[str, str]]] = {}
 
     def tick(self, now_unix_s: float) -> bool:
         """Look at every rollout that is under way; return whether there was one.
@@ -78,12 +87,7 @@ class RolloutDesk:
         self._to_do.extend(effects)
         asking = [effect.rollout_id for effect in self._to_do]
         for rollout_id in dict.fromkeys([*self._rollouts.active(), *asking]):
-            summary = self._rollouts.view(rollout_id)
-            document = self._rollouts.to_json(rollout_id)
-            self._store.save_rollout(
-                RolloutRecord(rollout_id, summary.started_unix_s, document),
-                executions=summary.executions,
-            )
+            self._save(rollout_id)
         while self._to_do:
             effect = self._to_do.popleft()
             try:
@@ -91,6 +95,21 @@ class RolloutDesk:
             except UnavailableError:
                 self._to_do.appendleft(effect)
                 raise
+
+    def _save(self, rollout_id: str) -> None:
+        """Save what has changed of a rollout since it was saved last; most looks change nothing."""
+        summary, document = self._rollouts.view(rollout_id), self._rollouts.to_json(rollout_id)
+        saved, executions = self._saved.get(rollout_id, ({}, {}))
+        if saved == document:
+            return
+        changed = {
+            name: state
+            for name, state in summary.executions.items()
+            if executions.get(name) != state
+        }
+        record = RolloutRecord(rollout_id, summary.started_unix_s, document)
+        self._store.save_rollout(record, executions=changed)
+        self._saved[rollout_id] = (document, summary.executions)
 
     def _do(self, effect: RolloutEffect) -> None:
         now_unix_s = time.time()
@@ -104,24 +123,40 @@ class RolloutDesk:
             case SetStable(model=model, target=target):
                 self._packages.set_stable(model, target.version)
                 self._tell(self._fleet.set_stable(model, target, now_unix_s))
+            case TryAgain(devices=devices, model=model, by=by):
+                self._let_forget(devices, model, by=by)
             case Happened(rollout_id=rollout_id, sentence=sentence):
                 _log.info("rollout %s: %s", rollout_id, sentence)
+
+    def _let_forget(self, devices: Sequence[str], model: str, *, by: str) -> None:
+        """Tell devices to try again what failed on them."""
+        now_unix_s = time.time()
+        known = tuple(name for name in devices if self._fleet.knows(name))
+        if known:
+            command = Command(
+                f"c{secrets.token_hex(8)}", "clear-bad", now_unix_s + _TRY_AGAIN_S, {"model": model}
+            )
+            record = CommandRecord(command, known, now_unix_s, by)
+            self._tell(self._fleet.send(record, now_unix_s))
 
     def _clear_finished(self, now_unix_s: float) -> None:
         """Devices of a rollout that is over run the stable version like all others.
 
-        After a restart that holds for every rollout that ever ended: nobody knows how far the last
-        life came.
+        Those that a rollout was aimed at, and brought a version to, keep that one. After a restart
+        this holds for every rollout that ever ended: nobody knows how far the last life came.
         """
         active = set(self._rollouts.active())
         ended = set(self._rollouts.ids()) - active - self._cleared
         busy = {self._rollouts.view(rollout_id).model for rollout_id in active}
         idle = {self._rollouts.view(rollout_id).model for rollout_id in ended} - busy
+        kept = {model: self._rollouts.settled(model) for model in idle}
         for twin in self._fleet.twins() if idle else ():
-            for model in idle & twin.assignments.keys():
-                self._tell(
-                    self._fleet.set_assignment(
-                        twin.name, model, assignment=None, now_unix_s=now_unix_s
+            for model in idle:
+                wanted = kept[model].get(twin.name)
+                if wanted != twin.assignments.get(model):
+                    self._tell(
+                        self._fleet.set_assignment(
+                            twin.name, model, assignment=wanted, now_unix_s=now_unix_s
+                        )
                     )
-                )
         self._cleared |= ended

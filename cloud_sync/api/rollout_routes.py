@@ -2,11 +2,19 @@
 
 import enum
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from cloud_sync.api.answering import (
     NEEDS_JSON,
@@ -20,7 +28,8 @@ from cloud_sync.api.answering import (
     list_answer,
     view_answer,
 )
-from cloud_sync.backend import RolloutOrder, RolloutView
+from cloud_sync.backend import PreflightView, RolloutOrder, RolloutView
+from cloud_sync.core.rollout import GateRule, RolloutPlan, Step
 
 __all__ = ["RolloutAction", "rollout_routes"]
 
@@ -28,6 +37,8 @@ rollout_routes = APIRouter(tags=["rollouts"])
 
 _RolloutId = Annotated[str, Path(pattern="^[0-9A-Za-z_.@-]{1,160}$")]
 _Fraction = Annotated[float, Field(gt=0, le=1)]
+_Share = Annotated[float, Field(gt=0, lt=1)]
+_Rows = Annotated[int, Field(ge=0, le=10**12)]
 _Seconds = Annotated[float, Field(ge=0, le=366 * 86_400)]
 
 
@@ -36,9 +47,65 @@ class RolloutAction(enum.Enum):
 
     PAUSE = "pause"
     RESUME = "resume"
+    RETRY = "retry"
     ABORT = "abort"
     ROLLBACK = "rollback"
     APPROVE = "approve"
+
+
+class GateRequest(BaseModel):
+    """What the plan changes about one gate; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    min_rows: _Rows = 0
+    max_wait_s: _Seconds = 0.0
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    on_fail: Literal["", "pause", "abort", "rollback"] = ""
+    required: bool | None = None
+    off: bool = False
+
+    def rule(self) -> GateRule:
+        """Return it as the core takes it."""
+        return GateRule(**self.model_dump())
+
+
+_Gates = Annotated[dict[str, GateRequest], Field(max_length=50)]
+
+
+class StepRequest(BaseModel):
+    """One widening: a share or a number of devices, and rules of its own."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    count: Annotated[int, Field(ge=0, le=10**7)] = 0
+    bake_s: _Seconds = 0.0
+    max_wait_s: _Seconds = 0.0
+    min_rows: _Rows = 0
+    approval: bool = False
+    gates: _Gates = {}
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if bool(self.fraction) == bool(self.count):
+            raise ValueError("a step names a fraction or a count of devices, not both")
+        return self
+
+    def step(self) -> Step:
+        """Return it as the core takes it."""
+        fields = self.model_dump(exclude={"gates"})
+        return Step(**fields, gates={name: one.rule() for name, one in self.gates.items()})
+
+
+def _kind_of(step: object) -> str:
+    return "step" if isinstance(step, dict | StepRequest) else "fraction"
+
+
+_AnyStep = Annotated[
+    Annotated[_Fraction, Tag("fraction")] | Annotated[StepRequest, Tag("step")],
+    Discriminator(_kind_of),
+]
 
 
 class RolloutRequest(BaseModel):
@@ -49,33 +116,63 @@ class RolloutRequest(BaseModel):
     model: ModelName
     version: VersionText
     strategy: Annotated[str, Field(pattern="^[a-z][a-z-]{0,31}$")] = "canary"
-    steps: Annotated[list[_Fraction], Field(max_length=20)] = []
+    steps: Annotated[list[_AnyStep], Field(max_length=20)] = []
     shadow: bool = True
     bake_s: _Seconds = 0.0
     max_wait_s: _Seconds = 0.0
-    min_rows: Annotated[int, Field(ge=0, le=10**12)] = 0
+    min_rows: _Rows = 0
     approval: bool = False
+    gates: _Gates = {}
+    target: Annotated[
+        str,
+        Field(
+            max_length=2000,
+            description='Whom it is for: a filter, `tag.site == "oslo"`, or `group:NAME`',
+        ),
+    ] = ""
+    start_at_unix_s: Annotated[float, Field(ge=0, le=4e9)] = 0.0
+    windows: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)] = []
+    time_zone: Annotated[str, Field(max_length=64)] = "UTC"
+    devices_per_minute: Annotated[float, Field(ge=0, le=1e7)] = 0.0
+    max_in_flight: Annotated[int, Field(ge=0, le=10**7)] = 0
+    penalty_s: _Seconds = 0.0
+    detect: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    alpha: _Share = 0.01
+    beta: _Share = 0.05
+    drift_margin: _Share = 0.1
+    min_agreement: _Share = 0.8
+    failure_margin: _Share = 0.01
+    latency_margin: Annotated[float, Field(ge=0, le=100)] = 0.5
+    delivered_share: _Share = 0.9
+    unhealthy_share: _Share = 0.1
+    baseline_s: _Seconds = 0.0
+    notify_s: _Seconds = 0.0
+    progress_s: _Seconds = 0.0
+    supersede: bool = False
+    force: bool = False
 
     @field_validator("steps")
     @classmethod
-    def _rise(cls, steps: list[float]) -> list[float]:
-        if any(left >= right for left, right in pairwise(steps)):
-            raise ValueError(f"steps must rise, got {steps}")
+    def _rise(cls, steps: list[float | StepRequest]) -> list[float | StepRequest]:
+        shares = [step for step in steps if isinstance(step, float)]
+        if any(left >= right for left, right in pairwise(shares)):
+            raise ValueError(f"steps must rise, got {shares}")
         return steps
 
     def order(self) -> RolloutOrder:
-        """Return it as the backend takes it."""
-        return RolloutOrder(
-            model=self.model,
-            version=self.version,
-            strategy=self.strategy,
-            steps=tuple(self.steps),
-            shadow=self.shadow,
-            bake_s=self.bake_s,
-            max_wait_s=self.max_wait_s,
-            min_rows=self.min_rows,
-            approval=self.approval,
+        """Return it as the backend takes it.
+
+        Raises:
+            UsageError: The parts do not fit together.
+        """
+        fields = self.model_dump(exclude={"steps", "gates", "supersede", "force"})
+        plan = RolloutPlan(
+            **fields,
+            steps=[one.step() if isinstance(one, StepRequest) else one for one in self.steps],
+            gates={name: one.rule() for name, one in self.gates.items()},
         )
+        return RolloutOrder(plan, supersede=self.supersede, force=self.force)
 
 
 @rollout_routes.get("/rollouts", responses=described_list(RolloutView))
@@ -96,6 +193,16 @@ def start(backend: Backend, by: Author, request: RolloutRequest) -> Response:
     return view_answer(rollout, status=201, location=f"/api/v1/rollouts/{rollout.rollout_id}")
 
 
+@rollout_routes.post(
+    "/rollouts/preview",
+    dependencies=[NEEDS_JSON],
+    responses=described(PreflightView),
+)
+def preview(backend: Backend, request: RolloutRequest) -> Response:
+    """Say what would come of a rollout: who is in which stage, what stages see, what is wrong."""
+    return view_answer(backend.examine_rollout(request.order()))
+
+
 @rollout_routes.get("/rollouts/{rollout_id}", responses=described(RolloutView))
 def rollout(backend: Backend, rollout_id: _RolloutId) -> Response:
     """Return one rollout with its stages and history; ``latest`` names the newest."""
@@ -104,5 +211,5 @@ def rollout(backend: Backend, rollout_id: _RolloutId) -> Response:
 
 @rollout_routes.post("/rollouts/{rollout_id}/{action}", responses=described(RolloutView))
 def steer(backend: Backend, by: Author, rollout_id: _RolloutId, action: RolloutAction) -> Response:
-    """Pause, resume, abort, roll back or approve; returns where the rollout stands then."""
+    """Pause, resume, retry, abort, roll back or approve; returns where it stands then."""
     return view_answer(backend.steer_rollout(rollout_id, action.value, by=by))

@@ -13,7 +13,6 @@ from cloud_sync.backend import (
     SummaryView,
     VersionView,
 )
-from cloud_sync.core.rollout.rollout_life import TRANSITIONS, RolloutState
 from cloud_sync.dashboard.charts import Segment, stacked
 from cloud_sync.dashboard.devices import DeviceRow, device_row
 from cloud_sync.dashboard.drift import DriftPanel, drift_panel
@@ -26,7 +25,7 @@ DEVICES_ON_PAGE: Final = 50
 _ALARMS: Final = 6
 _PAST_ROLLOUTS: Final = 5
 _VERSIONS_PER_MODEL: Final = 4
-_STEERING: Final = ("approve", "resume", "pause", "rollback", "abort")
+_STEERING: Final = ("approve", "resume", "retry", "pause", "rollback", "abort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +132,11 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
 
 
 def _rollout_panel(view: RolloutView) -> RolloutPanel:
-    known = {state.value: state for state in RolloutState}
-    ways = TRANSITIONS[known[view.state]] if view.state in known else {}
-    possible = {event.value for event in ways}
     verdict = next((event for event in reversed(view.events) if event.evidence), None)
     return RolloutPanel(
         view=view,
         headline=_headline(view.sentence, verdict),
-        actions=[action for action in _STEERING if action in possible],
+        actions=[action for action in _STEERING if action in view.actions],
         segments=stacked(view.executions),
         verdict=verdict,
         verdict_headline="" if verdict is None else _headline(verdict.sentence, verdict),

@@ -164,4 +164,5 @@ def _canary(now_unix_s: float) -> RolloutView:
             RolloutEventView(now_unix_s - 130.0, "shadow passed: 98.8 % of 640 rows agree", {}),
             RolloutEventView(now_unix_s - 20.0, "canary 10% is not sure yet", {"gates": _GATES}),
         ],
+        actions=["pause", "rollback", "abort"],
     )

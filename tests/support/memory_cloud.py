@@ -16,8 +16,10 @@ from cloud_sync.backend import (
     Audience,
     AuditView,
     DeviceView,
+    ForecastView,
     ModelView,
     NotFoundError,
+    PreflightView,
     RolloutEventView,
     RolloutOrder,
     RolloutView,
@@ -28,6 +30,7 @@ from cloud_sync.backend import (
 )
 from cloud_sync.core.facts import DeviceFacts, DeviceStatus
 from cloud_sync.core.records import AuditRecord
+from cloud_sync.core.rollout import Step
 from cloud_sync.group_desk import GroupDesk
 from cloud_sync.record_views import audit_view
 from edge_contract.delta import FileOffer, Offer, Parcel
@@ -232,31 +235,65 @@ class MemoryCloud:
 
     def start_rollout(self, order: RolloutOrder, *, by: str) -> RolloutView:
         """See ``CloudBackend``."""
-        self.version(order.model, order.version)
+        plan = order.plan
+        self.version(plan.model, plan.version)
         with self._change():
             running = [r for r in self._rollouts.values() if r.ended_unix_s is None]
-            if any(r.model == order.model for r in running):
-                raise UsageError(f"a rollout of {order.model!r} is running; end it first")
-            steps = order.steps or (0.1, 1.0)
-            state = "awaiting_approval" if order.approval else "running"
+            if any(r.model == plan.model for r in running):
+                raise UsageError(f"a rollout of {plan.model!r} is running; end it first")
+            steps = plan.widenings or (Step(fraction=0.1), Step(fraction=1.0))
+            state = "awaiting_approval" if plan.approval else "running"
             rollout = RolloutView(
                 rollout_id=f"r{len(self._rollouts) + 1}",
-                model=order.model,
-                version=order.version,
-                previous=next(m.stable for m in self.models() if m.name == order.model),
-                strategy=order.strategy,
+                model=plan.model,
+                version=plan.version,
+                previous=next(m.stable for m in self.models() if m.name == plan.model),
+                strategy=plan.strategy,
                 state=state,
-                sentence=f"{order.strategy} of {order.model}@{order.version} is {state}",
+                sentence=f"{plan.strategy} of {plan.model}@{plan.version} is {state}",
                 started_unix_s=START_UNIX_S,
                 ended_unix_s=None,
-                stages=[StageView(f"canary {step:.0%}", step, "waiting") for step in steps],
+                stages=[
+                    StageView(f"canary {step.title}", step.fraction, "waiting", step.count)
+                    for step in steps
+                ],
                 executions={},
                 devices_exposed=[],
                 events=[RolloutEventView(START_UNIX_S, f"started by {by}", {})],
+                actions=list(_MOVES[state]),
+                target=plan.target,
             )
             self._rollouts[rollout.rollout_id] = rollout
         self.on_start(rollout)
         return rollout
+
+    def examine_rollout(self, order: RolloutOrder) -> PreflightView:
+        """See ``CloudBackend``; every device is fit here, and nothing is known of traffic."""
+        plan, devices = order.plan, sorted(self._devices)
+        self.version(plan.model, plan.version)
+        return PreflightView(
+            model=plan.model,
+            version=plan.version,
+            previous=next(m.stable for m in self.models() if m.name == plan.model),
+            strategy=plan.strategy,
+            devices=len(devices),
+            problems=[] if devices else ["there is no device yet"],
+            warnings=[],
+            stages=[
+                ForecastView(
+                    name=stage.name,
+                    mode=stage.mode.value,
+                    devices=len(devices),
+                    first=devices[:10],
+                    control=0,
+                    shortest_s=stage.bake_s,
+                    sentence=f"{stage.name}, {len(devices)} devices",
+                    sights=[],
+                )
+                for stage in plan.stages()
+            ],
+            plan=plan.to_json(),
+        )
 
     def rollouts(self) -> Sequence[RolloutView]:
         """See ``CloudBackend``."""
@@ -291,6 +328,7 @@ class MemoryCloud:
                     *rollout.events,
                     RolloutEventView(START_UNIX_S + 60.0, f"{action} by {by}", {}),
                 ],
+                actions=list(_MOVES.get(state, {})),
             )
             self._rollouts[rollout.rollout_id] = moved
             return moved

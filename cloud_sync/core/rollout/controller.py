@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from cloud_sync.core.facts import DeviceFacts, EvidenceSource, PackageFacts
 from cloud_sync.core.rollout.base import STRATEGIES
-from cloud_sync.core.rollout.crowd import Crowd, Targeting, no_targets
+from cloud_sync.core.rollout.crowd import Crowd, Targeting, TargetTest, no_targets
 from cloud_sync.core.rollout.effects import Happened, RolloutEffect
 from cloud_sync.core.rollout.plan import RolloutPlan
 from cloud_sync.core.rollout.record import RolloutRecord, StageRecord
@@ -161,6 +161,10 @@ class RolloutController:
     def to_json(self, rollout_id: str) -> JsonObject:
         """Return everything that is needed to resume a rollout."""
         return self._find(rollout_id).record.to_json()
+
+    def target_test(self, target: str) -> TargetTest:
+        """Return the test whether a device is meant; raises ``UsageError`` for an unread filter."""
+        return self._crowd.test_of(target)
 
     def settled(self, model: str) -> Mapping[str, Assignment]:
         """Return what devices keep of a model since a rollout to some devices succeeded.

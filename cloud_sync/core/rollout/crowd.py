@@ -51,7 +51,10 @@ class Crowd:
         """Return the devices that a rollout is for; who was in it once stays in."""
         if not record.plan.target:
             return devices
-        test = self.test_of(record.plan.target)
+        try:
+            test = self.test_of(record.plan.target)
+        except UsageError:  # its group is gone: nobody new is meant, and nobody is left behind
+            test = _nobody
         known = {*record.executions, *record.returning}
         return {name: facts for name, facts in devices.items() if name in known or test(facts)}
 
@@ -90,6 +93,10 @@ class Crowd:
         self._box.note(record.executions)
         digest = record.candidate.digest
         self._objections = {key: v for key, v in self._objections.items() if key[0] != digest}
+
+
+def _nobody(_: DeviceFacts) -> bool:
+    return False
 
 
 def _everybody(_: DeviceFacts) -> bool:

@@ -145,7 +145,7 @@ class StageRecord:
             "began_unix_s": self.began_unix_s,
             "soaking_since_unix_s": self.soaking_since_unix_s,
             "ended_unix_s": self.ended_unix_s,
-            "boots": self.boots,
+            "boots": dict(self.boots),
             "waits_since_unix_s": self.waits_since_unix_s,
             "approved": self.approved,
         }

@@ -4,17 +4,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cloud_sync.core.rollout.record import HistoryLine, RolloutRecord
+from cloud_sync.core.rollout.steering import possible_actions
 
 __all__ = ["RolloutSummary", "StageSummary", "summary_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """A stage: ``state`` is waiting, dispatching, soaking, analysing or an outcome."""
+    """A stage: ``state`` is waiting, dispatching, soaking, analysing or an outcome.
+
+    Attributes:
+        name: For people.
+        fraction: Share of the devices; 0 where ``count`` says how many.
+        state: Where it stands.
+        count: So many devices instead.
+        mode: ``load``, ``shadow`` or ``serve``.
+        bake_s: Shortest time that it soaks.
+        began_unix_s: When its devices were told; 0 before.
+        ended_unix_s: When it passed; 0 before.
+    """
 
     name: str
     fraction: float
     state: str
+    count: int = 0
+    mode: str = ""
+    bake_s: float = 0.0
+    began_unix_s: float = 0.0
+    ended_unix_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,9 @@ class RolloutSummary:
         executions: State by device.
         devices_exposed: Devices that ever served the candidate, by name.
         events: Its history, oldest first.
+        actions: What a person may do with it now.
+        target: Filter of the devices that it is for; empty for all.
+        waiting: Devices that have not been told yet.
     """
 
     rollout_id: str
@@ -50,6 +70,9 @@ class RolloutSummary:
     executions: Mapping[str, str]
     devices_exposed: Sequence[str]
     events: Sequence[HistoryLine]
+    actions: Sequence[str] = ()
+    target: str = ""
+    waiting: int = 0
 
 
 def summary_of(record: RolloutRecord) -> RolloutSummary:
@@ -65,10 +88,22 @@ def summary_of(record: RolloutRecord) -> RolloutSummary:
         started_unix_s=record.created_unix_s,
         ended_unix_s=record.ended_unix_s,
         stages=[
-            StageSummary(one.stage.name, one.stage.fraction, one.state.value)
+            StageSummary(
+                one.stage.name,
+                one.stage.fraction,
+                one.state.value,
+                one.stage.count,
+                one.stage.mode.value,
+                one.stage.bake_s,
+                one.began_unix_s or 0.0,
+                one.ended_unix_s or 0.0,
+            )
             for one in record.stages
         ],
         executions={name: one.state.value for name, one in sorted(record.executions.items())},
         devices_exposed=sorted(record.exposed),
         events=list(record.history),
+        actions=possible_actions(record),
+        target=record.plan.target,
+        waiting=sum(one.told is None for one in record.executions.values()),
     )
