@@ -28,6 +28,7 @@ from cloud_sync.core.wishes import FleetWishes
 from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.ports import PackageRepository
 from cloud_sync.stores import identity_of, open_store
+from cloud_sync.targets import targeting
 from edge_contract.errors import UnavailableError
 from edge_contract.messages import CollectorState, FleetTopics, Target, encode
 
@@ -217,7 +218,10 @@ class CloudService:
             config.fleet,
             collector=collector,
             fleet=fleet,
-            rollouts=RolloutController(record.document for record in warehouse.rollouts()),
+            rollouts=RolloutController(
+                (record.document for record in warehouse.rollouts()),
+                targeting=targeting(warehouse.groups),
+            ),
             alarms=alarms,
             segments=segments,
             warehouse=warehouse,
