@@ -16,6 +16,7 @@ from edge_agent.assembly import Assembly, Limits
 from edge_agent.config import default_device, default_state_folder, hardware_facts
 from edge_agent.core.agent import AgentConfig
 from edge_agent.core.effects import Effect
+from edge_agent.core.shadow_budget import ShadowLimits
 from edge_agent.labels import Labels
 from edge_agent.local_package import asked_models
 from edge_agent.memory_ceiling import MemoryCeiling
@@ -92,6 +93,9 @@ class Agent(Model):
         maintenance_window: When new versions may begin, by the clock on a wall: ``22:00-05:00
             Europe/Oslo``, ``sat,sun 00:00-24:00 UTC``; several in a list, or with semicolons
             between. By default at any time.
+        shadow_sample: Share of the calls that a candidate in the shadow repeats.
+        shadow_cpu: Processor cores that it may take on average; it also rests when the calls that
+            it repeats become slower, see :mod:`edge_agent.core.shadow_budget`.
 
     Attributes:
         model: Name of the model; of several their names with commas between.
@@ -132,6 +136,8 @@ class Agent(Model):
         log_predictions: float = 0.0,
         download_only: bool = False,
         maintenance_window: str | Sequence[str] = (),
+        shadow_sample: float = 1.0,
+        shadow_cpu: float = 0.25,
     ) -> None:
         asked = asked_models(model)
         if cloud is None and state is None:
@@ -145,6 +151,7 @@ class Agent(Model):
             device_memory_mb=device_memory_mb,
         )
         self._closing = threading.Lock()
+        shadow_limits = ShadowLimits(sample=shadow_sample, cpu=shadow_cpu)
         config = AgentConfig(
             fleet=fleet,
             device=self.device,
@@ -175,7 +182,7 @@ class Agent(Model):
             if limits.memory_bytes is not None:
                 engine = MemoryCeiling(engine, self._parts.meter, limits.memory_bytes)
             self._shell = self._make_shell(cloud, username, password, engine, policy)
-            self._take_up_models(tuple(asked), ready_timeout_s)
+            self._take_up_models(tuple(asked), ready_timeout_s, shadow_limits, engine.threads)
             self._start([package for package in asked.values() if package is not None])
             undo.pop_all()
         atexit.register(self.close)
@@ -325,14 +332,16 @@ class Agent(Model):
 
     # Inside.
 
-    def _take_up_models(self, names: Sequence[str], ready_timeout_s: float) -> None:
+    def _take_up_models(
+        self, names: Sequence[str], ready_timeout_s: float, limits: ShadowLimits, threads: int
+    ) -> None:
         """Make what predicts; an agent of one model is that model itself."""
         parts, shell = self._parts, self._shell
         shared = Shared(
             device=self.device,
             shell=shell,
             labels=Labels(parts.recorder, parts.store, wake=shell.collect_soon),
-            shadow=ShadowRunner(),
+            shadow=ShadowRunner(limits, threads=threads, tell=shell.on_shadow),
             predictions=parts.predictions,
             ready_timeout_s=ready_timeout_s,
         )

@@ -79,8 +79,11 @@ class Model:
         """
         routing = self._switch.routing or self._first_routing()
         servable = routing.serve
+        shadow = routing.shadow
+        if shadow is not None and not self._shadow.looks_at(shadow):
+            shadow = None
         path = servable.row_path
-        if path is not None and routing.shadow is None:
+        if path is not None and shadow is None:
             prediction = path.predict(rows, self._collect_soon)
             if prediction is not None:
                 if self._predictions is not None:
@@ -93,8 +96,8 @@ class Model:
                 raise
             served = self._fall_back(servable, routing.fallback, rows, error)
             servable = routing.fallback
-        if routing.shadow is not None:
-            self._shadow.offer(routing.shadow, served)
+        if shadow is not None:
+            self._shadow.offer(shadow, served)
         prediction = Prediction(Answer(served.decoded, served.outputs), servable.origin)
         if self._predictions is not None:
             self._predictions.offer(rows, prediction)

@@ -38,10 +38,11 @@ class Served(NamedTuple):
     encoded: Encoded
     decoded: Decoded
     outputs: "Sequence[Tensor]" = ()
+    latency_us: float = 0.0
 
     def copied(self) -> "Served":
         """Return the same in memory of its own: callers may change their rows and answers."""
-        encoded, decoded, _ = self
+        encoded, decoded, *_ = self
         return Served(
             encoded._replace(feeds={name: value.copy() for name, value in encoded.feeds.items()}),
             decoded._replace(classes=decoded.classes.copy(), scores=decoded.scores.copy()),
@@ -127,7 +128,7 @@ class Servable:
             raise
         latency_us = (time.perf_counter() - began_s) * 1e6
         self._observe(encoded, vectors, decoded, latency_us, wake)
-        return Served(encoded, decoded, outputs)
+        return Served(encoded, decoded, outputs, latency_us)
 
     def _observe(
         self,

@@ -181,6 +181,10 @@ class Shell:
         """A package cannot be used here."""
         self._loop.put(lambda now_s: self._core.on_load_failed(digest, reason, now_s))
 
+    def on_shadow(self, digest: str, reason: str) -> None:
+        """A candidate in the shadow rests for a while, or does no longer."""
+        self._loop.put(lambda now_s: self._core.on_shadow(digest, reason, now_s))
+
     def is_responsive(self, timeout_s: float) -> bool:
         """Return whether the core's thread answers within that time."""
         return self._loop.drain(timeout_s)

@@ -283,6 +283,10 @@ class AgentCore:
         """A package has answered ``calls`` more calls; ``failures`` others went wrong."""
         return self._journaled(self.deployers.on_calls(digest, calls, failures, now_s))
 
+    def on_shadow(self, digest: str, reason: str, now_s: float) -> Sequence[Effect]:
+        """A candidate in the shadow rests for a while, as ``reason`` says, or does no longer."""
+        return self._journaled(self.deployers.on_shadow(digest, reason))
+
     def on_timer(self, now_s: float, at_unix_s: float) -> Sequence[Effect]:
         """Time has passed."""
         if self._save_again_at_s is not None and now_s >= self._save_again_at_s:

@@ -68,6 +68,7 @@ class Deployer:
         self._trial: _Trial | None = None
         self._route = NOWHERE
         self._moves = SlotMoves(model, self._journal, self._jobs, gate=self._gate)
+        self._shadow_rests = ("", "")
         self._waits = False
         self._look_again_at_s: float | None = None
         self._calm_at_s: float | None = None
@@ -127,7 +128,7 @@ class Deployer:
             fallback=fitting(runs_on.fallback),
             variant=runs_on.variant,
             slots=(
-                *self._journal.slot_reports(self._moves.waiting()),
+                *self._journal.slot_reports(self._moves.waiting(), self._shadow_rests),
                 *self._journal.failure_reports(),
             ),
             downloads=self._jobs.downloads,
@@ -248,6 +249,15 @@ class Deployer:
             reason = f"{failures} calls failed on trial, after {self._trial.calls} good ones"
             return [*self._fail(slot, reason), *self._advance(now_s)]
         return self._end_trial(now_s)
+
+    def on_shadow(self, digest: str, reason: str) -> list[Effect]:
+        """A candidate in the shadow rests for a while, as ``reason`` says, or does no longer."""
+        slot = self._journal.holding(digest)
+        if slot is None or slot.state is not SlotState.SHADOW:
+            return []
+        self._shadow_rests = (digest, fitting(reason)) if reason else ("", "")
+        said = reason or "goes on"
+        return [Log("info", f"{self.model} {slot.version} in the shadow {said}")]
 
     def on_timer(self, now_s: float) -> list[Effect]:
         """Time has passed: try a broken download again, end a trial."""

@@ -126,6 +126,11 @@ class Deployers:
         each = self._minding(digest)
         return self._of(each.model, each.on_calls(digest, calls, failures, now_s))
 
+    def on_shadow(self, digest: str, reason: str) -> list[Effect]:
+        """A candidate in the shadow rests for a while, or does no longer."""
+        each = self._minding(digest)
+        return self._of(each.model, each.on_shadow(digest, reason))
+
     def on_timer(self, now_s: float) -> list[Effect]:
         """Time has passed."""
         effects: list[Effect] = []

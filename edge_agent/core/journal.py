@@ -60,14 +60,26 @@ class Journal:
         wishes = (self.wish(self.wanted.serve), self.wish(self.wanted.shadow))
         return any(wish is not None and wish.digest == digest for wish in wishes)
 
-    def slot_reports(self, waiting: tuple[Slot, str] | None) -> list[SlotReport]:
+    def slot_reports(
+        self, waiting: tuple[Slot, str] | None, shadow_rests: tuple[str, str]
+    ) -> list[SlotReport]:
         """Return what the cloud is told of both slots.
 
         Args:
             waiting: The one that is ready and may not serve yet, and why.
+            shadow_rests: Digest of the one that repeats no calls for a while, and why.
         """
+        resting, reason = shadow_rests
         reports = [
-            SlotReport(slot.name, slot.state.value, slot.version, slot.digest, slot.detail)
+            SlotReport(
+                slot.name,
+                slot.state.value,
+                slot.version,
+                slot.digest,
+                reason
+                if slot.state is SlotState.SHADOW and slot.digest == resting
+                else slot.detail,
+            )
             for slot in self.slots
         ]
         if waiting is not None:

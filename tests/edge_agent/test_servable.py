@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.adapters.recorder import Recorder
+from edge_agent.core.shadow_budget import ShadowLimits
 from edge_agent.ports import InferenceSession
 from edge_agent.servable import Servable
 from edge_agent.shadow import ShadowRunner
@@ -242,14 +243,14 @@ def test_a_shadow_that_is_too_slow_drops_calls_and_holds_up_nobody(
     began_s = time.monotonic()
     shadow.offer(candidate, served)
     wait_until(lambda: held.runs == 1)
-    for _ in range(100):
+    for _ in range(99):
         shadow.offer(candidate, served)
     assert time.monotonic() - began_s < 1.0
     held.may_go.set()
     wait_until(lambda: recorder.mark_of(candidate.digest, Role.SHADOW).calls == 65)
 
     entry = entries_of(recorder)[candidate.digest, Role.SHADOW]
-    assert entry.counters == Counters(rows=65 * 3, calls=65, dropped=36 * 3)
+    assert entry.counters == Counters(rows=65 * 3, calls=65, dropped=35 * 3)
 
 
 def test_closing_drops_what_waits_and_does_not_wait_long(
@@ -274,6 +275,55 @@ def test_closing_drops_what_waits_and_does_not_wait_long(
     held.may_go.set()
     wait_until(lambda: recorder.mark_of(candidate.digest, Role.SHADOW).rows == 3)
     assert held.runs == 1
+
+
+def test_a_shadow_that_slows_calls_down_rests_and_says_why(recorder: Recorder) -> None:
+    told: list[tuple[str, str]] = []
+    shadow = ShadowRunner(tell=lambda digest, reason: told.append((digest, reason)))
+    serving = servable_of(digits().package, recorder)
+    candidate = servable_of(reversed_digits().package, recorder)
+    assert candidate.begin_shadow()
+    served = serving.serve(digits().rows[:1], wake=never)
+
+    for took_us in [9000.0] * 100 + [1000.0] * 100 + [9000.0] * 300:
+        assert shadow.looks_at(candidate)
+        shadow.offer(candidate, served._replace(latency_us=took_us))
+    shadow.close()
+
+    assert not shadow.looks_at(candidate)
+    [(digest, reason)] = told
+    assert digest == candidate.digest
+    assert reason.startswith("rests for 10 min: 300 of 300 calls of the serving version took more")
+    mark = recorder.mark_of(candidate.digest, Role.SHADOW)
+    assert mark.calls + mark.dropped == 399  # those between, and the last one, are not repeated
+
+
+def test_a_shadow_looks_at_its_share_of_the_calls(recorder: Recorder) -> None:
+    candidate = servable_of(reversed_digits().package, recorder)
+    shadow = ShadowRunner(ShadowLimits(sample=0.1))
+
+    looked = sum(shadow.looks_at(candidate) for _ in range(10_000))
+
+    assert 800 < looked < 1200
+
+
+def test_a_shadow_that_takes_too_much_of_the_processor_leaves_calls_out(
+    recorder: Recorder,
+) -> None:
+    shadow = ShadowRunner(ShadowLimits(cpu=0.001))
+    serving = servable_of(digits().package, recorder)
+    candidate = servable_of(reversed_digits().package, recorder)
+    assert candidate.begin_shadow()
+    served = serving.serve(digits().rows[:300], wake=never)
+
+    for _ in range(50):
+        shadow.offer(candidate, served)
+        time.sleep(0.002)
+    shadow.close()
+
+    mark = recorder.mark_of(candidate.digest, Role.SHADOW)
+    assert mark.rows + mark.dropped == 50 * 300
+    assert 0 < mark.calls < 25
 
 
 def test_many_threads_start_one_shadow(recorder: Recorder, shadow: ShadowRunner) -> None:

@@ -57,6 +57,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "limits.outbox_mb": Key("outbox_mb", "whole"),
     "updates.download_only": Key("download_only", "flag"),
     "updates.maintenance_window": Key("maintenance_window"),
+    "updates.shadow_sample": Key("shadow_sample", "number"),
+    "updates.shadow_cpu": Key("shadow_cpu", "number"),
     "log.format": Key("log_format"),
     "log.level": Key("log_level"),
     "log.file": Key("log_file"),

@@ -33,6 +33,8 @@ __all__ = [
     "ServeDeadline",
     "ServeDelay",
     "ServeUnix",
+    "ShadowCpu",
+    "ShadowSample",
     "State",
     "Tags",
     "Threads",
@@ -214,6 +216,24 @@ MaintenanceWindow: TypeAlias = Annotated[
         help="When new versions may begin, by the clock on a wall: '22:00-05:00 Europe/Oslo'. "
         "Several with semicolons between: 'sat,sun 00:00-24:00 UTC; mon-fri 01:00-04:00 UTC'.",
         envvar="EDGEFLEET_MAINTENANCE_WINDOW",
+        rich_help_panel="Updates",
+    ),
+]
+ShadowCpu: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="CORES",
+        help="Processor cores that a candidate in the shadow may take on average.",
+        envvar="EDGEFLEET_SHADOW_CPU",
+        rich_help_panel="Updates",
+    ),
+]
+ShadowSample: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="Share of the calls that a candidate in the shadow repeats.",
+        envvar="EDGEFLEET_SHADOW_SAMPLE",
         rich_help_panel="Updates",
     ),
 ]

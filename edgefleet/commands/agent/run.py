@@ -54,6 +54,8 @@ def run(  # noqa: PLR0917  one argument per option
     outbox_mb: opt.OutboxMb = 32,
     download_only: opt.DownloadOnly = False,
     maintenance_window: opt.MaintenanceWindow = None,
+    shadow_sample: opt.ShadowSample = 1.0,
+    shadow_cpu: opt.ShadowCpu = 0.25,
     log_format: opt.LogFormat = "console",
     log_level: opt.LogLevel = "info",
     log_file: opt.LogFile = None,
@@ -124,6 +126,8 @@ def run(  # noqa: PLR0917  one argument per option
             log_predictions=log_predictions,
             download_only=download_only,
             maintenance_window=maintenance_window or (),
+            shadow_sample=shadow_sample,
+            shadow_cpu=shadow_cpu,
         ) as agent,
         watched(agent, manager),
     ):

@@ -244,3 +244,20 @@ def test_a_shadow_never_serves_in_place_of_a_version_whose_files_are_damaged() -
 
     assert device.serves == ""
     assert device.states == {"1.0.0": "downloading", "2.0.0": "ready"}
+
+
+def test_why_a_candidate_rests_is_told_while_it_is_in_the_shadow() -> None:
+    device = Device()
+    device.want(V1)
+    device.installs(V1)
+    device.want(V1, shadow=V2)
+    device.installs(V2)
+
+    device.carry_out(device.deployer.on_shadow(V2.digest, "rests for 10 min: slow"))
+    assert device.deployer.report().slots[1].detail == "rests for 10 min: slow"
+    assert device.logs[-1] == "digits 2.0.0 in the shadow rests for 10 min: slow"
+
+    device.want(V1)
+    device.want(V1, shadow=V2)
+    device.carry_out(device.deployer.on_shadow(V2.digest, ""))
+    assert device.deployer.report().slots[1].detail == ""
