@@ -5,6 +5,7 @@ Importing this package lists every source in ``converters.base.SOURCES`` and not
 """
 
 import converters.catboost_source
+import converters.composed_source
 import converters.jax_source
 import converters.keras_source
 import converters.lightgbm_source

@@ -66,6 +66,8 @@ class ConvertJob:
     robustness: bool = True
     image: tuple[int, int] | None = None
     image_input: str = ""
+    pre: Path | None = None
+    post: Path | None = None
     accept_difference: float = 0.0
     variants: str = "none"
     max_accuracy_loss: float = 0.01
@@ -120,6 +122,8 @@ class ConvertJob:
             robustness=self.robustness,
             image=self.image,
             image_input=self.image_input,
+            pre=self.pre,
+            post=self.post,
             accept_difference=self.accept_difference,
             variants=self.variants,
             max_accuracy_loss=self.max_accuracy_loss,

@@ -39,6 +39,8 @@ def convert(
     robustness: bool = True,
     image: tuple[int, int] | None = None,
     image_input: str = "",
+    pre: bytes | str | PathLike[str] | None = None,
+    post: bytes | str | PathLike[str] | None = None,
     accept_difference: float = 0.0,
     variants: str = "none",
     max_accuracy_loss: float = 0.01,
@@ -80,6 +82,9 @@ def convert(
         image_input: How devices shall make an input of encoded pictures (JPEG, PNG, WebP, BMP):
             ``imagenet,resize=crop:256``, see :data:`converters.image_input.IMAGE_INPUT_HELP`;
             ``auto`` where shape and rows tell all. Empty for numbers only.
+        pre: ONNX model (path or bytes) that makes the model's inputs of the rows; it becomes part
+            of the package's one graph, and ``X`` are its rows.
+        post: ONNX model that makes answers of the model's outputs; part of the graph as well.
         accept_difference: Largest relative difference to accept between source and ONNX model;
             recorded in the package.
         variants: ``int8`` also makes a variant with weights and activations of 8 bits, and keeps it
@@ -109,6 +114,7 @@ def convert(
     require_own_package("converters")
     from converters.baseline import checked_baseline
     from converters.callers import WarningsOfTheCaller
+    from converters.composed_source import ComposedModel
     from converters.convert import convert as convert_model
     from converters.lineage import training_run
     from converters.package_files import save_package
@@ -125,7 +131,9 @@ def convert(
     run = training_run(mlflow_run=str(mlflow_run), tracker_run=tracker_run)
     with WarningsOfTheCaller():
         package = convert_model(
-            model,
+            model
+            if pre is None and post is None
+            else ComposedModel(model, _graph(pre), _graph(post)),
             X,
             y,
             name=name,
@@ -149,6 +157,11 @@ def convert(
     if out is not None:
         save_package(package, Path(out))
     return package
+
+
+def _graph(given: "bytes | str | PathLike[str] | None") -> "bytes | Path | None":
+    """Return a graph before or after a model as converters take it."""
+    return given if given is None or isinstance(given, bytes) else Path(given)
 
 
 def fast_count(spec: ProfileSpec, layout: Layout, rows: "NDArray[np.float32]") -> Profile:

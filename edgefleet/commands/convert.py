@@ -108,6 +108,21 @@ def convert(  # noqa: PLR0917  one argument per option
             "model's input does not say so.",
         ),
     ] = "",
+    pre: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.onnx",
+            help="ONNX model that makes the model's inputs of the rows; it becomes part of the "
+            "package's graph.",
+        ),
+    ] = None,
+    post: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.onnx",
+            help="ONNX model that makes answers of the model's outputs; part of the graph as well.",
+        ),
+    ] = None,
     image_input: Annotated[
         str,
         typer.Option(
@@ -219,6 +234,8 @@ def convert(  # noqa: PLR0917  one argument per option
         robustness=robustness,
         image=_height_and_width(image),
         image_input=image_input,
+        pre=pre,
+        post=post,
         accept_difference=accept_difference,
         variants=variants,
         max_accuracy_loss=max_accuracy_loss,

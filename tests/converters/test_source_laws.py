@@ -15,17 +15,20 @@ from sklearn.linear_model import LogisticRegression
 from xgboost import XGBClassifier
 
 import converters.catboost_source
+import converters.composed_source
 import converters.lightgbm_source
 import converters.mlflow_source
 import converters.onnx_source
 import converters.sklearn_source
 import converters.xgboost_source  # noqa: F401
 from converters.base import SOURCES, Converted, Request, Source, register, source_for
+from converters.composed_source import ComposedModel
 from converters.mlflow_flavors import load_mlflow_model
 from converters.rows import row_count
 from converters.runtime import OnnxModel
 from edge_contract.errors import UsageError
 from tests.converters.helpers import flowers, quietly_converted
+from tests.support.composed import calibrating, fitted, halving, raw_rows
 from tests.support.mlflow_folders import mlflow_folder
 
 
@@ -69,6 +72,11 @@ def mlflow_example() -> Request:
         return Request(load_mlflow_model(folder, trust_pickle=True), rows)
 
 
+def composed_example() -> Request:
+    rows = raw_rows(200)
+    return Request(ComposedModel(fitted(rows)[0], halving(), calibrating()), rows)
+
+
 EXAMPLES: dict[str, Callable[[], Request]] = {
     "scikit-learn": sklearn_example,
     "MLflow": mlflow_example,
@@ -76,6 +84,7 @@ EXAMPLES: dict[str, Callable[[], Request]] = {
     "LightGBM": lightgbm_example,
     "XGBoost": xgboost_example,
     "CatBoost": catboost_example,
+    "a model between ONNX graphs": composed_example,
 }
 
 APART = {"JAX", "Keras", "PyTorch"}
