@@ -1,7 +1,7 @@
 """Answers to what the API asks: views of the warehouse, the registry and the cores."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,8 @@ from cloud_sync.config import CloudConfig
 from cloud_sync.core.facts import DeviceStatus, EvidenceSource
 from cloud_sync.core.records import AuditRecord
 from cloud_sync.group_desk import GroupDesk
+from cloud_sync.measure import Measure
+from cloud_sync.measures import measures_of, measures_of_pulse
 from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.ports import AccessStore, PackageRepository, PackageVersion, Warehouse
 from cloud_sync.record_views import (
@@ -44,7 +46,7 @@ from cloud_sync.record_views import (
 from cloud_sync.rollout_answers import RolloutAnswers
 from cloud_sync.statistics import StatisticsDesk
 from edge_contract.delta import Offer
-from edge_contract.errors import UsageError
+from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages import Target
 from edge_contract.package import Package, Role
 from edge_contract.reading import JsonObject
@@ -99,6 +101,28 @@ class Answers:
             min_cohort=config.min_cohort,
             live_s=config.live_s,
         )
+
+    def measures(self) -> Sequence[Measure]:
+        """Return the figures of the fleet and of the process."""
+        snapshot = self._conductor.snapshot
+        return [
+            *measures_of(
+                self.summary(),
+                statuses=(facts.status.value for facts in snapshot.facts.values()),
+                rollouts=(rollout.state for rollout in snapshot.rollouts.values()),
+                commands=self._commands.open_counts(),
+            ),
+            *measures_of_pulse(self._conductor.pulse, waiting=self._conductor.waiting),
+        ]
+
+    def troubles(self) -> Mapping[str, str]:
+        """Return what keeps the cloud from serving, by part."""
+        found = self._conductor.pulse.troubles()
+        try:
+            self._warehouse.groups()
+        except UnavailableError as error:
+            found["warehouse"] = str(error)
+        return found
 
     def revision(self) -> int:
         """Return a number that rises whenever anything changes."""

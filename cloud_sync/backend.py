@@ -11,6 +11,7 @@ from typing import Protocol
 
 from cloud_sync.core.groups import Audience
 from cloud_sync.core.rollout import RolloutPlan
+from cloud_sync.measure import Measure
 from cloud_sync.operator_views import (
     AccessBook,
     AuditView,
@@ -373,6 +374,14 @@ class CloudBackend(Protocol):
         self, *, limit: int = 100, before: int | None = None, action: str = ""
     ) -> Sequence[AuditView]:
         """Return who did what, newest first; ``action`` also takes in ``action.*``."""
+        ...
+
+    def measures(self) -> Sequence[Measure]:
+        """Return the figures of the fleet and of the process."""
+        ...
+
+    def troubles(self) -> Mapping[str, str]:
+        """Return what keeps the cloud from serving, by part; empty if all is well."""
         ...
 
     def revision(self) -> int:

@@ -2,12 +2,13 @@
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from cloud_sync.backend import Audience, CommandDeviceView, CommandView, NotFoundError
 from cloud_sync.conductor import Conductor
-from cloud_sync.core.records import CommandRecord
+from cloud_sync.core.records import CommandRecord, CommandState
 from cloud_sync.group_desk import GroupDesk, Note
 from cloud_sync.ports import FleetStore
 from cloud_sync.record_views import command_device_views, command_view
@@ -97,6 +98,17 @@ class CommandDesk:
         record = self._found(command_id)
         views = command_device_views(record, time.time(), state=state, after=after)
         return list(islice(views, limit))
+
+    def open_counts(self) -> dict[str, int]:
+        """Return devices by where the commands that run stand on them."""
+        now_unix_s = time.time()
+        found = Counter(
+            record.state_of(device, now_unix_s).value
+            for record in self._store.open_commands(now_unix_s)
+            if not record.is_over(now_unix_s)
+            for device in record.devices
+        )
+        return {state.value: found[state.value] for state in CommandState}
 
     def _found(self, command_id: str) -> CommandRecord:
         record = self._store.command(command_id)

@@ -29,6 +29,7 @@ from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.fleet_desk import FleetDesk
 from cloud_sync.janitor import Janitor
 from cloud_sync.ports import FleetLink, PackageRepository, Warehouse
+from cloud_sync.pulse import Pulse
 from cloud_sync.rollout_desk import RolloutDesk
 from edge_contract.errors import EdgeError, MessageError, UnavailableError
 from edge_contract.messages import CollectorState, FleetTopics, encode, parse_up_topic
@@ -149,6 +150,7 @@ class Conductor:
         self._refusal_logged_s = 0.0
         self._next_analysis_s = 0.0
         self._changed = False
+        self.pulse = Pulse()
         self.snapshot = Snapshot()
         self._take_snapshot()  # whoever asks right after a restart must not find an empty fleet
 
@@ -198,13 +200,20 @@ class Conductor:
             done.cancel()
             raise UnavailableError("the cloud is too busy for this now; try again") from error
 
+    @property
+    def waiting(self) -> int:
+        """Messages and orders that wait for the conductor."""
+        return self._inputs.qsize()
+
     def on_connected(self) -> None:
         """The link is up."""
+        self.pulse.connected()
         _log.info("connected to the broker")
         self._inputs.put(self._connected_again)
 
     def on_disconnected(self, reason: str) -> None:
         """The link is down."""
+        self.pulse.disconnected()
         _log.warning("lost the broker: %s", reason)
 
     def on_message(self, topic: str, payload: bytes) -> None:
@@ -282,14 +291,20 @@ class Conductor:
 
     def _flush(self) -> None:
         """Write what was merged and acknowledge it; nothing is acknowledged that is not written."""
+        begun_s = time.monotonic()
         try:
             if self._collecting.flush():
+                self.pulse.committed(time.monotonic() - begun_s)
                 self._changed = True
+        except BaseException:
+            self.pulse.commit_failed()
+            raise
         finally:
             self._tell_state()
 
     def _tick(self) -> None:
         """Do what is due; what goes wrong with one thing is no reason to leave out the others."""
+        self.pulse.beat()
         for part in (
             self._look_after_broker,
             self._look_after_fleet,

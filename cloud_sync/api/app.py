@@ -16,6 +16,7 @@ from cloud_sync.api.group_routes import group_routes
 from cloud_sync.api.guard import API, Guard
 from cloud_sync.api.idempotency import IdempotencyMiddleware
 from cloud_sync.api.json_views import view_schemas
+from cloud_sync.api.metrics import Metrics, RequestMeter, metrics_routes
 from cloud_sync.api.model_routes import model_routes
 from cloud_sync.api.problems import add_problem_handlers, problem_schema
 from cloud_sync.api.rollout_routes import rollout_routes
@@ -98,6 +99,7 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
         settings: Who may use it; by default everybody who reaches it.
     """
     settings = settings or ApiSettings()
+    metrics = Metrics(backend)
     app = CloudApi(
         title="edgefleet",
         summary="Devices, model versions, rollouts and alarms of a fleet",
@@ -106,6 +108,7 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
         docs_url=None,  # the pages that FastAPI offers load scripts from other people's servers
         redoc_url=None,
         middleware=[
+            Middleware(RequestMeter, metrics=metrics),
             Middleware(Guard, settings=settings, access=backend.access),
             Middleware(
                 IdempotencyMiddleware, store=backend.kept_answers, exempt=(f"{API}/models",)
@@ -118,5 +121,7 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
     add_problem_handlers(app)
     for routes in _ROUTES:
         app.include_router(routes, prefix=API, responses=PROBLEM)
+    app.state.metrics = metrics
+    app.include_router(metrics_routes)
     app.include_router(dashboard_routes(backend))
     return app

@@ -32,6 +32,8 @@ from cloud_sync.core.facts import DeviceFacts, DeviceStatus
 from cloud_sync.core.records import AuditRecord
 from cloud_sync.core.rollout import Step
 from cloud_sync.group_desk import GroupDesk
+from cloud_sync.measure import Measure
+from cloud_sync.measures import measures_of
 from cloud_sync.record_views import audit_view
 from edge_contract.delta import FileOffer, Offer, Parcel
 from edge_contract.errors import UsageError
@@ -68,6 +70,7 @@ class MemoryCloud:
         self._audit: list[AuditRecord] = []
         self.kept_answers = MemoryOffice()
         self.groups = GroupDesk(self.kept_answers, self._facts, self._note)
+        self.wrong: dict[str, str] = {}
         self.commands = MemoryCommands(self.groups, self._note)
         self.access = AccessDesk(self.kept_answers, admin_token=token, note=self._note)
         self.on_start: Callable[[RolloutView], None] = lambda _: None
@@ -367,6 +370,19 @@ class MemoryCloud:
             )
             for view in self._devices.values()
         }
+
+    def measures(self) -> Sequence[Measure]:
+        """See ``CloudBackend``."""
+        return measures_of(
+            self.summary(),
+            statuses=(device.status for device in self._devices.values()),
+            rollouts=(rollout.state for rollout in self._rollouts.values()),
+            commands={},
+        )
+
+    def troubles(self) -> Mapping[str, str]:
+        """See ``CloudBackend``."""
+        return self.wrong
 
     def revision(self) -> int:
         """See ``CloudBackend``."""
