@@ -246,6 +246,8 @@ TEXTS: Final = np.array(
         {"ngram_range": (1, 2), "stop_words": ["and", "the", "\u00e9t\u00e9"]},
         {"ngram_range": (1, 3), "max_features": 5},
         {"ngram_range": (2, 2), "norm": "l1", "binary": True},
+        {"token_pattern": r"\w{3,}"},
+        {"token_pattern": r"\S+", "ngram_range": (1, 2)},
     ],
     ids=str,
 )
@@ -262,7 +264,7 @@ def test_words_count_the_same_in_texts_that_nobody_checked(settings: dict[str, o
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"analyzer": "char"}, "use analyzer='word'"),
+        ({"analyzer": str.split}, "use 'word', 'char' or 'char_wb'"),
         ({"strip_accents": "unicode"}, "change the texts before the model"),
         ({"token_pattern": r"\w\d"}, "such as '\\[a-z\\]\\+'"),
     ],
