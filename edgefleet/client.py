@@ -1,25 +1,22 @@
 """The cloud as seen from a program: what the command line does, and anything else can."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from cloud_sync.api.json_views import view_from_json
-from cloud_sync.backend import ModelView, RolloutView, StatisticsView, VersionView
-from edge_contract.errors import UnavailableError
+from cloud_sync.backend import ModelView, StatisticsView, VersionView
 from edge_contract.package import Package
-from edge_contract.reading import JsonObject
 from edgefleet.archives import read_archive
 from edgefleet.client_access import AccessCalls
 from edgefleet.client_fleet import FleetCalls
+from edgefleet.client_rollouts import RolloutCalls
 from edgefleet.connection import ApiConnection, segment_of
-from edgefleet.waiting import poll
 
 __all__ = ["Cloud"]
 
 
-class Cloud(FleetCalls, AccessCalls):
+class Cloud(FleetCalls, RolloutCalls, AccessCalls):
     """The cloud of a fleet, through its API.
 
     All methods raise ``NotFoundError`` (a ``UsageError``) for a name that is not there,
@@ -100,110 +97,3 @@ class Cloud(FleetCalls, AccessCalls):
             archive = read_archive(Path(package))
             Package.from_archive(archive)  # a damaged file is not worth sending
         return view_from_json(VersionView, self._api.post_bytes("models", archive))
-
-    # Rollouts.
-
-    def start_rollout(
-        self,
-        model: str,
-        version: str,
-        *,
-        strategy: str = "canary",
-        steps: Sequence[float] = (),
-        shadow: bool = True,
-        bake_s: float = 0.0,
-        max_wait_s: float = 0.0,
-        min_rows: int = 0,
-        approval: bool = False,
-    ) -> RolloutView:
-        """Begin to roll a version out; what is 0 or empty takes the strategy's default.
-
-        Args:
-            model: Name of the model.
-            version: What to roll out.
-            strategy: ``canary``, ``shadow``, ``blue-green`` or ``all-at-once``.
-            steps: Shares of the fleet, rising, from 0 to 1.
-            shadow: Whether devices first run it beside the serving version.
-            bake_s: Shortest time on a step.
-            max_wait_s: Longest time to wait for enough data on a step.
-            min_rows: How much data is enough.
-            approval: Whether it waits for :meth:`approve` before it begins.
-        """
-        order: JsonObject = {
-            "model": model,
-            "version": version,
-            "strategy": strategy,
-            "steps": list(steps),
-            "shadow": shadow,
-            "bake_s": bake_s,
-            "max_wait_s": max_wait_s,
-            "min_rows": min_rows,
-            "approval": approval,
-        }
-        return view_from_json(RolloutView, self._api.post("rollouts", order))
-
-    def rollouts(self, *, limit: int = 100) -> list[RolloutView]:
-        """Return rollouts, newest first."""
-        items = self._api.get("rollouts", limit=limit)["items"].items()
-        return [view_from_json(RolloutView, item) for item in items]
-
-    def rollout(self, rollout_id: str = "latest") -> RolloutView:
-        """Return one rollout; ``latest`` names the newest."""
-        return view_from_json(RolloutView, self._api.get(f"rollouts/{segment_of(rollout_id)}"))
-
-    def steer(self, rollout_id: str, action: str) -> RolloutView:
-        """Do one of ``pause``, ``resume``, ``abort``, ``rollback``, ``approve``."""
-        answer = self._api.post(f"rollouts/{segment_of(rollout_id)}/{segment_of(action)}")
-        return view_from_json(RolloutView, answer)
-
-    def pause(self, rollout_id: str = "latest") -> RolloutView:
-        """Stop widening; devices keep what they run."""
-        return self.steer(rollout_id, "pause")
-
-    def resume(self, rollout_id: str = "latest") -> RolloutView:
-        """Go on where it paused."""
-        return self.steer(rollout_id, "resume")
-
-    def abort(self, rollout_id: str = "latest") -> RolloutView:
-        """End it."""
-        return self.steer(rollout_id, "abort")
-
-    def rollback(self, rollout_id: str = "latest") -> RolloutView:
-        """End it and bring its devices back to the previous version."""
-        return self.steer(rollout_id, "rollback")
-
-    def approve(self, rollout_id: str = "latest") -> RolloutView:
-        """Let it begin, or take its next step."""
-        return self.steer(rollout_id, "approve")
-
-    def wait_for_rollout(
-        self,
-        rollout_id: str = "latest",
-        *,
-        timeout_s: float | None = None,
-        on_change: Callable[[RolloutView], None] | None = None,
-    ) -> RolloutView:
-        """Return a rollout when it has ended; the cloud may restart meanwhile.
-
-        Args:
-            rollout_id: Which one.
-            timeout_s: How long to wait; ``None`` for as long as it takes.
-            on_change: Called with the rollout at first and whenever it has changed.
-
-        Raises:
-            UnavailableError: It has not ended in time, or the cloud is gone for half a minute.
-        """
-        # the newest one may be another one in a moment
-        name = self.rollout(rollout_id).rollout_id
-        rollout = poll(
-            lambda: self.rollout(name),
-            until=lambda view: view.ended_unix_s is not None,
-            timeout_s=timeout_s,
-            on_change=on_change,
-        )
-        if rollout.ended_unix_s is None:
-            raise UnavailableError(
-                f"rollout {name!r} has not ended within {timeout_s} s: "
-                f"{rollout.state}, {rollout.sentence}"
-            )
-        return rollout

@@ -1,7 +1,6 @@
 """Options and arguments that several commands share."""
 
 import json
-from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 import typer
@@ -18,7 +17,6 @@ __all__ = [
     "DeviceGroup",
     "duration_s",
     "examples",
-    "fractions",
     "key_value",
     "model_and_version",
     "sub_app",
@@ -91,18 +89,6 @@ def duration_s(text: str) -> float:
     if not 0 < seconds < 1e9:
         raise UsageError(f"a span of time must be above 0 and below 30 years, got {text!r}")
     return seconds
-
-
-def fractions(text: str) -> Sequence[float]:
-    """Read ``0.1,0.5,1``.
-
-    Raises:
-        UsageError: A part is no number.
-    """
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        raise UsageError(f"steps {text!r} are not numbers; write them like 0.1,0.5,1") from error
 
 
 def key_value(text: str) -> tuple[str, JsonValue]:

@@ -180,7 +180,7 @@ def test_an_order_reaches_the_cloud_as_it_was_given(run: Run, backend: MemoryClo
 
     rollout = backend.rollout("latest")
     assert started.code == 0
-    assert f"watch it: edgefleet rollout status {rollout.rollout_id}" in started.out
+    assert f"watch it: edgefleet rollout watch {rollout.rollout_id}" in started.out
     assert rollout.strategy == "shadow"
     assert [stage.fraction for stage in rollout.stages] == [0.2, 0.6, 1.0]
     assert rollout.state == "awaiting_approval"
