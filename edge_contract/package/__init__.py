@@ -1,18 +1,14 @@
 """Model packages: manifest, files, reference and golden vectors."""
 
+from edge_contract.package.artifact import Artifact, ArtifactRole
 from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json, digest_of, short
 from edge_contract.package.error_model import ErrorModel, ErrorTerm
+from edge_contract.package.evidence import Evidence
 from edge_contract.package.golden import Golden, GoldenTensor, GoldenVariant
 from edge_contract.package.image_input import ImageInput
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
-from edge_contract.package.manifest import (
-    MANIFEST_NAME,
-    Artifact,
-    ArtifactRole,
-    Evidence,
-    Manifest,
-)
+from edge_contract.package.manifest import MANIFEST_NAME, Manifest
 from edge_contract.package.observation import (
     Layout,
     Source,
@@ -22,6 +18,7 @@ from edge_contract.package.observation import (
     probabilities_size,
 )
 from edge_contract.package.package import PACKAGE_SUFFIX, Package, verify_artifact
+from edge_contract.package.processing import Processing
 from edge_contract.package.reference import (
     EMBEDDING,
     FEW_ROWS,
@@ -61,6 +58,7 @@ __all__ = [
     "OutputRole",
     "OutputSpec",
     "Package",
+    "Processing",
     "Reference",
     "Role",
     "Source",

@@ -11,9 +11,12 @@ from typing import Final, Self
 from edge_contract.errors import PackageError
 from edge_contract.json_text import parse_json
 from edge_contract.names import NAME_PATTERN, VERSION_PATTERN
-from edge_contract.package.digests import DIGEST_PATTERN, canonical_json
+from edge_contract.package.artifact import Artifact, ArtifactRole
+from edge_contract.package.digests import canonical_json
+from edge_contract.package.evidence import Evidence
 from edge_contract.package.image_input import ImageInput
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
+from edge_contract.package.processing import Processing
 from edge_contract.reading import JsonObject, JsonValue, Reader
 
 __all__ = [
@@ -29,111 +32,6 @@ __all__ = [
 SCHEMA: Final = 1
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 4_000_000
-_MAX_ARTIFACT_BYTES: Final = 64 * 2**30
-_PATH_PATTERN: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-
-
-class ArtifactRole:
-    """What a file of a package is for; plain text, so that unknown roles are kept, not refused."""
-
-    MODEL: Final = "model"
-    REFERENCE: Final = "reference"
-    GOLDEN: Final = "golden"
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """One file of a package, as an OCI descriptor with a role.
-
-    Attributes:
-        role: See :class:`ArtifactRole`.
-        path: File name in the package; no folders.
-        media_type: IANA media type.
-        digest: ``sha256:...`` of the file.
-        size: Its length in bytes.
-        variant: Of a model: ``fp32``, ``int8``. The first model of a package is the exact one.
-        opsets: Of a model: ONNX operator-set versions by domain.
-        providers: Of a model: onnxruntime execution providers it is known to run on.
-    """
-
-    role: str
-    path: str
-    media_type: str
-    digest: str
-    size: int
-    variant: str = ""
-    opsets: JsonObject = field(default_factory=dict)
-    providers: tuple[str, ...] = ()
-
-    def to_json(self) -> JsonObject:
-        """Return the fields by name."""
-        return {
-            "role": self.role,
-            "path": self.path,
-            "media_type": self.media_type,
-            "digest": self.digest,
-            "size": self.size,
-            "variant": self.variant,
-            "opsets": self.opsets,
-            "providers": list(self.providers),
-        }
-
-    @classmethod
-    def from_json(cls, reader: Reader) -> Self:
-        """Read the fields; raises the reader's error."""
-        return cls(
-            role=reader["role"].text(max_length=64),
-            path=reader["path"].text(pattern=_PATH_PATTERN),
-            media_type=reader["media_type"].text(max_length=128),
-            digest=reader["digest"].text(pattern=DIGEST_PATTERN),
-            size=reader["size"].integer(low=0, high=_MAX_ARTIFACT_BYTES),
-            variant=reader["variant"].text(max_length=64),
-            opsets=reader["opsets"].json_object(),
-            providers=tuple(item.text(max_length=64) for item in reader["providers"].items()),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Why the package may be trusted to do its work; read by people and by gates.
-
-    Attributes:
-        parity: How well the ONNX model repeats the source model: rows checked, label agreement,
-            largest differences, what was accepted.
-        quality: Metrics on held-out rows by name, 0 to 1 for classifiers.
-        robustness: The same under noise, scaling and missing values, where measured.
-        baseline: What a person or a rule reaches: metrics by name, and ``source``.
-        variants: What was tried to make the model smaller and quicker: for each way its size,
-            latency and losses beside the exact model, and why it was kept or not.
-    """
-
-    parity: JsonObject = field(default_factory=dict)
-    quality: JsonObject = field(default_factory=dict)
-    robustness: JsonObject = field(default_factory=dict)
-    baseline: JsonObject = field(default_factory=dict)
-    variants: JsonObject = field(default_factory=dict)
-
-    def to_json(self) -> JsonObject:
-        """Return the fields by name."""
-        fields: dict[str, JsonValue] = {
-            "parity": self.parity,
-            "quality": self.quality,
-            "robustness": self.robustness,
-            "baseline": self.baseline,
-        }
-        return {**fields, "variants": self.variants} if self.variants else fields
-
-    @classmethod
-    def from_json(cls, reader: Reader) -> Self:
-        """Read the fields; raises the reader's error."""
-        variants = reader.get("variants")
-        return cls(
-            parity=reader["parity"].json_object(),
-            quality=reader["quality"].json_object(),
-            robustness=reader["robustness"].json_object(),
-            baseline=reader["baseline"].json_object(),
-            variants={} if variants is None else variants.json_object(),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +50,7 @@ class Manifest:
             them; empty for other tasks.
         threshold: Of a binary classifier: probability of the second class from which it is
             predicted; ``None`` if the likelier class is.
+        processing: Plugins that devices must have to run it.
         image: How devices make an input of encoded pictures; ``None`` if they get numbers only.
         artifacts: The files.
         evidence: Parity, quality, robustness, baseline and variants.
@@ -170,6 +69,7 @@ class Manifest:
     features: tuple[Feature, ...]
     classes: tuple[str | int, ...] = ()
     threshold: float | None = None
+    processing: Processing = field(default_factory=Processing)
     image: ImageInput | None = None
     artifacts: tuple[Artifact, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
@@ -206,10 +106,14 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the manifest as it stands in the package."""
-        image = {} if self.image is None else {"image": self.image.to_json()}
+        optional: dict[str, JsonValue] = {}
+        if self.image is not None:
+            optional["image"] = self.image.to_json()
+        if self.processing != Processing():
+            optional["processing"] = self.processing.to_json()
         return canonical_json(
             {
-                **image,
+                **optional,
                 "schema": SCHEMA,
                 "name": self.name,
                 "version": self.version,
@@ -253,6 +157,7 @@ class Manifest:
             classes=_classes(reader["classes"].items(max_length=100_000)),
             threshold=None if reader["threshold"].is_null else _threshold(reader["threshold"]),
             image=_image(reader.get("image"), inputs=inputs),
+            processing=_processing(reader.get("processing")),
             artifacts=tuple(Artifact.from_json(item) for item in reader["artifacts"].items()),
             evidence=Evidence.from_json(reader["evidence"]),
             framework=reader["framework"].json_object(),
@@ -299,3 +204,7 @@ def _image(reader: Reader | None, *, inputs: Sequence[TensorSpec]) -> ImageInput
     if not any(spec.name == image.tensor and image.fits(spec) for spec in inputs):
         raise reader.refused(f"pictures that fit one of {', '.join(map(str, inputs))}")
     return image
+
+
+def _processing(reader: Reader | None) -> Processing:
+    return Processing() if reader is None else Processing.from_json(reader)

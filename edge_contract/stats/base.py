@@ -6,16 +6,27 @@ counts; only they travel, so a window of telemetry costs little.
 
 To add a statistic: write one file beside this one, decorate its spec with ``@register`` and add the
 import line to ``edge_contract/stats/__init__.py``. The laws in
-``tests/laws/test_statistic_laws.py`` then run on it with no further code.
+``tests/laws/test_statistic_laws.py`` then run on it with no further code. A package of its own adds
+one by an entry point in the group ``edgefleet.statistics`` that names the spec, and registers
+nothing.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol, Self, TypeAlias, TypeVar
+from typing import ClassVar, Final, Protocol, Self, TypeAlias, TypeVar
 
 from edge_contract.errors import MessageError, PackageError, UsageError
+from edge_contract.plugins import STATISTICS_GROUP, plugin
 from edge_contract.reading import JsonObject, Reader
 
-__all__ = ["SPECS", "Spec", "State", "Statistic", "register", "spec_from_json"]
+__all__ = [
+    "SPECS",
+    "Spec",
+    "State",
+    "Statistic",
+    "register",
+    "spec_from_json",
+    "spec_of_kind",
+]
 
 State: TypeAlias = int | float | Sequence["State"]
 """What travels on the wire: JSON numbers and lists only, so that every peer can read it."""
@@ -101,7 +112,9 @@ class Spec(Protocol):
 
 
 SPECS: dict[str, type[Spec]] = {}
-"""Every known kind of statistic by its wire name."""
+"""Every known kind of statistic by its wire name; those of plugins once they were asked for."""
+
+_SPEC_NAMES: Final = ("arity", "empty", "decode", "to_json", "from_json")
 
 S = TypeVar("S", bound=Spec)
 
@@ -120,13 +133,38 @@ def spec_from_json(reader: Reader) -> Spec:
     Raises:
         PackageError: The kind is unknown here or a parameter is wrong.
     """
-    kind = reader["kind"].text(max_length=64)
+    return spec_of_kind(reader["kind"].text(max_length=64)).from_json(reader)
+
+
+def spec_of_kind(kind: str) -> type[Spec]:
+    """Return a kind of statistic, one of edgefleet's or of a plugin that is installed here.
+
+    Raises:
+        PackageError: It is unknown here, or what the plugin names is no kind of statistic.
+    """
     if kind not in SPECS:
+        found = plugin(STATISTICS_GROUP, kind)
+        if found is None:
+            raise PackageError(
+                f"statistic kind {kind!r} is unknown here (known: {', '.join(sorted(SPECS))}): "
+                f"upgrade edgefleet, or install the plugin that has it ({STATISTICS_GROUP})"
+            )
+        SPECS[kind] = _checked(found, kind)
+    return SPECS[kind]
+
+
+def _checked(found: object, kind: str) -> type[Spec]:
+    """Return what a plugin names if it is a kind of statistic of that name."""
+    named: object = getattr(found, "kind", None)
+    missing = [name for name in _SPEC_NAMES if not hasattr(found, name)]
+    if not isinstance(found, type) or named != kind or missing:
+        trouble = f"lacks {', '.join(missing)}" if missing else f"has the kind {named!r}"
         raise PackageError(
-            f"statistic kind {kind!r} is unknown here (known: {', '.join(sorted(SPECS))}): "
-            "upgrade edgefleet"
+            f"the plugin of statistic {kind!r} is {found!r:.80}, which {trouble}: it must be a "
+            "class like edge_contract.stats.base.Spec"
         )
-    return SPECS[kind].from_json(reader)
+    spec: type[Spec] = found
+    return spec
 
 
 def state_reader(state: object, kind: str) -> Reader:
