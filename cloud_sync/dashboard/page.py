@@ -24,6 +24,8 @@ __all__ = ["Page", "Question", "page_of"]
 DEVICES_ON_PAGE: Final = 50
 _ALARMS: Final = 6
 _PAST_ROLLOUTS: Final = 5
+_VERDICTS: Final = 12
+_NAMED: Final = 100
 _VERSIONS_PER_MODEL: Final = 4
 _STEERING: Final = ("approve", "resume", "retry", "pause", "rollback", "abort")
 
@@ -58,18 +60,32 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class RolloutPanel:
-    """A rollout with what an operator may do now and the last verdict on it.
+class Verdict:
+    """What gates found at one time; the headline leaves out the reasons that they give below it."""
 
-    The headlines leave out the reasons that the gates below them give.
-    """
+    event: RolloutEventView
+    headline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Devices of a rollout that are equally far, the first ones by name."""
+
+    state: str
+    devices: int
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPanel:
+    """A rollout with what an operator may do now, and the verdicts on it, the last one first."""
 
     view: RolloutView
     headline: str
     actions: Sequence[str]
     segments: Sequence[Segment]
-    verdict: RolloutEventView | None
-    verdict_headline: str
+    cohorts: Sequence[Cohort]
+    verdicts: Sequence[Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +148,23 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
 
 
 def _rollout_panel(view: RolloutView) -> RolloutPanel:
-    verdict = next((event for event in reversed(view.events) if event.evidence), None)
+    judged = [event for event in reversed(view.events) if event.evidence]
+    verdicts = [Verdict(event, _headline(event.sentence, event)) for event in judged[:_VERDICTS]]
     return RolloutPanel(
         view=view,
-        headline=_headline(view.sentence, verdict),
+        headline=_headline(view.sentence, judged[0] if judged else None),
         actions=[action for action in _STEERING if action in view.actions],
         segments=stacked(view.executions),
-        verdict=verdict,
-        verdict_headline="" if verdict is None else _headline(verdict.sentence, verdict),
+        cohorts=_cohorts(view),
+        verdicts=verdicts,
     )
+
+
+def _cohorts(view: RolloutView) -> list[Cohort]:
+    names: dict[str, list[str]] = {}
+    for name, state in sorted(view.executions.items()):
+        names.setdefault(state, []).append(name)
+    return [Cohort(state, len(some), some[:_NAMED]) for state, some in sorted(names.items())]
 
 
 def _headline(sentence: str, verdict: RolloutEventView | None) -> str:

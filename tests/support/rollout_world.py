@@ -104,7 +104,8 @@ class Device:
         self.state, self.detail = state, detail
 
     def facts(self) -> DeviceFacts:
-        slots = (SlotReport("A", self.state, "", self.digest, self.detail),)
+        waits = self.holds and self.state == "ready"
+        slots = (SlotReport("A", self.state, "", self.digest, self.detail, waits),)
         return DeviceFacts(
             name=self.name,
             status=DeviceStatus.ONLINE if self.online else DeviceStatus.UNREACHABLE,

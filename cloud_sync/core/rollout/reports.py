@@ -42,9 +42,7 @@ class _Seen:
     @property
     def holds_back(self) -> bool:
         """Whether the device has the candidate and waits for its own time to try it."""
-        if self.slot is None or self.serves:
-            return False
-        return self.state == "waiting" or (self.state == "ready" and bool(self.slot.detail))
+        return self.slot is not None and self.slot.waits and not self.serves
 
 
 def take_reports(
