@@ -16,14 +16,16 @@ from typing import Final, TypeAlias
 
 from edge_contract.errors import PeerError
 
-__all__ = ["JsonObject", "JsonValue", "Reader"]
+__all__ = ["MAX_INTEGER", "JsonObject", "JsonValue", "Reader"]
 
 JsonValue: TypeAlias = (
     bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"] | None
 )
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 
-_MAX_INTEGER: Final = 2**53 - 1  # the largest that JavaScript reads exactly
+MAX_INTEGER: Final = 2**53 - 1
+"""The largest that JavaScript reads exactly."""
+
 _MAX_DEPTH: Final = 16
 
 # Looks at a few levels only, where repr() recurses as deep as a peer likes.
@@ -93,7 +95,7 @@ class Reader:
             raise self.refused("text without NUL and half surrogate pairs")
         return self._value
 
-    def integer(self, *, low: int = -_MAX_INTEGER, high: int = _MAX_INTEGER) -> int:
+    def integer(self, *, low: int = -MAX_INTEGER, high: int = MAX_INTEGER) -> int:
         """Return a whole number from ``low`` to ``high``."""
         if type(self._value) is not int or not low <= self._value <= high:
             raise self.refused(f"a whole number from {low} to {high}")
@@ -102,7 +104,7 @@ class Reader:
     def number(self, *, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``."""
         value = self._value
-        if type(value) is int and abs(value) <= _MAX_INTEGER:
+        if type(value) is int and abs(value) <= MAX_INTEGER:
             value = float(value)
         if not isinstance(value, float) or not math.isfinite(value) or not low <= value <= high:
             raise self.refused(f"a finite number from {low} to {high}")
@@ -130,10 +132,10 @@ class Reader:
             not isinstance(value, list)
             or len(value) > max_length
             or set(map(type, value)) - {int}
-            or (value and not low <= min(value) <= max(value) <= _MAX_INTEGER)
+            or (value and not low <= min(value) <= max(value) <= MAX_INTEGER)
         ):
             raise self.refused(
-                f"a list of at most {max_length} whole numbers from {low} to {_MAX_INTEGER}"
+                f"a list of at most {max_length} whole numbers from {low} to {MAX_INTEGER}"
             )
         return value
 

@@ -19,8 +19,9 @@ from cloud_sync.core.increments import (
 from cloud_sync.core.intake import CheckedWindow, RefusalKind
 from cloud_sync.core.seen import Marks, SeenBatches
 from cloud_sync.core.segments import Segment
-from edge_contract.messages import Acks, BootAck
+from edge_contract.messages import Acks, BootAck, Counters
 from edge_contract.messages.topics import shard_of
+from edge_contract.stats import Profile
 
 __all__ = ["Gathering"]
 
@@ -33,6 +34,24 @@ class _PieceKey(NamedTuple):
     window: FleetWindow
     segments: tuple[Segment, ...]
     stratum: str | None
+
+
+class _Total:
+    """What several windows add up to, so far."""
+
+    __slots__ = ("_counters", "_profile")
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._counters = Counters()
+
+    def add(self, window: CheckedWindow) -> None:
+        self._counters = self._counters.plus(window.counters)
+        self._profile.absorb(window.state)
+
+    @property
+    def increment(self) -> Increment:
+        return Increment(self._counters, self._profile)
 
 
 class Gathering:
@@ -48,7 +67,7 @@ class Gathering:
 
     def __init__(self, config: CollectorConfig) -> None:
         self._config = config
-        self._pieces: dict[_PieceKey, Increment] = {}
+        self._pieces: dict[_PieceKey, _Total] = {}
         self._device_windows: dict[DeviceWindow, DeviceIncrement] = {}
         self._marked: set[Life] = set()
         self._tally = Tally()
@@ -104,10 +123,11 @@ class Gathering:
             leases: Number of the lease by shard; ``None`` where there is one collector.
         """
         marks = {life: lives[life].marks for life in sorted(self.lives)}
+        pieces = {key: total.increment for key, total in self._pieces.items()}
         return Commit(
-            windows=_sums((key.window, piece) for key, piece in self._pieces.items()),
+            windows=_sums((key.window, piece) for key, piece in pieces.items()),
             device_windows=self._device_windows,
-            pending=self._pending(),
+            pending=self._pending(pieces),
             marks={life: found for life, found in marks.items() if life in self._marked},
             tally=self._tally,
             refused=dict(self._refused),
@@ -135,15 +155,15 @@ class Gathering:
             self._tally = self._tally.plus(Tally(unjudged=1))
         start_unix_s = min(start_unix_s, now_unix_s)
         fleet = FleetWindow(window.subject, _aligned(start_unix_s, self._config.window_s))
-        _add(
-            self._pieces,
-            _PieceKey(fleet, segments, stratum),
-            Increment(window.counters, window.profile),
-        )
+        key = _PieceKey(fleet, segments, stratum)
+        total = self._pieces.get(key)
+        if total is None:
+            total = self._pieces[key] = _Total(window.spec.empty())
+        total.add(window)
 
         start = _aligned(start_unix_s, self._config.device_window_s)
         own = DeviceWindow(device, window.subject, start)
-        piece = DeviceIncrement(window.counters, window.profile.spec, (window.piece,))
+        piece = DeviceIncrement(window.counters, window.spec, (window.piece,))
         known = self._device_windows.get(own)
         self._device_windows[own] = known.merged(piece) if known else piece
 
@@ -152,10 +172,10 @@ class Gathering:
         age_s = now_unix_s - window.end_unix_s
         return -self._config.max_future_s <= age_s <= self._config.max_age_s
 
-    def _pending(self) -> dict[PendingKey, Increment]:
+    def _pending(self, pieces: Mapping[_PieceKey, Increment]) -> dict[PendingKey, Increment]:
         return _sums(
             (PendingKey(key.window.subject, key.segments, key.stratum), piece)
-            for key, piece in self._pieces.items()
+            for key, piece in pieces.items()
             if key.stratum is not None and key.window.subject.role in self._config.analysed_roles
         )
 

@@ -27,7 +27,7 @@ from edge_contract.messages import (
 from edge_contract.messages.codec import ENVELOPE
 from edge_contract.names import NAME_PATTERN
 from edge_contract.reading import JsonValue, Reader
-from edge_contract.stats import Profile
+from edge_contract.stats import ProfileSpec
 
 __all__ = [
     "MAX_COUNT",
@@ -103,8 +103,9 @@ class CheckedWindow:
         start_unix_s: By the device's clock.
         end_unix_s: The same.
         counters: Rows, calls, failures and drops.
-        profile: Decoded statistics.
-        piece: The same as they came.
+        spec: What the statistics are.
+        state: Statistics by column, checked.
+        piece: The same to be stored: the message as it came, if there is nothing else in it.
         counts: Observations by column.
         stratum: Part of the day or week that its rows belong to; empty if the package's reference
             does not tell them apart in this role, ``None`` if the window spans several.
@@ -114,7 +115,8 @@ class CheckedWindow:
     start_unix_s: float
     end_unix_s: float
     counters: Counters
-    profile: Profile
+    spec: ProfileSpec
+    state: Mapping[int, JsonValue]
     piece: StatePiece
     counts: Mapping[int, int]
     stratum: str | None = ""
@@ -209,14 +211,15 @@ def _package(digest: str, packages: PackageLookup) -> PackageFacts:
 
 
 def _checked(entry: WindowEntry, package: PackageFacts, *, payload: bytes | None) -> CheckedWindow:
-    profile = package.specs[entry.role].decode(entry.profile)
-    counts = {index: profile[index].count for index in entry.profile}
+    spec = package.specs[entry.role]
+    counts = spec.check(entry.profile)
     return CheckedWindow(
         subject=PackageRole(entry.package, entry.role),
         start_unix_s=entry.start_unix_s,
         end_unix_s=entry.end_unix_s,
         counters=entry.counters,
-        profile=profile,
+        spec=spec,
+        state=entry.profile,
         piece=entry.profile if payload is None else payload,
         counts=counts,
         stratum=stratum_of(package, entry),

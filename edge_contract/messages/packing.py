@@ -69,12 +69,15 @@ _SHORT: Final = bytes(
 )
 """Of each character the number that it is by itself, if that is above 0."""
 
-_NUMBERS: Final = re.compile(
-    "|".join(
-        f"[{re.escape(digits.others)}]{{0,{_MAX_OTHERS}}}[{re.escape(digits.last)}]"
-        for digits in (_POSITIVE, _OTHER)
-    )
-)
+
+def _pattern(digits: _Digits, fewest_others: int) -> str:
+    others, last = re.escape(digits.others), re.escape(digits.last)
+    return f"[{others}]{{{fewest_others},{_MAX_OTHERS}}}[{last}]"
+
+
+_NUMBERS: Final = re.compile(f"{_pattern(_POSITIVE, 0)}|{_pattern(_OTHER, 0)}".encode())
+_LONG: Final = re.compile(f"{_pattern(_POSITIVE, 1)}|{_pattern(_OTHER, 0)}".encode())
+"""Numbers that :data:`_SHORT` does not know."""
 
 
 class PackedStates(NamedTuple):
@@ -189,26 +192,35 @@ def _columns(reader: Reader) -> list[int]:
 
 def _lists(reader: Reader) -> Iterator[list[int]]:
     """Read lists one after the other, each when it is asked for."""
-    *texts, rest = reader.text(max_length=1_000_000).split(_END)
+    try:
+        text = reader.text(max_length=1_000_000).encode("ascii")
+    except UnicodeEncodeError:
+        raise reader.refused("whole numbers as text") from None
+    *lists, rest = text.split(_END.encode())
     if rest:
         raise reader.refused(f"lists that each end with {_END!r}")
-    for text in texts:
-        # Most numbers are one character, and those behind the last one that is not are read at
-        # once. The last character of a long number is one of theirs too.
-        start = len(text.rstrip(_POSITIVE.last))
-        if start and text[start - 1] in _POSITIVE.others:
-            start += 1
-        short = list(text[start:].encode().translate(_SHORT))
-        yield _long_list(text[:start], reader) + short if start else short
+    for written in lists:
+        # Most numbers are above 0 and one character; what lies between the others is read at once.
+        numbers: list[int] = []
+        at = 0
+        for match in _LONG.finditer(written):
+            start, end = match.span()
+            if start > at:
+                numbers += written[at:start].translate(_SHORT)
+            numbers.append(_read(match[0]))
+            at = end
+        numbers += written[at:].translate(_SHORT)
+        if 0 in numbers and _holds_strangers(written):
+            raise reader.refused("whole numbers as text")
+        yield numbers
 
 
-def _long_list(text: str, reader: Reader) -> list[int]:
-    written = _NUMBERS.findall(text)
-    if len("".join(written)) != len(text):
-        raise reader.refused("whole numbers as text")
-    return list(map(_read, written))
+def _holds_strangers(written: bytes) -> bool:
+    """Whether something is no number: a 0 may be one, or a character that stands for nothing."""
+    return b"".join(_NUMBERS.findall(written)) != written
 
 
 @lru_cache(4096)  # the same few hundred come again and again
-def _read(text: str) -> int:
+def _read(written: bytes) -> int:
+    text = written.decode()
     return _POSITIVE.read(text) + 1 if text[-1] in _POSITIVE.last else -_OTHER.read(text)

@@ -20,6 +20,7 @@ from edge_contract.stats.sketch import CENTRED, FLOAT_BITS, Sketch, SketchSpec
 from edge_contract.stats.vectors import MAX_DIMENSION, Vectors, VectorsSpec
 
 __all__ = [
+    "BUILT_IN",
     "BINS",
     "CENTRED",
     "FLOAT_BITS",
@@ -61,3 +62,6 @@ __all__ = [
     "register",
     "spec_from_json",
 ]
+
+BUILT_IN = frozenset(SPECS)
+"""The kinds that edgefleet brings itself; all others are of plugins."""

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
-from edge_contract.reading import JsonObject, Reader
+from edge_contract.errors import UsageError
+from edge_contract.reading import MAX_INTEGER, JsonObject, JsonValue, Reader
 from edge_contract.stats.base import State, register, state_reader
 from edge_contract.stats.float32 import MAX_DECIMAL, MAX_FLOAT32, decimal_of, rounded
 
 __all__ = ["Moments", "MomentsSpec"]
 
 _MAX_FLOAT64: Final = 1.7976931348623157e308  # a peer's lie must not become infinite when merged
+_FLOATS: Final = {float}
 _ALL_DIGITS: Final = 17  # of a double
 
 
@@ -43,6 +45,22 @@ class MomentsSpec:
         if not moments.finite and (moments.mean or moments.m2 or moments.low or moments.high):
             raise reader.refused("zeros where there is no finite value")
         return moments
+
+    def check(self, state: object) -> int:
+        """Return the observations of a state; raises what :meth:`decode` would raise."""
+        if type(state) is list and len(state) == 6:
+            finite, nonfinite, mean, m2, low, high = state
+            if (
+                type(finite) is type(nonfinite) is int
+                and {type(mean), type(m2), type(low), type(high)} == _FLOATS
+                and 0 < finite <= MAX_INTEGER
+                and 0 <= nonfinite <= MAX_INTEGER
+                and -MAX_FLOAT32 <= mean <= MAX_FLOAT32
+                and 0.0 <= m2 <= _MAX_FLOAT64
+                and -MAX_FLOAT32 <= low <= high <= MAX_FLOAT32
+            ):
+                return finite + nonfinite
+        return self.decode(state).count
 
     def to_json(self) -> JsonObject:
         """Return no parameters."""
@@ -129,6 +147,39 @@ class Moments:
             low=min(self.low, other.low),
             high=max(self.high, other.high),
         )
+
+    def absorb(self, state: list[JsonValue]) -> None:
+        """Add a state that was checked, in place."""
+        match state:
+            case [
+                int(finite),
+                int(nonfinite),
+                int() | float() as mean,
+                int() | float() as m2,
+                int() | float() as low,
+                int() | float() as high,
+            ]:
+                self.nonfinite += nonfinite
+                if finite:
+                    self._absorb(finite, float(mean), float(m2), low=low, high=high)
+            case _:
+                raise UsageError("moments can only absorb a state that was checked")
+
+    def _absorb(self, finite: int, mean: float, m2: float, *, low: float, high: float) -> None:
+        """Add a stream of at least one number, as :meth:`merged` does."""
+        before, total = self.finite, self.finite + finite
+        if not before:
+            self.mean, self.m2, self.low, self.high = mean, m2, rounded(low), rounded(high)
+        else:
+            delta = mean - self.mean
+            self.mean += delta * (finite / total)
+            m2 += self.m2 + delta * delta * (before * finite / total)
+            self.m2 = min(m2, _MAX_FLOAT64)
+            if low < self.low:
+                self.low = rounded(low)
+            if high > self.high:
+                self.high = rounded(high)
+        self.finite = total
 
     def to_state(self) -> State:
         """Return ``[finite, nonfinite, mean, m2, low, high]``."""

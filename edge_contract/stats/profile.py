@@ -1,12 +1,14 @@
 """A profile: the statistics of one window, column by column."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.reading import JsonObject, JsonValue, Reader
 from edge_contract.stats.base import Spec, State, Statistic, spec_from_json
+from edge_contract.stats.moments import Moments, MomentsSpec
+from edge_contract.stats.sketch import Sketch, SketchSpec
 
 __all__ = ["Column", "Profile", "ProfileSpec", "ProfileState", "state_from_json", "state_to_json"]
 
@@ -46,12 +48,23 @@ class ProfileSpec:
         statistics: dict[int, Statistic] = {}
         for index, column_state in state.items():
             if not 0 <= index < len(self.columns):
-                raise MessageError(
-                    f"profile has statistics of column {index}, "
-                    f"but the package has {len(self.columns)} columns"
-                )
+                raise _unknown(index, len(self.columns))
             statistics[index] = self.columns[index].spec.decode(column_state)
         return Profile(self, statistics)
+
+    def check(self, state: Mapping[int, object]) -> dict[int, int]:
+        """Return the observations of each column of a state, without rebuilding what is in it.
+
+        Raises:
+            MessageError: What :meth:`decode` would raise.
+        """
+        columns = self.columns
+        counts: dict[int, int] = {}
+        for index, column_state in state.items():
+            if not 0 <= index < len(columns):
+                raise _unknown(index, len(columns))
+            counts[index] = _check_of(columns[index].spec)(column_state)
+        return counts
 
     def indices(self, subject: str) -> dict[str, int]:
         """Return the columns of a subject: index by kind of statistic."""
@@ -85,6 +98,18 @@ class _CanBeBrief(Protocol):
     def brief(self) -> Statistic: ...
 
 
+def _unknown(index: int, columns: int) -> MessageError:
+    return MessageError(
+        f"profile has statistics of column {index}, but the package has {columns} columns"
+    )
+
+
+def _check_of(spec: Spec) -> Callable[[object], int]:
+    if isinstance(spec, SketchSpec | MomentsSpec):
+        return spec.check
+    return lambda state: spec.decode(state).count
+
+
 class Profile:
     """Statistics of one window; columns that saw nothing take no room.
 
@@ -116,6 +141,18 @@ class Profile:
         if index not in self._statistics:
             self._statistics[index] = self.spec.columns[index].spec.empty()
         self._statistics[index].observe(row)
+
+    def absorb(self, state: Mapping[int, JsonValue]) -> None:
+        """Add a state that :meth:`ProfileSpec.check` has taken, in place: quicker than merging."""
+        statistics = self._statistics
+        for index, column_state in state.items():
+            statistic = statistics.get(index)
+            if statistic is None:
+                statistic = statistics[index] = self.spec.columns[index].spec.empty()
+            if isinstance(statistic, Sketch | Moments) and isinstance(column_state, list):
+                statistic.absorb(column_state)
+            else:
+                statistics[index] = statistic.merged(statistic.spec.decode(column_state))
 
     def merged(self, other: "Profile") -> "Profile":
         """Return the profile of both windows.

@@ -16,18 +16,27 @@ open: they hold everything that is 24 binades or more from the centre.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
-from edge_contract.reading import JsonObject, Reader
+from edge_contract.reading import MAX_INTEGER, JsonObject, JsonValue, Reader
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.float32 import MAX_FLOAT32, bits_of, float_of, rounded
-from edge_contract.stats.sparse import added, read_sparse, sparse_state
+from edge_contract.stats.sparse import (
+    add_sparse,
+    added,
+    checked_total,
+    read_sparse,
+    sparse_state,
+)
 
 __all__ = ["CENTRED", "FLOAT_BITS", "Sketch", "SketchSpec"]
 
 FLOAT_BITS: Final = "float-bits"
 CENTRED: Final = "centred"
+
+_WHOLE: Final = {int}
 
 SHIFT: Final = 19
 """Bits of a float32 that a bucket drops: 4 of the 23 mantissa bits stay."""
@@ -159,6 +168,18 @@ class SketchSpec:
             counts=counts,
         )
 
+    def check(self, state: object) -> int:
+        """Return the observations of a state; raises what :meth:`decode` would raise."""
+        if type(state) is list and len(state) == 5:
+            *apart, sparse = state
+            found = checked_total(sparse, low=self.first_code, high=self.last_code)
+            is_plain = {*map(type, apart)} == _WHOLE and min(apart) >= 0
+            if found is not None and is_plain and max(apart) <= MAX_INTEGER:
+                is_odd = self.mapping == FLOAT_BITS and 0 in accumulate(sparse[0])
+                if not is_odd:
+                    return found + sum(apart)
+        return self.decode(state).count
+
     def to_json(self) -> JsonObject:
         """Return the parameters."""
         return {
@@ -249,6 +270,18 @@ class Sketch:
             negative_infinity=self.negative_infinity + other.negative_infinity,
             counts=added(self.counts, other.counts),
         )
+
+    def absorb(self, state: list[JsonValue]) -> None:
+        """Add a state that was checked, in place."""
+        match state:
+            case [int(zero), int(missing), int(up), int(down), [list(gaps), list(numbers)]]:
+                self.zero += zero
+                self.missing += missing
+                self.positive_infinity += up
+                self.negative_infinity += down
+                add_sparse(self.counts, gaps, numbers)
+            case _:
+                raise UsageError("a sketch can only absorb a state that was checked")
 
     def to_state(self) -> State:
         """Return ``[zero, missing, +inf, -inf, [gaps, counts]]``."""

@@ -213,11 +213,12 @@ class CollectorWorld:
         process.kill()
         process.wait()
 
-    def run(self, seconds: float, *, every_s: float) -> None:
-        """Let devices send, and something break, again and again."""
-        now_s = time.monotonic()
-        end_s, next_fault_s, next_send_s = now_s + seconds, now_s + every_s, now_s
-        while (now_s := time.monotonic()) < end_s:
+    def run(self, faults: int, *, every_s: float) -> None:
+        """Let devices send, and something break, until so much is broken."""
+        next_send_s = time.monotonic()
+        next_fault_s = next_send_s + every_s
+        while len(self.happened) < faults:
+            now_s = time.monotonic()
             self.devices.observe(time.time())
             if now_s >= next_send_s:
                 next_send_s = now_s + _RESEND_S
