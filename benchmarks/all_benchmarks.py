@@ -7,6 +7,7 @@ from benchmarks.drift import drift
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
+from benchmarks.powercuts import powercuts
 from benchmarks.rollouts import rollouts
 from benchmarks.serving import serving
 from benchmarks.variants import variants
@@ -19,6 +20,7 @@ __all__ = [
     "gpu",
     "inference",
     "ingest",
+    "powercuts",
     "rollouts",
     "serving",
     "variants",

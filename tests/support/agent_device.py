@@ -1,9 +1,12 @@
 """A device with its real store, packages, engine and rings; broker and registry are in memory."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+import numpy as np
 
 from edge_agent.adapters.folder_packages import FolderPackages
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
@@ -26,9 +29,10 @@ from edge_contract.package import Package
 from edge_contract.reading import JsonObject
 from tests.support.links import wait_until
 from tests.support.memory_device_link import MemoryDeviceLink
-from tests.support.packages import digits
 
 __all__ = ["Device", "MoodyEngine", "MoodyStore", "Shelf"]
+
+_ROW: Final = np.zeros((1, 64), np.float32)
 
 
 class MoodyStore(SqliteBatchStore):
@@ -107,11 +111,13 @@ class Device:
         engine: InferenceEngine,
         *,
         download_only: bool = False,
+        rings: Path | None = None,
+        on_report: Callable[[Report], None] = lambda _report: None,
     ) -> None:
         self.source = source
         self.store = MoodyStore(folder / "agent.db", wait_s=0.0)
         self.packages = FolderPackages(folder / "packages")
-        self.rings = folder / "rings"
+        self.rings = rings or folder / "rings"
         self.rings.mkdir(exist_ok=True)
         self.recorder = Recorder(self.rings, self.store.marks(), owner=self.store.identity())
         self.core = AgentCore(
@@ -141,9 +147,14 @@ class Device:
             engine=engine,
             recorder=self.recorder,
             link=self.link,
-            on_report=self.reports.append,
+            on_report=self._hear,
         )
+        self._on_report = on_report
         self._closed = False
+
+    def _hear(self, report: Report) -> None:
+        self.reports.append(report)
+        self._on_report(report)
 
     def start(self, package: Package | None = None) -> None:
         """Begin, with a package put into the store by hand if one is given."""
@@ -166,16 +177,25 @@ class Device:
         for _ in range(calls):
             routing = self.shell.switches["digits"].routing
             assert routing is not None
-            routing.serve.serve(digits().rows[:1], wake=self.shell.collect_soon)
+            routing.serve.serve(_ROW, wake=self.shell.collect_soon)
 
-    def desire(self, generation: int, serve: Package, **terms: float) -> None:
+    def desire(
+        self,
+        generation: int,
+        serve: Package,
+        *,
+        shadow: Package | None = None,
+        url: str = "http://127.0.0.1:1",
+        **terms: float,
+    ) -> None:
         target = Target(
             serve.manifest.version,
             serve.digest,
             trial_calls=int(terms.get("trial_calls", 0)),
             trial_s=terms.get("trial_s", 0.0),
         )
-        state = DesiredState(generation, {"digits": Assignment(target)}, "http://127.0.0.1:1")
+        beside = None if shadow is None else Target(shadow.manifest.version, shadow.digest)
+        state = DesiredState(generation, {"digits": Assignment(target, beside)}, url)
         self.link.deliver(self.core.topics.desired, state)
 
     def states(self) -> dict[str, str]:

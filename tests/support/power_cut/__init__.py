@@ -1,0 +1,1 @@
+"""Power cuts: what a disk may hold after one at any point of what a real process wrote."""
