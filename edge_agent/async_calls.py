@@ -57,7 +57,7 @@ class AsyncCalls:
 
     def _is_quick(self, count: int) -> bool:
         routing = self._switch.routing
-        if routing is None or routing.serve.room < count:  # it would wait
+        if routing is None or not routing.serve.has_room(count):  # it would wait
             return False
         seconds_a_row = self._seconds_a_row.get(routing.serve.digest)
         return seconds_a_row is not None and count * seconds_a_row < _QUICK_S

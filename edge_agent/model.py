@@ -82,9 +82,11 @@ class Model:
         shadow = routing.shadow
         if shadow is not None and not self._shadow.looks_at(shadow):
             shadow = None
-        path = servable.row_path
-        if path is not None and shadow is None:
-            prediction = path.predict(rows, self._collect_soon)
+        if shadow is None:
+            path, blocks = servable.row_path, servable.block_path
+            prediction = None if path is None else path.predict(rows, self._collect_soon)
+            if prediction is None and blocks is not None:
+                prediction = blocks.predict(rows, self._collect_soon)
             if prediction is not None:
                 if self._predictions is not None:
                     self._predictions.offer(rows, prediction)

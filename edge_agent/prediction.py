@@ -100,8 +100,14 @@ class Prediction:
 
     __slots__ = ("__dict__", "_answer", "_origin")
 
-    def __init__(self, answer: Answer | bytearray, origin: Origin) -> None:
-        """Keep an answer; that to a single row as bytes, which are read when somebody asks."""
+    def __init__(self, answer: "Answer | bytearray | Sequence[Tensor]", origin: Origin) -> None:
+        """Keep an answer, or what it is made of when somebody asks.
+
+        Args:
+            answer: Of a single row it may come as bytes of ``origin.row``, of several as the
+                outputs of the model.
+            origin: Which version answered.
+        """
         self._answer = answer
         self._origin = origin
 
@@ -191,11 +197,16 @@ class Prediction:
 
     def _read(self) -> Answer:
         answer, row = self._answer, self._origin.row
+        if isinstance(answer, Answer):
+            return answer
+        if row is None:
+            raise UsageError(f"nobody said how answers of {self.model} stand in memory")
         if isinstance(answer, bytearray):
-            if row is None:
-                raise UsageError(f"nobody said how answers of {self.model} stand in memory")
-            answer = self._answer = Answer(*row.read(answer))
-        return answer
+            found = Answer(*row.read(answer))
+        else:
+            found = Answer(row.decoder.decode(answer, len(answer[0])), answer)
+        self._answer = found
+        return found
 
     @cached_property
     def _number(self) -> int:

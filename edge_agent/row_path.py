@@ -103,6 +103,9 @@ class RowPath:
             rows: See :data:`edge_agent.adapters.inputs.Rows`.
             wake: Asks for rows to be collected soon, because the ring fills up.
         """
+        is_ready = type(rows) is _ARRAY and rows.dtype is _FLOAT and rows.shape == self._shape
+        if not is_ready and type(rows) is _ARRAY and rows.ndim > 1 and len(rows) > 1:
+            return None
         try:
             memory = self._free.pop()
         except IndexError:
@@ -111,8 +114,8 @@ class RowPath:
                 return None
             memory = made
         held, table, numbers, _, ring_row, run = memory
-        if type(rows) is _ARRAY and rows.dtype is _FLOAT and rows.shape == self._shape:
-            table[...] = rows
+        if is_ready:
+            table[...] = rows  # type: ignore[assignment]  # an array, as was asked above
         elif not self._copied(rows, memory):
             self._free.append(memory)
             return None

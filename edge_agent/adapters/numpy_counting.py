@@ -111,9 +111,12 @@ class BlockCounter:
                 f"block of rows is {rows.dtype}{list(rows.shape)}, "
                 f"expected float32[rows, {self._width}]"
             )
-        if not len(rows):
+        return self.count_columns(np.ascontiguousarray(rows.T))
+
+    def count_columns(self, block: Block) -> Profile:
+        """Return the profile of ``float32[width, rows]``, contiguous; what :meth:`count` does."""
+        if not block.shape[1]:
             return self._spec.empty()
-        block = np.ascontiguousarray(rows.T)
         with np.errstate(all="ignore"):  # infinities and subnormals are counted like all others
             return Profile(self._spec, self._counted(block))
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge_agent.adapters.profiles import profile_of
 from edge_agent.adapters.providers import CPU, Choice, choices_of, missing_reason
@@ -14,6 +14,8 @@ from edge_contract.package import Package
 
 if TYPE_CHECKING:
     from edge_agent.ports import Tensor
+
+    _Run: TypeAlias = Callable[..., Sequence[Tensor]]
 
 __all__ = ["OnnxRuntimeEngine"]
 
@@ -128,6 +130,8 @@ class OnnxRuntimeSession:
         self._session = session
         self._outputs = list(outputs)
         self._fallback = fallback
+        self._run = partial(_quick_run(session), self._outputs)
+        self._run_options = onnxruntime.RunOptions()
 
     @property
     def provider(self) -> str:
@@ -142,7 +146,7 @@ class OnnxRuntimeSession:
     def run(self, feeds: "Mapping[str, Tensor]") -> "Sequence[Tensor]":
         """Run the model once; see :class:`edge_agent.ports.InferenceSession`."""
         try:
-            outputs: Sequence[Tensor] = self._session.run(self._outputs, feeds)
+            outputs: Sequence[Tensor] = self._run(feeds, self._run_options)
         except Exception as error:  # onnxruntime's errors share no better base class
             raise UnavailableError(f"the model failed: {_first_line(error)}") from error
         return outputs
@@ -174,6 +178,13 @@ class OnnxRuntimeSession:
         # and options that it would have to make anew for each call a tenth as well.
         options = onnxruntime.RunOptions()
         return partial(inner.run_with_iobinding, within, options)  # type: ignore[union-attr]
+
+
+def _quick_run(session: onnxruntime.InferenceSession) -> "_Run":
+    """Return what the public ``run`` calls, where it does nothing of its own but look at names."""
+    is_plain = session.get_providers() == [CPU]
+    run: _Run | None = getattr(getattr(session, "_sess", None), "run", None) if is_plain else None
+    return session.run if run is None else run
 
 
 def _not_used(session: onnxruntime.InferenceSession, name: str) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Parts: TypeAlias = Sequence[NDArray[np.float32] | float]
 
-__all__ = ["Ring", "RingMark", "rows_of"]
+__all__ = ["Ring", "RingMark", "mapped", "rows_of"]
 
 _MAGIC: Final = 0x45444745464C5404  # the last byte is the version of the layout
 _HEADER_BYTES: Final = 128
@@ -80,7 +80,7 @@ class Ring:
         self.width = width
         self.rows = max(min(_MAX_FILE_BYTES // (4 * width), _MAX_ROWS), _MIN_ROWS)
         self._owner = owner
-        self._map = _mapped(path, _HEADER_BYTES + 4 * width * self.rows)
+        self._map = mapped(path, _HEADER_BYTES + 4 * width * self.rows)
         self._header = memoryview(self._map)[:_HEADER_BYTES].cast("Q")
         self._times = memoryview(self._map)[:_HEADER_BYTES].cast("d")
         self._table: NDArray[np.float32] = np.frombuffer(
@@ -400,12 +400,24 @@ def rows_of(parts: "Parts", first: int, last: int) -> "Parts":
     ]
 
 
-def _mapped(path: Path, size: int) -> mmap.mmap:
+def mapped(path: Path, size: int, *, at_once: bool = False) -> mmap.mmap:
+    """Map a file of that size, made or made anew if it is another.
+
+    Args:
+        path: The file.
+        size: In bytes.
+        at_once: Whether all of it will be used soon, so that no page is waited for later.
+
+    Raises:
+        UnavailableError: It cannot be made.
+    """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if os.fstat(handle).st_size != size:
                 _reserve(handle, path, size)
+            if at_once and hasattr(mmap, "MAP_POPULATE"):
+                return mmap.mmap(handle, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
             return mmap.mmap(handle, size)
         finally:
             os.close(handle)

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from edge_agent.adapters.block_stream import BlockStream
 from edge_agent.adapters.numpy_counting import BlockCounter
 from edge_agent.adapters.ring import Ring, RingMark, rows_of
 from edge_contract.messages import Counters, WindowEntry
@@ -14,9 +15,16 @@ from edge_contract.stats import Profile, ProfileSpec
 if TYPE_CHECKING:
     from edge_agent.adapters.ring import Parts
 
-__all__ = ["Stream"]
+__all__ = ["Collected", "Stream"]
 
 _FULL_WAIT_S: Final = 2.0
+
+
+class Collected(NamedTuple):
+    """What was counted, and the marks that say how far, by ring."""
+
+    entry: WindowEntry
+    marks: Mapping[str, tuple[int, ...]]
 
 
 class Stream:
@@ -29,6 +37,7 @@ class Stream:
         counter: Counts blocks of rows.
         ring: Where rows wait.
         taken: How far they are in batches already; not above what the ring has counted.
+        blocks: Where calls of many rows wait; ``None`` if the ring takes them too.
     """
 
     def __init__(
@@ -40,10 +49,12 @@ class Stream:
         counter: BlockCounter,
         ring: Ring,
         taken: RingMark,
+        blocks: BlockStream | None = None,
     ) -> None:
         self.digest = digest
         self.role = role
         self.ring = ring
+        self.blocks = blocks
         self._spec = spec
         self._counter = counter
         self._taken = taken
@@ -134,29 +145,52 @@ class Stream:
             if self._open:
                 self.ring.count(calls=calls, failures=failures, dropped=dropped)
 
+    def has_room(self, rows: int) -> bool:
+        """Return whether a call of so many rows would not wait for others to be counted."""
+        if rows > 1 and self.blocks is not None:
+            return self.blocks.has_room(rows)
+        return self.ring.free >= rows
+
     def mark(self) -> RingMark:
         """Return everything that was ever counted."""
         with self._lock:
-            return self.ring.mark
+            mark = self.ring.mark
+        if self.blocks is None:
+            return mark
+        _, rows, calls = self.blocks.mark()
+        return mark._replace(rows=mark.rows + rows, calls=mark.calls + calls)
 
-    def collect(self, at_unix_s: float) -> tuple[WindowEntry, RingMark] | None:
+    def collect(self, at_unix_s: float) -> "Collected | None":
         """Return what was counted since the last time; ``None`` if that is nothing."""
         ring, before = self.ring, self._taken
         with self._lock:
             mark, opened_unix_s = ring.mark, ring.opened_unix_s
-        if mark == before:
+        waiting = None if self.blocks is None else self.blocks.waiting()
+        if mark == before and waiting is None:
             return None
         first = max(before.rows, ring.released)
         profile: Profile = self._spec.empty()
-        for block in ring.read(first, mark.rows):
-            profile = profile.merged(self._counter.count(block))
-        overwritten = first - before.rows
+        for rows in ring.read(first, mark.rows):
+            profile = profile.merged(self._counter.count(rows))
         counters = Counters(
             rows=mark.rows - first,
             calls=mark.calls - before.calls,
             failures=mark.failures - before.failures,
-            dropped=mark.dropped - before.dropped + overwritten,
+            dropped=mark.dropped - before.dropped + first - before.rows,
         )
+        marks: dict[str, tuple[int, ...]] = {ring.ring_id: tuple(mark)}
+        if waiting is not None:
+            for block in waiting.blocks:
+                profile = profile.merged(self._counter.count_columns(block))
+            counters = Counters(
+                rows=counters.rows + waiting.rows,
+                calls=counters.calls + waiting.calls,
+                failures=counters.failures,
+                dropped=counters.dropped + waiting.lost,
+            )
+            marks[waiting.ring_id] = tuple(waiting.mark)
+            if mark.rows == first or waiting.opened_unix_s < opened_unix_s:
+                opened_unix_s = waiting.opened_unix_s
         # A clock may say anything; what no window can have would be refused for ever.
         ended_unix_s = min(max(at_unix_s, 0.0), LATEST_UNIX_S)
         is_known = 0.0 < opened_unix_s < ended_unix_s
@@ -169,15 +203,20 @@ class Stream:
             profile=profile.brief().to_state(),
         )
         self._taken, self._taken_unix_s = mark, at_unix_s
-        return entry, mark
+        if self.blocks is not None and waiting is not None:
+            self.blocks.take(waiting.mark)
+        return Collected(entry, marks)
 
-    def release(self, rows: int) -> None:
-        """Rows below this position are in a batch: their place is free."""
+    def release(self, marks: Mapping[str, tuple[int, ...]]) -> None:
+        """Rows below these marks are in a batch: their place is free."""
         with self._lock:
-            if self._open:
-                self.ring.release(max(rows, self.ring.released), self._taken_unix_s)
+            mark = marks.get(self.ring.ring_id) if self._open else None
+            if mark is not None:
+                self.ring.release(max(mark[0], self.ring.released), self._taken_unix_s)
                 self._stuck = False
                 self._room.notify_all()
+        if self.blocks is not None:
+            self.blocks.release(marks)
 
     def close(self) -> None:
         """Let go of the ring for good; what is put in afterwards is not counted."""
@@ -185,6 +224,8 @@ class Stream:
             self._open = False
             self._room.notify_all()
             self.ring.close()
+        if self.blocks is not None:
+            self.blocks.close()
 
     def _put_later(
         self,
