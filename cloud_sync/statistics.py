@@ -19,6 +19,7 @@ from cloud_sync.core.minimum_cohort import MinimumCohort
 from cloud_sync.core.records import EvidencePoint
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
+from cloud_sync.custom_views import custom_views
 from cloud_sync.feature_views import feature_views, measured, thinned, with_history, worst_first
 from cloud_sync.ports import AnalysisStore, PackageVersion
 from cloud_sync.segment_views import devices_of, read_segment, segment_order, with_evidence
@@ -193,6 +194,7 @@ class StatisticsDesk:
                 for feature in worst_first(seen.features)
             ],
             classes=class_shares(package, seen.profile) if seen.profile else (),
+            custom=() if seen.suppressed else custom_views(package, seen.profile),
             held_out=package.manifest.evidence.quality,
             estimated=seen.estimated,
             labelled=seen.labelled,

@@ -10,6 +10,7 @@ from edge_contract.reading import JsonObject
 __all__ = [
     "AlarmView",
     "ClassShare",
+    "CustomView",
     "DeviceShareView",
     "EvidenceView",
     "FeatureView",
@@ -89,12 +90,23 @@ class DeviceShareView:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomView:
+    """A statistic of a plugin, as it says itself: what devices counted, and the reference."""
+
+    subject: str
+    kind: str
+    live: JsonObject
+    reference: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class StatisticsView:
     """What a version saw, all of the fleet or a segment of it, against its reference.
 
     ``features`` come with the worst first. ``held_out`` is the quality when the package was made,
-    ``estimated`` the one without labels, ``labelled`` the one with them; all by metric. If
-    ``suppressed`` says why, everything that is counted is withheld.
+    ``estimated`` the one without labels, ``labelled`` the one with them; all by metric. ``custom``
+    are the statistics of plugins. If ``suppressed`` says why, everything that is counted is
+    withheld.
     """
 
     name: str
@@ -118,3 +130,4 @@ class StatisticsView:
     device_shares: Sequence[DeviceShareView] = ()
     device_note: str = ""
     alarms: Sequence[AlarmView] = ()
+    custom: Sequence[CustomView] = ()

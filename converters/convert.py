@@ -34,6 +34,7 @@ from edge_contract.package import (
     Golden,
     Manifest,
     Package,
+    Processing,
     Reference,
     canonical_json,
     digest_of,
@@ -59,6 +60,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     lineage: "JsonObject | None" = None,
     baseline: "Mapping[str, JsonValue] | None" = None,
     image_input: str = "",
+    processing: Processing | None = None,
     accept_difference: float = 0.0,
     watching: Watching | None = None,
     trials: Trials | None = None,
@@ -85,6 +87,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         baseline: What a person or a rule reaches: ``{"f1": 0.91, "source": "two radiologists"}``.
         image_input: How devices shall make an input of encoded pictures, see
             :mod:`converters.image_input`; empty for no such input.
+        processing: Plugins that devices must have to run the model.
         accept_difference: See :func:`converters.parity.check_parity`.
         watching: What to watch beyond the features one by one.
         trials: How inputs are changed to measure robustness; ``None`` measures none.
@@ -114,6 +117,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
         description=description,
         licence=licence,
         lineage=_lineage(converted, given_lineage),
+        processing=processing or Processing(),
     )
     require_known_metrics(given_baseline, task=draft.task)
     wanted = watching or Watching()

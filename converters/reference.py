@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from converters.base import ConversionWarning, Tensors
 from converters.calibration import learned, probabilities_of
+from converters.custom_statistics import custom_columns
 from converters.dependence import variance_inflation
 from converters.embedding import vectors_for
 from converters.error_model import error_model_of
@@ -134,6 +135,7 @@ def build_reference(
     given = probabilities_of(manifest, outputs)
     found = learned(manifest, predicted=rows[:, -3], probabilities=given, truths=truth.classes)
     spec = _profile_spec(manifest, rows, joint=wanted.joint, worths=found.worths)
+    spec = ProfileSpec((*spec.columns, *custom_columns(manifest, rows, wanted.statistics)))
     layout = layout_of(Role.PRIMARY, manifest, spec)
     counted = rows if given is None or found.worths is None else np.hstack((rows, given))
     calibration = found.calibration

@@ -20,6 +20,8 @@ class Watching:
         times: The time of every row: Unix seconds, ISO 8601 texts, or dates. Needed for strata;
             also tells how much rows that follow each other depend on each other.
         time_zone: The IANA zone whose clocks count for strata, and for times without an offset.
+        statistics: Statistics of plugins, as ``SUBJECT=KIND``; see
+            :mod:`converters.custom_statistics`.
     """
 
     joint: int = DEFAULT_PAIRS
@@ -27,3 +29,4 @@ class Watching:
     strata: str = ""
     times: object = None
     time_zone: str = "UTC"
+    statistics: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import binascii
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -75,12 +75,14 @@ class Origin:
         digest: Its package.
         manifest: What it takes and gives; ``None`` if nobody said.
         row: Where its answers to single rows stand in memory; ``None`` if they come as arrays.
+        post: Makes ``result`` of a prediction; ``None`` if the package asks for nothing.
     """
 
     model: str
     digest: str
     manifest: "Manifest | None" = None
     row: "RowLayout | None" = None
+    post: "Callable[[Prediction], object] | None" = None
 
 
 class Prediction:
@@ -145,6 +147,15 @@ class Prediction:
     def values(self) -> "NDArray[np.float32] | None":
         """Predicted numbers; ``None`` if the model predicts classes."""
         return self._read().decoded.values
+
+    @cached_property
+    def result(self) -> object:
+        """What the package's postprocessing makes of this prediction; ``None`` without any.
+
+        Computed when it is asked for first. Raises ``UnavailableError`` if that fails.
+        """
+        post = self._origin.post
+        return None if post is None else post(self)
 
     def parts(self, sizes: Sequence[int]) -> "list[Prediction]":
         """Return so many rows after so many as predictions of their own, with ids of their own.

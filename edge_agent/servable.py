@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from edge_agent.adapters.inputs import Encoded, InputEncoder, Rows
 from edge_agent.adapters.outputs import Decoded, EmbeddingReader, OutputDecoder
 from edge_agent.adapters.recorder import Recorder, Stream
-from edge_agent.adapters.row_layout import observed_outputs, row_layout_of
-from edge_agent.block_path import BlockPath
+from edge_agent.adapters.row_memory import RowLayout
 from edge_agent.ports import InferenceSession
 from edge_agent.prediction import Origin
+from edge_agent.processing import hooks_of
 from edge_agent.row_path import RowPath
 from edge_contract.errors import UnavailableError
-from edge_contract.package import Package, Role
+from edge_contract.package import (
+    Manifest,
+    OutputRole,
+    Package,
+    Role,
+    embedding_size,
+    probabilities_size,
+)
+from edge_contract.stats import ProfileSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +62,8 @@ class Servable:
 
     Raises:
         UnavailableError: There is no room for its ring.
-        PackageError: Its reference is damaged or counts what its model does not give.
+        PackageError: Its reference is damaged, counts what its model does not give, or it needs a
+            plugin that is not here.
     """
 
     def __init__(
@@ -73,24 +82,33 @@ class Servable:
         self._encoder = InputEncoder(package.manifest, salt=salt)
         self._decoder = OutputDecoder(package.manifest)
         spec = package.reference(with_strata=False).profile.spec
-        components, classes = observed_outputs(package.manifest, spec)
+        components, classes = _observed_outputs(package.manifest, spec)
         self._embedding = EmbeddingReader(package.manifest, components) if components else None
         self._counts_classes = classes > 0
         self._recorder = recorder
         self._primary = recorder.stream(digest, Role.PRIMARY)
         self._primary.lay_out_calls(len(package.manifest.features))
         self._shadow: Stream | None = None
-        layout = row_layout_of(package.manifest, spec)
-        self.origin = Origin(self.reference, digest, package.manifest, layout)
+        hooks = hooks_of(package.manifest.processing, model=self.reference)
+        self._pre = hooks.pre
+        shape, layout = None if hooks.pre else self._encoder.row_shape, None
+        if shape is not None:
+            layout = RowLayout.of(
+                package.manifest,
+                self._decoder,
+                shape=shape,
+                components=components,
+                probabilities=classes,
+            )
+        self.origin = Origin(self.reference, digest, package.manifest, layout, hooks.post)
         """What its predictions say of it."""
         self.row_path = RowPath.of(package.manifest, session, self._primary, self.origin)
         """The short way of single rows; ``None`` if all rows go through :meth:`serve`."""
-        self.block_path = BlockPath.of(package.manifest, session, self._primary, self.origin)
-        """The same for ready arrays of many rows."""
 
-    def has_room(self, rows: int) -> bool:
-        """Return whether a call of so many rows need not wait for others to be counted."""
-        return self._primary.has_room(rows)
+    @property
+    def room(self) -> int:
+        """How many rows can be observed now without waiting for others to be counted."""
+        return self._primary.ring.free
 
     def serve(self, rows: Rows, *, wake: Callable[[], None]) -> Served:
         """Predict and observe.
@@ -103,7 +121,7 @@ class Servable:
             UsageError: The rows do not fit the model; nothing is counted.
             UnavailableError: The model failed; the failure is counted.
         """
-        encoded = self._encoder.encode(rows)
+        encoded = self._encoder.encode(rows if self._pre is None else self._pre(rows))
         began_s = time.perf_counter()
         try:
             outputs = self.session.run(encoded.feeds)
@@ -190,3 +208,13 @@ class Servable:
         if self._counts_classes and decoded.probabilities is not None:
             return (decoded.probabilities,)
         return ()
+
+
+def _observed_outputs(manifest: Manifest, spec: ProfileSpec) -> tuple[int, int]:
+    """Return how many components of an embedding and how many probabilities are observed."""
+    has_embedding = manifest.output(OutputRole.EMBEDDING) is not None
+    has_probabilities = manifest.output(OutputRole.PROBABILITIES) is not None
+    return (
+        embedding_size(spec) if has_embedding else 0,
+        probabilities_size(spec) if has_probabilities else 0,
+    )

@@ -66,8 +66,9 @@ class ConvertJob:
     robustness: bool = True
     image: tuple[int, int] | None = None
     image_input: str = ""
-    pre: Path | None = None
-    post: Path | None = None
+    pre: str | None = None
+    post: str | None = None
+    statistics: tuple[str, ...] = ()
     accept_difference: float = 0.0
     variants: str = "none"
     max_accuracy_loss: float = 0.01
@@ -124,6 +125,7 @@ class ConvertJob:
             image_input=self.image_input,
             pre=self.pre,
             post=self.post,
+            statistics=self.statistics,
             accept_difference=self.accept_difference,
             variants=self.variants,
             max_accuracy_loss=self.max_accuracy_loss,

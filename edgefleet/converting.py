@@ -1,12 +1,14 @@
 """``edgefleet.convert``: the converters, with the device's own kernel for the reference."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_contract.errors import UsageError
-from edge_contract.package import Layout, Package
+from edge_contract.names import NAME_PATTERN
+from edge_contract.package import Layout, Package, Processing
 from edge_contract.reading import JsonObject
 from edge_contract.stats import Profile, ProfileSpec
 from edgefleet.shadowing import require_own_package
@@ -46,6 +48,7 @@ def convert(
     max_accuracy_loss: float = 0.01,
     joint: int = 16,
     embedding: str = "",
+    statistics: Sequence[str] = (),
     strata: str = "",
     times: object = None,
     time_zone: str = "UTC",
@@ -83,8 +86,10 @@ def convert(
             ``imagenet,resize=crop:256``, see :data:`converters.image_input.IMAGE_INPUT_HELP`;
             ``auto`` where shape and rows tell all. Empty for numbers only.
         pre: ONNX model (path or bytes) that makes the model's inputs of the rows; it becomes part
-            of the package's one graph, and ``X`` are its rows.
-        post: ONNX model that makes answers of the model's outputs; part of the graph as well.
+            of the package's one graph, and ``X`` are its rows. Or the name of a plugin in the group
+            ``edgefleet.preprocessing``, which devices must have as well.
+        post: ONNX model that makes answers of the model's outputs; part of the graph as well. Or
+            the name of a plugin in the group ``edgefleet.postprocessing``.
         accept_difference: Largest relative difference to accept between source and ONNX model;
             recorded in the package.
         variants: ``int8`` also makes a variant with weights and activations of 8 bits, and keeps it
@@ -94,6 +99,8 @@ def convert(
         joint: At most so many pairs of numeric features are watched for moving together; 0 for
             none.
         embedding: Name of an output that stands for a row as a vector, to be watched as well.
+        statistics: Statistics of plugins in the group ``edgefleet.statistics`` to count as well:
+            ``["age=extremes"]``, of features, ``prediction`` or ``latency_us``.
         strata: ``hour-of-day``, ``day-of-week`` or ``hour-of-week``: compare what devices see with
             the rows of the same hour or day, so that a daily or weekly cycle is no drift.
         times: The time of every row: Unix seconds, ISO 8601 texts, or dates. Needed for strata;
@@ -129,13 +136,17 @@ def convert(
         raise UsageError(f"variants {variants!r} is unknown: choose from {known}")
     rules = VariantRules(auto=variants == "auto", max_accuracy_loss=max_accuracy_loss)
     run = training_run(mlflow_run=str(mlflow_run), tracker_run=tracker_run)
+    pre_plugin, post_plugin = _plugin_name(pre), _plugin_name(post)
+    before = None if pre_plugin else _graph(pre)
+    after = None if post_plugin else _graph(post)
+    if pre_plugin:
+        X = _preprocessed(pre_plugin, X)  # noqa: N806  as scikit-learn calls it
     with WarningsOfTheCaller():
         package = convert_model(
-            model
-            if pre is None and post is None
-            else ComposedModel(model, _graph(pre), _graph(post)),
+            model if before is None and after is None else ComposedModel(model, before, after),
             X,
             y,
+            processing=Processing(pre_plugin, post_plugin),
             name=name,
             version=version,
             description=description,
@@ -147,7 +158,12 @@ def convert(
             baseline=checked_baseline(baseline, source=baseline_source),
             accept_difference=accept_difference,
             watching=Watching(
-                joint=joint, embedding=embedding, strata=strata, times=times, time_zone=time_zone
+                joint=joint,
+                embedding=embedding,
+                strata=strata,
+                times=times,
+                time_zone=time_zone,
+                statistics=tuple(statistics),
             ),
             trials=Trials(image=image) if robustness else None,
             variants=None if variants == "none" else rules,
@@ -157,6 +173,20 @@ def convert(
     if out is not None:
         save_package(package, Path(out))
     return package
+
+
+def _plugin_name(given: "bytes | str | PathLike[str] | None") -> str:
+    """Return the name of a plugin; empty for a graph, its path, and nothing."""
+    is_name = isinstance(given, str) and re.fullmatch(NAME_PATTERN, given) is not None
+    return str(given) if is_name and not Path(str(given)).suffix else ""
+
+
+def _preprocessed(name: str, rows: object) -> object:
+    """Return what a plugin makes of rows, as it will on devices."""
+    from edge_agent.processing import hooks_of
+
+    pre = hooks_of(Processing(pre=name), model="to be made").pre
+    return rows if pre is None else pre(rows)  # type: ignore[arg-type]
 
 
 def _graph(given: "bytes | str | PathLike[str] | None") -> "bytes | Path | None":

@@ -4,7 +4,7 @@ Gives what :func:`edge_contract.package.count_rows` gives, some thousand times f
 counts, and sums that differ in their last bits only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_agent.adapters.numpy_classes import count_class_probabilities, fine_bins
 from edge_agent.adapters.numpy_joint import count_joint, count_vectors
 from edge_agent.adapters.numpy_sketches import Block, SketchColumns, block_moments
+from edge_agent.adapters.plugin_counting import count_by_plugin
 from edge_contract.errors import UsageError
 from edge_contract.package import Layout
 from edge_contract.stats import (
@@ -76,12 +77,29 @@ class BlockCounter:
     Args:
         spec: What is counted.
         layout: Where each column finds its numbers in a row.
+        on_failure: Is told why a plugin's statistic could not count a block, which is left out;
+            without it that is an error.
     """
 
-    __slots__ = ("_moments", "_others", "_sketch_parts_of", "_sketches", "_spec", "_width")
+    __slots__ = (
+        "_moments",
+        "_on_failure",
+        "_others",
+        "_sketch_parts_of",
+        "_sketches",
+        "_spec",
+        "_width",
+    )
 
-    def __init__(self, spec: ProfileSpec, layout: Layout) -> None:
+    def __init__(
+        self,
+        spec: ProfileSpec,
+        layout: Layout,
+        *,
+        on_failure: Callable[[str], None] | None = None,
+    ) -> None:
         self._spec = spec
+        self._on_failure = on_failure
         self._width = layout.width
         self._sketches: list[_Column] = []
         self._moments: list[_Column] = []
@@ -166,7 +184,11 @@ class BlockCounter:
                 values = values[:, ~np.isnan(values[0])]
             if values.shape[1]:
                 spec = self._spec.columns[column.number].spec
-                yield column.number, _count_column(spec, values)
+                counted = _count_column(spec, values)
+                if counted is None:
+                    counted = count_by_plugin(spec, values, self._on_failure)
+                if counted is not None:
+                    yield column.number, counted
 
 
 def _columns_at_once(block: Block) -> int:
@@ -189,8 +211,8 @@ def _taken(block: Block, columns: Sequence[_Column]) -> Block:
     return block[positions]
 
 
-def _count_column(spec: Spec, block: Block) -> Statistic:
-    """Count one column; kinds that are not known here are counted row by row."""
+def _count_column(spec: Spec, block: Block) -> Statistic | None:
+    """Count one column; ``None`` for kinds that are not known here."""
     match spec:
         case CategoriesSpec():
             return _categories(spec, block[0])
@@ -207,10 +229,7 @@ def _count_column(spec: Spec, block: Block) -> Statistic:
         case VectorsSpec():
             return count_vectors(spec, block)
         case _:
-            statistic = spec.empty()
-            for row in block.T.tolist():
-                statistic.observe(row)
-            return statistic
+            return None
 
 
 def _categories(spec: CategoriesSpec, codes: NDArray[np.float32]) -> Categories:

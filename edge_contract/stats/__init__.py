@@ -20,8 +20,8 @@ from edge_contract.stats.sketch import CENTRED, FLOAT_BITS, Sketch, SketchSpec
 from edge_contract.stats.vectors import MAX_DIMENSION, Vectors, VectorsSpec
 
 __all__ = [
-    "BUILT_IN",
     "BINS",
+    "BUILT_IN",
     "CENTRED",
     "FLOAT_BITS",
     "LARGEST",

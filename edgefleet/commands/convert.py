@@ -109,18 +109,27 @@ def convert(  # noqa: PLR0917  one argument per option
         ),
     ] = "",
     pre: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FILE.onnx",
+            metavar="FILE.onnx|PLUGIN",
             help="ONNX model that makes the model's inputs of the rows; it becomes part of the "
-            "package's graph.",
+            "package's graph. Or a plugin for preprocessing, which devices must have as well.",
         ),
     ] = None,
     post: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FILE.onnx",
-            help="ONNX model that makes answers of the model's outputs; part of the graph as well.",
+            metavar="FILE.onnx|PLUGIN",
+            help="ONNX model that makes answers of the model's outputs; part of the graph as well. "
+            "Or a plugin for postprocessing.",
+        ),
+    ] = None,
+    statistic: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SUBJECT=KIND",
+            help="Also count a plugin's statistic, of a feature, of prediction or of latency_us: "
+            "age=extremes. Repeatable.",
         ),
     ] = None,
     image_input: Annotated[
@@ -236,6 +245,7 @@ def convert(  # noqa: PLR0917  one argument per option
         image_input=image_input,
         pre=pre,
         post=post,
+        statistics=tuple(statistic or ()),
         accept_difference=accept_difference,
         variants=variants,
         max_accuracy_loss=max_accuracy_loss,
