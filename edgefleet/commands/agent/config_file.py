@@ -1,34 +1,14 @@
-"""The file that an agent is configured by, in TOML.
+"""The file that an agent is configured by; see :mod:`edgefleet.config_file`."""
 
-A value on the command line wins over one in the environment, that over the file, and that over the
-default. The file is read before the other options and handed to the command line as its defaults.
-"""
-
-import difflib
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from edge_contract.errors import UsageError
+from edgefleet.config_file import Key, read_settings, reader_of
 
-__all__ = ["KEYS", "ConfigFile", "Key", "defaults_in"]
-
-
-class Key(NamedTuple):
-    """What a key of the file sets.
-
-    Attributes:
-        parameter: The parameter of ``edgefleet agent run``.
-        kind: ``text``, ``number``, ``whole``, ``flag``, ``texts``, ``names`` (a text or several) or
-            ``table``.
-    """
-
-    parameter: str
-    kind: str = "text"
-
+__all__ = ["KEYS", "ConfigFile", "defaults_in"]
 
 KEYS: Final[Mapping[str, Key]] = {
     "model": Key("model", "names"),
@@ -68,16 +48,6 @@ KEYS: Final[Mapping[str, Key]] = {
 }
 """All keys, by their dotted names; ``tags`` is a table of names and texts."""
 
-_EXPECTED: Final = {
-    "text": "a text",
-    "number": "a number",
-    "whole": "a whole number",
-    "flag": "true or false",
-    "texts": "a list of texts",
-    "names": "a text or a list of texts",
-    "table": "a table of texts",
-}
-
 
 def defaults_in(path: Path) -> dict[str, object]:
     """Return what a file sets, by parameter.
@@ -85,26 +55,7 @@ def defaults_in(path: Path) -> dict[str, object]:
     Raises:
         UsageError: It cannot be read, or a key is unknown or has a value of another type.
     """
-    try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except OSError as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{str(path)!r} is no TOML: {error}") from error
-    found: dict[str, object] = {}
-    for name, value in _flat(content):
-        if name not in KEYS:
-            raise UsageError(f"{str(path)!r}: key {name!r} is unknown{_suggestion(name)}")
-        found[KEYS[name].parameter] = _checked(path, name, value)
-    return found
-
-
-def _read_into(context: typer.Context, path: Path | None) -> Path | None:
-    """Make what the file sets the defaults of the command."""
-    if path is not None and not context.resilient_parsing:
-        context.default_map = defaults_in(path)
-    return path
+    return read_settings(path, KEYS)
 
 
 ConfigFile: TypeAlias = Annotated[
@@ -114,49 +65,6 @@ ConfigFile: TypeAlias = Annotated[
         help="TOML file with these options; what is given here or in the environment wins.",
         envvar="EDGEFLEET_CONFIG",
         is_eager=True,
-        callback=_read_into,
+        callback=reader_of(KEYS),
     ),
 ]
-
-
-def _flat(content: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Yield dotted names and values; tables that are values themselves stay whole."""
-    for name, value in content.items():
-        match value:
-            case dict() if name not in KEYS and value:
-                yield from ((f"{name}.{inner}", item) for inner, item in value.items())
-            case _:
-                yield name, value
-
-
-def _checked(path: Path, name: str, value: object) -> object:
-    """Return a value as the command line takes it."""
-    kind = KEYS[name].kind
-    match kind, value:
-        case "text", str():
-            return value
-        case "number", int() | float() if not isinstance(value, bool):
-            return float(value)
-        case "whole", int() if not isinstance(value, bool):
-            return value
-        case "flag", bool():
-            return value
-        case "names", str():
-            return [value]
-        case "texts" | "names", list() if all(isinstance(item, str) for item in value):
-            return value
-        case "table", dict() if all(isinstance(item, str) for item in value.values()):
-            return [f"{inner}={item}" for inner, item in value.items()]
-        case _:
-            raise UsageError(f"{str(path)!r}: {name} must be {_EXPECTED[kind]}, got {value!r:.60}")
-
-
-def _suggestion(name: str) -> str:
-    names: Sequence[str] = [*KEYS]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if not close:  # the right name in another table, or in none
-        last = name.rpartition(".")[2]
-        close = [key for key in names if key.rpartition(".")[2] == last][:1]
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f" (known: {', '.join(names)})"

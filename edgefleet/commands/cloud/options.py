@@ -1,0 +1,174 @@
+"""Options of ``edgefleet cloud``; each is a key of the file and a variable of the environment."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+__all__ = [
+    "Broker",
+    "BrokerBinary",
+    "BrokerPassword",
+    "BrokerUsername",
+    "Data",
+    "DeltasMb",
+    "FalseAlarms",
+    "Fleet",
+    "Host",
+    "HttpPort",
+    "Interval",
+    "LogFile",
+    "LogFileMb",
+    "LogFiles",
+    "LogFormat",
+    "LogLevel",
+    "MinCohort",
+    "MqttPort",
+    "Name",
+    "OpenEnrolment",
+    "OpenToNetwork",
+    "PackagesUrl",
+    "Segments",
+    "Store",
+    "Token",
+    "WebsocketPort",
+    "sources",
+]
+
+Data: TypeAlias = Annotated[
+    Path, typer.Option(help="Folder for everything.", envvar="EDGEFLEET_DATA")
+]
+Fleet: TypeAlias = Annotated[str, typer.Option(help="Name of the fleet.", envvar="EDGEFLEET_FLEET")]
+Host: TypeAlias = Annotated[
+    str, typer.Option(help="Address to listen on.", envvar="EDGEFLEET_HOST")
+]
+HttpPort: TypeAlias = Annotated[
+    int, typer.Option(help="API, dashboard and packages.", envvar="EDGEFLEET_HTTP_PORT")
+]
+MqttPort: TypeAlias = Annotated[
+    int, typer.Option(help="Devices; of the embedded broker.", envvar="EDGEFLEET_MQTT_PORT")
+]
+WebsocketPort: TypeAlias = Annotated[
+    int | None,
+    typer.Option(help="Browsers; of the embedded broker.", envvar="EDGEFLEET_WEBSOCKET_PORT"),
+]
+Broker: TypeAlias = Annotated[
+    str | None, typer.Option(help="URL of your own broker.", envvar="EDGEFLEET_BROKER")
+]
+BrokerUsername: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="EDGEFLEET_BROKER_USER", help="For your own broker.")
+]
+BrokerPassword: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="EDGEFLEET_BROKER_PASSWORD", help="For your own broker.")
+]
+BrokerBinary: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Path of a nats-server to run as the embedded broker.",
+        envvar="EDGEFLEET_BROKER_BINARY",
+    ),
+]
+PackagesUrl: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Where devices fetch packages, if not from this host.",
+        envvar="EDGEFLEET_PACKAGES_URL",
+    ),
+]
+Store: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="PostgreSQL database to keep everything but packages in: "
+        "postgresql://USER:PASSWORD@HOST/DATABASE. Default: a file in the data folder.",
+        envvar="EDGEFLEET_STORE",
+    ),
+]
+Name: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Of this process among the collectors that share a store.", envvar="EDGEFLEET_NAME"
+    ),
+]
+Token: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="An admin's token for the API; `cloud token create` makes others.",
+        envvar="EDGEFLEET_TOKEN",
+    ),
+]
+Interval: TypeAlias = Annotated[
+    float, typer.Option(help="Seconds in a telemetry window.", envvar="EDGEFLEET_INTERVAL")
+]
+FalseAlarms: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        help="False alarms per month that you accept, for the whole fleet.",
+        envvar="EDGEFLEET_FALSE_ALARMS",
+    ),
+]
+MinCohort: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        help="Show no statistics that rest on fewer devices than this.",
+        envvar="EDGEFLEET_MIN_COHORT",
+    ),
+]
+Segments: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What devices are told apart by, to watch each group by itself: tag:NAME or "
+        "hardware; repeat it for more, or say none. Default: every tag of 2 to 50 values, and "
+        "hardware.",
+        envvar="EDGEFLEET_SEGMENTS",
+    ),
+]
+DeltasMb: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        help="MiB of disk for deltas between versions, which spare devices most of a download; "
+        "0 makes none.",
+        envvar="EDGEFLEET_DELTAS_MB",
+    ),
+]
+LogFormat: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="console for people, json for programs: one object a line.",
+        envvar="EDGEFLEET_LOG_FORMAT",
+    ),
+]
+LogLevel: TypeAlias = Annotated[
+    str, typer.Option(help="debug, info, warning or error.", envvar="EDGEFLEET_LOG")
+]
+LogFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Instead of standard error.", envvar="EDGEFLEET_LOG_FILE"),
+]
+LogFileMb: TypeAlias = Annotated[
+    float,
+    typer.Option(help="A file as large as this is moved aside.", envvar="EDGEFLEET_LOG_FILE_MB"),
+]
+LogFiles: TypeAlias = Annotated[
+    int, typer.Option(help="How many of those stay.", envvar="EDGEFLEET_LOG_FILES")
+]
+OpenToNetwork: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        help="Listen beyond this machine although there is no token.",
+        envvar="EDGEFLEET_OPEN_TO_NETWORK",
+    ),
+]
+OpenEnrolment: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        help="Merge telemetry of devices that never announced themselves.",
+        envvar="EDGEFLEET_OPEN_ENROLMENT",
+    ),
+]
+
+
+def sources(segment: list[str] | None) -> tuple[str, ...] | None:
+    """Return what devices are told apart by; ``None`` for the default."""
+    if segment is None:
+        return None
+    return () if segment == ["none"] else tuple(segment)

@@ -1,0 +1,119 @@
+"""``edgefleet cloud run``."""
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from edgefleet.commands.cloud.config_file import ConfigFile
+from edgefleet.commands.cloud.leaving import leave_on_signal
+from edgefleet.commands.cloud.options import (
+    Broker,
+    BrokerBinary,
+    BrokerPassword,
+    BrokerUsername,
+    Data,
+    DeltasMb,
+    FalseAlarms,
+    Fleet,
+    Host,
+    HttpPort,
+    Interval,
+    LogFile,
+    LogFileMb,
+    LogFiles,
+    LogFormat,
+    LogLevel,
+    MinCohort,
+    MqttPort,
+    Name,
+    OpenEnrolment,
+    OpenToNetwork,
+    PackagesUrl,
+    Segments,
+    Store,
+    Token,
+    WebsocketPort,
+    sources,
+)
+
+__all__ = ["run"]
+
+
+def run(  # noqa: PLR0917  one argument per option
+    ctx: typer.Context,  # noqa: ARG001  ``edgefleet cloud config`` asks it where values are from
+    config: ConfigFile = None,  # noqa: ARG001  it was read before the others
+    data: Data = Path("edgefleet-data"),
+    fleet: Fleet = "default",
+    host: Host = "127.0.0.1",
+    http_port: HttpPort = 8080,
+    mqtt_port: MqttPort = 1883,
+    websocket_port: WebsocketPort = None,
+    broker: Broker = None,
+    broker_username: BrokerUsername = None,
+    broker_password: BrokerPassword = None,
+    broker_binary: BrokerBinary = None,
+    packages_url: PackagesUrl = "",
+    store: Store = "",
+    name: Name = "cloud",
+    token: Token = "",
+    interval: Interval = 60.0,
+    false_alarms: FalseAlarms = 1.0,
+    min_cohort: MinCohort = 1,
+    segment: Segments = None,
+    deltas_mb: DeltasMb = 1024,
+    log_format: LogFormat = "console",
+    log_level: LogLevel = "info",
+    log_file: LogFile = None,
+    log_file_mb: LogFileMb = 10.0,
+    log_files: LogFiles = 5,
+    *,
+    open_to_network: OpenToNetwork = False,
+    open_enrolment: OpenEnrolment = False,
+) -> None:
+    """Run broker, collector, registry, rollouts, API and dashboard until Ctrl-C."""
+    from cloud_sync.config import CloudConfig
+    from cloud_sync.service import CloudService
+    from edgefleet.logs import LogOptions, start_logging
+
+    options = CloudConfig(
+        data=data,
+        fleet=fleet,
+        host=host,
+        http_port=http_port,
+        mqtt_port=mqtt_port,
+        websocket_port=websocket_port,
+        broker=broker,
+        broker_username=broker_username,
+        broker_password=broker_password,
+        broker_binary=broker_binary,
+        packages_url=packages_url,
+        store=store,
+        name=name,
+        token=token,
+        open_to_network=open_to_network,
+        interval_s=interval,
+        false_alarms_per_month=false_alarms,
+        open_enrolment=open_enrolment,
+        segments=sources(segment),
+        min_cohort=min_cohort,
+        max_delta_bytes=deltas_mb * 2**20,
+    )
+    start_logging(
+        LogOptions(
+            form=log_format,
+            level=log_level,
+            file=log_file,
+            file_bytes=round(log_file_mb * 2**20),
+            files=log_files,
+        )
+    )
+    leave = leave_on_signal()
+    with CloudService(options) as service:
+        console = Console(stderr=True)
+        console.print(f"fleet [bold]{fleet}[/bold], data in {data.resolve()}")
+        console.print(f"dashboard and API  {service.url}", highlight=False)
+        console.print(f"devices            {service.broker_url}", highlight=False)
+        console.print("Ctrl-C ends it")
+        leave.wait()
+        console.print("leaving")
