@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from edge_agent.adapters.inputs import Encoded, InputEncoder, Rows
 from edge_agent.adapters.outputs import Decoded, EmbeddingReader, OutputDecoder
 from edge_agent.adapters.recorder import Recorder, Stream
-from edge_agent.adapters.row_memory import RowLayout
+from edge_agent.adapters.row_layout import observed_outputs, row_layout_of
+from edge_agent.block_path import BlockPath
 from edge_agent.ports import InferenceSession
 from edge_agent.prediction import Origin
 from edge_agent.processing import hooks_of
 from edge_agent.row_path import RowPath
 from edge_contract.errors import UnavailableError
-from edge_contract.package import (
-    Manifest,
-    OutputRole,
-    Package,
-    Role,
-    embedding_size,
-    probabilities_size,
-)
-from edge_contract.stats import ProfileSpec
+from edge_contract.package import Package, Role
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +75,7 @@ class Servable:
         self._encoder = InputEncoder(package.manifest, salt=salt)
         self._decoder = OutputDecoder(package.manifest)
         spec = package.reference(with_strata=False).profile.spec
-        components, classes = _observed_outputs(package.manifest, spec)
+        components, classes = observed_outputs(package.manifest, spec)
         self._embedding = EmbeddingReader(package.manifest, components) if components else None
         self._counts_classes = classes > 0
         self._recorder = recorder
@@ -91,24 +84,17 @@ class Servable:
         self._shadow: Stream | None = None
         hooks = hooks_of(package.manifest.processing, model=self.reference)
         self._pre = hooks.pre
-        shape, layout = None if hooks.pre else self._encoder.row_shape, None
-        if shape is not None:
-            layout = RowLayout.of(
-                package.manifest,
-                self._decoder,
-                shape=shape,
-                components=components,
-                probabilities=classes,
-            )
+        layout = None if hooks.pre else row_layout_of(package.manifest, spec)
         self.origin = Origin(self.reference, digest, package.manifest, layout, hooks.post)
         """What its predictions say of it."""
         self.row_path = RowPath.of(package.manifest, session, self._primary, self.origin)
         """The short way of single rows; ``None`` if all rows go through :meth:`serve`."""
+        self.block_path = BlockPath.of(package.manifest, session, self._primary, self.origin)
+        """The same for ready arrays of many rows."""
 
-    @property
-    def room(self) -> int:
-        """How many rows can be observed now without waiting for others to be counted."""
-        return self._primary.ring.free
+    def has_room(self, rows: int) -> bool:
+        """Return whether a call of so many rows need not wait for others to be counted."""
+        return self._primary.has_room(rows)
 
     def serve(self, rows: Rows, *, wake: Callable[[], None]) -> Served:
         """Predict and observe.
@@ -208,13 +194,3 @@ class Servable:
         if self._counts_classes and decoded.probabilities is not None:
             return (decoded.probabilities,)
         return ()
-
-
-def _observed_outputs(manifest: Manifest, spec: ProfileSpec) -> tuple[int, int]:
-    """Return how many components of an embedding and how many probabilities are observed."""
-    has_embedding = manifest.output(OutputRole.EMBEDDING) is not None
-    has_probabilities = manifest.output(OutputRole.PROBABILITIES) is not None
-    return (
-        embedding_size(spec) if has_embedding else 0,
-        probabilities_size(spec) if has_probabilities else 0,
-    )

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edge_agent.adapters.block_log import BlockLog, BlockMark
+from edge_agent.adapters.block_rows import BlockRows
+from edge_agent.adapters.block_stream import BlockStream
 from edge_agent.adapters.numpy_counting import BlockCounter
 from edge_agent.adapters.ring import Ring, RingMark
+from edge_agent.adapters.row_layout import row_layout_of
 from edge_agent.adapters.stream import Stream
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages import WindowEntry
@@ -21,6 +25,7 @@ _log = logging.getLogger("edgefleet.agent")
 
 _DIGEST_CHARACTERS: Final = 24
 _SUFFIX: Final = ".ring"
+_BLOCKS_SUFFIX: Final = ".blocks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,12 @@ class Recorder:
         with self._lock:
             self._known[digest] = _Known(manifest, reference)
         for role in Role.ALL:
-            if any(path.exists() for path in self._paths(digest, role)):
-                self.stream(digest, role)
+            logs = self._paths(digest, role, _BLOCKS_SUFFIX)
+            has_blocks = any(path.exists() for path in logs)
+            if has_blocks or any(path.exists() for path in self._paths(digest, role)):
+                blocks = self.stream(digest, role).blocks
+                if has_blocks and blocks is not None:
+                    blocks.open()
 
     def stream(self, digest: str, role: str) -> Stream:
         """Return the stream of a package and role, made at first use.
@@ -107,16 +116,14 @@ class Recorder:
         for stream in self._all():
             collected = stream.collect(at_unix_s)
             if collected is not None:
-                entries.append(collected[0])
-                marks[stream.ring.ring_id] = tuple(collected[1])
+                entries.append(collected.entry)
+                marks.update(collected.marks)
         return entries, marks
 
     def release(self, marks: Mapping[str, tuple[int, ...]]) -> None:
         """The batches that reach these marks are saved, or held in memory: make room."""
         for stream in self._all():
-            mark = marks.get(stream.ring.ring_id)
-            if mark is not None:
-                stream.release(mark[0])
+            stream.release(marks)
 
     def mark_of(self, digest: str, role: str) -> RingMark:
         """Return what a stream ever counted."""
@@ -136,14 +143,17 @@ class Recorder:
                 self._streams.pop(key).close()
         kept = {_stem(digest) for digest in digests}
         for folder in self._folders():
-            for path in folder.glob(f"*{_SUFFIX}"):
+            for path in (*folder.glob(f"*{_SUFFIX}"), *folder.glob(f"*{_BLOCKS_SUFFIX}")):
                 if path.name.partition("-")[0] not in kept:
                     path.unlink(missing_ok=True)
 
     def stale_marks(self) -> list[str]:
         """Return marks in the store whose rings are gone."""
-        paths = [path for folder in self._folders() for path in folder.glob(f"*{_SUFFIX}")]
-        alive = {Ring.id_at(path) for path in paths}
+        folders = self._folders()
+        alive = {Ring.id_at(path) for folder in folders for path in folder.glob(f"*{_SUFFIX}")}
+        alive |= {
+            BlockLog.id_at(path) for folder in folders for path in folder.glob(f"*{_BLOCKS_SUFFIX}")
+        }
         return [ring for ring in self._marks if ring not in alive]
 
     def close(self) -> None:
@@ -173,8 +183,33 @@ class Recorder:
             # is in batches; the rows after them are lost with the pages.
             ring.renew()
             taken = RingMark()
+        row_layout = None
+        if role == Role.PRIMARY:
+            row_layout = row_layout_of(known.manifest, known.reference.profile.spec)
+        blocks = None
+        if row_layout is not None and row_layout.ring_bytes == 4 * layout.width:
+            rows = BlockRows(row_layout)
+            blocks = BlockStream(rows, lambda: self._log(digest, role, rows.row_bytes))
         counter = BlockCounter(spec, layout, on_failure=_tell_once)
-        return Stream(digest, role, spec=spec, counter=counter, ring=ring, taken=taken)
+        return Stream(
+            digest, role, spec=spec, counter=counter, ring=ring, taken=taken, blocks=blocks
+        )
+
+    def _log(self, digest: str, role: str, row_bytes: int) -> tuple[BlockLog, BlockMark]:
+        """Return the log of calls of many rows, and how far it is in batches."""
+        first, *spare = self._paths(digest, role, _BLOCKS_SUFFIX)
+        at = next((path for path in (*spare, first) if path.exists()), first)
+        try:
+            log = BlockLog(at, row_bytes, owner=self._owner)
+        except UnavailableError:
+            if not spare or at in spare:
+                raise
+            log = BlockLog(spare[0], row_bytes, owner=self._owner)
+        taken = BlockMark(*self._marks.get(log.ring_id, ()))
+        if any(now < then for now, then in zip(log.mark, taken, strict=True)):
+            log.renew()  # as above
+            taken = BlockMark()
+        return log, taken
 
     def _ring(self, digest: str, role: str, width: int) -> Ring:
         first, *spare = self._paths(digest, role)
@@ -191,8 +226,8 @@ class Recorder:
     def _folders(self) -> list[Path]:
         return [self._folder] if self._spare is None else [self._folder, self._spare]
 
-    def _paths(self, digest: str, role: str) -> list[Path]:
-        return [folder / f"{_stem(digest)}-{role}{_SUFFIX}" for folder in self._folders()]
+    def _paths(self, digest: str, role: str, suffix: str = _SUFFIX) -> list[Path]:
+        return [folder / f"{_stem(digest)}-{role}{suffix}" for folder in self._folders()]
 
 
 def _stem(digest: str) -> str:
