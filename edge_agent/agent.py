@@ -96,6 +96,8 @@ class Agent(Model):
         shadow_sample: Share of the calls that a candidate in the shadow repeats.
         shadow_cpu: Processor cores that it may take on average; it also rests when the calls that
             it repeats become slower, see :mod:`edge_agent.core.shadow_budget`.
+        trusted_root: File with a TUF root, ``root.json`` of `edgefleet keys init`. Only versions
+            that it vouches for are then installed, and only its director gives orders.
 
     Attributes:
         model: Name of the model; of several their names with commas between.
@@ -138,6 +140,7 @@ class Agent(Model):
         maintenance_window: str | Sequence[str] = (),
         shadow_sample: float = 1.0,
         shadow_cpu: float = 0.25,
+        trusted_root: str | os.PathLike[str] | None = None,
     ) -> None:
         asked = asked_models(model)
         if cloud is None and state is None:
@@ -181,7 +184,9 @@ class Agent(Model):
             self.state = self._parts.folder
             if limits.memory_bytes is not None:
                 engine = MemoryCeiling(engine, self._parts.meter, limits.memory_bytes)
-            self._shell = self._make_shell(cloud, username, password, engine, policy)
+            self._shell = self._make_shell(
+                cloud, username, password, engine, policy, _root(trusted_root)
+            )
             self._take_up_models(tuple(asked), ready_timeout_s, shadow_limits, engine.threads)
             self._start([package for package in asked.values() if package is not None])
             undo.pop_all()
@@ -375,12 +380,13 @@ class Agent(Model):
         password: str | None,
         engine: InferenceEngine,
         policy: VariantPolicy,
+        root: bytes | None,
     ) -> Shell:
         parts = self._parts
         link: Link | None = None
         source: PackageSource | None = None
         if cloud is not None:
-            from edge_agent.cloud_link import cloud_link
+            from edge_agent.cloud_link import Trust, cloud_link
 
             link, source = cloud_link(
                 parts.core,
@@ -388,6 +394,7 @@ class Agent(Model):
                 username=username,
                 password=password,
                 memory_left=parts.memory_left,
+                trust=None if root is None else Trust(root, parts.folder / "trust"),
             )
         return Shell(
             parts.core,
@@ -427,6 +434,18 @@ def _require_packages(asked: Mapping[str, Package | None]) -> None:
 def _listed(windows: str | Sequence[str]) -> tuple[str, ...]:
     texts = windows.split(";") if isinstance(windows, str) else windows
     return tuple(text for text in texts if text.strip())
+
+
+def _root(path: str | os.PathLike[str] | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the trusted root {str(path)!r}: {error.strerror}; it is the file "
+            "root.json that `edgefleet keys init` made"
+        ) from error
 
 
 def _version() -> str:

@@ -1,18 +1,32 @@
 """What joins an agent to its cloud; imported by agents that have one only, for it costs time."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
-from edge_agent.adapters.http_source import HttpSource
+from edge_agent.adapters.http_source import HttpSource, resolved_url
 from edge_agent.adapters.paho_link import PahoLink
 from edge_agent.adapters.trial_process import TrialProcess
 from edge_agent.core.agent import AgentCore
 from edge_agent.ports import Link, LinkOptions, PackageSource
 from edge_agent.resources import meter_here
 from edge_agent.tried_source import TriedSource
-from edge_contract.messages import encode
+from edge_contract.messages import DeviceTopics, encode
 from edge_contract.messages.broker_url import parse_broker_url
 
-__all__ = ["cloud_link"]
+__all__ = ["Trust", "cloud_link"]
+
+
+class Trust(NamedTuple):
+    """Whose signatures count.
+
+    Attributes:
+        root: The TUF root that this device was given when it was enrolled.
+        folder: For metadata that was verified.
+    """
+
+    root: bytes
+    folder: Path
 
 
 def cloud_link(
@@ -22,6 +36,7 @@ def cloud_link(
     username: str | None,
     password: str | None,
     memory_left: Callable[[], int | None],
+    trust: Trust | None = None,
 ) -> tuple[Link, PackageSource]:
     """Return the link to a broker and where packages come from.
 
@@ -31,12 +46,14 @@ def cloud_link(
         username: For the broker.
         password: For the broker.
         memory_left: Says how much applying a delta may take; ``None`` for what is usual.
+        trust: Whose signatures count; ``None`` takes orders and packages as they come.
 
     Raises:
-        UsageError: The URL is none.
+        UsageError: The URL is none, or the root is none.
+        UnavailableError: The folder for metadata cannot be written.
     """
     topics = core.topics
-    link = PahoLink(
+    link: Link = PahoLink(
         LinkOptions(
             url=url,
             client_id=core.config.device,
@@ -47,5 +64,28 @@ def cloud_link(
             subscriptions=topics.subscriptions,
         )
     )
-    source = HttpSource(parse_broker_url(url).host, memory_left=memory_left)
+    host = parse_broker_url(url).host
+    source: PackageSource = HttpSource(host, memory_left=memory_left)
+    if trust is not None:
+        link, source = _verified(link, source, trust, topics=topics, host=host)
     return link, TriedSource(source, TrialProcess(), meter_here())
+
+
+def _verified(
+    link: Link, source: PackageSource, trust: Trust, *, topics: DeviceTopics, host: str
+) -> tuple[Link, PackageSource]:
+    """Return both, so that only the director is heard and only what was released comes in."""
+    from edge_agent.adapters.tuf_verifier import TufVerifier
+    from edge_agent.opened_link import OpenedLink
+    from edge_agent.released_source import ReleasedSource
+
+    verifier = TufVerifier(trust.folder, trust.root)
+
+    def metadata_url(url: str) -> str:
+        return f"{resolved_url(url, host)}/trust"
+
+    sealed = (topics.desired, topics.commands, topics.to_all)
+    return (
+        OpenedLink(link, verifier, sealed, metadata_url),
+        ReleasedSource(source, verifier, metadata_url),
+    )

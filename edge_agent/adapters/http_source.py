@@ -17,7 +17,7 @@ from edge_contract.messages import Downloads
 from edge_contract.package import MANIFEST_NAME, Artifact, Manifest, Package
 from edge_contract.package.manifest import MAX_MANIFEST_BYTES
 
-__all__ = ["HttpSource"]
+__all__ = ["HttpSource", "resolved_url"]
 
 _MOST_BREAKS: Final = 2
 _ASK_AGAIN_S: Final = 0.5  # and twice as long each time
@@ -61,7 +61,9 @@ class HttpSource:
 
     def fetch(self, digest: str, url: str, store: PackageStore) -> None:
         """Bring a package into the store."""
-        files = HttpFiles(self._resolved(url), timeout_s=self._timeout_s, leaving=self._leaving)
+        files = HttpFiles(
+            resolved_url(url, self._broker_host), timeout_s=self._timeout_s, leaving=self._leaving
+        )
         folder = store.downloads(digest)
         manifest_bytes = store.intact_file(digest, MANIFEST_NAME)
         is_known = manifest_bytes is not None
@@ -97,10 +99,6 @@ class HttpSource:
 
     def _tell(self, more: Downloads) -> None:
         self._spent = self._spent.plus(more)
-
-    def _resolved(self, url: str) -> str:
-        full = f"http://{_bracketed(self._broker_host)}{url}" if url.startswith(":") else url
-        return full.rstrip("/")
 
     def _here(self, digest: str, manifest: Manifest, store: PackageStore) -> dict[str, bytes]:
         """Return the files that are here already, in this package or in another one."""
@@ -141,6 +139,12 @@ class HttpSource:
             if time.monotonic() >= ends_s or self._leaving.wait(wait_s):
                 return offer
             wait_s *= 2.0
+
+
+def resolved_url(url: str, broker_host: str) -> str:
+    """Return where packages are: ``:PORT/path`` is on the host that the broker is reached on."""
+    full = f"http://{_bracketed(broker_host)}{url}" if url.startswith(":") else url
+    return full.rstrip("/")
 
 
 def _require_room(
