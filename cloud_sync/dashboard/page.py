@@ -104,6 +104,7 @@ class VersionRow:
     view: VersionView
     short_digest: str
     is_candidate: bool
+    can_start: bool
     held_out: Quality | None
     estimated: Quality | None
     labelled: Quality | None
@@ -198,6 +199,10 @@ def _version_row(view: VersionView, current: RolloutView | None) -> VersionRow:
         is_candidate=current is not None
         and current.ended_unix_s is None
         and (current.model, current.version) == (view.name, view.version),
+        can_start=not view.stable
+        and not (
+            current is not None and current.ended_unix_s is None and current.model == view.name
+        ),
         held_out=_quality(held_out),
         estimated=_quality(view.estimated),
         labelled=_quality(view.labelled),

@@ -289,10 +289,10 @@ def _sentence(
     plan: RolloutPlan, stage: Stage, sights: Sequence[Sight], *, size: int, control: int
 ) -> str:
     beside = "the serving version beside it" if stage.mode is Mode.SHADOW else f"{control} others"
-    who = f"{stage.name}, {size} devices against {beside},"
+    who = f"{stage.name}, {size} against {beside},"
     best = best_of(sights)
     if best is None:
-        return f"{stage.name}, {size} devices: asks for health, compares no quality concurrently"
+        return f"{stage.name}, {size} in all: asks for health, compares no quality concurrently"
     if best.seconds is not None:
         return (
             f"{who} can detect a loss of {best.effect * 100:.3g} % with power {best.power} "
