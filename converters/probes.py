@@ -127,8 +127,8 @@ def _between_arrays(rows: Mapping[str, NDArray[np.generic]]) -> Iterator[Probe]:
 
 
 def _may_be_infinite(rows: Rows, column: int) -> bool:
-    """Whether a column can hold an infinity; whole numbers of pandas that may miss cannot."""
-    return not is_frame(rows) or rows.iloc[:, column].dtype.kind not in "iu"
+    """Whether a column can hold an infinity; whole numbers and truths of pandas cannot."""
+    return not is_frame(rows) or rows.iloc[:, column].dtype.kind not in "iub"
 
 
 def _has_empty_text(rows: Rows, column: int) -> bool:

@@ -40,17 +40,26 @@ from converters.runtime import OnnxModel
 from converters.sklearn_model import SklearnModel
 from converters.sklearn_more.boosted import READERS
 from converters.sklearn_more.categories import knows_missing_texts
+from converters.sklearn_more.components import IN_ORDER
+from converters.sklearn_more.histogram_trees import (
+    HISTOGRAMS,
+    category_shapes,
+    with_categories,
+)
 from converters.sklearn_more.registry import (
     LIBRARIES,
     allowed_options,
+    hook_of,
     list_loaded_libraries,
     registered,
+    shapes,
 )
-from converters.sklearn_parts import parts_of
+from converters.sklearn_parts import parts_of, with_whole_labels
+from converters.sklearn_precision import in_single_precision, trees_see_computed
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
 from converters.sklearn_thresholds import EDGED, looks_up_numbers, thresholds_of
-from converters.sklearn_trees import BOOSTED, Hook, shape_calculators, tree_converters
+from converters.sklearn_trees import BOOSTED, TREES, Hook, shape_calculators, tree_converters
 from converters.table import columns_of
 from converters.thresholds import SourceConverted
 from edge_contract.errors import EdgeError, PackageError, UsageError
@@ -82,11 +91,17 @@ class _Way:
             are subtracted from each other.
         is_nearest: Whether thresholds and edges of float64 are rounded to the nearest float32, so
             that rows of float64 that equal one still do.
+        singles: The ids of transformers whose results are rounded to float32, in a graph of
+            float64: they compute so.
+        is_exact: Whether trees get to the last bit what they get in the estimator; other ways are
+            then not tried.
     """
 
     hooks: Mapping[type, Hook]
     is_wide: bool = False
     is_nearest: bool = False
+    singles: frozenset[int] = frozenset()
+    is_exact: bool = False
 
 
 def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
@@ -98,17 +113,19 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     """
     list_loaded_libraries()
     model = model.as_seen(take(rows, np.array([0])))
-    found = False
+    found = is_exact = False
     failure: EdgeError | None = None
     for schema, way in product(schemas_for(rows), _ways(model.estimator, rows)):
+        if is_exact and not way.is_exact:  # it may pass a check on few rows and still be wrong
+            continue
         try:
-            with registered(nearest=way.is_nearest):
+            with registered(nearest=way.is_nearest, singles=way.singles):
                 converted = _converted(model, schema, rows, way)
         except EdgeError as error:
             if failure is None or not (way.is_wide or _says_less(error, failure)):
                 failure = error
             continue
-        found = True
+        found, is_exact = True, is_exact or way.is_exact
         yield converted
     if failure is not None and not found:
         raise failure
@@ -131,17 +148,44 @@ def _ways(estimator: object, rows: Rows) -> Iterator[_Way]:
     has_edges = looks_up or bool(kinds & {*BOOSTED, *EDGED, *READERS})
     has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
     is_single = in_float64(rows) is not None
-    if kinds & set(SCALERS) and has_edges and not is_single:
-        exact = {**tree_converters(nearest=True), **scaler_converters(single=False)}
-        yield _Way(exact, is_wide=True, is_nearest=True)
+    if trees_see_computed(estimator):
+        yield from _exact_ways(estimator, rows, has_edges=has_edges)
     for is_nearest in (False, True) if has_edges else (False,):
-        trees = tree_converters(nearest=is_nearest)
+        trees = _trees(nearest=is_nearest)
         if kinds & set(SCALERS) and has_steps:
             for single in (is_single, not is_single):
-                scalers = scaler_converters(single=single)
+                scalers = scaler_converters(_always if single else _never)
                 yield _Way({**trees, **scalers}, is_nearest=is_nearest)
         yield _Way(trees, is_nearest=is_nearest)
-    yield _Way(tree_converters(), is_wide=True)
+    yield _Way(_trees(nearest=False), is_wide=True)
+
+
+def _always(_: object) -> bool:
+    return True
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+def _exact_ways(estimator: object, rows: Rows, *, has_edges: bool) -> Iterator[_Way]:
+    """Yield what computes to the last bit as the estimator does: what it compares, it compares.
+
+    Only edges of the rows themselves may be rounded, so that what is at one of them stays there.
+    """
+    singles = in_single_precision(estimator, rows)
+    in_order = {kind: hook_of(write, singles=singles) for kind, write in IN_ORDER.items()}
+    scalers = scaler_converters(lambda scaler: id(scaler) in singles)
+    for is_nearest in (False, True) if has_edges else (False,):
+        hooks = {**_trees(nearest=is_nearest), **scalers, **in_order}
+        yield _Way(hooks, is_wide=True, is_nearest=is_nearest, singles=singles, is_exact=True)
+
+
+def _trees(*, nearest: bool) -> dict[type, Hook]:
+    """Return the repairs of trees, of which some know categories, too."""
+    hooks = tree_converters(nearest=nearest)
+    known = {kind: with_categories(hooks[kind], nearest=nearest) for kind in HISTOGRAMS}
+    return {**hooks, **known}
 
 
 def _versions(source: object) -> JsonObject:
@@ -180,6 +224,7 @@ def _converted(
         task, roles = Task.OTHER, [OutputRole.OTHER]
 
     looks_up = any(map(looks_up_numbers, parts_of(model.source)))
+    has_trees = any(_is_tree(type(it)) for it in parts_of(model.source))
 
     def predict(rows: Rows) -> Tensors:
         return dict(zip(outputs, model.say(rows), strict=False))
@@ -202,7 +247,8 @@ def _converted(
         thresholds=tuple(thresholds_of(model.source)),
         fills_texts=any(map(_knows_missing_texts, parts_of(model.source))),
         looks_up_numbers=looks_up,
-        may_round=not (looks_up or any(_is_tree(type(it)) for it in parts_of(model.source))),
+        may_round=not (looks_up or has_trees),
+        has_jumps=trees_see_computed(model.estimator),
     )
 
 
@@ -212,18 +258,19 @@ def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onn
     options: dict[int, dict[str, bool]] = {}
     for part in parts_of(estimator):
         if isinstance(part, Pipeline):  # skl2onnx would hand its options on to all its steps
-            continue
-        if "zipmap" in allowed_options(type(part)):
+            options[id(part)] = {}  # and give one inside another options of its own
+        elif "zipmap" in allowed_options(type(part)):
             options[id(part)] = {"zipmap": False}
         elif is_classifier(part):  # else skl2onnx adds an option that this one does not know
             options[id(part)] = {}
-    return _convert(estimator, types, way.hooks, options=options)
+    with with_whole_labels(estimator):
+        return _convert(estimator, types, way, options=options)
 
 
 def _convert(
     estimator: object,
     types: list[tuple[str, object]],
-    hooks: Mapping[type, Hook],
+    way: _Way,
     *,
     options: Mapping[int, Mapping[str, bool]],
 ) -> onnx.ModelProto:
@@ -236,8 +283,12 @@ def _convert(
                 initial_types=types,
                 options=dict(options),
                 target_opset=dict(OPSETS),
-                custom_conversion_functions=dict(hooks),
-                custom_shape_calculators=shape_calculators(hooks),
+                custom_conversion_functions=dict(way.hooks),
+                custom_shape_calculators={
+                    **shape_calculators(way.hooks),
+                    **dict.fromkeys(HISTOGRAMS, category_shapes),
+                    **dict.fromkeys(TREES if way.is_wide else (), shapes),
+                },
             )
     except EdgeError:
         raise

@@ -15,6 +15,8 @@ from sklearn.preprocessing import Binarizer, KBinsDiscretizer, QuantileTransform
 from converters.sklearn_columns import Columns, columns_after, given_column, part_columns
 from converters.sklearn_more.boosted import ensemble_thresholds
 from converters.sklearn_more.markers import is_number_marker
+from converters.sklearn_parts import parts_of
+from converters.sklearn_trees import BOOSTED
 from converters.thresholds import Threshold
 
 __all__ = ["EDGED", "looks_up_numbers", "thresholds_of"]
@@ -72,10 +74,11 @@ def _thresholds_of_steps(pipeline: Pipeline) -> Iterator[Threshold]:
     """Yield what the steps compare the pipeline's own columns with."""
     columns: Columns = range(getattr(pipeline, "n_features_in_", 0))
     for _, step in pipeline.steps:
+        is_tree = any(isinstance(part, BOOSTED) for part in parts_of(step))
         for column, value in _thresholds(step):
             given = given_column(columns, column)
-            if given is not None:
-                yield Threshold(given, value)
+            if given is not None:  # a device sends float32 to trees behind other steps
+                yield Threshold(given, float(np.float32(value)) if is_tree else value)
         columns = columns_after(step, columns)
 
 

@@ -24,7 +24,7 @@ from converters.sklearn_more.skl2onnx_types import Container, Operator, Scope
 from converters.sklearn_more.trees import float32_at_most
 from edge_contract.errors import UsageError
 
-__all__ = ["BOOSTED", "Hook", "shape_calculators", "tree_converters"]
+__all__ = ["BOOSTED", "TREES", "Hook", "shape_calculators", "tree_converters"]
 
 Hook: TypeAlias = Callable[[Scope, Operator, Container], None]
 """Adds the nodes of an operator."""
@@ -49,6 +49,9 @@ BOOSTED: Final = (
     ensemble.HistGradientBoostingRegressor,
 )
 """Trees that compare rows in float64; the others turn them into float32 first."""
+
+TREES: Final = (*_LEARNED_ROUTES, *BOOSTED)
+"""Trees that are repaired."""
 
 
 def tree_converters(*, nearest: bool = False) -> dict[type, Hook]:
@@ -83,8 +86,9 @@ def _mended(kind: type, trees_of: Callable[[BaseEstimator], Sequence[_Tree]]) ->
     def convert(scope: Scope, operator: Operator, container: Container) -> None:
         add_node = getattr(container, "add_node")  # noqa: B009  skl2onnx publishes no types
         estimator = getattr(operator, "raw_operator", None)
-        if kind in _LEARNED_ROUTES and is_unusual(estimator):
-            write_forest(Nodes(scope, operator, container), estimator)
+        nodes = Nodes(scope, operator, container)
+        if kind in _LEARNED_ROUTES and (nodes.is_wide or is_unusual(estimator)):
+            write_forest(nodes, estimator)
             return
         trees = trees_of(estimator)
         loss = getattr(estimator, "_loss", None)

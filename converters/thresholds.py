@@ -39,12 +39,14 @@ class SourceConverted(Converted):
             rounding into another answer.
         fills_texts: Whether the empty text means a missing one, which the model knows.
         looks_up_numbers: Whether it compares numbers with exact ones: markers, categories.
+        has_jumps: Whether answers jump at thresholds of numbers that are computed from the rows.
     """
 
     thresholds: tuple[Threshold, ...] = ()
     may_round: bool = False
     fills_texts: bool = False
     looks_up_numbers: bool = False
+    has_jumps: bool = False
 
 
 def threshold_probes(converted: Converted) -> Iterator[Probe]:

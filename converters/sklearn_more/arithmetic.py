@@ -1,10 +1,32 @@
 """Arithmetic that ONNX has no operator for, or one with fewer digits."""
 
+from typing import Final
+
 import numpy as np
 
 from converters.sklearn_more.nodes import Nodes
 
-__all__ = ["row_size", "sigmoid"]
+__all__ = ["expm1", "log1p", "row_size", "sigmoid"]
+
+_NEAR_ZERO: Final = 0.5
+
+
+def expm1(nodes: Nodes, value: str) -> str:
+    """Return ``exp(value) - 1``; near 0 by Kahan's correction, else all digits would cancel."""
+    power = nodes("Exp", value)
+    less_one = nodes("Sub", power, 1.0)
+    corrected = nodes("Div", nodes("Mul", less_one, value), nodes("Log", power))
+    near = nodes("Where", nodes("Equal", power, 1.0), value, corrected)
+    return nodes("Where", nodes("Less", nodes("Abs", value), _NEAR_ZERO), near, less_one)
+
+
+def log1p(nodes: Nodes, value: str) -> str:
+    """Return ``log(1 + value)``; near 0 by Kahan's correction, as ``1 + value`` loses digits."""
+    one_more = nodes("Add", value, 1.0)
+    logarithm = nodes("Log", one_more)
+    corrected = nodes("Div", nodes("Mul", logarithm, value), nodes("Sub", one_more, 1.0))
+    near = nodes("Where", nodes("Equal", one_more, 1.0), value, corrected)
+    return nodes("Where", nodes("Less", nodes("Abs", value), _NEAR_ZERO), near, logarithm)
 
 
 def sigmoid(nodes: Nodes, value: str) -> str:

@@ -48,6 +48,7 @@ class Ensemble:
 
     Attributes:
         trees: At least one.
+        compares_float64: Whether rows of float64 are compared as such, and not made float32.
         base: What is added to the sums, by target.
         link: What is made of the sums; a key of the links.
         slope: What sums are multiplied with before a logistic link.
@@ -65,6 +66,7 @@ class Ensemble:
     missing: float | None = None
     near_zero: float | None = None
     questions: tuple[Question, ...] = ()
+    compares_float64: bool = False
 
 
 Read: TypeAlias = Callable[[BaseEstimator], Ensemble]
@@ -163,4 +165,9 @@ def _sums(nodes: Nodes, given: str, ensemble: Ensemble) -> str:
                 weights=tree.values[leaves].ravel(),
             ),
         )
-    return sums.write(nodes, targets=len(ensemble.base), given=given)
+    return sums.write(
+        nodes,
+        targets=len(ensemble.base),
+        given=given,
+        compares_float64=ensemble.compares_float64,
+    )

@@ -1,4 +1,7 @@
-"""Trees and forests whose form skl2onnx does not write: of several answers, or without a split."""
+"""Trees and forests as skl2onnx does not write them.
+
+They have several answers, or no split, or are given float64, which they round to float32.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +39,11 @@ def write_forest(nodes: Nodes, model: BaseEstimator) -> None:
             Leaves(
                 nodes=np.repeat(ends, outputs * width),
                 targets=np.tile(np.arange(outputs * width), len(ends)),
-                weights=values.ravel() / len(members),
+                weights=values.ravel(),
             ),
         )
-    said = sums.write(nodes, targets=outputs * width)
+    summed = sums.write(nodes, targets=outputs * width)
+    said = nodes("Div", summed, float(len(members)))
     if not is_classifier(model):
         nodes.say_numbers(said)
         return

@@ -115,6 +115,7 @@ def _ensemble_of(booster: Booster) -> Ensemble:
         slope=float(slopes[0]) if slopes else 1.0,
         near_zero=float(_NEAR_ZERO) if has_empty_zeros else None,
         questions=reader.questions.asked,
+        compares_float64=True,
     )
 
 
@@ -177,8 +178,9 @@ def _threshold(node: dict[str, object]) -> float:
     if threshold >= _INFINITE:
         return math.inf
     if -_NEAR_ZERO <= threshold < 0:  # what equals it is taken for 0, which is larger
-        return float(np.nextafter(-_NEAR_ZERO, np.float32(-1)))
-    return threshold
+        return math.nextafter(-float(_NEAR_ZERO), -1.0)
+    # and what is above it by less is taken for 0, which is not larger
+    return max(threshold, float(_NEAR_ZERO)) if threshold >= 0 else threshold
 
 
 def _missing_left(node: dict[str, object], threshold: float) -> bool:

@@ -45,17 +45,30 @@ class Nodes:
         operator: The estimator's.
         container: Where the nodes go.
         nearest: See :meth:`edges`.
+        single: Whether the estimator itself computes in float32, so that what comes out is rounded.
     """
 
     def __init__(
-        self, scope: Scope, operator: Operator, container: Container, *, nearest: bool = False
+        self,
+        scope: Scope,
+        operator: Operator,
+        container: Container,
+        *,
+        nearest: bool = False,
+        single: bool = False,
     ) -> None:
         self._nearest = nearest
+        self._single = single
         self._scope = scope
         self._operator = operator
         self._container = container
         self._x = ""
         self._texts: set[str] = set()
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether numbers of float64 come in and go out."""
+        return self._numbers is DoubleTensorType
 
     @property
     def x(self) -> str:
@@ -164,6 +177,10 @@ class Nodes:
         """Return a tensor in another element type."""
         return self("Cast", value, to=_TYPES[kind])
 
+    def rounded(self, value: str) -> str:
+        """Return a tensor of float64 rounded to float32, if the estimator itself does so."""
+        return self.cast(self.cast(value, "float32"), "float64") if self._single else value
+
     def edges(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return values that given ones are compared with.
 
@@ -261,6 +278,7 @@ class Nodes:
     def say_numbers(self, value: str, output: int = 0) -> None:
         """Make an output of numbers of what was computed."""
         name = self._operator.outputs[output].full_name
+        value = self.rounded(value)
         self.write("Cast", [value], [name], to=self._number_proto)
 
     def say_labels(self, indices: str, labels: NDArray[np.generic]) -> None:

@@ -1,12 +1,17 @@
 """Power transforms, both ways."""
 
+from typing import Final
+
 import numpy as np
 from sklearn.preprocessing import PowerTransformer
 
+from converters.sklearn_more.arithmetic import expm1, log1p
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 
 __all__ = ["power_inverse"]
+
+_NO_POWER: Final = float(np.finfo(np.float64).eps)
 
 
 @converts(PowerTransformer)
@@ -17,10 +22,11 @@ def power_transformer(nodes: Nodes, model: PowerTransformer) -> None:
         change(nodes, nodes.column(nodes.x, index), float(power))
         for index, power in enumerate(model.lambdas_)
     ]
-    changed = nodes("Concat", *columns, axis=1)
+    changed = nodes.rounded(nodes("Concat", *columns, axis=1))
     if model.standardize:
         scaler = model._scaler
-        changed = nodes("Div", nodes("Sub", changed, scaler.mean_), scaler.scale_)
+        changed = nodes.rounded(nodes("Sub", changed, scaler.mean_))
+        changed = nodes("Div", changed, scaler.scale_)
     nodes.say_numbers(changed)
 
 
@@ -38,16 +44,20 @@ def power_inverse(nodes: Nodes, model: PowerTransformer, value: str) -> str:
 
 
 def _box_cox(nodes: Nodes, x: str, power: float) -> str:
-    if power == 0:
-        return nodes("Log", x)
-    return nodes("Div", nodes("Sub", nodes("Pow", x, power), 1.0), power)
+    return _raised(nodes, nodes("Log", x), power)
+
+
+def _raised(nodes: Nodes, logarithm: str, power: float) -> str:
+    """Return ``(x ** power - 1) / power`` of a logarithm of ``x``, as scipy computes it."""
+    if abs(power) < _NO_POWER:
+        return logarithm
+    return nodes("Div", expm1(nodes, nodes("Mul", logarithm, power)), power)
 
 
 def _yeo_johnson(nodes: Nodes, x: str, power: float) -> str:
-    above = nodes("Add", nodes("Max", x, 0.0), 1.0)
-    below = nodes("Sub", 1.0, nodes("Min", x, 0.0))
-    risen = _box_cox(nodes, above, power)
-    fallen = nodes("Neg", _box_cox(nodes, below, 2.0 - power))
+    above, below = nodes("Max", x, 0.0), nodes("Neg", nodes("Min", x, 0.0))
+    risen = _raised(nodes, log1p(nodes, above), power)
+    fallen = nodes("Neg", _raised(nodes, log1p(nodes, below), 2.0 - power))
     changed = nodes("Where", nodes("GreaterOrEqual", x, 0.0), risen, fallen)
     return nodes("Where", nodes("IsNaN", x), np.nan, changed)
 

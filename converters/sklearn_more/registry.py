@@ -36,9 +36,11 @@ __all__ = [
     "Write",
     "allowed_options",
     "converts",
+    "hook_of",
     "list_loaded_libraries",
     "prepared",
     "registered",
+    "shapes",
     "stands_in",
 ]
 
@@ -148,11 +150,12 @@ def list_loaded_libraries() -> None:
 
 
 @contextmanager
-def registered(*, nearest: bool = False) -> Iterator[None]:
+def registered(*, nearest: bool = False, singles: frozenset[int] = frozenset()) -> Iterator[None]:
     """Let skl2onnx use our converters; afterwards it is as it was, for whoever else uses it.
 
     Args:
         nearest: See :meth:`converters.sklearn_more.nodes.Nodes.edges`.
+        singles: The ids of transformers whose results are rounded to float32.
     """
     pools: tuple[dict[object, object], ...] = (
         _supported_operators.sklearn_operator_name_map,
@@ -166,11 +169,12 @@ def registered(*, nearest: bool = False) -> Iterator[None]:
         _parse.do_not_merge_columns = (*apart, *BY_COLUMN)
         try:
             for kind, write in CONVERTERS.items():
-                _register(kind, _shapes, _hook(write, nearest=nearest), parser=_parser_of(kind))
+                hook = hook_of(write, nearest=nearest, singles=singles)
+                _register(kind, shapes, hook, parser=_parser_of(kind))
             for kind, prepare in PREPARED.items():
                 sklearn_parsers_map[kind] = _preparing(sklearn_parsers_map[kind], prepare)
             for kind, inner in STAND_INS.items():
-                _register(kind, _shapes, _hook(_asking(inner)), parser=_parser(inner))
+                _register(kind, shapes, hook_of(_asking(inner)), parser=_parser(inner))
             yield
         finally:
             _parse.do_not_merge_columns = apart
@@ -199,9 +203,15 @@ def _register(
         sklearn_parsers_map.pop(kind, None)
 
 
-def _hook(write: Write, *, nearest: bool = False) -> Callable[[Scope, Operator, Container], None]:
+def hook_of(
+    write: Write, *, nearest: bool = False, singles: frozenset[int] = frozenset()
+) -> Callable[[Scope, Operator, Container], None]:
+    """Return what skl2onnx calls to write an estimator; for the arguments see `registered`."""
+
     def convert(scope: Scope, operator: Operator, container: Container) -> None:
-        write(Nodes(scope, operator, container, nearest=nearest), operator.raw_operator)
+        model = operator.raw_operator
+        single = id(getattr(model, "predictor", model)) in singles  # of a transforming predictor
+        write(Nodes(scope, operator, container, nearest=nearest, single=single), model)
 
     return convert
 
@@ -269,7 +279,7 @@ def _operator(scope: Scope, model: BaseEstimator, inputs: list[Variable]) -> Ope
     return operator
 
 
-def _shapes(operator: Operator) -> None:
+def shapes(operator: Operator) -> None:
     """Set the types of the outputs: numbers, or a label and numbers."""
     numbers = number_type_of(operator)
     outputs = operator.outputs

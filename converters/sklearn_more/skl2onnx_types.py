@@ -91,8 +91,8 @@ class Container(Protocol):
 
 
 def number_type_of(operator: Operator) -> type:
-    """Return the type of numbers that an operator's output has: float64 if its input has it."""
-    is_wide = isinstance(operator.inputs[0].type, DoubleTensorType)
+    """Return the type of numbers that an operator's output has: float64 if an input has it."""
+    is_wide = any(isinstance(given.type, DoubleTensorType) for given in operator.inputs)
     kind: type = DoubleTensorType if is_wide else FloatTensorType
     return kind
 

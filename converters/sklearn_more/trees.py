@@ -2,15 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from sklearn.tree import DecisionTreeRegressor
 
 from converters.sklearn_more.nodes import Nodes
 
 __all__ = ["Branches", "Leaves", "TreeSum", "float32_at_most"]
+
+_NUMBERS: Final = ("nodes_values", "target_weights")
+"""Attributes that are kept in another form, if they are of float64."""
 
 
 def float32_at_most(values: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -100,7 +104,7 @@ class TreeSum:
         )
 
     def add_branches(self, branches: Branches, leaves: Leaves) -> None:
-        """Add a tree; thresholds are rounded down to float32."""
+        """Add a tree."""
         is_leaf = branches.left < 0
         count = len(is_leaf)
         found: dict[str, NDArray[np.generic]] = {
@@ -108,7 +112,7 @@ class TreeSum:
             "nodes_nodeids": np.arange(count),
             "nodes_modes": np.where(is_leaf, "LEAF", self._branch),
             "nodes_featureids": np.where(is_leaf, 0, branches.features),
-            "nodes_values": np.where(is_leaf, 0, float32_at_most(branches.thresholds)),
+            "nodes_values": np.where(is_leaf, 0, branches.thresholds),
             "nodes_truenodeids": np.where(is_leaf, 0, branches.left),
             "nodes_falsenodeids": np.where(is_leaf, 0, branches.right),
             "nodes_missing_value_tracks_true": (~is_leaf & branches.missing_left).astype(np.int64),
@@ -121,22 +125,41 @@ class TreeSum:
             self._attributes[name].append(values)
         self._trees += 1
 
-    def write(self, nodes: Nodes, *, targets: int, given: str = "") -> str:
+    def write(
+        self, nodes: Nodes, *, targets: int, given: str = "", compares_float64: bool = False
+    ) -> str:
         """Return the sums: ``float64[batch, targets]``.
+
+        Rows of float32 are compared as such, with thresholds that are rounded down. Where float64
+        comes in, from a step before, it is compared as the library does.
 
         Args:
             nodes: Where to write.
             targets: How many columns they have.
             given: What the trees look at; by default what the estimator is given.
+            compares_float64: Whether the library compares float64; the others make it float32.
         """
-        together = {name: np.concatenate(it).tolist() for name, it in self._attributes.items()}
+        together = {name: np.concatenate(it) for name, it in self._attributes.items()}
+        looked_at = given or nodes.x
+        if not (nodes.is_wide and compares_float64):
+            looked_at = nodes.cast(looked_at, "float32")
+        if nodes.is_wide:
+            looked_at = nodes.cast(looked_at, "float64")
+            numbers: dict[str, object] = {
+                f"{name}_as_tensor": numpy_helper.from_array(together.pop(name), name)
+                for name in _NUMBERS
+            }
+        else:
+            together["nodes_values"] = float32_at_most(together["nodes_values"])
+            numbers = {name: together.pop(name).tolist() for name in _NUMBERS}
         summed = nodes(
             "TreeEnsembleRegressor",
-            nodes.cast(given or nodes.x, "float32"),  # as scikit-learn's trees do
+            looked_at,
             domain="ai.onnx.ml",
             n_targets=targets,
             aggregate_function="SUM",
             post_transform="NONE",
-            **together,
+            **{name: values.tolist() for name, values in together.items()},
+            **numbers,
         )
         return nodes.cast(summed, "float64")
