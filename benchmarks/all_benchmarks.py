@@ -7,6 +7,7 @@ from benchmarks.drift import drift
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
+from benchmarks.offline import offline
 from benchmarks.powercuts import powercuts
 from benchmarks.rollouts import rollouts
 from benchmarks.serving import serving
@@ -20,6 +21,7 @@ __all__ = [
     "gpu",
     "inference",
     "ingest",
+    "offline",
     "powercuts",
     "rollouts",
     "serving",

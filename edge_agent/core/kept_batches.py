@@ -124,6 +124,7 @@ class KeptBatches:
 
     Attributes:
         replaced: Stored batches that others stand for since :meth:`on_saved`.
+        merges: How often two batches became one.
     """
 
     def __init__(self, merge: Merge, restored: Iterable[TelemetryBatch | StoredBatch]) -> None:
@@ -133,6 +134,7 @@ class KeptBatches:
         )  # one after the other, to save memory
         self._kept = {kept.batch_id: kept for kept in sorted(found, key=lambda kept: kept.batch_id)}
         self.replaced: dict[BatchId, None] = {}
+        self.merges = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -206,6 +208,7 @@ class KeptBatches:
                 older.mergeable = False
                 continue
             self._replace(older, newer, joined)
+            self.merges += 1
             return True
         return False
 

@@ -94,6 +94,7 @@ class Outbox:
         self._connected = False
         self._listening = True
         self._wake_at_s: float | None = None
+        self._told_of_merging = False
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -124,8 +125,17 @@ class Outbox:
         """
         self._kept.add(batches)
         self._unsaved_marks |= marks
+        merges = self._kept.merges
         forgotten = self._kept.shrink(self._config.max_bytes) if batches else 0
-        return [*self.save_due(), *self._complaint(forgotten)]
+        logs = self._complaint(forgotten)
+        if self._kept.merges > merges and not self._told_of_merging:
+            self._told_of_merging = True
+            text = (
+                f"outbox is full ({self._config.max_bytes} bytes): from now on its oldest windows "
+                "are merged into longer ones; nothing is lost"
+            )
+            logs.append(Log("warning", text))
+        return [*self.save_due(), *logs]
 
     def save_due(self) -> list[Effect]:
         """Ask for everything that is not durable yet, in one transaction.
@@ -168,6 +178,8 @@ class Outbox:
         names = [kept.batch_id for kept in self._kept]
         done = tuple(name for name in names if any(ack.covers(name) for ack in acks))
         self._kept.remove(done)
+        if not self._kept:
+            self._told_of_merging = False
         effects: list[Effect] = [DeleteBatches(done)] if done else []
         return [*effects, *self._send_due(now_s)]
 

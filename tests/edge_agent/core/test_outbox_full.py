@@ -28,7 +28,9 @@ def test_a_full_outbox_merges_its_two_oldest_windows() -> None:
 
     effects = outbox.add([batch(3, 7.0)], {"ring": (5,)})
 
-    (save,) = effects
+    save, log = effects
+    assert isinstance(log, Log)
+    assert log.text.startswith("outbox is full (350 bytes): from now on its oldest windows are")
     assert isinstance(save, SaveBatches)
     new, joined = save.batches[1], save.batches[0]
     assert new == batch(3, 7.0)
