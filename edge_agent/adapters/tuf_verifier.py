@@ -134,7 +134,9 @@ class TufVerifier:
     def _learn_director(self) -> None:
         """Take the director's keys out of what was verified."""
         with contextlib.suppress(OSError, RepositoryError):
-            targets: Metadata[Targets] = Metadata.from_file(str(self._folder / "targets.json"))
+            targets: Metadata[Targets] = Metadata.from_bytes(
+                (self._folder / "targets.json").read_bytes()
+            )
             delegations = targets.signed.delegations
             if delegations and delegations.roles and DIRECTOR in delegations.roles:
                 ids = delegations.roles[DIRECTOR].keyids
