@@ -20,6 +20,7 @@ from converters.base import Rows
 from converters.fitted_names import fitted_names
 from converters.rows import is_frame
 from converters.sklearn_more.answers import as_predictor
+from converters.sklearn_more.calibrated import positive_place
 from converters.table import columns_of, numbers
 from edge_contract.errors import UsageError
 from edge_contract.package import OutputRole, Task
@@ -75,7 +76,8 @@ class SklearnModel:
         if not is_classifier(source):
             return cls(as_predictor(estimator), source, *_number_answers(source))
         if _says_several_labels(source):
-            return cls(estimator, source, Task.OTHER, (Answer("predict", OutputRole.OTHER),))
+            all_labels = (Answer("predict", OutputRole.OTHER),)
+            return cls(as_predictor(estimator), source, Task.OTHER, all_labels)
         classes = _classes(source)
         answers = [Answer("predict", OutputRole.LABEL)]
         if _has_probabilities(source):
@@ -184,17 +186,9 @@ def _without_threshold(source: object) -> tuple[object, float | None]:
     if not isinstance(source, FixedThresholdClassifier | TunedThresholdClassifierCV):
         return source, None
     inner = getattr(source, "estimator_", source.estimator)
-    if source.response_method == "decision_function" or not hasattr(inner, "predict_proba"):
-        raise UsageError(
-            f"{_name(source)} compares its threshold with decision_function, which devices do not "
-            "have: use response_method='predict_proba'"
-        )
-    positive = getattr(source, "pos_label", None)
-    if positive is not None and positive != source.classes_[1]:
-        raise UsageError(
-            f"{_name(source)} has pos_label={positive!r}, but a threshold is kept for the second "
-            f"class, {source.classes_[1]!r}: fit it with the labels the other way round"
-        )
+    uses_scores = source.response_method == "decision_function"
+    if uses_scores or not hasattr(inner, "predict_proba") or not positive_place(source):
+        return source, None  # a manifest's threshold is of the second class's probability
     found = getattr(source, "best_threshold_", getattr(source, "threshold", "auto"))
     return inner, 0.5 if found == "auto" else float(np.float32(found))
 

@@ -1,11 +1,12 @@
 """The estimators inside a fitted estimator."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-__all__ = ["parts_of"]
+__all__ = ["parts_of", "with_whole_labels"]
 
 
 def parts_of(estimator: object) -> Iterator[object]:
@@ -23,6 +24,27 @@ def parts_of(estimator: object) -> Iterator[object]:
             waiting.extend(reversed(list(getattr(part, "__dict__", {}).values())))
         else:
             waiting.extend(_members(part))
+
+
+@contextmanager
+def with_whole_labels(estimator: object) -> Iterator[None]:
+    """Let labels of few bits be those of 64 for a while: skl2onnx knows no others."""
+    changed = []
+    for part in parts_of(estimator):
+        own = getattr(part, "__dict__", {})
+        labels = own.get("classes_")
+        if (
+            isinstance(labels, np.ndarray)
+            and labels.dtype.kind in "iu"
+            and labels.dtype != np.int64
+        ):
+            changed.append((own, labels))
+            own["classes_"] = labels.astype(np.int64)
+    try:
+        yield
+    finally:
+        for own, labels in changed:
+            own["classes_"] = labels
 
 
 def _is_estimator(part: object) -> bool:

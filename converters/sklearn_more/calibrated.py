@@ -7,7 +7,6 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 
 from converters.sklearn_more.answers import (
     binary_scores,
-    positive_probabilities,
     probabilities_of,
     scores_of,
 )
@@ -15,9 +14,8 @@ from converters.sklearn_more.arithmetic import sigmoid
 from converters.sklearn_more.isotonic import interpolated
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
-from edge_contract.errors import UsageError
 
-__all__: list[str] = []
+__all__ = ["positive_place"]
 
 
 @converts(CalibratedClassifierCV)
@@ -72,29 +70,33 @@ def _logits(nodes: Nodes, estimator: BaseEstimator) -> str:
     return scores
 
 
+def positive_place(model: FixedThresholdClassifier) -> int:
+    """Return which of the two classes a threshold is for."""
+    scorer = getattr(model, "_curve_scorer", None)
+    label = model.pos_label if scorer is None else scorer._get_pos_label()
+    return 1 if label is None else int(np.flatnonzero(np.asarray(model.classes_) == label)[0])
+
+
 @converts(FixedThresholdClassifier, TunedThresholdClassifierCV)
 def threshold_classifier(nodes: Nodes, model: FixedThresholdClassifier) -> None:
     """Say the positive class where its score reaches the threshold."""
     inner = getattr(model, "estimator_", model.estimator)
-    positive = getattr(model, "pos_label", None)
-    classes = np.asarray(model.classes_)
-    if positive is not None and positive != classes[1]:
-        raise UsageError(
-            f"{type(model).__name__} with pos_label={positive!r} inside another model cannot be "
-            "converted: fit it with the labels the other way round"
-        )
+    classes, positive = np.asarray(model.classes_), positive_place(model)
     uses_probabilities = model.response_method != "decision_function"
     found = getattr(model, "best_threshold_", getattr(model, "threshold", "auto"))
     if found == "auto":
         found = 0.5 if uses_probabilities and hasattr(inner, "predict_proba") else 0.0
     has_probabilities = hasattr(inner, "predict_proba")
     if uses_probabilities and has_probabilities:
-        score = positive_probabilities(nodes, inner)
+        score = nodes.column(probabilities_of(nodes, inner), positive)
     else:
         score = scores_of(nodes, inner)
+        score = score if positive else nodes("Neg", score)
     is_positive = nodes("GreaterOrEqual", nodes("Squeeze", score, np.array([1])), float(found))
-    nodes.say_labels(nodes.cast(is_positive, "int64"), classes)
+    place = nodes.cast(is_positive, "int64")
+    nodes.say_labels(place if positive else nodes("Sub", np.int64(1), place), classes)
     if has_probabilities:
         nodes.say_numbers(probabilities_of(nodes, inner), 1)
     else:
-        nodes.say_numbers(nodes("Concat", nodes("Neg", score), score, axis=1), 1)
+        both = [score, nodes("Neg", score)]
+        nodes.say_numbers(nodes("Concat", *(both[::-1] if positive else both), axis=1), 1)

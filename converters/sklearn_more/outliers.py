@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import SGDOneClassSVM
 from sklearn.neighbors import LocalOutlierFactor
 
 from converters.sklearn_more.neighbours import fitted_distances, nearest_rows
@@ -35,3 +36,13 @@ def local_outlier_factor(nodes: Nodes, model: LocalOutlierFactor) -> None:
 
 def _mean(nodes: Nodes, values: str) -> str:
     return nodes("ReduceMean", values, np.array([1]), keepdims=1)
+
+
+@converts(SGDOneClassSVM)
+def linear_one_class_machine(nodes: Nodes, model: SGDOneClassSVM) -> None:
+    """Say whether a row is an inlier, which it is on the edge, too, and how far from the edge."""
+    weights = np.asarray(model.coef_, dtype=np.float64).reshape(-1, 1)
+    decision = nodes.linear(nodes.x, weights, -np.asarray(model.offset_, dtype=np.float64))
+    is_inlier = nodes("GreaterOrEqual", nodes("Squeeze", decision, np.array([1])), 0.0)
+    nodes.say_labels(nodes.cast(is_inlier, "int64"), np.array([-1, 1]))
+    nodes.say_numbers(decision, 1)
