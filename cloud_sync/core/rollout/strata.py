@@ -17,6 +17,7 @@ from cloud_sync.core.segments import HARDWARE, TAG
 __all__ = ["Stratum", "strata_of"]
 
 _MOST: Final = 8
+_KEPT: Final = 0.9
 _POOLED: Final = "all others"
 
 
@@ -40,8 +41,9 @@ def strata_of(
 ) -> list[Stratum]:
     """Return the strata, at most eight and one for the rest; none where there is only one.
 
-    Traits with fewer values come first, as long as there are not too many combinations. What is on
-    one side only is compared with all the rest of the other side that has no counterpart, and with
+    Hardware comes first, then tags with few values, as long as there are not too many combinations
+    and nine of ten devices of the stage keep a counterpart: a serial number makes no group. What is
+    on one side only is compared with all the rest of the other side without a counterpart, and with
     the whole control if there is no such rest; control devices without a counterpart are left out.
 
     Args:
@@ -50,7 +52,7 @@ def strata_of(
         devices: What is known of them.
     """
     traits = {name: traits_of(devices[name]) for name in (*members, *others) if name in devices}
-    keys = _keys(traits)
+    keys = _keys(traits, members, others)
     cells: dict[tuple[str, ...], tuple[set[str], set[str]]] = {}
     for side, names in enumerate((members, others)):
         for name in names:
@@ -70,7 +72,9 @@ def strata_of(
     return found
 
 
-def _keys(traits: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
+def _keys(
+    traits: Mapping[str, Mapping[str, str]], members: Collection[str], others: Collection[str]
+) -> dict[str, tuple[str, ...]]:
     """Return the combination of traits by which each device is told apart."""
     values: dict[str, Counter[str]] = {}
     for own in traits.values():
@@ -80,13 +84,21 @@ def _keys(traits: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, ...]]
     usable.sort(key=lambda source: (source != HARDWARE, len(values[source]), source))
     keys: dict[str, tuple[str, ...]] = dict.fromkeys(traits, ())
     for source in usable:
+        title = source.removeprefix(TAG)
         finer = {
-            name: (
-                *keys[name],
-                f"{source.removeprefix(TAG)}={own[source]}" if source in own else "",
-            )
+            name: (*keys[name], f"{title}={own[source]}" if source in own else "")
             for name, own in traits.items()
         }
-        if len(set(finer.values())) <= _MOST:
+        kept = _with_counterpart(finer, members, others)
+        enough = source == HARDWARE or kept >= _KEPT * _with_counterpart(keys, members, others)
+        if len(set(finer.values())) <= _MOST and enough:
             keys = finer
     return keys
+
+
+def _with_counterpart(
+    keys: Mapping[str, tuple[str, ...]], members: Collection[str], others: Collection[str]
+) -> int:
+    """Return how many devices of the stage have one of the control that is like them."""
+    there = {keys[name] for name in others if name in keys}
+    return sum(keys[name] in there for name in members if name in keys)
