@@ -46,6 +46,9 @@ class CloudConfig:
         segments: What devices are told apart by, to watch each group by itself: ``tag:NAME`` and
             ``hardware``. ``None`` takes the hardware and every tag that has 2 to 50 values.
         max_delta_bytes: What deltas between versions may take of the disk; 0 makes none.
+        keys: Folder ``cloud`` of `edgefleet keys init`: orders to devices are then signed, and
+            devices that pin the root install only what was released.
+        keys_password: Of the keys in it, where they are encrypted.
     """
 
     data: Path
@@ -74,6 +77,8 @@ class CloudConfig:
     min_cohort: int = 1
     segments: tuple[str, ...] | None = None
     max_delta_bytes: int = 2**30
+    keys: Path | None = None
+    keys_password: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         checked_name(self.fleet, "fleet")

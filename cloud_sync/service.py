@@ -26,9 +26,12 @@ from cloud_sync.core.rollout import RolloutController
 from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.wishes import FleetWishes
 from cloud_sync.offer_desk import OfferDesk
-from cloud_sync.ports import PackageRepository
+from cloud_sync.ports import FleetLink, PackageRepository
+from cloud_sync.sealed_link import SealedLink
 from cloud_sync.stores import identity_of, open_store
 from cloud_sync.targets import targeting
+from cloud_sync.trust.online import OnlineRoles
+from cloud_sync.trust_desk import TrustDesk
 from edge_contract.errors import UnavailableError
 from edge_contract.messages import CollectorState, FleetTopics, Target, encode
 
@@ -49,6 +52,7 @@ class CloudService:
         self.broker: EmbeddedBroker | None = None
         self._warehouse: SqlWarehouse | None = None
         self._packages: FolderRegistry | None = None
+        self._online: OnlineRoles | None = None
         self._deltas: DeltaWorkshop | None = None
         self._conductor: Conductor | None = None
         self._server: ApiServer | None = None
@@ -133,6 +137,9 @@ class CloudService:
                 f"cannot make data folder {str(config.data)!r}: {error.strerror}; "
                 "choose another one with --data"
             ) from error
+        if config.keys is not None:
+            password = config.keys_password.encode() or None
+            self._online = OnlineRoles(config.keys, password=password)
         warehouse = self._warehouse = open_store(config.store, config.data)
         warehouse.lead()
         packages = self._packages = FolderRegistry(config.data)
@@ -179,7 +186,11 @@ class CloudService:
             answers,
             host=config.host,
             port=config.http_port,
-            settings=ApiSettings(token=config.token, open_to_network=config.open_to_network),
+            settings=ApiSettings(
+                token=config.token,
+                open_to_network=config.open_to_network,
+                trust=None if self._online is None else TrustDesk(self._online),
+            ),
         )
         packages_url = config.packages_url or f":{self._server.port}/api/v1/blobs"
         now_unix_s = time.time()
@@ -235,9 +246,9 @@ class CloudService:
             identity=identity_of(config.name) if config.store else None,
         )
 
-    def _make_link(self) -> PahoFleetLink:
+    def _make_link(self) -> FleetLink:
         topics = FleetTopics(self.config.fleet)
-        return PahoFleetLink(
+        link = PahoFleetLink(
             FleetLinkOptions(
                 url=self.broker_url,
                 client_id=f"cloud-{self.config.fleet}-{os.getpid()}",
@@ -251,6 +262,7 @@ class CloudService:
                 else (topics.all_telemetry, topics.all_events),
             )
         )
+        return link if self._online is None else SealedLink(link, self._online.seal)
 
 
 def _stable_targets(packages: PackageRepository) -> dict[str, Target]:

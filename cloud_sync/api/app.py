@@ -22,6 +22,7 @@ from cloud_sync.api.problems import add_problem_handlers, problem_schema
 from cloud_sync.api.rollout_routes import rollout_routes
 from cloud_sync.api.settings import ApiSettings
 from cloud_sync.api.system_routes import system_routes
+from cloud_sync.api.trust_routes import trust_routes
 from cloud_sync.backend import (
     AlarmView,
     AuditView,
@@ -68,6 +69,7 @@ _ROUTES = (
     model_routes,
     rollout_routes,
     access_routes,
+    trust_routes,
     system_routes,
 )
 
@@ -117,6 +119,7 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
         ],
     )
     app.state.backend = backend
+    app.state.trust = settings.trust
     app.state.feed = RevisionFeed(backend.revision)
     add_problem_handlers(app)
     for routes in _ROUTES:

@@ -26,12 +26,12 @@ from cloud_sync.backend import ModelView, NotFoundError, StatisticsView, Version
 from edge_contract.delta import MAX_BASES
 from edge_contract.package.digests import DIGEST_PATTERN
 
-__all__ = ["model_routes"]
+__all__ = ["BLOB_HEADERS", "model_routes"]
 
 model_routes = APIRouter(tags=["models"])
 
 _PACKAGE_TYPE: Final = "application/octet-stream"
-_BLOB_HEADERS: Final = {
+BLOB_HEADERS: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
     # Agents in pages of other sites fetch packages too; who knows a digest may have the file.
     "Access-Control-Allow-Origin": "*",
@@ -120,7 +120,7 @@ def blob(backend: Backend, request: Request, digest: _Digest) -> Response:
     if not path.is_file():
         raise NotFoundError(f"the file of {digest} is gone from the registry; push the model again")
     stat = path.stat()
-    headers = {"ETag": f'"{digest}"', **_BLOB_HEADERS}
+    headers = {"ETag": f'"{digest}"', **BLOB_HEADERS}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if not _asks_for_part(request, size=stat.st_size, etag=headers["ETag"]):

@@ -1,8 +1,25 @@
 """Settings of the API."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["ApiSettings"]
+__all__ = ["ApiSettings", "SignedMetadata"]
+
+
+class SignedMetadata(Protocol):
+    """Metadata of The Update Framework, as devices fetch it and authors renew it."""
+
+    def file(self, name: str) -> bytes | None:
+        """Return a file; ``None`` if there is none of that name."""
+        ...
+
+    def accept(self, role: str, data: bytes) -> int:
+        """Take over the next version of a role, and return its number.
+
+        Raises:
+            PackageError: Those who may have not signed it, or it is not the next one.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +37,7 @@ class ApiSettings:
         open_to_network: Whether the server may listen beyond loopback without a token.
         max_package_bytes: Largest model package that can be pushed.
         max_json_bytes: Largest other request.
+        trust: What signs for this cloud; ``None`` if nothing does.
     """
 
     token: str = ""
@@ -27,3 +45,4 @@ class ApiSettings:
     open_to_network: bool = False
     max_package_bytes: int = 512 * 2**20
     max_json_bytes: int = 2**20
+    trust: SignedMetadata | None = None
