@@ -1,16 +1,13 @@
 """The side file: rows without a prediction, each with its number and the reason."""
 
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from edge_agent.batch.blocks import BadRow
-from edge_agent.batch.durable import beside, replace_durably
-from edge_agent.batch.sinks import reopened
+from edge_agent.batch.durable import GrowingFile
 
 __all__ = ["RejectFile", "RejectStream", "Rejects"]
 
@@ -55,8 +52,7 @@ class RejectFile:
 
     def __init__(self, target: Path, kept_bytes: int | None = None) -> None:
         self._target = target
-        self._partial = beside(target, "part")
-        self._file: IO[bytes] = reopened(self._partial, kept_bytes)
+        self._file = GrowingFile(target, kept_bytes)
 
     def write(self, rows: Sequence[BadRow]) -> None:
         """Append rows."""
@@ -65,29 +61,23 @@ class RejectFile:
 
     def checkpoint(self) -> int:
         """Sync the file to the disk; return its size in bytes."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return self._file.tell()
+        return self._file.sync()
 
     def finish(self) -> None:
         """Put the file in its place, or nothing if there is nothing in it."""
-        is_empty = self.checkpoint() == 0
-        self._file.close()
-        if is_empty:
-            self._partial.unlink()
-            self._target.unlink(missing_ok=True)
+        if self._file.sync():
+            self._file.finish()
         else:
-            replace_durably(self._partial, self._target)
+            self._file.discard()
+            self._target.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file; what is not durable yet may be lost."""
-        with contextlib.suppress(OSError):  # the disk was full before, and that was told
-            self._file.close()
+        self._file.close()
 
     def discard(self) -> None:
         """Remove what was written beside the place."""
-        self.close()
-        self._partial.unlink(missing_ok=True)
+        self._file.discard()
 
 
 class RejectStream:

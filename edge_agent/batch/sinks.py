@@ -4,22 +4,18 @@ A file appears under its name only when it is complete. Until then what is durab
 its place, cut back to the last checkpoint when a run goes on.
 """
 
-import contextlib
 import csv
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import Protocol
 
 from edge_agent.batch.answers import Answers, flat_columns
-from edge_agent.batch.durable import NothingToContinueError, beside, replace_durably
+from edge_agent.batch.durable import GrowingFile
 from edge_contract.reading import JsonObject, Reader
 
-__all__ = ["LineFile", "LineStream", "Sink", "lines_of", "reopened"]
-
-_BUFFER_BYTES: Final = 2**20
+__all__ = ["LineFile", "LineStream", "Sink", "lines_of"]
 
 
 class Sink(Protocol):
@@ -60,57 +56,29 @@ class LineFile:
     """
 
     def __init__(self, target: Path, kind: str, state: Reader | None = None) -> None:
-        self._target = target
         self._kind = kind
-        self._partial = beside(target, "part")
-        self._file = reopened(self._partial, None if state is None else state["bytes"].integer())
+        self._file = GrowingFile(target, None if state is None else state["bytes"].integer())
 
     def write(self, answers: Answers) -> None:
         """Append lines, and before the first ones a header where the form has one."""
-        text = lines_of(answers, self._kind, header=self._file.tell() == 0)
+        text = lines_of(answers, self._kind, header=self._file.size_bytes == 0)
         self._file.write(text.encode())
 
     def checkpoint(self) -> JsonObject:
         """Sync the file to the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return {"bytes": self._file.tell()}
+        return {"bytes": self._file.sync()}
 
     def finish(self) -> None:
         """Put the file in its place."""
-        self.checkpoint()
-        self._file.close()
-        replace_durably(self._partial, self._target)
+        self._file.finish()
 
     def close(self) -> None:
         """Close the file; what is not durable yet may be lost."""
-        with contextlib.suppress(OSError):  # the disk was full before, and that was told
-            self._file.close()
+        self._file.close()
 
     def discard(self) -> None:
         """Remove the file."""
-        self.close()
-        self._partial.unlink(missing_ok=True)
-
-
-def reopened(path: Path, kept_bytes: int | None) -> IO[bytes]:
-    """Open a file to append to it, cut back to what an earlier run had made durable.
-
-    Args:
-        path: The file.
-        kept_bytes: How much of it is to be kept; ``None`` for a new file.
-
-    Raises:
-        NothingToContinueError: It is gone or shorter.
-    """
-    if kept_bytes is None:
-        return path.open("wb", _BUFFER_BYTES)
-    if not path.is_file() or path.stat().st_size < kept_bytes:
-        raise NothingToContinueError
-    file = path.open("r+b", _BUFFER_BYTES)
-    file.truncate(kept_bytes)
-    file.seek(kept_bytes)
-    return file
+        self._file.discard()
 
 
 class LineStream:

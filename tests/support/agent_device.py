@@ -36,11 +36,13 @@ _ROW: Final = np.zeros((1, 64), np.float32)
 
 
 class MoodyStore(SqliteBatchStore):
-    """A store whose disk is full while the test says so."""
+    """A store whose disk is full, or slow, while the test says so."""
 
     full = False
+    slow_s = 0.0
 
     def _check(self) -> None:
+        time.sleep(self.slow_s)
         if self.full:
             raise UnavailableError("cannot save to batch store: the disk is full")
 
