@@ -5,7 +5,6 @@ say what the source model says. The difference of a number is measured relative 
 the expected value and a tenth of the output's usual size (1 for probabilities).
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -24,9 +23,9 @@ from converters.differences import (
 )
 from converters.jumps import jump_probes
 from converters.probes import MISSING, Probe, far_rows, probes_of
+from converters.refusal import advice_for, refusal_of
 from converters.rows import in_float64, row_count, take
 from converters.runtime import OnnxModel
-from converters.table import has_missing_texts
 from converters.thresholds import SourceConverted, threshold_probes
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec
@@ -72,7 +71,7 @@ def check_parity(
     expected = found if said is None else said
     where = [f"row {row} of X" for row in chosen.tolist()]
     finer = partial(_said_of_finer_rows, converted, sample)
-    gate.compare(expected, found, where, finer=finer, advice=_advice_for(sample))
+    gate.compare(expected, found, where, finer=finer, advice=advice_for(converted, sample))
     _compare_batches(gate, sample, found, chosen[: max(_BATCHES)].tolist())
     probes = () if converted.predict is None else _probes(converted)
     made_up = {probe.kind: gate.compare_probe(probe) for probe in probes}
@@ -177,7 +176,7 @@ class _Gate:
             if not self._too_far_off(closer, tolerance):
                 differences, refused, self.source_rounds = closer, [], True
         if refused:
-            raise PackageError(_refusal(refused, where, advice=advice))
+            raise PackageError(refusal_of(refused, where, advice=advice))
         for output, difference in differences:
             self._seen[output.tensor.name].append((difference, where[difference.worst]))
 
@@ -216,7 +215,7 @@ class _Gate:
             expected = self._nearer(expected, predict(take(rows, accepted)), found)
         where = [f"a made-up row ({probe.kind}: {probe.changed[row]})" for row in accepted.tolist()]
         imputer = "put an imputer in front of the model"
-        advice = imputer if probe.kind == MISSING else _advice_for(probe.rows)
+        advice = imputer if probe.kind == MISSING else advice_for(self.converted, probe.rows)
         finer = partial(_said_of_finer_rows, self.converted, asked)
         self.compare(expected, found, where, finer=finer, advice=advice)
         return len(accepted)
@@ -314,39 +313,3 @@ def _summary(seen: Sequence[tuple[Difference, str]]) -> JsonObject:
         "largest_absolute_difference": max(difference.absolute for difference, _ in seen),
         "worst": where if worst.size else "",
     }
-
-
-def _advice_for(rows: Rows) -> str:
-    """Return what to do about a difference that is in the rows themselves."""
-    if has_missing_texts(rows):
-        return (
-            "X has missing texts, which reach a device's model as the empty text: replace them "
-            "by '' before fitting"
-        )
-    return (
-        "if trees stand behind a scaler, leave it out (they need none); if X has more digits than "
-        "a float32, fit on X.astype('float32')"
-    )
-
-
-def _refusal(
-    refused: Sequence[tuple[OutputSpec, Difference]], where: Sequence[str], *, advice: str
-) -> str:
-    """Return what to say about each output that is off, and what would let all of them pass."""
-    largest = max(difference.size for _, difference in refused)
-    if math.isfinite(largest):
-        enough = f"{largest * 1.05:.1e}"
-        advice += f"; or accept the difference knowingly with accept_difference={enough}"
-    told = "; ".join(_told(output, difference, where) for output, difference in refused)
-    return f"the conversion is not faithful: {told}; {advice}"
-
-
-def _told(output: OutputSpec, difference: Difference, where: Sequence[str]) -> str:
-    sizes = f"fraction of rows {difference.size:.3g}"
-    if output.role is not OutputRole.LABEL:
-        sizes = f"relative difference {difference.size:.3g}, absolute {difference.absolute:.3g}"
-    return (
-        f"output {output.tensor.name!r} differs in {difference.unequal} of {difference.rows} rows; "
-        f"worst is {where[difference.worst]}: found {difference.found}, "
-        f"expected {difference.expected} ({sizes})"
-    )

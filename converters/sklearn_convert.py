@@ -4,7 +4,6 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
@@ -35,31 +34,27 @@ from converters.graph import (
     use_fixed_opsets,
     use_float32_outside,
 )
-from converters.rows import in_float64, take
+from converters.rows import take
 from converters.runtime import OnnxModel
 from converters.sklearn_model import SklearnModel
-from converters.sklearn_more.boosted import READERS
 from converters.sklearn_more.categories import knows_missing_texts
-from converters.sklearn_more.components import IN_ORDER
 from converters.sklearn_more.histogram_trees import (
     HISTOGRAMS,
     category_shapes,
-    with_categories,
 )
 from converters.sklearn_more.registry import (
     LIBRARIES,
     allowed_options,
-    hook_of,
     list_loaded_libraries,
     registered,
     shapes,
 )
 from converters.sklearn_parts import parts_of, with_whole_labels
-from converters.sklearn_precision import in_single_precision, trees_see_computed
-from converters.sklearn_scalers import SCALERS, scaler_converters
+from converters.sklearn_precision import trees_see_computed
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
-from converters.sklearn_thresholds import EDGED, looks_up_numbers, thresholds_of
-from converters.sklearn_trees import BOOSTED, TREES, Hook, shape_calculators, tree_converters
+from converters.sklearn_thresholds import looks_up_numbers, thresholds_of
+from converters.sklearn_trees import TREES, shape_calculators
+from converters.sklearn_ways import Way, is_tree, ways_of
 from converters.table import columns_of
 from converters.thresholds import SourceConverted
 from edge_contract.errors import EdgeError, PackageError, UsageError
@@ -81,29 +76,6 @@ _VERSIONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """One way to convert an estimator.
-
-    Attributes:
-        hooks: Repairs, as skl2onnx's ``custom_conversion_functions``.
-        is_wide: Whether to compute in float64 inside; slower, but keeps digits where large numbers
-            are subtracted from each other.
-        is_nearest: Whether thresholds and edges of float64 are rounded to the nearest float32, so
-            that rows of float64 that equal one still do.
-        singles: The ids of transformers whose results are rounded to float32, in a graph of
-            float64: they compute so.
-        is_exact: Whether trees get to the last bit what they get in the estimator; other ways are
-            then not tried.
-    """
-
-    hooks: Mapping[type, Hook]
-    is_wide: bool = False
-    is_nearest: bool = False
-    singles: frozenset[int] = frozenset()
-    is_exact: bool = False
-
-
 def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     """Yield the conversions that work, the simplest to feed first.
 
@@ -115,7 +87,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     model = model.as_seen(take(rows, np.array([0])))
     found = is_exact = False
     failure: EdgeError | None = None
-    for schema, way in product(schemas_for(rows), _ways(model.estimator, rows)):
+    for schema, way in product(schemas_for(rows), ways_of(model.estimator, rows)):
         if is_exact and not way.is_exact:  # it may pass a check on few rows and still be wrong
             continue
         try:
@@ -136,58 +108,6 @@ def _says_less(error: EdgeError, known: EdgeError) -> bool:
     return error.__cause__ is not None and known.__cause__ is None
 
 
-def _ways(estimator: object, rows: Rows) -> Iterator[_Way]:
-    """Yield what to try: trees are always repaired, scalers if there are trees behind them.
-
-    Scalers that are repaired come first: others may pass a check on few rows and still be wrong.
-    Where what follows compares float64, so must they, but for rows of float32: of whole numbers,
-    thresholds lie in the middle of two, which is often a third one.
-    """
-    kinds = {type(part) for part in parts_of(estimator)}
-    looks_up = any(map(looks_up_numbers, parts_of(estimator)))
-    has_edges = looks_up or bool(kinds & {*BOOSTED, *EDGED, *READERS})
-    has_steps = has_edges or any(_is_tree(kind) for kind in kinds)
-    is_single = in_float64(rows) is not None
-    if trees_see_computed(estimator):
-        yield from _exact_ways(estimator, rows, has_edges=has_edges)
-    for is_nearest in (False, True) if has_edges else (False,):
-        trees = _trees(nearest=is_nearest)
-        if kinds & set(SCALERS) and has_steps:
-            for single in (is_single, not is_single):
-                scalers = scaler_converters(_always if single else _never)
-                yield _Way({**trees, **scalers}, is_nearest=is_nearest)
-        yield _Way(trees, is_nearest=is_nearest)
-    yield _Way(_trees(nearest=False), is_wide=True)
-
-
-def _always(_: object) -> bool:
-    return True
-
-
-def _never(_: object) -> bool:
-    return False
-
-
-def _exact_ways(estimator: object, rows: Rows, *, has_edges: bool) -> Iterator[_Way]:
-    """Yield what computes to the last bit as the estimator does: what it compares, it compares.
-
-    Only edges of the rows themselves may be rounded, so that what is at one of them stays there.
-    """
-    singles = in_single_precision(estimator, rows)
-    in_order = {kind: hook_of(write, singles=singles) for kind, write in IN_ORDER.items()}
-    scalers = scaler_converters(lambda scaler: id(scaler) in singles)
-    for is_nearest in (False, True) if has_edges else (False,):
-        hooks = {**_trees(nearest=is_nearest), **scalers, **in_order}
-        yield _Way(hooks, is_wide=True, is_nearest=is_nearest, singles=singles, is_exact=True)
-
-
-def _trees(*, nearest: bool) -> dict[type, Hook]:
-    """Return the repairs of trees, of which some know categories, too."""
-    hooks = tree_converters(nearest=nearest)
-    known = {kind: with_categories(hooks[kind], nearest=nearest) for kind in HISTOGRAMS}
-    return {**hooks, **known}
-
-
 def _versions(source: object) -> JsonObject:
     """Return the versions of what makes a conversion, and of a booster's own library."""
     found: dict[str, JsonValue] = dict(_VERSIONS)
@@ -203,12 +123,8 @@ def _knows_missing_texts(part: object) -> bool:
     return knows_missing_texts(part) or (isinstance(fill, np.ndarray) and fill.dtype.kind in "OU")
 
 
-def _is_tree(kind: type) -> bool:
-    return kind in READERS or kind.__module__.startswith(("sklearn.tree", "sklearn.ensemble"))
-
-
 def _converted(
-    model: SklearnModel, schema: Sequence[SchemaInput], rows: Rows, way: _Way
+    model: SklearnModel, schema: Sequence[SchemaInput], rows: Rows, way: Way
 ) -> Converted:
     what = f"the converted {type(model.source).__name__}"
     proto = _finished(_to_onnx(model.estimator, schema, way), model, rows)
@@ -224,7 +140,7 @@ def _converted(
         task, roles = Task.OTHER, [OutputRole.OTHER]
 
     looks_up = any(map(looks_up_numbers, parts_of(model.source)))
-    has_trees = any(_is_tree(type(it)) for it in parts_of(model.source))
+    has_trees = any(is_tree(type(it)) for it in parts_of(model.source))
 
     def predict(rows: Rows) -> Tensors:
         return dict(zip(outputs, model.say(rows), strict=False))
@@ -252,7 +168,7 @@ def _converted(
     )
 
 
-def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onnx.ModelProto:
+def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: Way) -> onnx.ModelProto:
     kinds = {**_TENSOR_TYPES, "float32": DoubleTensorType if way.is_wide else FloatTensorType}
     types = [(item.name, kinds[item.element_type]([None, len(item.columns)])) for item in schema]
     options: dict[int, dict[str, bool]] = {}
@@ -270,7 +186,7 @@ def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: _Way) -> onn
 def _convert(
     estimator: object,
     types: list[tuple[str, object]],
-    way: _Way,
+    way: Way,
     *,
     options: Mapping[int, Mapping[str, bool]],
 ) -> onnx.ModelProto:

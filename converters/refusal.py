@@ -1,0 +1,61 @@
+"""What a refused conversion says: which output is off in which row, and what to do about it."""
+
+import math
+from collections.abc import Sequence
+
+from converters.base import Converted, Rows
+from converters.differences import Difference
+from converters.rows import in_float64
+from converters.table import has_missing_texts
+from converters.thresholds import SourceConverted
+from edge_contract.package import OutputRole, OutputSpec
+
+__all__ = ["advice_for", "refusal_of"]
+
+
+def advice_for(converted: Converted, rows: Rows) -> str:
+    """Return what to do about a difference that is in the rows themselves."""
+    if has_missing_texts(rows):
+        return (
+            "X has missing texts, which reach a device's model as the empty text: replace them "
+            "by '' before fitting"
+        )
+    if isinstance(converted, SourceConverted) and converted.has_jumps:
+        if in_float64(rows) is not None:
+            return (
+                "X is float32, in which steps before trees round in another way on every machine: "
+                "fit on X.astype('float64') and give such rows, or leave these steps out (trees "
+                "need none)"
+            )
+        return (
+            "trees behind other steps tell numbers apart that are the same float32, which devices "
+            "send: fit on X.astype('float32').astype('float64') and give such rows, or leave these "
+            "steps out (trees need none)"
+        )
+    return (
+        "if trees stand behind a scaler, leave it out (they need none); if X has more digits than "
+        "a float32, fit on X.astype('float32')"
+    )
+
+
+def refusal_of(
+    refused: Sequence[tuple[OutputSpec, Difference]], where: Sequence[str], *, advice: str
+) -> str:
+    """Return what to say about each output that is off, and what would let all of them pass."""
+    largest = max(difference.size for _, difference in refused)
+    if math.isfinite(largest):
+        enough = f"{largest * 1.05:.1e}"
+        advice += f"; or accept the difference knowingly with accept_difference={enough}"
+    told = "; ".join(_told(output, difference, where) for output, difference in refused)
+    return f"the conversion is not faithful: {told}; {advice}"
+
+
+def _told(output: OutputSpec, difference: Difference, where: Sequence[str]) -> str:
+    sizes = f"fraction of rows {difference.size:.3g}"
+    if output.role is not OutputRole.LABEL:
+        sizes = f"relative difference {difference.size:.3g}, absolute {difference.absolute:.3g}"
+    return (
+        f"output {output.tensor.name!r} differs in {difference.unequal} of {difference.rows} rows; "
+        f"worst is {where[difference.worst]}: found {difference.found}, "
+        f"expected {difference.expected} ({sizes})"
+    )
