@@ -21,11 +21,11 @@ def powercuts(*, quick: bool, seed: int) -> Sequence[Figure]:
     """Cut the power at every write of an update, kill agents and ring writers at random."""
     if not can_record():
         return [Figure("power cuts", None, "", peer="needs Linux and a C compiler")]
-    kills, appenders = (3, 100) if quick else (300, 5000)
+    kills, appenders = (1, 30) if quick else (300, 5000)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         recording = record_story(scratch)
-        chosen, share = random.Random(seed), 0.01 if quick else 1.0
+        chosen, share = random.Random(seed), 0.004 if quick else 1.0
         tried: Counter[str] = cut_everywhere(
             recording.operations,
             scratch,

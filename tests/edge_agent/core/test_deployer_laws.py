@@ -30,10 +30,12 @@ class Story(RuleBasedStateMachine):
     """A device whose good versions keep their files; what it checks is in ``Device``, too."""
 
     files_may_be_damaged = False
+    only_downloads = False
 
     @initialize()
     def start(self) -> None:
-        self.device = Device()
+        self.device = Device(download_only=self.only_downloads)
+        self.told_to_install: set[str] = set()
         self.allowed: set[str] = set()  # wanted to serve at any time
         self.must_answer = False  # something answered in this life
         self.held = 0  # so many times by the application
@@ -98,6 +100,10 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def the_operator_installs(self) -> None:
+        wanted = self.device.deployer.to_json()["wanted"]
+        assert isinstance(wanted, list)
+        if wanted[0] is not None and self.device.deployer.update_ready:
+            self.told_to_install.add(wanted[0][1])
         self.device.installs_update()
 
     @rule()
@@ -168,6 +174,7 @@ class Story(RuleBasedStateMachine):
         for _ in range(self.held):
             device.lets_go()
         for _ in range(20):
+            self.the_operator_installs()
             for target in [VERSIONS[digest] for digest in sorted(device.fetching)]:
                 device.fetched(target)
             for target in [VERSIONS[digest] for digest in sorted(device.loading)]:
@@ -200,7 +207,19 @@ class DamagedStory(Story):
     files_may_be_damaged = True
 
 
-@pytest.mark.parametrize("story", [Story, DamagedStory])
+class DownloadingStory(Story):
+    """The same on a device on which versions begin only when somebody says so."""
+
+    only_downloads = True
+
+    @invariant()
+    def what_is_on_trial_was_asked_for(self) -> None:
+        serving = self.device.deployer.serving
+        if serving is not None and serving.state.value == "trial":
+            assert serving.digest in self.told_to_install
+
+
+@pytest.mark.parametrize("story", [Story, DamagedStory, DownloadingStory])
 def test_the_rules_hold_in_every_story(story: type[Story]) -> None:
     run_state_machine_as_test(
         story, settings=settings(max_examples=100, stateful_step_count=50, deadline=None)
