@@ -16,7 +16,7 @@ def offline(*, quick: bool, seed: int) -> Sequence[Figure]:  # noqa: ARG001  not
     """Live a week offline on a virtual clock, in the usual outbox and in small ones."""
     days, interval_s = (2, 3600.0) if quick else (7, 60.0)
     figures: list[Figure] = []
-    for outbox_mb, restarts in ((32.0, True), (2.0, False), (2.0, True)):
+    for outbox_mb, restarts in ((32.0, True), (0.5, False), (0.5, True)):
         outbox_bytes = round(outbox_mb * 1e6)
         began_s = time.monotonic()
         with tempfile.TemporaryDirectory(dir=_memory()) as folder:
