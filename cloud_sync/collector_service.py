@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from cloud_sync.adapters.folder_registry import FolderRegistry
 from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
+from cloud_sync.adapters.quickest import quickest_counting
 from cloud_sync.adapters.sql.warehouse import SqlWarehouse
 from cloud_sync.collector_desk import LEASE_S, CollectorDesk
 from cloud_sync.core.collector import Collector
@@ -126,6 +127,7 @@ class CollectorService:
             is_known=lambda device: device in self._twins,
             segments=self._segments.of,
             adds_noise=self._adds_noise,
+            counting=quickest_counting(),
         )
         self._desk = CollectorDesk(
             self._collector,

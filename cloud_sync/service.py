@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +11,7 @@ from cloud_sync.adapters.delta_workshop import DeltaWorkshop
 from cloud_sync.adapters.folder_registry import FolderRegistry
 from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker
 from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
+from cloud_sync.adapters.quickest import quickest_counting
 from cloud_sync.adapters.river_adwin import register_if_installed
 from cloud_sync.adapters.sql.warehouse import SqlWarehouse
 from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
@@ -140,6 +142,7 @@ class CloudService:
         if config.keys is not None:
             password = config.keys_password.encode() or None
             self._online = OnlineRoles(config.keys, password=password)
+            self._online.publish(now=datetime.now(UTC))  # keys may have been replaced
         warehouse = self._warehouse = open_store(config.store, config.data)
         warehouse.lead()
         packages = self._packages = FolderRegistry(config.data)
@@ -224,6 +227,7 @@ class CloudService:
             is_known=fleet.knows,
             segments=segments.of,
             adds_noise=fleet.adds_noise,
+            counting=quickest_counting(),
         )
         return Conductor(
             config.fleet,

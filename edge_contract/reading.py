@@ -27,6 +27,7 @@ MAX_INTEGER: Final = 2**53 - 1
 """The largest that JavaScript reads exactly."""
 
 _MAX_DEPTH: Final = 16
+_MAX_FLOAT: Final = int(1.7976931348623157e308)
 
 # Looks at a few levels only, where repr() recurses as deep as a peer likes.
 _SHORT: Final = reprlib.Repr()
@@ -104,7 +105,7 @@ class Reader:
     def number(self, *, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``."""
         value = self._value
-        if type(value) is int and abs(value) <= MAX_INTEGER:
+        if type(value) is int and abs(value) <= _MAX_FLOAT:
             value = float(value)
         if not isinstance(value, float) or not math.isfinite(value) or not low <= value <= high:
             raise self.refused(f"a finite number from {low} to {high}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from cloud_sync.core.collector_config import CollectorConfig
+from cloud_sync.core.counting import PLAIN, Counting
 from cloud_sync.core.gathering import Gathering
 from cloud_sync.core.increments import Commit, Life
 from cloud_sync.core.intake import (
@@ -32,6 +33,7 @@ from cloud_sync.core.seen import Arrival, Marks, SeenBatches
 from cloud_sync.core.segments import Segment
 from edge_contract.errors import MessageError, UnavailableError, UsageError
 from edge_contract.messages import Acks, BatchId, TelemetryBatch, decode
+from edge_contract.messages.codec import Tools
 from edge_contract.messages.topics import shard_of
 
 __all__ = ["Collector", "CollectorConfig"]
@@ -70,6 +72,7 @@ class Collector:
         adds_noise: Whether a device adds noise to its counts. They are merged like all others, but
             not judged by alarms: the noise cannot make counts negative, so it moves them all one
             way, which adds up over devices and windows to what a drift would look like.
+        counting: Decodes, checks and adds up.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Collector:
         is_known: Callable[[str], bool],
         segments: Callable[[str], tuple[Segment, ...]] = lambda _device: (),
         adds_noise: Callable[[str], bool] = lambda _device: False,
+        counting: Counting = PLAIN,
     ) -> None:
         self._config = config
         self._packages = packages
@@ -89,7 +93,8 @@ class Collector:
         self._segments = segments
         self._adds_noise = adds_noise
         self._lives: dict[Life, SeenBatches] = {}
-        self._gathering = Gathering(config)
+        self._counting = counting
+        self._gathering = Gathering(config, counting)
         self._flight: _Flight | None = None
         self._leases: Mapping[int, int] | None = None
 
@@ -134,7 +139,7 @@ class Collector:
             if not self._gathering:
                 return None
             self._flight = _Flight(self._gathering.commit(self._lives, self._leases))
-            self._gathering = Gathering(self._config)
+            self._gathering = Gathering(self._config, self._counting)
         elif self._flight.is_pending:
             raise UsageError("a commit is under way: call committed() or failed() first")
         self._flight.is_pending = True
@@ -163,7 +168,7 @@ class Collector:
         if self._flight is not None:
             batches += self._flight.commit.tally.batches
         self._flight = None
-        self._gathering = Gathering(self._config)
+        self._gathering = Gathering(self._config, self._counting)
         self._lives.clear()
         return batches
 
@@ -201,7 +206,7 @@ class Collector:
             raise _RefusedError(
                 RefusalKind.UNKNOWN_DEVICE, f"device {device!r} has not announced itself"
             )
-        batch, fault = _decoded(payload)
+        batch, fault = _decoded(payload, self._counting.tools)
         name = batch.batch_id
         if name.device != device:
             raise _RefusedError(
@@ -227,7 +232,9 @@ class Collector:
         windows: list[CheckedWindow] = []
         try:
             if not fault:
-                windows = checked_windows(batch, self._packages, payload=payload)
+                windows = checked_windows(
+                    batch, self._packages, payload=payload, counting=self._counting
+                )
         except UnknownPackageError as error:
             raise _RefusedError(RefusalKind.UNKNOWN_PACKAGE, str(error)) from error
         except MessageError as error:
@@ -275,10 +282,10 @@ class Collector:
                 del self._lives[life]
 
 
-def _decoded(payload: bytes) -> tuple[TelemetryBatch, str]:
+def _decoded(payload: bytes, tools: Tools) -> tuple[TelemetryBatch, str]:
     """Return a batch and what is wrong with it; raises ``MessageError`` if it has no name."""
     try:
-        message = decode(payload)
+        message = decode(payload, tools)
     except MessageError as error:
         named = name_of(payload)
         if named is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from cloud_sync.core.collector_config import CollectorConfig
+from cloud_sync.core.counting import Counting, PlainCounting, ProfileSum
 from cloud_sync.core.increments import (
     Commit,
     DeviceIncrement,
@@ -21,7 +22,6 @@ from cloud_sync.core.seen import Marks, SeenBatches
 from cloud_sync.core.segments import Segment
 from edge_contract.messages import Acks, BootAck, Counters
 from edge_contract.messages.topics import shard_of
-from edge_contract.stats import Profile
 
 __all__ = ["Gathering"]
 
@@ -41,17 +41,17 @@ class _Total:
 
     __slots__ = ("_counters", "_profile")
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: ProfileSum) -> None:
         self._profile = profile
         self._counters = Counters()
 
     def add(self, window: CheckedWindow) -> None:
         self._counters = self._counters.plus(window.counters)
-        self._profile.absorb(window.state)
+        self._profile.add(window.state)
 
     @property
     def increment(self) -> Increment:
-        return Increment(self._counters, self._profile)
+        return Increment(self._counters, self._profile.profile())
 
 
 class Gathering:
@@ -59,14 +59,16 @@ class Gathering:
 
     Args:
         config: Lengths of windows.
+        counting: Adds profiles up.
 
     Attributes:
         batches: Merged batches in it.
         lives: Lives that it says anything about.
     """
 
-    def __init__(self, config: CollectorConfig) -> None:
+    def __init__(self, config: CollectorConfig, counting: Counting | None = None) -> None:
         self._config = config
+        self._counting = counting or PlainCounting()
         self._pieces: dict[_PieceKey, _Total] = {}
         self._device_windows: dict[DeviceWindow, DeviceIncrement] = {}
         self._marked: set[Life] = set()
@@ -158,7 +160,7 @@ class Gathering:
         key = _PieceKey(fleet, segments, stratum)
         total = self._pieces.get(key)
         if total is None:
-            total = self._pieces[key] = _Total(window.spec.empty())
+            total = self._pieces[key] = _Total(self._counting.sum(window.spec))
         total.add(window)
 
         start = _aligned(start_unix_s, self._config.device_window_s)

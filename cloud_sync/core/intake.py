@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from cloud_sync.core.counting import PLAIN, Counting
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.core.increments import PackageRole, StatePiece
 from cloud_sync.core.strata import stratum_of
@@ -177,13 +178,18 @@ def state_of_message(payload: bytes) -> Mapping[int, JsonValue]:
 
 
 def checked_windows(
-    batch: TelemetryBatch, packages: PackageLookup, *, payload: bytes | None = None
+    batch: TelemetryBatch,
+    packages: PackageLookup,
+    *,
+    payload: bytes | None = None,
+    counting: Counting = PLAIN,
 ) -> list[CheckedWindow]:
     """Decode the statistics of a batch.
 
     Args:
         batch: What was decoded.
         packages: Finds packages.
+        counting: Checks statistics.
         payload: What it was decoded from; kept in place of the states of a batch of one window.
 
     Raises:
@@ -193,7 +199,10 @@ def checked_windows(
     """
     specs = {entry.package: _package(entry.package, packages) for entry in batch.entries}
     alone = payload if len(batch.entries) == 1 else None
-    windows = [_checked(entry, specs[entry.package], payload=alone) for entry in batch.entries]
+    windows = [
+        _checked(entry, specs[entry.package], payload=alone, counting=counting)
+        for entry in batch.entries
+    ]
     _require_possible(windows)
     if batch.span == 1:  # of merged batches, counters and profile may be in different ones
         _require_no_more_than_rows(windows)
@@ -210,9 +219,11 @@ def _package(digest: str, packages: PackageLookup) -> PackageFacts:
     return found
 
 
-def _checked(entry: WindowEntry, package: PackageFacts, *, payload: bytes | None) -> CheckedWindow:
+def _checked(
+    entry: WindowEntry, package: PackageFacts, *, payload: bytes | None, counting: Counting
+) -> CheckedWindow:
     spec = package.specs[entry.role]
-    counts = spec.check(entry.profile)
+    counts = counting.check(spec, entry.profile)
     return CheckedWindow(
         subject=PackageRole(entry.package, entry.role),
         start_unix_s=entry.start_unix_s,

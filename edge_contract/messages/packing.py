@@ -12,7 +12,7 @@ followed by ``~``. An empty object, which no state holds, marks their places.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeGuard
@@ -23,7 +23,21 @@ from edge_contract.reading import JsonValue, Reader
 if TYPE_CHECKING:
     from edge_contract.stats import State
 
-__all__ = ["PackedStates", "packed", "unpacked"]
+__all__ = [
+    "DIGITS",
+    "END",
+    "MOST_OTHERS",
+    "PLACE",
+    "Digits",
+    "PackedStates",
+    "Unpack",
+    "packed",
+    "read_columns",
+    "unpacked",
+]
+
+Unpack: TypeAlias = Callable[[Sequence[Reader], Reader, Reader], Sequence[Mapping[int, JsonValue]]]
+"""What :func:`unpacked` does."""
 
 _Columns: TypeAlias = "Mapping[int, JsonValue | State]"
 
@@ -32,22 +46,23 @@ _SMALL: Final = 9999
 room where all the other digits are."""
 
 _MAX_COLUMN: Final = 1_000_000
-_MAX_OTHERS: Final = 3
+MOST_OTHERS: Final = 3
 """Characters before the last one that such a number needs at most."""
 
 # All of ASCII that JSON writes as it is, but for the "~" behind a list.
 _ALPHABET: Final = "".join(chr(code) for code in range(32, 126) if chr(code) not in '"\\')
-_END: Final = "~"
-_PLACE: Final[Mapping[str, JsonValue]] = {}
+END: Final = "~"
+PLACE: Final[Mapping[str, JsonValue]] = {}
 
 
-class _Digits(NamedTuple):
+class Digits(NamedTuple):
     """How the numbers of one sign are written: ``last`` and ``others`` are the characters."""
 
     last: str
     others: str
 
     def written(self, number: int) -> str:
+        """Return an amount as text."""
         text = ""
         while number >= len(self.last):
             number, rest = divmod(number, len(self.others))
@@ -55,14 +70,18 @@ class _Digits(NamedTuple):
         return text + self.last[number]
 
     def read(self, text: str) -> int:
+        """Return the amount of a text."""
         number = self.last.index(text[-1])
         for character in reversed(text[:-1]):
             number = number * len(self.others) + self.others.index(character)
         return number
 
 
-_POSITIVE: Final = _Digits(_ALPHABET[:32], _ALPHABET[32:60])
-_OTHER: Final = _Digits(_ALPHABET[60:68], _ALPHABET[68:])
+_POSITIVE: Final = Digits(_ALPHABET[:32], _ALPHABET[32:60])
+_OTHER: Final = Digits(_ALPHABET[60:68], _ALPHABET[68:])
+
+DIGITS: Final = (_POSITIVE, _OTHER)
+"""Of numbers from 1 up, less 1, and of the amounts of all others."""
 
 _SHORT: Final = bytes(
     _ALPHABET.find(chr(code)) + 1 if chr(code) in _POSITIVE.last else 0 for code in range(256)
@@ -70,9 +89,9 @@ _SHORT: Final = bytes(
 """Of each character the number that it is by itself, if that is above 0."""
 
 
-def _pattern(digits: _Digits, fewest_others: int) -> str:
+def _pattern(digits: Digits, fewest_others: int) -> str:
     others, last = re.escape(digits.others), re.escape(digits.last)
-    return f"[{others}]{{{fewest_others},{_MAX_OTHERS}}}[{last}]"
+    return f"[{others}]{{{fewest_others},{MOST_OTHERS}}}[{last}]"
 
 
 _NUMBERS: Final = re.compile(f"{_pattern(_POSITIVE, 0)}|{_pattern(_OTHER, 0)}".encode())
@@ -105,13 +124,13 @@ def packed(profiles: Iterable[_Columns]) -> PackedStates:
     others: list[str] = []
 
     def without_lists(state: "JsonValue | State", texts: list[str]) -> "JsonValue | State":
-        if state == _PLACE:
+        if state == PLACE:
             raise MessageError("a state cannot hold an empty object")
         if not isinstance(state, (list, tuple)):
             return state
         if _is_small(state):
             texts.append("".join(map(_written, state)))
-            return _PLACE
+            return PLACE
         return [
             without_lists(item, others if place else firsts) for place, item in enumerate(state)
         ]
@@ -135,7 +154,7 @@ def unpacked(
     first, other = _lists(firsts), _lists(others)
 
     def with_lists(state: JsonValue, lists: Iterator[list[int]]) -> JsonValue:
-        if state == _PLACE:
+        if state == PLACE:
             return next(lists)
         if not isinstance(state, list):
             return state
@@ -149,10 +168,7 @@ def unpacked(
     found: list[dict[int, JsonValue]] = []
     try:
         for profile in profiles:
-            columns = _columns(profile[0])
-            states = profile[1].json_list()
-            if len(columns) != len(states):
-                raise profile.refused("as many states as columns")
+            columns, states = read_columns(profile)
             found.append(
                 {
                     column: with_lists(state, other)
@@ -179,7 +195,16 @@ def _written(number: int) -> str:
 
 
 def _joined(texts: list[str]) -> str:
-    return "".join(text + _END for text in texts)
+    return "".join(text + END for text in texts)
+
+
+def read_columns(profile: Reader) -> tuple[list[int], list[JsonValue]]:
+    """Return the columns of a profile and as many states, with ``{}`` in place of their lists."""
+    columns = _columns(profile[0])
+    states = profile[1].json_list()
+    if len(columns) != len(states):
+        raise profile.refused("as many states as columns")
+    return columns, states
 
 
 def _columns(reader: Reader) -> list[int]:
@@ -196,9 +221,9 @@ def _lists(reader: Reader) -> Iterator[list[int]]:
         text = reader.text(max_length=1_000_000).encode("ascii")
     except UnicodeEncodeError:
         raise reader.refused("whole numbers as text") from None
-    *lists, rest = text.split(_END.encode())
+    *lists, rest = text.split(END.encode())
     if rest:
-        raise reader.refused(f"lists that each end with {_END!r}")
+        raise reader.refused(f"lists that each end with {END!r}")
     for written in lists:
         # Most numbers are above 0 and one character; what lies between the others is read at once.
         numbers: list[int] = []

@@ -11,10 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
-from edge_contract.reading import JsonObject, Reader
+from edge_contract.reading import MAX_INTEGER, JsonObject, JsonValue, Reader
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.pairs import is_class
-from edge_contract.stats.sparse import added, read_sparse, sparse_state
+from edge_contract.stats.sparse import (
+    add_sparse,
+    added,
+    checked_total,
+    read_sparse,
+    sparse_state,
+)
 
 __all__ = ["BINS", "Probabilities", "ProbabilitiesSpec", "fine_bin", "fine_edge"]
 
@@ -105,6 +111,30 @@ class ProbabilitiesSpec:
             sums[predicted] = item[1].number(low=0.0, high=size)
         return Probabilities(self, invalid=reader[0].integer(low=0), counts=counts, sums=sums)
 
+    def check(self, state: object) -> int:
+        """Return the observations of a state; raises what :meth:`decode` would raise."""
+        found = self._quick_count(state)
+        return self.decode(state).count if found is None else found
+
+    def _quick_count(self, state: object) -> int | None:
+        if type(state) is not list or len(state) != 2 or type(state[1]) is not list:
+            return None
+        total, before = state[0], -1
+        if type(total) is not int or not 0 <= total <= MAX_INTEGER:
+            return None
+        for item in state[1]:
+            if type(item) is not list or len(item) != 3:
+                return None
+            predicted, part, bins = item
+            if type(predicted) is not int or not before < predicted < len(self.lows):
+                return None
+            size = checked_total(bins, low=0, high=BINS - 1)
+            if size is None or type(part) is not float or not 0.0 <= part <= size:
+                return None
+            total += size
+            before = predicted
+        return total
+
     def to_json(self) -> JsonObject:
         """Return the parameters."""
         return {"lows": list(self.lows)}
@@ -166,6 +196,19 @@ class Probabilities:
             counts={k: added(self.counts.get(k, {}), other.counts.get(k, {})) for k in classes},
             sums={k: self.sums.get(k, 0.0) + other.sums.get(k, 0.0) for k in classes},
         )
+
+    def absorb(self, state: list[JsonValue]) -> None:
+        """Add a state that was checked, in place."""
+        match state:
+            case [int(invalid), list(classes)]:
+                self.invalid += invalid
+            case _:
+                raise UsageError("a histogram can only absorb a state that was checked")
+        for item in classes:
+            match item:
+                case [int(predicted), int() | float() as part, [list(gaps), list(numbers)]]:
+                    add_sparse(self.counts.setdefault(predicted, {}), gaps, numbers)
+                    self.sums[predicted] = self.sums.get(predicted, 0.0) + part
 
     def to_state(self) -> State:
         """Return ``[invalid, [[class, sum, [gaps, counts]], ...]]``."""

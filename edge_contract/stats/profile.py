@@ -8,6 +8,7 @@ from edge_contract.errors import MessageError, UsageError
 from edge_contract.reading import JsonObject, JsonValue, Reader
 from edge_contract.stats.base import Spec, State, Statistic, spec_from_json
 from edge_contract.stats.moments import Moments, MomentsSpec
+from edge_contract.stats.probabilities import Probabilities, ProbabilitiesSpec
 from edge_contract.stats.sketch import Sketch, SketchSpec
 
 __all__ = ["Column", "Profile", "ProfileSpec", "ProfileState", "state_from_json", "state_to_json"]
@@ -105,7 +106,7 @@ def _unknown(index: int, columns: int) -> MessageError:
 
 
 def _check_of(spec: Spec) -> Callable[[object], int]:
-    if isinstance(spec, SketchSpec | MomentsSpec):
+    if isinstance(spec, SketchSpec | MomentsSpec | ProbabilitiesSpec):
         return spec.check
     return lambda state: spec.decode(state).count
 
@@ -149,7 +150,9 @@ class Profile:
             statistic = statistics.get(index)
             if statistic is None:
                 statistic = statistics[index] = self.spec.columns[index].spec.empty()
-            if isinstance(statistic, Sketch | Moments) and isinstance(column_state, list):
+            if isinstance(statistic, Sketch | Moments | Probabilities) and isinstance(
+                column_state, list
+            ):
                 statistic.absorb(column_state)
             else:
                 statistics[index] = statistic.merged(statistic.spec.decode(column_state))

@@ -53,10 +53,7 @@ def read_sparse(reader: Reader, *, low: int, high: int) -> dict[int, int]:
 def add_sparse(total: dict[int, int], gaps: Iterable[int], counts: Iterable[int]) -> None:
     """Add counts in place, from the two lists of :func:`sparse_state`."""
     for key, count in zip(accumulate(gaps), counts, strict=True):
-        try:
-            total[key] += count
-        except KeyError:
-            total[key] = count
+        total[key] = total.get(key, 0) + count
 
 
 def checked_total(state: object, *, low: int, high: int) -> int | None:
