@@ -1,5 +1,6 @@
 /** Makes a package of the store ready to predict: verified, its golden vectors run here. */
 import { checkGolden } from "./golden_check.js";
+import { PackageError } from "./errors.js";
 import { Servable } from "./servable.js";
 
 /**
@@ -18,6 +19,14 @@ import { Servable } from "./servable.js";
  * @throws {import("./errors.js").PackageError} The model cannot run here, or not as it should.
  */
 export async function loaded(pack, layouts, { engine, recorder, salt }) {
+  const { pre, post } = pack.manifest.processing ?? {};
+  if (pre) {
+    throw new PackageError(
+      `package ${pack.manifest.name} needs the plugin ${pre} for preprocessing, and browsers have ` +
+        "no plugins: put it into the graph (edgefleet convert --pre FILE.onnx)",
+    );
+  }
+  if (post) console.info(`edgefleet: postprocessing ${post} is left to the page`);
   const session = await engine.load(pack);
   await checkGolden(pack, session, engine.ort);
   return new Servable(pack, session, { ort: engine.ort, layouts, recorder, salt });

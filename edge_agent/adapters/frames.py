@@ -8,7 +8,32 @@ from edge_contract.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["columns_in", "named_columns", "values_in"]
+__all__ = ["columns_in", "columns_of", "named_columns", "values_in"]
+
+
+def columns_of(rows: object) -> "Mapping[str, object] | None":
+    """Return the columns of whatever has names for them; ``None`` if rows have no names.
+
+    That is a mapping, a DataFrame, an Arrow table, batch or reader, one row of these, a structured
+    array, and what hands out an Arrow stream or speaks the DataFrame interchange protocol.
+
+    Raises:
+        UsageError: They cannot be read as they are, or that needs pyarrow, which is not installed.
+    """
+    if isinstance(rows, Mapping):
+        return rows
+    fields: tuple[str, ...] | None = getattr(getattr(rows, "dtype", None), "names", None)
+    if isinstance(fields, tuple):
+        return {name: rows[name] for name in fields}  # type: ignore[index]
+    names = columns_in(rows)
+    if names is not None and hasattr(rows, "__getitem__"):
+        try:
+            return {name: rows[name] for name in names}  # type: ignore[misc]
+        except TypeError as error:  # polars' LazyFrame
+            raise UsageError(
+                f"rows are a {type(rows).__name__}, whose columns cannot be read: collect it first"
+            ) from error
+    return named_columns(rows)
 
 
 def columns_in(rows: object) -> list[object] | None:
@@ -40,22 +65,30 @@ def values_in(column: object) -> object:
 
 
 def named_columns(rows: object) -> Mapping[str, object] | None:
-    """Return the columns of what only hands out an Arrow stream; ``None`` if it does not.
+    """Return the columns of an Arrow stream, or of what speaks the interchange protocol.
+
+    ``None`` for anything else.
 
     Raises:
         UsageError: That needs pyarrow, which is not installed, or the stream cannot be read.
     """
-    if not hasattr(rows, "__arrow_c_stream__"):
+    is_stream = hasattr(rows, "__arrow_c_stream__")
+    is_struct = hasattr(getattr(rows, "type", None), "num_fields") and hasattr(rows, "flatten")
+    if not is_stream and not hasattr(rows, "__dataframe__") and not is_struct:
         return None
     try:
         import pyarrow
+        from pyarrow import interchange
     except ImportError as error:
         raise UsageError(
             f"rows come as an Arrow stream ({type(rows).__name__}), which needs pyarrow: "
             "pip install 'edgefleet[parquet]', or give columns by name"
         ) from error
     try:
-        table = pyarrow.table(rows)
+        if is_struct:
+            table = pyarrow.Table.from_struct_array(rows)
+        else:
+            table = pyarrow.table(rows) if is_stream else interchange.from_dataframe(rows)
     except (pyarrow.ArrowException, TypeError, ValueError) as error:
         raise UsageError(f"rows are no Arrow table ({type(rows).__name__}): {error}") from error
     return {str(name): table[name] for name in table.schema.names}

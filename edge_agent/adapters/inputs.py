@@ -6,17 +6,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from edge_agent.adapters.frames import columns_in, named_columns, values_in
-from edge_agent.adapters.values import (
-    BadValueError,
-    RowError,
-    as_element_type,
-    dtype_of,
-    is_missing,
-)
+from edge_agent.adapters.frames import columns_of, values_in
+from edge_agent.adapters.input_tensors import InputTensors, row_size
+from edge_agent.adapters.values import RowError, is_missing, without_masks
 from edge_agent.adapters.wording import described, shortened
 from edge_contract.errors import UsageError
-from edge_contract.package import Manifest, TensorSpec
+from edge_contract.package import Manifest
 from edge_contract.stats.text_hash import category_code
 
 if TYPE_CHECKING:
@@ -45,7 +40,13 @@ class _Stream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
 
-_Table: TypeAlias = "_Frame | _Stream"
+class _Interchange(Protocol):
+    """Whatever speaks the DataFrame interchange protocol."""
+
+    def __dataframe__(self, *, nan_as_null: bool = False, allow_copy: bool = True) -> object: ...
+
+
+_Table: TypeAlias = "_Frame | _Stream | _Interchange"
 
 Rows: TypeAlias = "NDArray[np.generic] | Sequence[object] | Mapping[str, object] | _Table | _Path"
 """What ``predict`` takes: rows as an array or nested lists, one row, columns by name, or a table of
@@ -83,17 +84,17 @@ class InputEncoder:
         self._manifest = manifest
         self._salt = salt
         self._inputs = manifest.inputs
-        self._dtypes = [dtype_of(tensor.element_type) for tensor in self._inputs]
+        self._make = InputTensors(manifest)
         self._codes = {
             index: {name: code for code, name in enumerate(feature.categories)}
             for index, feature in enumerate(manifest.features)
             if feature.is_category
         }
-        self._features = {(f.input_index, f.column): f.name for f in manifest.features}
+        self._features = self._make.features
         spec = self._inputs[0]
         columns = [feature.column for feature in manifest.features]
-        is_single, is_float = len(self._inputs) == 1, self._dtypes[0] == _FLOAT
-        is_whole = is_single and columns == list(range(_row_size(spec))) and bool(columns)
+        is_single, is_float = len(self._inputs) == 1, self._make.dtypes[0] == _FLOAT
+        is_whole = is_single and columns == list(range(row_size(spec))) and bool(columns)
         self._is_table = is_whole and is_float and len(spec.shape) == 2
         self._is_whole = self._is_table or (is_whole and not self._codes)
         self._width = len(columns)
@@ -109,30 +110,26 @@ class InputEncoder:
         Raises:
             UsageError: A feature is missing or unknown, or a type or shape does not fit.
         """
-        if isinstance(rows, np.ndarray):
-            if self._is_table and rows.dtype == _FLOAT and rows.ndim == 2:
-                count, width = rows.shape
-                if width == self._width and count:
-                    return Encoded({self._name: rows}, rows, count)  # type: ignore[arg-type]
-            if self._pictures is None:
-                return self._encoded(self._from_rows(rows))
+        if type(rows) is np.ndarray and self._is_table and rows.dtype == _FLOAT and rows.ndim == 2:
+            count, width = rows.shape
+            if width == self._width and count:
+                return Encoded({self._name: rows}, rows, count)  # type: ignore[arg-type]
         given = rows if self._pictures is None else self._pictures.decoded(rows)
         return self._encoded(self._tensors(given))
 
     def _tensors(self, rows: object) -> list[_Array]:
-        if isinstance(rows, Mapping):
-            return self._from_columns(rows)
-        names = columns_in(rows)
-        if names and all(isinstance(name, (int, np.integer)) for name in names):
+        if isinstance(rows, np.ndarray) and rows.dtype.names is None:
+            return self._from_rows(rows)
+        if isinstance(rows, (list, tuple)):
+            is_records = bool(rows) and isinstance(rows[0], Mapping)
+            return self._from_records(rows) if is_records else self._from_rows(rows)
+        columns = columns_of(rows)
+        if columns is None:
+            return self._from_rows(rows)
+        is_numbered = all(isinstance(name, (int, np.integer)) for name in columns)
+        if columns and is_numbered and hasattr(rows, "__array__"):
             return self._from_rows(np.asarray(rows))  # numbered, not named
-        if names is not None:
-            return self._from_columns({str(name): rows[name] for name in names})  # type: ignore[index]
-        if isinstance(rows, (list, tuple)) and rows and isinstance(rows[0], Mapping):
-            return self._from_records(rows)
-        streamed = named_columns(rows)
-        if streamed is not None:
-            return self._from_columns(streamed)
-        return self._from_rows(rows)
+        return self._from_columns({str(name): values for name, values in columns.items()})
 
     def _encoded(self, tensors: list[_Array]) -> Encoded:
         count = len(tensors[0])
@@ -167,7 +164,7 @@ class InputEncoder:
 
     def _from_rows(self, rows: object) -> list[_Array]:
         if len(self._inputs) == 1:
-            return [self._tensor(self._array(rows), 0)]
+            return [self._make.whole(self._array(rows), 0)]
         table = self._array(rows, dtype=np.dtype(np.object_))
         if table.ndim == 1:
             table = table[None, :]
@@ -189,10 +186,18 @@ class InputEncoder:
                     raise RowError(
                         number, self._text(f"got {length} values, other rows have {len(rows[0])}")
                     )
+        if isinstance(rows, np.ma.MaskedArray):
+            rows = without_masks(rows)
         try:
-            return np.asarray(rows, dtype)
-        except ValueError as error:
+            array = np.asarray(rows, dtype)
+        except (ValueError, OverflowError) as error:
             raise self._error(f"rows are no array: {error}") from error
+        if array.ndim == 0 and array.dtype.kind not in "biufcSU":
+            raise self._error(
+                f"got {type(rows).__name__}: give rows as an array, as lists, as columns by name, "
+                "or as a table"
+            )
+        return array
 
     # By name.
 
@@ -214,18 +219,20 @@ class InputEncoder:
             names = [spec.name for spec in self._inputs]
             if all(name in columns for name in names):
                 return [
-                    self._tensor(self._array(columns[name]), index)
+                    self._make.whole(self._array(columns[name]), index)
                     for index, name in enumerate(names)
                 ]
+            unknown = [str(name) for name in columns if name not in {*wanted, *names}]
             raise self._error(
                 f"needs the features {shortened(wanted or names)}, "
                 f"missing: {shortened(missing or [n for n in names if n not in columns])}"
+                + (f"; it does not know {shortened(unknown)}" if unknown else "")
             )
         found = {name: self._column(name, columns[name]) for name in wanted}
         lengths = {name: len(column) for name, column in found.items()}
         if len(set(lengths.values())) > 1:
             raise self._error(f"got columns of different length: {lengths}")
-        return [self._joined(found, index) for index in range(len(self._inputs))]
+        return [self._make.joined(found, index) for index in range(len(self._inputs))]
 
     def _column(self, name: str, values: object) -> _Array:
         column = np.atleast_1d(self._array(values_in(values)))
@@ -234,62 +241,6 @@ class InputEncoder:
         if column.ndim != 1:
             raise self._error(f"feature {name!r} is one value a row, got {described(column)}")
         return column
-
-    def _joined(self, columns: Mapping[str, _Array], index: int) -> _Array:
-        """Return one input, put together from the columns of its features."""
-        spec = self._inputs[index]
-        parts = [
-            self._converted(columns[name], index, only=column)
-            for (place, column), name in sorted(self._features.items())
-            if place == index
-        ]
-        if len(parts) != _row_size(spec):
-            raise self._error(
-                f"input {spec.name!r} is {spec}, which {len(parts)} features cannot fill: "
-                f"give it whole, as {{{spec.name!r}: array}}"
-            )
-        tensor = np.stack(parts, axis=1)
-        return np.ascontiguousarray(tensor.reshape(len(tensor), *spec.shape[1:]))
-
-    # Types and shapes.
-
-    def _tensor(self, array: _Array, index: int) -> _Array:
-        """Return one input as its type and shape ask for."""
-        spec = self._inputs[index]
-        axes = len(spec.shape)
-        shaped = array
-        if axes == 2 and _row_size(spec) == 1 and array.ndim < 2:
-            shaped = array.reshape(-1, 1)  # a column, not a row
-        elif array.ndim == axes - 1:
-            shaped = array[None]
-        fits = shaped.ndim == axes and all(
-            isinstance(axis, str) or axis == length
-            for axis, length in zip(spec.shape[1:], shaped.shape[1:], strict=True)
-        )
-        if not fits and array.size == 0:
-            raise self._error("got no rows")
-        if not fits:
-            raise UsageError(
-                f"input {spec.name!r} of model {self._manifest.reference!r} is {spec}, "
-                f"got {described(array)}{_advice(spec)}"
-            )
-        return np.ascontiguousarray(self._converted(shaped, index))
-
-    def _converted(self, array: _Array, index: int, *, only: int | None = None) -> _Array:
-        """Return values in an input's type; ``only`` is the column of its row that they are."""
-        try:
-            return as_element_type(array, self._dtypes[index])
-        except BadValueError as error:
-            spec = self._inputs[index]
-            width = 1 if only is not None else max(array.size // max(len(array), 1), 1)
-            row, column = divmod(error.place, width)
-            name = self._features.get((index, column if only is None else only))
-            what = f"input {spec.name!r}" if name is None else f"feature {name!r}"
-            raise RowError(
-                row,
-                f"{what} of model {self._manifest.reference!r} is {spec.element_type}, "
-                f"got {error.found}",
-            ) from error
 
     def _text(self, text: str) -> str:
         return f"model {self._manifest.reference!r} {text}"
@@ -305,17 +256,3 @@ def _pictures_of(manifest: Manifest) -> "Pictures | None":
     from edge_agent.adapters.pictures import Pictures
 
     return Pictures(manifest, manifest.image)
-
-
-def _row_size(spec: TensorSpec) -> int:
-    """Return how many values are in a row; 0 if that varies."""
-    size = 1
-    for axis in spec.shape[1:]:
-        size *= axis if isinstance(axis, int) else 0
-    return size
-
-
-def _advice(spec: TensorSpec) -> str:
-    if len(spec.shape) == 2 and isinstance(spec.shape[1], int):
-        return f": give {spec.shape[1]} values a row"
-    return ": transpose or reshape it first"

@@ -10,7 +10,14 @@ from edge_contract.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BadValueError", "RowError", "as_element_type", "dtype_of", "is_missing"]
+__all__ = [
+    "BadValueError",
+    "RowError",
+    "as_element_type",
+    "dtype_of",
+    "is_missing",
+    "without_masks",
+]
 
 _TEXT: Final = np.dtype(np.object_)
 _TEXT_KINDS: Final = "OUT"
@@ -86,17 +93,39 @@ def is_missing(value: object) -> bool:
         return type(value).__name__ == "NAType"
 
 
+def without_masks(
+    array: "np.ma.MaskedArray[tuple[int, ...], np.dtype[np.generic]]",
+) -> "NDArray[np.generic]":
+    """Return a masked array as a plain one, with what is masked as missing."""
+    if not np.ma.is_masked(array):
+        return np.asarray(array.data)
+    filled: NDArray[np.generic] = np.array(array.tolist(), _TEXT)  # None where it is masked
+    return filled
+
+
 def _texts(array: "NDArray[np.generic]") -> "NDArray[np.generic]":
     result = np.empty(array.size, dtype=object)
-    result[:] = ["" if is_missing(value) else str(value) for value in array.ravel().tolist()]
+    values = array.ravel().tolist()
+    result[:] = [
+        "" if is_missing(value) else _text(value, place) for place, value in enumerate(values)
+    ]
     return result.reshape(array.shape)
+
+
+def _text(value: object, place: int) -> str:
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise BadValueError(place, f"bytes that are no UTF-8: {value!r:.40}") from None
 
 
 def _parsed(array: "NDArray[np.generic]") -> "NDArray[np.float64]":
     """Return the numbers in an array of objects or texts."""
     try:
         return array.astype(np.float64)
-    except (TypeError, ValueError):  # something is missing, or is no number
+    except (TypeError, ValueError, OverflowError):  # something is missing, or is no number
         numbers = [_number(value, place) for place, value in enumerate(array.ravel().tolist())]
         return np.array(numbers, np.float64).reshape(array.shape)
 
@@ -106,6 +135,8 @@ def _number(value: object, place: int) -> float:
         return float("nan")
     try:
         return float(value)  # type: ignore[arg-type]
+    except OverflowError:  # a whole number of hundreds of digits
+        return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]
     except (TypeError, ValueError):
         raise BadValueError(place, _shown(value)) from None
 

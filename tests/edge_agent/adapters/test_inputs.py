@@ -1,6 +1,8 @@
 import datetime
 import math
 import sys
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,8 @@ from edge_contract.package import (
 )
 from edge_contract.stats.text_hash import category_code
 from tests.support.packages import digits, mixed
+
+Change: TypeAlias = "Callable[[NDArray[np.generic]], NDArray[np.generic]]"
 
 
 def manifest_of(*inputs: TensorSpec, features: tuple[Feature, ...] = ()) -> Manifest:
@@ -68,6 +72,25 @@ class Streamed:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._table.__arrow_c_stream__(requested_schema) if self._table else None
+
+
+class Interchanged:
+    """Speaks the DataFrame interchange protocol and nothing else."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __dataframe__(self, *, nan_as_null: bool = False, allow_copy: bool = True) -> object:
+        return self._table.__dataframe__(nan_as_null=nan_as_null, allow_copy=allow_copy)
+
+
+class Lazy:
+    """Has columns that nobody computed yet, as lazy frames do."""
+
+    columns = ("age", "visits", "city")
+
+    def __getitem__(self, name: str) -> object:
+        raise TypeError("'Lazy' object is not subscriptable")
 
 
 def refused(encoder: InputEncoder, rows: object) -> str:
@@ -126,6 +149,48 @@ class TestRowsByPlace:
 
     def test_a_number_too_large_becomes_an_infinity(self) -> None:
         assert table_encoder("a").encode([1e300]).feeds["X"].tolist() == [[math.inf]]
+
+    def test_a_whole_number_of_many_digits_becomes_an_infinity(self) -> None:
+        encoded = table_encoder("a", "b").encode([[10**400, -(10**400)]])
+        assert encoded.feeds["X"].tolist() == [[math.inf, -math.inf]]
+
+    def test_what_is_masked_is_missing(self) -> None:
+        rows = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], [[True, False], [False, False]])
+        for kind in (np.float32, np.float64, np.int64):
+            found = table_encoder("a", "b").encode(rows.astype(kind)).feeds["X"]
+            assert np.isnan(found).tolist() == [[True, False], [False, False]]
+            assert found[1].tolist() == [3.0, 4.0]
+        assert not np.isnan(table_encoder("a", "b").encode(rows[1:]).observed).any()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            np.asfortranarray,
+            lambda rows: rows[:, ::-1][:, ::-1],
+            lambda rows: np.repeat(rows, 2, 0)[::2],
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["f2", ">f4", "f8", "g", "i1", "u2", ">i8", "?", "O", "U8"])
+    def test_memory_and_type_of_an_array_change_nothing(self, change: Change, kind: str) -> None:
+        rows = np.array([[0.0, 1.0], [1.0, 0.0]]).astype(kind)
+        found = table_encoder("a", "b").encode(change(rows)).feeds["X"]
+        assert found.dtype == np.float32
+        assert found.flags.c_contiguous
+        assert found.tolist() == [[0.0, 1.0], [1.0, 0.0]]
+
+    @pytest.mark.parametrize("rows", [None, {1.0, 2.0}, (row for row in [[1.0, 2.0]]), object()])
+    def test_what_is_no_rows_at_all_is_called_by_its_type(self, rows: object) -> None:
+        assert refused(table_encoder("a", "b"), rows) == (
+            f"model 'gate@1.4.0' got {type(rows).__name__}: give rows as an array, as lists, as "
+            "columns by name, or as a table"
+        )
+
+    @pytest.mark.parametrize("kind", ["c8", "M8[s]", "m8[s]", "S3"])
+    def test_types_that_are_no_numbers_are_named(self, kind: str) -> None:
+        rows = np.zeros((1, 2), "f4").astype(kind) if kind != "S3" else np.array([[b"1", b"2"]])
+        said = refused(table_encoder("a", "b"), rows)
+        assert said.startswith("row 0: feature 'a' of model 'gate@1.4.0' is float32, got ")
+        assert str(rows.dtype) in said
 
     def test_an_image_comes_alone_or_in_a_batch(self) -> None:
         image = [[[0, 1], [2, 3]]]
@@ -208,6 +273,35 @@ class TestRowsByName:
             assert encoded.feeds["city"].tolist() == [["oslo"], [""], ["rome"]]
             assert encoded.feeds["visits"].tolist() == [[1], [2], [3]]
             assert np.isnan(encoded.observed[:, 0]).tolist() == [False, True, False]
+
+    def test_readers_struct_arrays_and_what_interchanges_frames_do_as_well(self) -> None:
+        columns = {"city": ["oslo", "rome"], "visits": [1, 2], "age": [20.5, 40.0]}
+        table = pa.table(columns)
+        parts = [pa.array(values) for values in columns.values()]
+        struct = pa.StructArray.from_arrays(parts, list(columns))
+        for rows in (table.to_reader(), struct, Interchanged(table)):
+            feeds = customers().encode(rows).feeds
+            assert feeds["city"].tolist() == [["oslo"], ["rome"]]
+            assert feeds["visits"].tolist() == [[1], [2]]
+            assert feeds["age"].tolist() == [[20.5], [40.0]]
+
+    def test_a_structured_array_is_taken_by_name(self) -> None:
+        kinds = [("city", "U8"), ("age", "f8"), ("visits", "i4")]
+        feeds = customers().encode(np.array([("oslo", 20.5, 3)], kinds)).feeds
+        assert (feeds["city"].tolist(), feeds["age"].tolist()) == ([["oslo"]], [[20.5]])
+        assert feeds["visits"].tolist() == [[3]]
+
+    def test_what_cannot_be_read_by_columns_is_to_be_collected(self) -> None:
+        said = refused(customers(), Lazy())
+        assert said == "rows are a Lazy, whose columns cannot be read: collect it first"
+
+    def test_bytes_in_place_of_a_text_are_utf_8(self) -> None:
+        row = {"age": [1.0], "visits": [2], "city": [b"oslo"]}
+        assert customers().encode(row).feeds["city"].tolist() == [["oslo"]]
+        assert refused(customers(), {**row, "city": [b"\xff"]}) == (
+            "row 0: feature 'city' of model 'gate@1.4.0' is string, got bytes that are no UTF-8: "
+            "b'\\xff'"
+        )
 
     def test_a_stream_that_needs_what_is_not_installed_says_so(
         self, monkeypatch: pytest.MonkeyPatch
@@ -306,10 +400,12 @@ class TestWhatDoesNotFit:
 
     def test_a_feature_that_is_missing(self) -> None:
         assert refused(table_encoder("a", "b", "c"), {"b": 1, "d": 2}) == (
-            "model 'gate@1.4.0' needs the features 'a', 'b', 'c', missing: 'a', 'c'"
+            "model 'gate@1.4.0' needs the features 'a', 'b', 'c', missing: 'a', 'c'; "
+            "it does not know 'd'"
         )
         assert refused(images(), {"picture": [[1]]}) == (
-            "model 'gate@1.4.0' needs the features 'image', missing: 'image'"
+            "model 'gate@1.4.0' needs the features 'image', missing: 'image'; "
+            "it does not know 'picture'"
         )
 
     def test_of_many_missing_features_the_first_are_named(self) -> None:
