@@ -31,7 +31,7 @@ from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec
 from edge_contract.reading import JsonObject
 
-__all__ = ["RELATIVE_TOLERANCE", "check_parity"]
+__all__ = ["RELATIVE_TOLERANCE", "check_parity", "largest_difference"]
 
 RELATIVE_TOLERANCE: Final = 1e-4
 """Largest relative difference of a faithful conversion."""
@@ -83,6 +83,14 @@ def check_parity(
         "source_rounds": gate.source_rounds,
         "outputs": gate.report(),
     }
+
+
+def largest_difference(parity: JsonObject) -> float:
+    """Return the largest relative difference of a number in the evidence of a check."""
+    outputs = parity.get("outputs")
+    found = outputs.values() if isinstance(outputs, dict) else ()
+    sizes = [it.get("largest_difference") for it in found if isinstance(it, dict)]
+    return max((float(it) for it in sizes if isinstance(it, int | float)), default=0.0)
 
 
 def _compare_batches(gate: "_Gate", sample: Rows, found: Tensors, places: Sequence[int]) -> None:

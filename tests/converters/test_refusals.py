@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
@@ -165,21 +164,6 @@ def test_texts_where_a_number_is_predicted() -> None:
     model = LinearRegression().fit(rows, labels)
 
     assert refusal(model, rows, ["a"] * 300).startswith("y must be numbers")
-
-
-def test_a_threshold_on_something_that_devices_do_not_have() -> None:
-    rows, labels = tumours()
-    model = FixedThresholdClassifier(LinearSVC(), threshold=0.1).fit(rows, labels)
-
-    assert "use response_method='predict_proba'" in refusal(model, rows)
-
-
-def test_a_threshold_of_the_first_class() -> None:
-    rows, labels = tumours()
-    inner = LogisticRegression()
-    model = FixedThresholdClassifier(inner, threshold=0.9, pos_label=0).fit(rows, labels)
-
-    assert "fit it with the labels the other way round" in refusal(model, rows)
 
 
 @pytest.mark.parametrize(
