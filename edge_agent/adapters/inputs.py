@@ -222,12 +222,7 @@ class InputEncoder:
                     self._make.whole(self._array(columns[name]), index)
                     for index, name in enumerate(names)
                 ]
-            unknown = [str(name) for name in columns if name not in {*wanted, *names}]
-            raise self._error(
-                f"needs the features {shortened(wanted or names)}, "
-                f"missing: {shortened(missing or [n for n in names if n not in columns])}"
-                + (f"; it does not know {shortened(unknown)}" if unknown else "")
-            )
+            raise self._error(_lacks(wanted, names, missing, columns))
         found = {name: self._column(name, columns[name]) for name in wanted}
         lengths = {name: len(column) for name, column in found.items()}
         if len(set(lengths.values())) > 1:
@@ -247,6 +242,20 @@ class InputEncoder:
 
     def _error(self, text: str) -> UsageError:
         return UsageError(self._text(text))
+
+
+def _lacks(
+    wanted: list[str], inputs: list[str], missing: list[str], given: Mapping[str, object]
+) -> str:
+    """Return what is missing: inputs if some are given whole, else features."""
+    if not wanted or any(name in given and name not in wanted for name in inputs):
+        kind, wanted = "inputs" if wanted else "features", inputs
+        missing = [name for name in inputs if name not in given]
+    else:
+        kind = "features"
+    unknown = [str(name) for name in given if name not in {*wanted, *inputs}]
+    text = f"needs the {kind} {shortened(wanted)}, missing: {shortened(missing)}"
+    return f"{text}; it does not know {shortened(unknown)}" if unknown else text
 
 
 def _pictures_of(manifest: Manifest) -> "Pictures | None":

@@ -408,6 +408,17 @@ class TestWhatDoesNotFit:
             "it does not know 'picture'"
         )
 
+    def test_an_input_that_is_missing_beside_others_that_are_whole(self) -> None:
+        inputs = (
+            TensorSpec("left", "float32", ("batch", 2)),
+            TensorSpec("id", "int64", ("batch",)),
+        )
+        features = (Feature("a", 0, 0), Feature("b", 0, 1), Feature("id", 1, 0))
+        encoder = InputEncoder(manifest_of(*inputs, features=features))
+        assert refused(encoder, {"left": [[1.0, 2.0]], "ID": [1]}) == (
+            "model 'gate@1.4.0' needs the inputs 'left', 'id', missing: 'id'; it does not know 'ID'"
+        )
+
     def test_of_many_missing_features_the_first_are_named(self) -> None:
         encoder = table_encoder(*(f"x{number}" for number in range(20)))
         assert refused(encoder, {"x0": 1}).endswith(
