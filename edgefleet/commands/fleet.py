@@ -86,6 +86,7 @@ def device(
             ("desired state", "taken up" if in_step else "on its way"),
             ("rows merged", f"{view.rows_merged:,}"),
             *_running(view),
+            *(("updates wait", words) for words in _waiting(view)),
             *((f"tag {key}", value) for key, value in sorted(view.tags.items())),
             *((key, value) for key, value in sorted(view.facts.items())),
             *resources_in(view.resources).in_words().items(),
@@ -117,6 +118,12 @@ def _running(view: "DeviceView") -> "list[tuple[str, str]]":
             why = f": {report['fallback']}" if report.get("fallback") else ""
             found.append((f"{model} runs on", f"{report['provider']}{variant}{why}"))
     return found
+
+
+def _waiting(view: "DeviceView") -> list[str]:
+    """Return what keeps updates waiting on a device, if anything does."""
+    reports = [report for report in view.models.values() if isinstance(report, dict)]
+    return sorted({str(report["updates"]) for report in reports if report.get("updates")})
 
 
 def _slots(report: object) -> "list[JsonObject]":

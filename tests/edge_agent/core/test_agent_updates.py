@@ -5,9 +5,11 @@ import pytest
 from edge_agent.core.agent import AgentCore
 from edge_agent.core.effects import Route
 from edge_contract.errors import UsageError
-from edge_contract.messages import Assignment, Command, CommandResult, Report
+from edge_contract.messages import Assignment, Command, CommandResult, Report, Target
 from tests.support.agent_core import START_UNIX_S, config_of, heard, serving, told, wishing
-from tests.support.agent_slots import V1, V2
+from tests.support.agent_slots import V1, V2, V3
+
+V4 = Target("4.0.0", f"sha256:{4:064d}")
 
 
 def started(*, download_only: bool = False) -> AgentCore:
@@ -124,3 +126,23 @@ def test_an_agent_with_a_window_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=complaint):
         config_of(maintenance_windows=windows)
+
+
+def test_holding_and_installing_concern_all_models_or_the_one_that_is_named() -> None:
+    core = AgentCore(config_of(models=("digits", "gate"), download_only=True), 3)
+    core.on_start(0.0, START_UNIX_S)
+    for generation, (digits, gate) in enumerate([(V1, V3), (V2, V4)], 1):
+        wishes = {"digits": Assignment(digits), "gate": Assignment(gate)}
+        heard(core, core.topics.desired, wishing(generation=generation, **wishes), now_s=1.0)
+        for target in (digits, gate):
+            core.on_fetched(target.digest, 2.0)
+            core.on_loaded(target.digest, "CPU", 3.0)
+
+    assert core.deployers.updates_ready() == {"digits": "2.0.0", "gate": "4.0.0"}
+    core.on_hold("", 4.0)
+    held = core.install_update(4.5, "gate")
+    let_go = core.on_release("", 5.0)
+
+    assert not any(isinstance(effect, Route) for effect in held)
+    assert [e.model for e in let_go if isinstance(e, Route)] == ["gate"]
+    assert core.deployers.updates_ready() == {"digits": "2.0.0"}
