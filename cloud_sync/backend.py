@@ -14,6 +14,7 @@ from cloud_sync.core.rollout import RolloutPlan
 from cloud_sync.measure import Measure
 from cloud_sync.operator_views import (
     AccessBook,
+    AnswerView,
     AuditView,
     CommandDeviceView,
     Commands,
@@ -40,6 +41,7 @@ from edge_contract.reading import JsonObject
 __all__ = [
     "AccessBook",
     "AlarmView",
+    "AnswerView",
     "Audience",
     "AuditView",
     "ClassShare",

@@ -6,12 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from cloud_sync.backend import Audience, CommandDeviceView, CommandView, NotFoundError
+from cloud_sync.backend import AnswerView, Audience, CommandDeviceView, CommandView, NotFoundError
 from cloud_sync.conductor import Conductor
 from cloud_sync.core.records import CommandRecord, CommandState
 from cloud_sync.group_desk import GroupDesk, Note
 from cloud_sync.ports import FleetStore
-from cloud_sync.record_views import command_device_views, command_view
+from cloud_sync.record_views import (
+    answer_view,
+    command_device_views,
+    command_tally_view,
+    command_view,
+)
 from edge_contract.errors import UsageError
 from edge_contract.messages import Command
 from edge_contract.reading import JsonObject, JsonValue
@@ -84,12 +89,21 @@ class CommandDesk:
     def commands(self, *, limit: int = 100, after: str = "") -> Sequence[CommandView]:
         """Return commands in numbers, newest first."""
         now_unix_s = time.time()
-        records = self._store.commands(limit=limit, after=after)
-        return [command_view(record, now_unix_s, brief=True) for record in records]
+        tallies = self._store.command_tallies(limit=limit, after=after)
+        return [command_tally_view(tally, now_unix_s) for tally in tallies]
 
     def command(self, command_id: str, *, brief: bool = False) -> CommandView:
         """Return a command and its answers."""
-        return command_view(self._found(command_id), time.time(), brief=brief)
+        if not brief:
+            return command_view(self._found(command_id), time.time())
+        tally = self._store.command_tally(command_id)
+        if tally is None:
+            raise NotFoundError(f"there is no command {command_id!r}")
+        return command_tally_view(tally, time.time())
+
+    def answers_of(self, device: str, *, limit: int = 10) -> Sequence[AnswerView]:
+        """Return what a device answered to commands, newest first."""
+        return [answer_view(answer) for answer in self._store.answers_of(device, limit=limit)]
 
     def devices(
         self, command_id: str, *, state: str = "", after: str = "", limit: int = 100

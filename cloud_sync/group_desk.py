@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cloud_sync.backend import NotFoundError
 from cloud_sync.core.device_filter import Condition, matching
@@ -14,6 +14,9 @@ from cloud_sync.ports import GroupStore
 from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["GroupDesk", "Note"]
+
+_NOTED: Final = 100
+"""Devices that a line of the record names at most."""
 
 Note: TypeAlias = Callable[[str, str, str, JsonObject], None]
 """Writes down who did what to which thing, and the details."""
@@ -59,8 +62,9 @@ class GroupDesk:
             by=by,
         )
         self._store.save_group(group)
-        what: JsonValue = group.filter or list(group.devices)
-        self._note(by, "group.put", name, {"filter" if group.filter else "devices": what})
+        listed: JsonValue = list(group.devices[:_NOTED])
+        what: JsonObject = {"devices": listed, "size": len(group.devices)}
+        self._note(by, "group.put", name, {"filter": group.filter} if group.filter else what)
         return self._view(group)
 
     def delete(self, name: str, *, by: str) -> None:

@@ -10,6 +10,7 @@ from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = [
     "AccessBook",
+    "AnswerView",
     "AuditView",
     "CommandDeviceView",
     "CommandView",
@@ -68,6 +69,17 @@ class CommandDeviceView:
     device: str
     state: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """What one device answered to a command, and when."""
+
+    command_id: str
+    name: str
+    state: str
+    detail: str
+    at_unix_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +196,10 @@ class Commands(Protocol):
         self, command_id: str, *, state: str = "", after: str = "", limit: int = 100
     ) -> Sequence[CommandDeviceView]:
         """Return where a command stands on its devices by rising name, past ``after``."""
+        ...
+
+    def answers_of(self, device: str, *, limit: int = 10) -> Sequence[AnswerView]:
+        """Return what a device answered to commands, newest first."""
         ...
 
 

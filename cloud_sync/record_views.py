@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 from cloud_sync.backend import (
     AlarmView,
+    AnswerView,
     AuditView,
     CommandDeviceView,
     CommandView,
@@ -17,7 +18,14 @@ from cloud_sync.backend import (
     StageView,
 )
 from cloud_sync.core.facts import PackageFacts
-from cloud_sync.core.records import AlarmRecord, AuditRecord, CommandRecord, CommandState
+from cloud_sync.core.records import (
+    AlarmRecord,
+    AuditRecord,
+    CommandRecord,
+    CommandState,
+    CommandTally,
+    DeviceAnswer,
+)
 from cloud_sync.core.rollout import RolloutSummary
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from cloud_sync.core.twin import DeviceTwin
@@ -27,8 +35,10 @@ from edge_contract.reading import JsonObject, Reader
 
 __all__ = [
     "alarm_view",
+    "answer_view",
     "audit_view",
     "command_device_views",
+    "command_tally_view",
     "command_view",
     "device_view",
     "manifest_json",
@@ -122,30 +132,51 @@ def with_test(feature: FeatureView, alarms: Sequence[AlarmView]) -> FeatureView:
     return feature
 
 
-def command_view(record: CommandRecord, now_unix_s: float, *, brief: bool = False) -> CommandView:
-    """Return a command with the answers so far, or in numbers alone."""
-    states = [record.state_of(device, now_unix_s) for device in record.devices]
-    found = Counter(state.value for state in states)
+def command_view(record: CommandRecord, now_unix_s: float) -> CommandView:
+    """Return a command with the answers so far."""
+    found = Counter(record.state_of(device, now_unix_s) for device in record.devices)
     return CommandView(
         command_id=record.command.command_id,
         name=record.command.name,
         arguments=dict(record.command.arguments),
         created_unix_s=record.created_unix_s,
         expires_unix_s=record.command.expires_unix_s,
-        devices=() if brief else list(record.devices),
-        results={}
-        if brief
-        else {
+        devices=list(record.devices),
+        results={
             device: {"ok": result.ok, "detail": result.detail}
             for device, result in record.results.items()
             if result.final
         },
-        counts={state.value: found[state.value] for state in CommandState},
-        state="finished" if record.is_over(now_unix_s) else "running",
+        counts={state.value: found[state] for state in CommandState},
+        state=_progress(found),
         audience=record.audience,
         by=record.by,
         timeout_s=record.timeout_s,
     )
+
+
+def command_tally_view(tally: CommandTally, now_unix_s: float) -> CommandView:
+    """Return a command in numbers alone."""
+    counts = tally.counts(now_unix_s)
+    return CommandView(
+        command_id=tally.command.command_id,
+        name=tally.command.name,
+        arguments=dict(tally.command.arguments),
+        created_unix_s=tally.created_unix_s,
+        expires_unix_s=tally.command.expires_unix_s,
+        devices=(),
+        results={},
+        counts={state.value: count for state, count in counts.items()},
+        state=_progress(counts),
+        audience=tally.audience,
+        by=tally.by,
+        timeout_s=tally.timeout_s,
+    )
+
+
+def _progress(counts: Mapping[CommandState, int]) -> str:
+    is_open = counts.get(CommandState.WAITING, 0) or counts.get(CommandState.ACCEPTED, 0)
+    return "running" if is_open else "finished"
 
 
 def command_device_views(
@@ -157,6 +188,16 @@ def command_device_views(
         if device > after and state in ("", found):
             result = record.results.get(device)
             yield CommandDeviceView(device, found, "" if result is None else result.detail)
+
+
+def answer_view(answer: DeviceAnswer) -> AnswerView:
+    """Return what a device answered."""
+    result = answer.result
+    if not result.final:
+        state = CommandState.ACCEPTED
+    else:
+        state = CommandState.DONE if result.ok else CommandState.FAILED
+    return AnswerView(result.command_id, answer.name, state.value, result.detail, answer.at_unix_s)
 
 
 def audit_view(record: AuditRecord) -> AuditView:

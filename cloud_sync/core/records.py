@@ -13,7 +13,9 @@ __all__ = [
     "AuditRecord",
     "CommandRecord",
     "CommandState",
+    "CommandTally",
     "DetectorRecord",
+    "DeviceAnswer",
     "EvidencePoint",
     "RolloutEvent",
     "RolloutRecord",
@@ -161,6 +163,58 @@ class CommandRecord:
             return True
         is_open = (CommandState.WAITING, CommandState.ACCEPTED)
         return all(self.state_of(device, now_unix_s) not in is_open for device in self.devices)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTally:
+    """A command in numbers.
+
+    Attributes:
+        command: The message.
+        created_unix_s: When it was ordered.
+        by: Who ordered it.
+        audience: Whom it was meant for, as people call it.
+        timeout_s: See :class:`CommandRecord`.
+        devices: How many it was sent to.
+        done: How many did it.
+        failed: How many refused it, or could not do it.
+        accepted: How many took it up and have not finished.
+    """
+
+    command: Command
+    created_unix_s: float
+    by: str
+    audience: str
+    timeout_s: float
+    devices: int
+    done: int
+    failed: int
+    accepted: int
+
+    def counts(self, now_unix_s: float) -> dict[CommandState, int]:
+        """Return how many devices there are in each state."""
+        silent = self.devices - self.done - self.failed - self.accepted
+        expires_unix_s = self.command.expires_unix_s
+        is_late, is_over = (
+            now_unix_s > expires_unix_s,
+            now_unix_s > expires_unix_s + self.timeout_s,
+        )
+        return {
+            CommandState.WAITING: 0 if is_late else silent,
+            CommandState.ACCEPTED: 0 if is_over else self.accepted,
+            CommandState.DONE: self.done,
+            CommandState.FAILED: self.failed,
+            CommandState.TIMED_OUT: silent * is_late + self.accepted * is_over,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAnswer:
+    """What one device answered to a command, and when."""
+
+    name: str
+    result: CommandResult
+    at_unix_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ from urllib.parse import urlencode
 
 from cloud_sync.backend import (
     AlarmView,
+    Audience,
     CloudBackend,
+    DeviceView,
     RolloutEventView,
     RolloutView,
     SummaryView,
     VersionView,
 )
+from cloud_sync.core.device_filter import FilterError
 from cloud_sync.dashboard.charts import Segment, stacked
 from cloud_sync.dashboard.devices import DeviceRow, device_row
 from cloud_sync.dashboard.drift import DriftPanel, drift_panel
@@ -38,11 +41,13 @@ class Question:
         status: Only devices of this status.
         after: Only devices past this one.
         focus: ``NAME@VERSION`` whose drift is shown; empty for the one that needs it most.
+        filter: Only devices that it describes.
     """
 
     status: str = ""
     after: str = ""
     focus: str = ""
+    filter: str = ""
 
     def link(self, **changes: str) -> str:
         """Return the address of the page with some of it changed."""
@@ -51,6 +56,7 @@ class Question:
             name: value
             for name, value in (
                 ("focus", changed.focus),
+                ("filter", changed.filter),
                 ("status", changed.status),
                 ("after", changed.after),
             )
@@ -122,6 +128,7 @@ class Page:
     versions: Sequence[VersionRow]
     drift: DriftPanel | None
     devices: Sequence[DeviceRow]
+    filter_error: str
     next_device: str
 
 
@@ -131,9 +138,7 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
     current = next((r for r in rollouts if r.ended_unix_s is None), next(iter(rollouts), None))
     alarms = backend.alarms(limit=_ALARMS)
     versions = _versions(backend, current)
-    devices = backend.devices(
-        status=question.status, after=question.after, limit=DEVICES_ON_PAGE + 1
-    )
+    devices, filter_error = _devices(backend, question)
     shown = [device_row(device) for device in devices[:DEVICES_ON_PAGE]]
     return Page(
         question=question,
@@ -144,6 +149,7 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
         versions=[_version_row(view, current) for view in versions],
         drift=drift_panel(backend, versions, alarms, question.focus),
         devices=shown,
+        filter_error=filter_error,
         next_device=shown[-1].view.name if len(devices) > DEVICES_ON_PAGE else "",
     )
 
@@ -174,6 +180,21 @@ def _headline(sentence: str, verdict: RolloutEventView | None) -> str:
     if gates and all(gate.sentence in sentence for gate in gates):
         return sentence.partition(": ")[0]
     return sentence
+
+
+def _devices(backend: CloudBackend, question: Question) -> tuple[Sequence[DeviceView], str]:
+    """Return the devices that are asked for, or none and why the filter cannot be read."""
+    audience = Audience(filter=question.filter) if question.filter.strip() else None
+    try:
+        found = backend.devices(
+            status=question.status,
+            after=question.after,
+            limit=DEVICES_ON_PAGE + 1,
+            audience=audience,
+        )
+    except FilterError as error:
+        return (), str(error)
+    return found, ""
 
 
 def _versions(backend: CloudBackend, current: RolloutView | None) -> list[VersionView]:

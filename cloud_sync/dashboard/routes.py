@@ -15,6 +15,7 @@ from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.dashboard import wording
 from cloud_sync.dashboard.evidence import gate_lines, plain_lines
 from cloud_sync.dashboard.page import Question, page_of
+from cloud_sync.dashboard.side_routes import add_side_pages
 from edge_contract.errors import EdgeError, UnavailableError
 from edge_contract.package import digest_of, short
 
@@ -30,6 +31,7 @@ _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _MOST_CACHED: Final = 64
 
 _Text = Annotated[str, Query(max_length=200)]
+_Filter = Annotated[str, Query(max_length=2000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,12 @@ def dashboard_routes(backend: CloudBackend) -> APIRouter:
 
     @routes.get("/")
     def page(
-        status: DeviceStatus | None = None, after: _Text = "", focus: _Text = ""
+        status: DeviceStatus | None = None,
+        after: _Text = "",
+        focus: _Text = "",
+        filter: _Filter = "",  # noqa: A002  its name in the address
     ) -> HTMLResponse:
-        question = Question(status.value if status else "", after, focus)
+        question = Question(status.value if status else "", after, focus, filter)
         try:
             parts = rendered.parts(question)
         except EdgeError as error:
@@ -88,14 +93,23 @@ def dashboard_routes(backend: CloudBackend) -> APIRouter:
             html = templates.get_template("error.html").render(message=str(error))
             return HTMLResponse(html, code, {"Refresh": "3"})
         fleet = backend.summary().fleet
-        return HTMLResponse(templates.get_template("page.html").render(parts=parts, fleet=fleet))
+        return HTMLResponse(
+            templates.get_template("page.html").render(
+                parts=parts, fleet=fleet, parts_path="/parts"
+            )
+        )
 
     @routes.get("/parts")
     def parts(
-        status: DeviceStatus | None = None, after: _Text = "", focus: _Text = ""
+        status: DeviceStatus | None = None,
+        after: _Text = "",
+        focus: _Text = "",
+        filter: _Filter = "",  # noqa: A002  its name in the address
     ) -> HTMLResponse:
-        return HTMLResponse(rendered.parts(Question(status.value if status else "", after, focus)))
+        question = Question(status.value if status else "", after, focus, filter)
+        return HTMLResponse(rendered.parts(question))
 
+    add_side_pages(routes, backend, templates)
     for asset in assets.values():
         routes.add_api_route(asset.address, _sender(asset), methods=["GET"])
     return routes

@@ -12,11 +12,12 @@ __all__ = ["UNKNOWN", "decimal", "file_size", "number", "score", "share", "tone"
 UNKNOWN: Final = "\N{EN DASH}"
 
 _TONES: Final[Mapping[str, str]] = {
-    "good": "online succeeded passed pass active",
-    "busy": "running dispatching soaking analysing in_progress notified shadow trial finalising "
-    "downloading verifying validating scheduled ready",
-    "warn": "paused awaiting_approval inconclusive timed_out",
-    "bad": "failed fail rejected bad rolled_back rolling_back aborted aborting unreachable",
+    "good": "online succeeded passed pass active done finished",
+    "busy": "running accepted dispatching soaking analysing in_progress notified shadow trial "
+    "finalising downloading verifying validating scheduled ready",
+    "warn": "paused awaiting_approval inconclusive",
+    "bad": "failed timed_out fail rejected bad rolled_back rolling_back aborted aborting "
+    "unreachable",
 }
 _TONE_OF: Final = {state: tone for tone, states in _TONES.items() for state in states.split()}
 

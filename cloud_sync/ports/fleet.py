@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from cloud_sync.core.records import CommandRecord
+from cloud_sync.core.records import CommandRecord, CommandTally, DeviceAnswer
 from cloud_sync.core.twin import DeviceTwin
 from edge_contract.messages import CommandResult
 
@@ -40,6 +40,18 @@ class FleetStore(Protocol):
 
     def commands(self, *, limit: int = 100, after: str = "") -> list[CommandRecord]:
         """Return commands, newest first, from the first one past the command ``after``."""
+        ...
+
+    def command_tallies(self, *, limit: int = 100, after: str = "") -> list[CommandTally]:
+        """Return the same in numbers, which is quick for however many devices."""
+        ...
+
+    def command_tally(self, command_id: str) -> CommandTally | None:
+        """Return one command in numbers."""
+        ...
+
+    def answers_of(self, device: str, *, limit: int = 10) -> list[DeviceAnswer]:
+        """Return what a device answered to commands, newest first."""
         ...
 
     def open_commands(self, at_unix_s: float) -> list[CommandRecord]:

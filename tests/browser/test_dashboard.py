@@ -150,3 +150,22 @@ def test_with_a_token_the_browser_asks_for_it_once(chromium: Browser, backend: M
         context.close()
 
     assert backend.rollout("latest").state == "paused"
+
+
+def test_a_device_is_commanded_and_its_answer_appears_by_itself(
+    page: Page, backend: MemoryCloud, complaints: list[str]
+) -> None:
+    backend.commands.on_send = lambda view: backend.answer(
+        view.command_id, "cam-07", ok=True, detail="pong"
+    )
+    page.get_by_role("link", name="cam-07").click()
+    expect(page.locator("#link")).to_have_text("live", timeout=TIMEOUT_MS)
+
+    page.focus("#order-ping")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#device-answers")).to_contain_text("pong", timeout=TIMEOUT_MS)
+    page.get_by_role("link", name="Audit").click()
+    expect(page.locator("#audit")).to_contain_text("command.ping")
+    expect(page.locator("#audit")).to_contain_text("dashboard at 127.0.0.1")
+    assert complaints == []

@@ -12,8 +12,10 @@ from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
 from cloud_sync.core.access import Role, TokenRecord
 from cloud_sync.core.groups import DeviceGroup
 from cloud_sync.core.kept_answers import AnswerKey, KeptAnswer
+from cloud_sync.core.records import CommandRecord, DeviceAnswer
 from cloud_sync.ports import Warehouse
 from edge_contract.errors import UnavailableError
+from edge_contract.messages import Command, CommandResult
 from tests.support.memory_warehouse import MemoryWarehouse
 from tests.support.postgres import PostgresServer
 
@@ -103,3 +105,31 @@ def test_a_closed_store_is_out_of_reach(store: Warehouse) -> None:
         store.groups()
     with pytest.raises(UnavailableError, match="closed"):
         store.tokens()
+
+
+def test_commands_are_told_in_numbers_and_answers_by_device(store: Warehouse) -> None:
+    order = CommandRecord(
+        Command("c1", "restart", 10.0), ("cam-1", "cam-2", "cam-3", "cam-4"), 1.0, "anna"
+    )
+    later = CommandRecord(Command("c2", "ping", 20.0), ("cam-1",), 2.0, "bob", audience="cam-1")
+    taken = CommandResult("cam-3", "c1", ok=True, detail="on it", final=False)
+    failed = CommandResult("cam-2", "c1", ok=False, detail="no")
+    done = CommandResult("cam-1", "c1", ok=True)
+    pong = CommandResult("cam-1", "c2", ok=True, detail="pong")
+    store.save_fleet(commands=[order, later])
+    store.save_fleet(results=[(taken, 3.0), (failed, 4.0), (done, 5.0), (pong, 6.0)])
+
+    newest, oldest = store.command_tallies()
+
+    assert (newest.command.command_id, newest.audience, newest.devices) == ("c2", "cam-1", 1)
+    assert (oldest.devices, oldest.done, oldest.failed, oldest.accepted) == (4, 1, 1, 1)
+    assert store.command_tallies(after="c2") == [oldest]
+    assert store.command_tallies(after="c9") == []
+    assert store.command_tally("c1") == oldest
+    assert store.command_tally("c9") is None
+    assert store.answers_of("cam-1") == [
+        DeviceAnswer("ping", pong, 6.0),
+        DeviceAnswer("restart", done, 5.0),
+    ]
+    assert store.answers_of("cam-1", limit=1) == [DeviceAnswer("ping", pong, 6.0)]
+    assert store.answers_of("cam-4") == []

@@ -5,13 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from cloud_sync.backend import Audience, CommandDeviceView, CommandView, NotFoundError
-from cloud_sync.core.records import CommandRecord
+from cloud_sync.backend import AnswerView, Audience, CommandDeviceView, CommandView, NotFoundError
+from cloud_sync.core.records import CommandRecord, DeviceAnswer
 from cloud_sync.group_desk import GroupDesk, Note
-from cloud_sync.record_views import command_device_views, command_view
+from cloud_sync.record_views import (
+    answer_view,
+    command_device_views,
+    command_tally_view,
+    command_view,
+)
 from edge_contract.errors import UsageError
 from edge_contract.messages import Command, CommandResult
 from edge_contract.reading import JsonValue
+from tests.support.memory_records import tally_of
 
 __all__ = ["START_UNIX_S", "MemoryCommands"]
 
@@ -72,7 +78,21 @@ class MemoryCommands:
 
     def command(self, command_id: str, *, brief: bool = False) -> CommandView:
         """See ``Commands``."""
-        return command_view(self._command(command_id), self._now_unix_s(command_id), brief=brief)
+        record, now_unix_s = self._command(command_id), self._now_unix_s(command_id)
+        if brief:
+            return command_tally_view(tally_of(record), now_unix_s)
+        return command_view(record, now_unix_s)
+
+    def answers_of(self, device: str, *, limit: int = 10) -> Sequence[AnswerView]:
+        """See ``Commands``."""
+        found = [
+            answer_view(
+                DeviceAnswer(record.command.name, record.results[device], record.created_unix_s)
+            )
+            for record in reversed(self._commands.values())
+            if device in record.results
+        ]
+        return found[:limit]
 
     def devices(
         self, command_id: str, *, state: str = "", after: str = "", limit: int = 100

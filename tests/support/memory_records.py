@@ -6,14 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cloud_sync.core.records import AuditRecord, CommandRecord, RolloutEvent, RolloutRecord
+from cloud_sync.core.records import (
+    AuditRecord,
+    CommandRecord,
+    CommandTally,
+    DeviceAnswer,
+    RolloutEvent,
+    RolloutRecord,
+)
 from cloud_sync.core.twin import DeviceTwin
 from edge_contract.errors import UnavailableError
 from edge_contract.messages import CommandResult
 from edge_contract.reading import JsonObject
 from tests.support.memory_office import MemoryOffice
 
-__all__ = ["MemoryRecords", "copied"]
+__all__ = ["MemoryRecords", "copied", "tally_of"]
 
 
 class MemoryRecords(MemoryOffice):
@@ -25,6 +32,7 @@ class MemoryRecords(MemoryOffice):
         self._is_closed = False
         self._twins: dict[str, DeviceTwin] = {}
         self._commands: dict[str, CommandRecord] = {}
+        self._answered: dict[tuple[str, str], float] = {}
         self._rollouts: dict[str, RolloutRecord] = {}
         self._events: dict[str, list[RolloutEvent]] = {}
         self._executions: dict[str, dict[str, str]] = {}
@@ -60,13 +68,14 @@ class MemoryRecords(MemoryOffice):
             self._twins.update({twin.name: twin for twin in twins})
             for record in commands:
                 self._commands.setdefault(record.command.command_id, replace(record, results={}))
-            for result, _ in results:
+            for result, at_unix_s in results:
                 known = self._commands.get(result.command_id)
                 earlier = known.results.get(result.device) if known is not None else None
                 is_news = earlier is None or (result.final and not earlier.final)
                 if known is not None and is_news:
                     answers = {**known.results, result.device: result}
                     self._commands[result.command_id] = replace(known, results=answers)
+                    self._answered[result.command_id, result.device] = at_unix_s
 
     def devices(self) -> list[DeviceTwin]:
         """See ``FleetStore``."""
@@ -90,6 +99,27 @@ class MemoryRecords(MemoryOffice):
                 return newest[:limit]
             ids = [record.command.command_id for record in newest]
             return newest[ids.index(after) + 1 :][:limit] if after in ids else []
+
+    def command_tallies(self, *, limit: int = 100, after: str = "") -> list[CommandTally]:
+        """See ``FleetStore``."""
+        return [tally_of(record) for record in self.commands(limit=limit, after=after)]
+
+    def command_tally(self, command_id: str) -> CommandTally | None:
+        """See ``FleetStore``."""
+        record = self.command(command_id)
+        return None if record is None else tally_of(record)
+
+    def answers_of(self, device: str, *, limit: int = 10) -> list[DeviceAnswer]:
+        """See ``FleetStore``."""
+        with self.opened():
+            found = [
+                DeviceAnswer(record.command.name, record.results[device], at_unix_s)
+                for (key, name), at_unix_s in self._answered.items()
+                for record in [self._commands[key]]
+                if name == device
+            ]
+            found.sort(key=lambda one: (one.at_unix_s, one.result.command_id), reverse=True)
+            return found[:limit]
 
     def open_commands(self, at_unix_s: float) -> list[CommandRecord]:
         """See ``FleetStore``."""
@@ -148,6 +178,22 @@ class MemoryRecords(MemoryOffice):
                 and (action in ("", record.action) or record.action.startswith(f"{action}."))
             ]
             return found[:limit]
+
+
+def tally_of(record: CommandRecord) -> CommandTally:
+    """Return a command in numbers."""
+    results = record.results.values()
+    return CommandTally(
+        record.command,
+        record.created_unix_s,
+        record.by,
+        record.audience,
+        record.timeout_s,
+        devices=len(record.devices),
+        done=sum(result.final and result.ok for result in results),
+        failed=sum(result.final and not result.ok for result in results),
+        accepted=sum(not result.final for result in results),
+    )
 
 
 def copied(document: JsonObject) -> JsonObject:

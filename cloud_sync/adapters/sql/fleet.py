@@ -7,7 +7,7 @@ from typing import Final
 from cloud_sync.adapters.sql.database import Row, SqlDatabase, Transaction
 from cloud_sync.adapters.sql.documents import as_reader, as_text
 from cloud_sync.core.groups import MOST_MEMBERS
-from cloud_sync.core.records import CommandRecord
+from cloud_sync.core.records import CommandRecord, CommandTally, DeviceAnswer
 from cloud_sync.core.twin import DeviceTwin
 from edge_contract.messages import Command, CommandResult
 
@@ -19,8 +19,8 @@ ON CONFLICT (name) DO UPDATE SET twin = excluded.twin
 """
 _WRITE_COMMAND: Final = """
 INSERT INTO command
-    (id, body, devices, created_unix_s, expires_unix_s, by, audience, timeout_s)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+    (id, body, devices, created_unix_s, expires_unix_s, by, audience, timeout_s, size)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
 _WRITE_RESULT: Final = """
 INSERT INTO command_result (command, device, at_unix_s, ok, detail, final)
@@ -41,6 +41,23 @@ ORDER BY created_unix_s DESC, id DESC LIMIT ?
 """
 _COMMAND: Final = """
 SELECT id, body, devices, created_unix_s, by, audience, timeout_s FROM command WHERE id = ?
+"""
+_TALLIES: Final = """
+SELECT c.body, c.created_unix_s, c.by, c.audience, c.timeout_s, c.size,
+    (SELECT COUNT(*) FROM command_result AS r WHERE r.command = c.id AND r.final = 1 AND r.ok = 1),
+    (SELECT COUNT(*) FROM command_result AS r WHERE r.command = c.id AND r.final = 1 AND r.ok = 0),
+    (SELECT COUNT(*) FROM command_result AS r WHERE r.command = c.id AND r.final = 0)
+FROM command AS c
+"""
+_TALLY_PAGE: Final = f"""
+{_TALLIES} WHERE (c.created_unix_s, c.id) < (?, ?)
+ORDER BY c.created_unix_s DESC, c.id DESC LIMIT ?
+"""
+_TALLY: Final = f"{_TALLIES} WHERE c.id = ?"
+_ANSWERS: Final = """
+SELECT c.body, r.command, r.ok, r.detail, r.final, r.at_unix_s
+FROM command_result AS r JOIN command AS c ON c.id = r.command
+WHERE r.device = ? ORDER BY r.at_unix_s DESC, r.command DESC LIMIT ?
 """
 _END: Final = (1e300, "")
 _RESULTS: Final = "SELECT device, ok, detail, final FROM command_result WHERE command = ?"
@@ -94,18 +111,56 @@ class SqlFleet:
     def commands(self, *, limit: int = 100, after: str = "") -> list[CommandRecord]:
         """Return commands, newest first, from the first one past the command ``after``."""
         with self._db.reading() as db:
-            place = _END
-            if after:
-                row = db.row("SELECT created_unix_s, id FROM command WHERE id = ?", (after,))
-                if row is None:
-                    return []
-                place = (row[0], row[1])
+            place = _place(db, after)
+            if place is None:
+                return []
             return [_record(db, row) for row in list(db.rows(_PAGE, (*place, limit)))]
+
+    def command_tallies(self, *, limit: int = 100, after: str = "") -> list[CommandTally]:
+        """Return commands in numbers, newest first, from the first one past ``after``."""
+        with self._db.reading() as db:
+            place = _place(db, after)
+            if place is None:
+                return []
+            return [_tally(row) for row in db.rows(_TALLY_PAGE, (*place, limit))]
+
+    def command_tally(self, command_id: str) -> CommandTally | None:
+        """Return one command in numbers."""
+        with self._db.reading() as db:
+            row = db.row(_TALLY, (command_id,))
+            return None if row is None else _tally(row)
+
+    def answers_of(self, device: str, *, limit: int = 10) -> list[DeviceAnswer]:
+        """Return what a device answered to commands, newest first."""
+        with self._db.reading() as db:
+            return [
+                DeviceAnswer(
+                    Command.from_body(as_reader(body)).name,
+                    CommandResult(device, command_id, bool(ok), detail, bool(final)),
+                    at_unix_s,
+                )
+                for body, command_id, ok, detail, final, at_unix_s in db.rows(
+                    _ANSWERS, (device, limit)
+                )
+            ]
 
     def open_commands(self, at_unix_s: float) -> list[CommandRecord]:
         """Return all commands that had not expired then, with the time that results may take."""
         with self._db.reading() as db:
             return [_record(db, row) for row in list(db.rows(_OPEN, (at_unix_s,)))]
+
+
+def _place(db: Transaction, after: str) -> tuple[float, str] | None:
+    """Return where a command stands in time; ``None`` if there is none."""
+    if not after:
+        return _END
+    row = db.row("SELECT created_unix_s, id FROM command WHERE id = ?", (after,))
+    return None if row is None else (row[0], row[1])
+
+
+def _tally(row: Row) -> CommandTally:
+    body, *rest = row
+    return CommandTally(Command.from_body(as_reader(body)), *rest)
 
 
 def _command_row(record: CommandRecord) -> tuple[str | float, ...]:
@@ -119,6 +174,7 @@ def _command_row(record: CommandRecord) -> tuple[str | float, ...]:
         record.by,
         record.audience,
         record.timeout_s,
+        len(record.devices),
     )
 
 

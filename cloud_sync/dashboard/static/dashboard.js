@@ -81,7 +81,7 @@
     wanted = false;
     fetchedAtMs = Date.now();
     try {
-      const answer = await fetch(`/parts${location.search}`);
+      const answer = await fetch(`${document.body.dataset.parts}${location.search}`);
       if (answer.ok) {
         show(await answer.text());
         say("live", "good");
@@ -133,16 +133,29 @@
     });
   }
 
-  async function steer(button) {
-    const { action, rollout } = button.dataset;
+  /** A key by which the cloud knows an order again; `randomUUID` is not there without TLS. */
+  function key() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  function order(button) {
+    const { action, rollout, command, device } = button.dataset;
+    const headers = { "X-Edgefleet-Client": "dashboard", "Idempotency-Key": key() };
+    if (command) {
+      headers["Content-Type"] = "application/json";
+      const body = JSON.stringify({ name: command, devices: [device] });
+      return fetch("/api/v1/commands", { method: "POST", headers, body });
+    }
+    return fetch(`/api/v1/rollouts/${encodeURIComponent(rollout)}/${action}`, { method: "POST", headers });
+  }
+
+  async function give(button) {
     if (!(await confirmed(button))) return;
     complain("");
     button.disabled = true;
     try {
-      const answer = await fetch(`/api/v1/rollouts/${encodeURIComponent(rollout)}/${action}`, {
-        method: "POST",
-        headers: { "X-Edgefleet-Client": "dashboard" },
-      });
+      const answer = await order(button);
       if (!answer.ok) {
         const problem = await answer.json().catch(() => ({}));
         complain(problem.detail ?? `The cloud answers ${answer.status}.`);
@@ -158,8 +171,8 @@
   tick();
   setInterval(tick, 1000);
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("button[data-action]");
-    if (button) steer(button);
+    const button = event.target.closest("button[data-action], button[data-command]");
+    if (button) give(button);
   });
   dialog.addEventListener("close", () => {
     if (!dialog.open) settle(dialog.returnValue === "yes");

@@ -37,4 +37,7 @@ def upgrade() -> None:
     op.create_index("kept_answer_by_time", "kept_answer", ["at_unix_s"])
     op.add_column("command", sa.Column("audience", TEXT, nullable=False, server_default=""))
     op.add_column("command", sa.Column("timeout_s", REAL, nullable=False, server_default="0"))
+    op.add_column("command", sa.Column("size", BIG, nullable=False, server_default="0"))
+    op.create_index("command_by_time", "command", ["created_unix_s", "id"])
+    op.create_index("command_result_by_device", "command_result", ["device", "at_unix_s"])
     op.add_column("command_result", sa.Column("final", BIG, nullable=False, server_default="1"))
