@@ -132,8 +132,8 @@ def test_holding_and_installing_concern_all_models_or_the_one_that_is_named() ->
     core = AgentCore(config_of(models=("digits", "gate"), download_only=True), 3)
     core.on_start(0.0, START_UNIX_S)
     for generation, (digits, gate) in enumerate([(V1, V3), (V2, V4)], 1):
-        wishes = {"digits": Assignment(digits), "gate": Assignment(gate)}
-        heard(core, core.topics.desired, wishing(generation=generation, **wishes), now_s=1.0)
+        wished = wishing(generation=generation, digits=Assignment(digits), gate=Assignment(gate))
+        heard(core, core.topics.desired, wished, now_s=1.0)
         for target in (digits, gate):
             core.on_fetched(target.digest, 2.0)
             core.on_loaded(target.digest, "CPU", 3.0)
