@@ -1,0 +1,306 @@
+"""Trees behind other steps say the same on both sides of every place where their answer jumps."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+    StackingRegressor,
+    VotingRegressor,
+)
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    SplineTransformer,
+    StandardScaler,
+)
+from sklearn.tree import DecisionTreeRegressor
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from converters.base import SOURCES, Converted, Request
+from converters.jumps import jump_probes
+from converters.parity import check_parity
+from converters.runtime import OnnxModel
+from converters.sklearn_precision import in_single_precision, trees_see_computed
+from edge_contract.errors import PackageError
+from tests.converters.helpers import quietly_converted, says
+
+catboost = pytest.importorskip("catboost")
+lightgbm = pytest.importorskip("lightgbm")
+xgboost = pytest.importorskip("xgboost")
+
+STEPS: Final = np.array([[0.0], [1.0], [2.0], [3.0]])
+HEIGHTS: Final = np.array([0.0, 0.0, 9.0, 9.0])
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other take longer than these few rows."""
+    with threadpool_limits(1):
+        yield
+
+
+def numbers(rows: int = 160) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows as devices send them, of float32, in float64; and what is to be learnt of them."""
+    random = np.random.default_rng(7)
+    wide = np.column_stack(
+        [
+            random.normal(size=rows) * 30 + 1000,
+            random.integers(0, 9, rows),
+            np.exp(random.normal(size=rows)),
+        ]
+    )
+    single = wide.astype(np.float32).astype(np.float64)
+    return single, np.sin(single[:, 0]) + single[:, 1] * 0.3 + np.sqrt(single[:, 2])
+
+
+def lightgbm_model() -> object:
+    return lightgbm.LGBMRegressor(n_estimators=20, min_child_samples=3, verbose=-1, n_jobs=1)
+
+
+def xgboost_model() -> object:
+    return xgboost.XGBRegressor(n_estimators=10, max_depth=4, n_jobs=1)
+
+
+def catboost_model() -> object:
+    return catboost.CatBoostRegressor(
+        iterations=10, depth=4, verbose=0, allow_writing_files=False, thread_count=1
+    )
+
+
+def histogram_model() -> object:
+    return HistGradientBoostingRegressor(max_iter=10, min_samples_leaf=3)
+
+
+def forest() -> object:
+    return RandomForestRegressor(5, random_state=0)
+
+
+def converted(model: object, rows: object) -> Converted:
+    assert isinstance(rows, np.ndarray | pd.DataFrame)
+    return next(iter(SOURCES["scikit-learn"].conversions(Request(model, rows))))
+
+
+def neighbours(values: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Yield numbers and the float32 next to them on both sides."""
+    for end in (-np.inf, np.inf):
+        yield np.nextafter(values, np.float32(end))
+    yield values
+
+
+def sides(model: Pipeline, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows on both sides of where the model's answer jumps between one row and the next."""
+    found = []
+    for column in range(rows.shape[1]):
+        low, high = rows[:-1].copy(), rows[:-1].copy()
+        high[:, column] = rows[1:, column]
+        ends = model.predict(low), model.predict(high)
+        low, high, first = (it[ends[0] != ends[1]] for it in (low, high, ends[0]))
+        for _ in range(40):
+            middle = low.copy()
+            middle[:, column] = ((low[:, column] + high[:, column]) / 2).astype(np.float32)
+            if ((middle == low) | (middle == high)).all():  # no float32 lies between
+                break
+            is_first = model.predict(middle) == first
+            low[is_first] = middle[is_first]
+            high[~is_first] = middle[~is_first]
+        for values in neighbours(low[:, column].astype(np.float32)):
+            beside = low.copy()
+            beside[:, column] = values
+            found.append(beside)
+    return np.concatenate(found)
+
+
+BEHIND: Final[dict[str, Callable[[], Pipeline]]] = {
+    "LightGBM behind a scaler": lambda: make_pipeline(StandardScaler(), lightgbm_model()),
+    "LightGBM behind splines": lambda: make_pipeline(SplineTransformer(), lightgbm_model()),
+    "LightGBM behind two scalers": lambda: make_pipeline(
+        MinMaxScaler(), StandardScaler(), lightgbm_model()
+    ),
+    "XGBoost behind components": lambda: make_pipeline(PCA(2), xgboost_model()),
+    "XGBoost behind products": lambda: make_pipeline(PolynomialFeatures(3), xgboost_model()),
+    "CatBoost behind powers": lambda: make_pipeline(PowerTransformer(), catboost_model()),
+    "histograms behind quantiles": lambda: make_pipeline(
+        QuantileTransformer(n_quantiles=20), histogram_model()
+    ),
+    "histograms behind a union": lambda: make_pipeline(
+        FeatureUnion([("a", StandardScaler()), ("b", PCA(1))]), histogram_model()
+    ),
+    "a forest behind powers and components": lambda: make_pipeline(
+        PowerTransformer(), PCA(2), forest()
+    ),
+    "a vote behind a scaler": lambda: make_pipeline(
+        StandardScaler(), VotingRegressor([("a", lightgbm_model()), ("b", forest())])
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BEHIND)
+def test_trees_behind_other_steps_are_right_on_both_sides_of_every_jump(case: str) -> None:
+    rows, values = numbers()
+    model = BEHIND[case]().fit(rows, values)
+
+    package = quietly_converted(model, rows[:60])
+
+    beside = sides(model, rows)
+    found = says(package, {"X": beside.astype(np.float32)})["variable"]
+    assert len(beside) > 200
+    assert found == pytest.approx(model.predict(beside), rel=1e-5)
+
+
+def test_missing_and_extreme_numbers_take_the_same_way_behind_a_scaler() -> None:
+    rows, values = numbers()
+    rows[::7, 1] = np.nan
+    model = make_pipeline(StandardScaler(), lightgbm_model()).fit(rows, values)
+    extremes = np.array([np.nan, 0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e30, 1e30, 3e38])
+    hostile = np.repeat(rows[1:2], 3 * len(extremes), axis=0)
+    hostile[np.arange(len(hostile)), np.arange(len(hostile)) % 3] = np.repeat(extremes, 3)
+    sent = hostile.astype(np.float32)
+
+    package = quietly_converted(model, rows[:60])
+
+    found = says(package, {"X": sent})["variable"]
+    assert found == pytest.approx(model.predict(sent.astype(np.float64)), rel=1e-5)
+
+
+@pytest.mark.parametrize("step", [PCA(2), PowerTransformer()])
+def test_what_rounds_float32_on_the_way_to_trees_is_refused_with_a_way_out(step: object) -> None:
+    rows, values = numbers()
+    single = rows.astype(np.float32)
+    model = make_pipeline(step, forest()).fit(single, values)
+
+    with pytest.raises(PackageError, match=r"fit on X\.astype\('float64'\)"):
+        quietly_converted(model, single[:60])
+
+
+def test_scalers_and_products_of_float32_are_rounded_at_every_step() -> None:
+    rows, values = numbers()
+    single = rows.astype(np.float32)
+    model = make_pipeline(StandardScaler(), PolynomialFeatures(2), lightgbm_model())
+    model.fit(single, values)
+
+    package = quietly_converted(model, single[:60])
+
+    beside = sides(model, rows).astype(np.float32)
+    found = says(package, {"X": beside})["variable"]
+    assert found == pytest.approx(model.predict(beside), rel=1e-5)
+
+
+def test_rows_that_a_device_would_round_to_another_answer_are_refused_with_a_way_out() -> None:
+    rows = np.random.default_rng(3).normal(size=(160, 3)) * 10
+    values = rows[:, 0] + np.abs(rows[:, 1])
+    model = make_pipeline(StandardScaler(), xgboost_model()).fit(rows, values)
+
+    with pytest.raises(PackageError, match=r"X\.astype\('float32'\)\.astype\('float64'\)"):
+        quietly_converted(model, rows)
+
+
+def test_a_jump_is_found_between_two_neighbouring_float32() -> None:
+    model = make_pipeline(StandardScaler(), DecisionTreeRegressor()).fit(STEPS, HEIGHTS)
+
+    (probe,) = jump_probes(converted(model, STEPS))
+
+    assert isinstance(probe.rows, np.ndarray)
+    step = 2.0**-23
+    assert set(probe.rows[:, 0].tolist()) == {1.5 - step, 1.5, 1.5 + step, 1.5 + 2 * step}
+    assert set(probe.changed) == {"x0"}
+    assert len(probe.beside) == 2
+
+
+def test_a_jump_of_a_table_is_looked_for_in_its_float_columns_alone() -> None:
+    table = pd.DataFrame({"whole": [0, 1, 2, 3], "real": STEPS[:, 0]})
+    model = make_pipeline(StandardScaler(), DecisionTreeRegressor(random_state=0))
+    model.fit(table, HEIGHTS)
+
+    probes = list(jump_probes(converted(model, table)))
+
+    assert {name for probe in probes for name in probe.changed} <= {"real"}
+
+
+def test_trees_that_see_the_rows_as_they_are_are_not_asked_for_jumps() -> None:
+    model = make_pipeline(SelectKBest(k=1), DecisionTreeRegressor()).fit(STEPS, HEIGHTS)
+
+    assert list(jump_probes(converted(model, STEPS))) == []
+
+
+def test_a_threshold_that_is_off_by_a_billionth_is_refused() -> None:
+    rows, values = numbers()
+    model = make_pipeline(StandardScaler(), lightgbm_model()).fit(rows, values)
+    right = converted(model, rows[:60])
+    graph = onnx.load_from_string(right.model)
+    for node in graph.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "nodes_values_as_tensor":
+                moved = numpy_helper.to_array(attribute.t) + 1e-6
+                attribute.t.CopyFrom(numpy_helper.from_array(moved))
+    wrong = replace(right, model=graph.SerializeToString())
+
+    check_parity(right, OnnxModel(right.model, what="it"))
+    with pytest.raises(PackageError, match="value beside a jump"):
+        check_parity(wrong, OnnxModel(wrong.model, what="it"))
+
+
+def test_splines_are_exactly_zero_beyond_their_pieces() -> None:
+    rows, _ = numbers()
+    model = SplineTransformer(n_knots=4, degree=3).fit(rows)
+
+    package = quietly_converted(model, rows[:60])
+
+    expected = model.transform(rows)
+    found = says(package, {"X": rows.astype(np.float32)})["variable"]
+    assert ((found == 0) == (expected == 0)).all()
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_powers_of_numbers_next_to_zero_keep_their_digits() -> None:
+    rows = np.random.default_rng(2).normal(size=(60, 1)).astype(np.float32) * np.float32(1e-12)
+    rows = rows.astype(np.float64)
+    model = PowerTransformer(standardize=False).fit(rows)
+
+    package = quietly_converted(model, rows)
+
+    found = says(package, {"X": rows.astype(np.float32)})["variable"]
+    assert found == pytest.approx(model.transform(rows), rel=1e-6, abs=0)
+
+
+def test_steps_that_compute_in_float32_are_found_by_asking_them() -> None:
+    table = pd.DataFrame({"a": STEPS[:, 0].astype(np.float32), "b": STEPS[:, 0]})
+    parts = ColumnTransformer([("a", StandardScaler(), ["a"]), ("b", StandardScaler(), ["b"])])
+    model = make_pipeline(parts, MinMaxScaler(), forest()).fit(table, HEIGHTS)
+
+    assert in_single_precision(model, table) == {id(parts.named_transformers_["a"])}
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (RandomForestRegressor(2), False),
+        (make_pipeline(SelectKBest(k=1), RandomForestRegressor(2)), False),
+        (make_pipeline(StandardScaler(), Ridge()), False),
+        (VotingRegressor([("a", make_pipeline(StandardScaler(), Ridge()))]), False),
+        (make_pipeline(StandardScaler(), RandomForestRegressor(2)), True),
+        (StackingRegressor([("a", Ridge())], RandomForestRegressor(2), cv=2), True),
+    ],
+)
+def test_whether_trees_see_computed_numbers(model: object, *, expected: bool) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = getattr(model, "fit")(STEPS, HEIGHTS)  # noqa: B009  estimators have no types
+
+    assert trees_see_computed(fitted) is expected
