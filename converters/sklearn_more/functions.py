@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
 )
 
 from converters.sklearn_more.answers import values_of
-from converters.sklearn_more.arithmetic import sigmoid
+from converters.sklearn_more.arithmetic import expm1, log1p, sigmoid
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.piecewise import Piecewise
 from converters.sklearn_more.power import power_inverse
@@ -30,7 +30,6 @@ __all__: list[str] = []
 
 _Function: TypeAlias = Callable[[Nodes, str], str]
 
-_NEAR_ZERO: Final = 0.5
 _LARGE: Final = 1e8
 _TINY: Final = 0.01
 _ARCTAN: Final = Piecewise.of(np.arctan, low=0.0, high=1.0, parts=16)
@@ -44,17 +43,8 @@ def _scaled_logarithm(base: float) -> _Function:
     return lambda nodes, x: nodes("Div", nodes("Log", x), float(np.log(base)))
 
 
-def _expm1(nodes: Nodes, x: str) -> str:
-    """Return ``exp(x) - 1``; near 0 by Kahan's correction, else all digits would cancel."""
-    power = nodes("Exp", x)
-    less_one = nodes("Sub", power, 1.0)
-    corrected = nodes("Div", nodes("Mul", less_one, x), nodes("Log", power))
-    near = nodes("Where", nodes("Equal", power, 1.0), x, corrected)
-    return nodes("Where", nodes("Less", nodes("Abs", x), _NEAR_ZERO), near, less_one)
-
-
 def _sinh(nodes: Nodes, x: str) -> str:
-    rising, falling = _expm1(nodes, x), _expm1(nodes, nodes("Neg", x))
+    rising, falling = expm1(nodes, x), expm1(nodes, nodes("Neg", x))
     return nodes("Mul", nodes("Sub", rising, falling), 0.5)
 
 
@@ -68,7 +58,7 @@ def _arcsinh(nodes: Nodes, x: str) -> str:
     small = nodes("Min", size, _LARGE)
     square = nodes("Mul", small, small)
     root = nodes("Add", nodes("Sqrt", nodes("Add", square, 1.0)), 1.0)
-    near = _log1p(nodes, nodes("Add", small, nodes("Div", square, root)))
+    near = log1p(nodes, nodes("Add", small, nodes("Div", square, root)))
     far = nodes("Add", nodes("Log", size), float(np.log(2.0)))
     return nodes("Mul", nodes("Sign", x), nodes("Where", nodes("Less", size, _LARGE), near, far))
 
@@ -86,15 +76,6 @@ def _arctan(nodes: Nodes, x: str) -> str:
     return nodes("Mul", nodes("Sign", x), turned)
 
 
-def _log1p(nodes: Nodes, x: str) -> str:
-    """Return ``log(1 + x)``; near 0 by Kahan's correction for the digits that ``1 + x`` loses."""
-    one_more = nodes("Add", x, 1.0)
-    logarithm = nodes("Log", one_more)
-    corrected = nodes("Div", nodes("Mul", logarithm, x), nodes("Sub", one_more, 1.0))
-    near = nodes("Where", nodes("Equal", one_more, 1.0), x, corrected)
-    return nodes("Where", nodes("Less", nodes("Abs", x), _NEAR_ZERO), near, logarithm)
-
-
 _FUNCTIONS: Final[dict[object, _Function]] = {
     None: lambda _nodes, x: x,
     np.abs: _plain("Abs"),
@@ -109,13 +90,13 @@ _FUNCTIONS: Final[dict[object, _Function]] = {
     np.deg2rad: lambda nodes, x: nodes("Mul", x, float(np.pi / 180)),
     np.exp: _plain("Exp"),
     np.exp2: lambda nodes, x: nodes("Pow", 2.0, x),
-    np.expm1: _expm1,
+    np.expm1: expm1,
     np.fabs: _plain("Abs"),
     np.floor: _plain("Floor"),
     np.isnan: lambda nodes, x: nodes.cast(nodes("IsNaN", x), "float64"),
     np.log: _plain("Log"),
     np.log10: _scaled_logarithm(10.0),
-    np.log1p: _log1p,
+    np.log1p: log1p,
     np.log2: _scaled_logarithm(2.0),
     np.negative: _plain("Neg"),
     np.rad2deg: lambda nodes, x: nodes("Mul", x, float(180 / np.pi)),
