@@ -8,7 +8,8 @@
  * @typedef {{role: string, path: string, digest: string, size: number, variant: string}} Artifact
  * @typedef {{name: string, version: string, task: string, inputs: TensorSpec[],
  *   outputs: OutputSpec[], features: Feature[], classes: (string | number)[],
- *   threshold: number | null, artifacts: Artifact[]}} Manifest
+ *   threshold: number | null, artifacts: Artifact[],
+ *   processing?: {pre: string, post: string}}} Manifest
  *
  * @typedef {{columns: import("./statistics/profile.js").Column[],
  *   sources: import("./statistics/profile.js").Source[], width: number,
