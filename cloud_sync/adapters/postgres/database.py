@@ -1,6 +1,7 @@
 """One PostgreSQL database: connections that come back, and errors that say what to do."""
 
 import json
+import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -184,10 +185,7 @@ def _is_refusal(error: psycopg.Error, text: str) -> bool:
     """
     if isinstance(error, errors.InvalidPassword | errors.InvalidCatalogName):
         return True
-    reasons = (
-        *("authentication failed", "does not exist", "no pg_hba.conf entry", "no password"),
-        "invalid port number",
-    )
+    reasons = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password")
     return error.sqlstate is None and any(reason in text for reason in reasons)
 
 
@@ -200,6 +198,8 @@ def _options(url: str) -> str:
 def _without_password(url: str) -> str:
     try:
         parts = conninfo_to_dict(url)
+        if not re.fullmatch("[0-9,]*", str(parts.get("port", ""))):
+            raise psycopg.ProgrammingError(f"port {parts['port']!r} is no number")  # noqa: TRY301
     except psycopg.ProgrammingError as error:
         raise UsageError(
             f"cannot read the store's URL: {' '.join(str(error).split())}; write it as "
