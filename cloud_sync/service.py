@@ -28,6 +28,8 @@ from cloud_sync.core.rollout import RolloutController
 from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.wishes import FleetWishes
 from cloud_sync.offer_desk import OfferDesk
+from cloud_sync.policy_desk import PolicyDesk
+from cloud_sync.policy_world import POLICIES, CloudPolicyWorld
 from cloud_sync.ports import FleetLink, PackageRepository
 from cloud_sync.sealed_link import SealedLink
 from cloud_sync.stores import identity_of, open_store
@@ -57,6 +59,7 @@ class CloudService:
         self._online: OnlineRoles | None = None
         self._deltas: DeltaWorkshop | None = None
         self._conductor: Conductor | None = None
+        self._policies: PolicyDesk | None = None
         self._server: ApiServer | None = None
 
     @property
@@ -97,6 +100,9 @@ class CloudService:
 
     def stop(self) -> None:
         """End all parts in good order, the broker last. Idempotent."""
+        if self._policies is not None:
+            self._policies.stop()
+            self._policies = None
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -195,6 +201,10 @@ class CloudService:
                 trust=None if self._online is None else TrustDesk(self._online),
             ),
         )
+        self._policies = PolicyDesk(
+            config.data / POLICIES, CloudPolicyWorld(answers, warehouse, packages)
+        )
+        self._policies.start()
         packages_url = config.packages_url or f":{self._server.port}/api/v1/blobs"
         now_unix_s = time.time()
         wishes = FleetWishes(_stable_targets(packages), packages_url, config.interval_s)
