@@ -4,39 +4,43 @@ import atexit
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Final, Self
 
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.assembly import Assembly, Limits
 from edge_agent.config import default_device, default_state_folder, hardware_facts
 from edge_agent.core.agent import AgentConfig
-from edge_agent.core.effects import Effect
 from edge_agent.core.shadow_budget import ShadowLimits
 from edge_agent.labels import Labels
 from edge_agent.local_package import asked_models
 from edge_agent.memory_ceiling import MemoryCeiling
-from edge_agent.model import Model, Shared
-from edge_agent.ports import InferenceEngine, Link, PackageSource
-from edge_agent.retired import MOST
+from edge_agent.model import Shared
+from edge_agent.models import Models
+from edge_agent.ports import InferenceEngine
 from edge_agent.shadow import ShadowRunner
-from edge_agent.shell import Shell
-from edge_agent.switch import Routing, Switch
+from edge_agent.starting import (
+    CloudOptions,
+    agent_version,
+    listed,
+    require_packages,
+    shell_of,
+    start_with,
+    trusted,
+)
 from edge_agent.variants import VariantPolicy
-from edge_contract.errors import UsageError
 from edge_contract.names import checked_name
-from edge_contract.package import Manifest, Package
+from edge_contract.package import Package
 
 __all__ = ["Agent"]
 
 _DRAIN_S: Final = 3.0
 
 
-class Agent(Model):
+class Agent(Models):
     """Runs a model, or several, on this device and keeps them up to date. Thread-safe.
 
     ::
@@ -50,7 +54,6 @@ class Agent(Model):
 
         agent = edgefleet.Agent(["digits", "gate"], cloud="mqtt://cloud.example:1883")
         prediction = agent["gate"].predict(rows)
-        agent.label(prediction.id, truth)
 
     Args:
         model: Name of a model of the fleet, or a model package to start with, or its path; or a
@@ -144,7 +147,7 @@ class Agent(Model):
     ) -> None:
         asked = asked_models(model)
         if cloud is None and state is None:
-            _require_packages(asked)
+            require_packages(asked)
         self.device = checked_name(device or default_device(), "device")
         policy = VariantPolicy.of(variant)
         engine: InferenceEngine = OnnxRuntimeEngine(
@@ -160,7 +163,7 @@ class Agent(Model):
             device=self.device,
             models=tuple(asked),
             interval_s=interval_s,
-            agent_version="" if cloud is None else _version(),
+            agent_version="" if cloud is None else agent_version(),
             facts=hardware_facts(),
             tags=tags or {},
             outbox_bytes=outbox_bytes,
@@ -168,71 +171,33 @@ class Agent(Model):
             salt=salt,
             noise_epsilon=noise_epsilon,
             download_only=download_only,
-            maintenance_windows=_listed(maintenance_window),
+            maintenance_windows=listed(maintenance_window),
         )
         folder = None if state is None else Path(state)
         if folder is None and cloud is not None:
             folder = default_state_folder(fleet, self.device)
         with contextlib.ExitStack() as undo:
-            limits = Limits(
-                memory_bytes=None if max_memory_mb is None else max_memory_mb * 2**20,
-                disk_bytes=None if max_disk_mb is None else max_disk_mb * 2**20,
-                log_predictions=log_predictions,
-            )
+            limits = Limits.in_mib(max_memory_mb, max_disk_mb, log_predictions=log_predictions)
             self._parts = Assembly(config, folder, limits)
             undo.callback(self._parts.close)
             self.state = self._parts.folder
             if limits.memory_bytes is not None:
                 engine = MemoryCeiling(engine, self._parts.meter, limits.memory_bytes)
-            self._shell = self._make_shell(
-                cloud, username, password, engine, policy, _root(trusted_root)
+            where = CloudOptions(cloud, username, password, trusted(trusted_root))
+            parts = self._parts
+            shell = self._shell = shell_of(parts, where, engine, policy)
+            shared = Shared(
+                device=self.device,
+                shell=shell,
+                labels=Labels(parts.recorder, parts.store, wake=shell.collect_soon),
+                shadow=ShadowRunner(shadow_limits, threads=engine.threads, tell=shell.on_shadow),
+                predictions=parts.predictions,
+                ready_timeout_s=ready_timeout_s,
             )
-            self._take_up_models(tuple(asked), ready_timeout_s, shadow_limits, engine.threads)
-            self._start([package for package in asked.values() if package is not None])
+            super().__init__(tuple(asked), shared)
+            start_with(shell, parts, [given for given in asked.values() if given is not None])
             undo.pop_all()
         atexit.register(self.close)
-
-    # Models.
-
-    def __getitem__(self, name: str) -> Model:
-        """Return a model by its name; raises ``UsageError`` if the agent does not run it."""
-        found = self.models.get(name)
-        if found is None:
-            known = ", ".join(map(repr, self.models))
-            raise UsageError(f"agent {self.device!r} runs no model {name!r} (it runs {known})")
-        return found
-
-    @property
-    def version(self) -> str:
-        """The version that serves now; empty while none does. Of several, with commas between."""
-        if self._is_single:
-            return super().version
-        return ", ".join(each.version for each in self.models.values())
-
-    @property
-    def manifest(self) -> Manifest | None:
-        """What the version that serves now is, takes and gives; ``None`` while none does.
-
-        Raises:
-            UsageError: The agent runs several models.
-        """
-        if not self._is_single:
-            raise self._is_several("manifest")
-        return super().manifest
-
-    def wait_ready(self, timeout_s: float | None = None) -> str:
-        """Wait until a version serves, of several models one of each, and return them.
-
-        Raises:
-            UnavailableError: None does within ``timeout_s`` (by default ``ready_timeout_s``).
-        """
-        if self._is_single:
-            return super().wait_ready(timeout_s)
-        wait_s = self._shared.ready_timeout_s if timeout_s is None else timeout_s
-        ends_s = time.monotonic() + wait_s
-        return ", ".join(
-            each.wait_ready(max(ends_s - time.monotonic(), 0.0)) for each in self.models.values()
-        )
 
     # Updates.
 
@@ -334,124 +299,3 @@ class Agent(Model):
     ) -> None:
         """Close the agent."""
         self.close()
-
-    # Inside.
-
-    def _take_up_models(
-        self, names: Sequence[str], ready_timeout_s: float, limits: ShadowLimits, threads: int
-    ) -> None:
-        """Make what predicts; an agent of one model is that model itself."""
-        parts, shell = self._parts, self._shell
-        shared = Shared(
-            device=self.device,
-            shell=shell,
-            labels=Labels(parts.recorder, parts.store, wake=shell.collect_soon),
-            shadow=ShadowRunner(limits, threads=threads, tell=shell.on_shadow),
-            predictions=parts.predictions,
-            ready_timeout_s=ready_timeout_s,
-        )
-        self._is_single = len(names) == 1
-        switch = shell.switches[names[0]] if self._is_single else Switch()
-        super().__init__(", ".join(names), switch, shared)
-        self.models: Mapping[str, Model] = MappingProxyType(
-            {names[0]: self}
-            if self._is_single
-            else {name: Model(name, shell.switches[name], shared) for name in names}
-        )
-
-    def _start(self, packages: Sequence[Package]) -> None:
-        for package in packages:
-            self._parts.packages.add(package)
-        core = self._parts.core
-
-        def adopt(_now_s: float) -> Sequence[Effect]:
-            effects: list[Effect] = []
-            for package in packages:
-                manifest = package.manifest
-                effects += core.adopt(manifest.name, manifest.version, package.digest)
-            return effects
-
-        self._shell.start(adopt if packages else None)
-
-    def _make_shell(
-        self,
-        cloud: str | None,
-        username: str | None,
-        password: str | None,
-        engine: InferenceEngine,
-        policy: VariantPolicy,
-        root: bytes | None,
-    ) -> Shell:
-        parts = self._parts
-        link: Link | None = None
-        source: PackageSource | None = None
-        if cloud is not None:
-            from edge_agent.cloud_link import Trust, cloud_link
-
-            link, source = cloud_link(
-                parts.core,
-                cloud,
-                username=username,
-                password=password,
-                memory_left=parts.memory_left,
-                trust=None if root is None else Trust(root, parts.folder / "trust"),
-            )
-        return Shell(
-            parts.core,
-            store=parts.store,
-            packages=parts.packages,
-            source=source,
-            engine=engine,
-            recorder=parts.recorder,
-            link=link,
-            on_report=parts.status.write,
-            variants=policy,
-            housekeeping=parts.housekeeping,
-            retired=0 if isinstance(engine, MemoryCeiling) else MOST,
-        )
-
-    def _first_routing(self, timeout_s: float | None = None) -> Routing:
-        if not self._is_single:
-            raise self._is_closed() if self._shared.closed.is_set() else self._is_several("predict")
-        return super()._first_routing(timeout_s)
-
-    def _is_several(self, what: str) -> UsageError:
-        return UsageError(
-            f"agent {self.device!r} runs the models {self.model}: say which one, like "
-            f"agent[{next(iter(self.models))!r}].{what}"
-        )
-
-
-def _require_packages(asked: Mapping[str, Package | None]) -> None:
-    for name, package in asked.items():
-        if package is None:
-            raise UsageError(
-                f"model {name!r} is no package file, and there is no cloud to get it from: "
-                "give the path of a .modelpkg, or cloud='mqtt://...'"
-            )
-
-
-def _listed(windows: str | Sequence[str]) -> tuple[str, ...]:
-    texts = windows.split(";") if isinstance(windows, str) else windows
-    return tuple(text for text in texts if text.strip())
-
-
-def _root(path: str | os.PathLike[str] | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"cannot read the trusted root {str(path)!r}: {error.strerror}; it is the file "
-            "root.json that `edgefleet keys init` made"
-        ) from error
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # slow, and for the cloud only
-
-    try:
-        return version("edgefleet")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "0+unknown"

@@ -6,7 +6,7 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from edge_agent.adapters.recorder import Recorder
 from edge_agent.config import made, ring_folder
@@ -35,6 +35,17 @@ class Limits:
     memory_bytes: int | None = None
     disk_bytes: int | None = None
     log_predictions: float = 0.0
+
+    @classmethod
+    def in_mib(
+        cls, memory_mib: int | None, disk_mib: int | None, *, log_predictions: float
+    ) -> Self:
+        """Return the limits that are given in MiB; ``None`` for any."""
+        return cls(
+            memory_bytes=None if memory_mib is None else memory_mib * 2**20,
+            disk_bytes=None if disk_mib is None else disk_mib * 2**20,
+            log_predictions=log_predictions,
+        )
 
 
 _NO_LIMITS: Final = Limits()
