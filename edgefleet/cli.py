@@ -22,11 +22,13 @@ _ORDER: Final = (
     "inspect",
     "package",
     "model",
+    "keys",
     "cloud",
     "agent",
     "fleet",
     "rollout",
     "alarms",
+    "policy",
     "report",
     "drift",
 )
