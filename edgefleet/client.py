@@ -97,3 +97,7 @@ class Cloud(FleetCalls, RolloutCalls, AccessCalls):
             archive = read_archive(Path(package))
             Package.from_archive(archive)  # a damaged file is not worth sending
         return view_from_json(VersionView, self._api.post_bytes("models", archive))
+
+    def accept_metadata(self, role: str, data: bytes) -> int:
+        """Hand over metadata that was signed elsewhere, see `edgefleet keys`; return its number."""
+        return self._api.post_bytes(f"trust/{segment_of(role)}", data)["version"].integer(low=1)

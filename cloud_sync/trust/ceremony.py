@@ -24,7 +24,7 @@ from edge_contract.errors import UsageError
 from edge_contract.names import checked_name
 from edge_contract.trust import DIRECTOR, family_of, target_of
 
-__all__ = ["Ceremony", "Passwords"]
+__all__ = ["Ceremony", "Passwords", "roles_of"]
 
 
 _Offline = TypeVar("_Offline", Root, Targets)
@@ -197,6 +197,32 @@ class Ceremony:
         path = self._path(name)
         path.replace(path.with_suffix(".old"))
         return self._make(name)
+
+
+def roles_of(metadata: MetadataFolder) -> list[tuple[str, int, str, str, str]]:
+    """Return role, version, expiry, keys and threshold of every role, for people.
+
+    Raises:
+        UsageError: There is no metadata.
+    """
+    if not metadata.exists:
+        raise UsageError("there are no keys: make them with `edgefleet keys init`")
+    root, targets = metadata.root().signed, metadata.targets().signed
+    families = dict((targets.delegations.roles if targets.delegations else None) or {})
+    expires = {
+        "root": root.expires,
+        "targets": targets.expires,
+        "snapshot": metadata.snapshot().signed.expires,
+        "timestamp": metadata.timestamp().signed.expires,
+        **{role: metadata.targets(role).signed.expires for role in families if role != DIRECTOR},
+    }
+    rows = []
+    for role, held in {**root.roles, **families}.items():
+        date = f"{expires[role]:%Y-%m-%d}" if role in expires else "-"
+        keys = ", ".join(key_id[:12] for key_id in held.keyids)
+        version = metadata.version(role)
+        rows.append((role, version, date, keys, f"{held.threshold} of {len(held.keyids)}"))
+    return rows
 
 
 def _delegate(targets: Targets, role: str, signer: CryptoSigner, *, paths: list[str]) -> None:

@@ -25,6 +25,9 @@ def released(
         signer: The family's key.
         now: The time of day, for expiry.
 
+    Returns:
+        Metadata to hand to the cloud; empty if this very package was released before.
+
     Raises:
         UsageError: The version was released before with other content.
     """
@@ -38,6 +41,8 @@ def released(
             f"{name}@{version} was released with other content: versions never change, so release "
             "this one under a new version"
         )
+    if before is not None:
+        return b""
     signed.targets[path] = target
     signed.version += 1
     signed.expires = until(family_of(name), now)

@@ -47,18 +47,37 @@ def push(
             "--untried", help="Do not run its golden vectors first, for models that need a GPU."
         ),
     ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Sign it with this key, so that devices which pin a root install it."),
+    ] = None,
+    trusted_root: Annotated[
+        Path | None,
+        typer.Option(help="The root that vouches for the key; by default the one beside it."),
+    ] = None,
+    password: Annotated[
+        str,
+        typer.Option(
+            help="Of the key; asked for if it is encrypted.",
+            envvar="EDGEFLEET_KEYS_PASSWORD",
+            show_default=False,
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Add a model package to the registry; doing it twice changes nothing."""
     from edge_contract.package import Package
     from edgefleet.archives import read_archive
     from edgefleet.client import Cloud
+    from edgefleet.releasing import release
     from edgefleet.trying import try_package
 
     whole = Package.from_archive(read_archive(package))
     if not untried:
         try_package(whole)
     with Cloud(cloud, program="cli") as connection:
+        if key is not None:  # first: devices that hear of it at once would find it unreleased
+            release(connection, whole, key, root=trusted_root, password=password)
         view = connection.push(whole)
     if as_json:
         print_json(view)

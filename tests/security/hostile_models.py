@@ -104,17 +104,19 @@ def _branches(depth: int) -> bytes:
         if level == depth:
             nodes = [helper.make_node("Neg", ["x"], [f"out{level}"])]
         else:
-            inner = branch(level + 1)
             nodes = [
                 helper.make_node(
-                    "If", ["yes"], [f"out{level}"], then_branch=inner, else_branch=inner
+                    "If",
+                    ["yes"],
+                    [f"out{level}"],
+                    then_branch=branch(level + 1),
+                    else_branch=branch(depth),
                 )
             ]
         return helper.make_graph(nodes, f"level{level}", [], [output])
 
     yes = numpy_helper.from_array(np.array(True), "yes")
-    inner = branch(1)
-    node = helper.make_node("If", ["yes"], ["y"], then_branch=inner, else_branch=inner)
+    node = helper.make_node("If", ["yes"], ["y"], then_branch=branch(1), else_branch=branch(depth))
     return bytes(model_of([node], constants=[yes]).SerializeToString())
 
 

@@ -18,6 +18,7 @@ from cloud_sync.trust.releasing import released
 from edge_agent.adapters import tuf_verifier
 from edge_agent.adapters.tuf_verifier import TufVerifier
 from edge_contract.errors import MessageError, PackageError, UnavailableError, UsageError
+from edge_contract.messages import DesiredState, decode, encode
 from edge_contract.package import Package
 from tests.security.mirrors import Mirror, running
 from tests.support.packages import digits, with_version
@@ -219,10 +220,23 @@ def test_the_cloud_takes_no_metadata_from_strangers(fleet: Fleet) -> None:
         fleet.online.accept("model-digits", data, now=NOW)
 
 
+def test_metadata_that_is_brought_twice_is_taken_once(fleet: Fleet) -> None:
+    data = fleet.mirror.folder.joinpath("2.model-digits.json").read_bytes()
+
+    assert fleet.online.accept("model-digits", data, now=NOW) == 2
+    assert fleet.online.metadata.version("model-digits") == 2
+
+
 def test_orders_of_the_director_are_opened(fleet: Fleet, device: TufVerifier) -> None:
     data = fleet.online.seal("ef1/f/d/gate-3", b"run 1.1.0")
 
     assert device.opened("ef1/f/d/gate-3", data, url=fleet.mirror.url) == b"run 1.1.0"
+
+
+def test_a_device_that_pins_no_root_reads_sealed_orders_too(fleet: Fleet) -> None:
+    order = DesiredState(generation=3)
+
+    assert decode(fleet.online.seal("ef1/f/d/gate-3", encode(order))) == order
 
 
 def test_an_order_to_another_device_is_refused(fleet: Fleet, device: TufVerifier) -> None:

@@ -37,6 +37,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "limits.outbox_mb": Key("outbox_mb", "whole"),
     "updates.download_only": Key("download_only", "flag"),
     "updates.maintenance_window": Key("maintenance_window"),
+    "updates.trusted_root": Key("trusted_root"),
     "updates.shadow_sample": Key("shadow_sample", "number"),
     "updates.shadow_cpu": Key("shadow_cpu", "number"),
     "log.format": Key("log_format"),

@@ -38,6 +38,7 @@ __all__ = [
     "State",
     "Tags",
     "Threads",
+    "TrustedRoot",
     "Variant",
 ]
 
@@ -206,6 +207,15 @@ DownloadOnly: TypeAlias = Annotated[
         help="Fetch and verify new versions, but let them begin only when they are told to: by the "
         "command install-update, or by the application.",
         envvar="EDGEFLEET_DOWNLOAD_ONLY",
+        rich_help_panel="Updates",
+    ),
+]
+TrustedRoot: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="The file root.json of `edgefleet keys init`: then only versions that it vouches for "
+        "are installed, and only its director gives orders.",
+        envvar="EDGEFLEET_TRUSTED_ROOT",
         rich_help_panel="Updates",
     ),
 ]

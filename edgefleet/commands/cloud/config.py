@@ -12,7 +12,7 @@ from edgefleet.config_file import print_settings
 
 __all__ = ["config"]
 
-_SECRETS: Final = ("broker_password", "token")
+_SECRETS: Final = ("broker_password", "keys_password", "token")
 
 
 @functools.wraps(run)

@@ -18,6 +18,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "interval": Key("interval", "number"),
     "packages_url": Key("packages_url"),
     "deltas_mb": Key("deltas_mb", "whole"),
+    "keys.folder": Key("keys"),
+    "keys.password": Key("keys_password"),
     "api.host": Key("host"),
     "api.port": Key("http_port", "whole"),
     "api.token": Key("token"),

@@ -17,6 +17,8 @@ __all__ = [
     "Host",
     "HttpPort",
     "Interval",
+    "Keys",
+    "KeysPassword",
     "LogFile",
     "LogFileMb",
     "LogFiles",
@@ -128,6 +130,20 @@ DeltasMb: TypeAlias = Annotated[
         help="MiB of disk for deltas between versions, which spare devices most of a download; "
         "0 makes none.",
         envvar="EDGEFLEET_DELTAS_MB",
+    ),
+]
+Keys: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder `cloud` of `edgefleet keys init`: orders to devices are signed, and devices "
+        "that pin the root install what was released and nothing else.",
+        envvar="EDGEFLEET_KEYS",
+    ),
+]
+KeysPassword: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Of the keys in it, where they are encrypted.", envvar="EDGEFLEET_ONLINE_PASSWORD"
     ),
 ]
 LogFormat: TypeAlias = Annotated[

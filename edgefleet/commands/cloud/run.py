@@ -19,6 +19,8 @@ from edgefleet.commands.cloud.options import (
     Host,
     HttpPort,
     Interval,
+    Keys,
+    KeysPassword,
     LogFile,
     LogFileMb,
     LogFiles,
@@ -62,6 +64,8 @@ def run(  # noqa: PLR0917  one argument per option
     min_cohort: MinCohort = 1,
     segment: Segments = None,
     deltas_mb: DeltasMb = 1024,
+    keys: Keys = None,
+    keys_password: KeysPassword = "",
     log_format: LogFormat = "console",
     log_level: LogLevel = "info",
     log_file: LogFile = None,
@@ -98,6 +102,8 @@ def run(  # noqa: PLR0917  one argument per option
         segments=sources(segment),
         min_cohort=min_cohort,
         max_delta_bytes=deltas_mb * 2**20,
+        keys=keys,
+        keys_password=keys_password,
     )
     start_logging(
         LogOptions(
