@@ -22,6 +22,7 @@ from edge_agent.core.effects import (
 )
 from edge_agent.core.kept_batches import StoredBatch
 from edge_agent.core.outbox import Outbox
+from edge_agent.core.reach import Reach
 from edge_agent.core.telemetry import Telemetry
 from edge_contract.errors import MessageError, PackageError, UsageError
 from edge_contract.messages import (
@@ -84,7 +85,9 @@ class AgentCore:
             outbox_bytes=config.outbox_bytes,
             ack_timeout_s=config.ack_timeout_s,
             restored=restored,
+            unsent_since=_unsent_since(state),
         )
+        self._reach = Reach(boot, _unsent_since(state))
         self._commands = Commands(
             config.device,
             {
@@ -122,6 +125,7 @@ class AgentCore:
             self.deployers.wake_at_s,
             self._save_again_at_s,
             self._tell_at_s,
+            self._reach.joins_at_s if self._save_again_at_s is None else None,
         )
         return min(at_s for at_s in times if at_s is not None)
 
@@ -173,6 +177,7 @@ class AgentCore:
         )
         self._telemetry.on_start(now_s, at_unix_s)
         self._gate.set_clock(now_s, at_unix_s)
+        self._reach.on_start(now_s)
         return self._journaled(self.deployers.on_start(now_s))
 
     def adopt(self, model: str, version: str, digest: str) -> Sequence[Effect]:
@@ -181,14 +186,17 @@ class AgentCore:
 
     def on_connected(self, now_s: float) -> Sequence[Effect]:
         """The link is up and subscribed: be born, report, send what waits."""
+        sends = self._reach.on_connected(now_s)
         return [
+            *self._saved([]),
             SendEvent(self._birth),
             self._send_report(),
-            *self.outbox.on_connected(now_s),
+            *(self.outbox.on_connected(now_s) if sends else ()),
         ]
 
     def on_disconnected(self) -> Sequence[Effect]:
         """The link is lost."""
+        self._reach.on_disconnected()
         self.outbox.on_disconnected()
         return []
 
@@ -219,7 +227,8 @@ class AgentCore:
         self, entries: Sequence[WindowEntry], marks: RingMarks, now_s: float
     ) -> Sequence[Effect]:
         """Counted windows: the answer to :class:`CollectWindows`."""
-        return self._telemetry.on_windows(entries, marks, now_s)
+        self._reach.on_window(now_s)
+        return [*self._saved([]), *self._telemetry.on_windows(entries, marks, now_s)]
 
     def on_resources(self, resources: Resources) -> Sequence[Effect]:
         """Somebody has measured the device; the next report tells it."""
@@ -289,6 +298,9 @@ class AgentCore:
 
     def on_timer(self, now_s: float, at_unix_s: float) -> Sequence[Effect]:
         """Time has passed."""
+        joined: Sequence[Effect] = ()
+        if self._save_again_at_s is None and self._reach.joins(now_s):
+            joined = self.outbox.on_connected(now_s)
         if self._save_again_at_s is not None and now_s >= self._save_again_at_s:
             self._save_again_at_s = self._saved_state = None
         if self._tell_at_s is not None and now_s >= self._tell_at_s:
@@ -297,7 +309,7 @@ class AgentCore:
         effects = self._telemetry.on_timer(now_s, at_unix_s)
         if CollectWindows() in effects:
             effects.append(self._send_report())
-        return [*effects, *self._journaled(self.deployers.on_timer(now_s))]
+        return [*joined, *effects, *self._journaled(self.deployers.on_timer(now_s))]
 
     def on_hold(self, reason: str, now_s: float) -> Sequence[Effect]:
         """The application lets no version take over from another; to be called as often as it does.
@@ -409,6 +421,7 @@ class AgentCore:
         return {
             "generation": self.generation,
             "clean": self._clean,
+            "unsent_since": self._reach.unsent_since,
             "models": self.deployers.to_json(),
         }
 
@@ -416,3 +429,10 @@ class AgentCore:
         self.deployers.restore(reader["models"], device=self.config.device)
         self.generation = reader["generation"].integer(low=0)
         self._clean = reader["clean"].flag()
+
+
+def _unsent_since(state: JsonObject | None) -> int | None:
+    if state is None:
+        return None
+    found = Reader(state, "agent state", PackageError)["unsent_since"]
+    return None if found.is_null else found.integer(low=0)

@@ -60,7 +60,9 @@ class Kept:
         "sends",
     )
 
-    def __init__(self, found: "TelemetryBatch | StoredBatch", *, saved: bool = False) -> None:
+    def __init__(
+        self, found: "TelemetryBatch | StoredBatch", *, saved: bool = False, sent: bool = False
+    ) -> None:
         match found:
             case StoredBatch():
                 self._batch: TelemetryBatch | None = None
@@ -71,7 +73,8 @@ class Kept:
                 self._message = encode(found)
                 self._span = found.span
         self.batch_id = found.batch_id
-        self.saved = self.maybe_sent = saved
+        self.saved = saved
+        self.maybe_sent = sent
         self.mergeable = True
         self.sends = 0
         self.hold_back()
@@ -121,17 +124,28 @@ class KeptBatches:
     Args:
         merge: See :data:`Merge`.
         restored: Batches found in the durable store at start, in any order.
+        unsent_since: The first life since which none was ever sent; ``None`` if nobody knows.
 
     Attributes:
         replaced: Stored batches that others stand for since :meth:`on_saved`.
         merges: How often two batches became one.
     """
 
-    def __init__(self, merge: Merge, restored: Iterable[TelemetryBatch | StoredBatch]) -> None:
+    def __init__(
+        self,
+        merge: Merge,
+        restored: Iterable[TelemetryBatch | StoredBatch],
+        unsent_since: int | None = None,
+    ) -> None:
         self._merge = merge
-        found = (
-            Kept(batch, saved=True) for batch in restored
-        )  # one after the other, to save memory
+        found = (  # one after the other, to save memory
+            Kept(
+                batch,
+                saved=True,
+                sent=unsent_since is None or batch.batch_id.boot < unsent_since,
+            )
+            for batch in restored
+        )
         self._kept = {kept.batch_id: kept for kept in sorted(found, key=lambda kept: kept.batch_id)}
         self.replaced: dict[BatchId, None] = {}
         self.merges = 0

@@ -80,6 +80,8 @@ class Outbox:
         config: Limits, see :class:`OutboxConfig`.
         merge: Merges the entries of two batches into as few as it can, see :data:`Merge`.
         restored: Batches found in the durable store at start, in any order.
+        unsent_since: The first life since which none was ever sent; ``None`` if nobody knows: then
+            the restored ones are not merged.
     """
 
     def __init__(
@@ -87,9 +89,10 @@ class Outbox:
         config: OutboxConfig,
         merge: Merge,
         restored: Iterable[TelemetryBatch | StoredBatch] = (),
+        unsent_since: int | None = None,
     ) -> None:
         self._config = config
-        self._kept = KeptBatches(merge, restored)
+        self._kept = KeptBatches(merge, restored, unsent_since)
         self._unsaved_marks: dict[str, tuple[int, ...]] = {}
         self._connected = False
         self._listening = True

@@ -45,6 +45,7 @@ class Telemetry:
         outbox_bytes: Bound of the outbox.
         ack_timeout_s: How long to wait for the collector before sending again.
         restored: Batches found in the durable store.
+        unsent_since: The first life since which none was ever sent; ``None`` if nobody knows.
 
     Raises:
         UsageError: The interval is not allowed, or a restored batch belongs to this life or a
@@ -60,6 +61,7 @@ class Telemetry:
         outbox_bytes: int,
         ack_timeout_s: float,
         restored: Iterable[TelemetryBatch | StoredBatch] = (),
+        unsent_since: int | None = None,
     ) -> None:
         self._first = BatchId(device, boot, 0)
         self._jitter = _jitter(device, boot)
@@ -73,6 +75,7 @@ class Telemetry:
             ),
             lambda entries: merged_entries(entries, self._specs),
             restored,
+            unsent_since,
         )
         if self.outbox.latest_boot >= boot:
             raise UsageError(

@@ -1,5 +1,6 @@
 """Whatever the link loses, repeats or reorders, and whoever dies when: each row is merged once."""
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,47 @@ def test_every_row_is_merged_exactly_once(steps: list[tuple[Fault, int]]) -> Non
 
     assert [world.warehouse.times_merged(row) for row in range(world.rows)] == [1] * world.rows
     assert world.warehouse.lost_rows == 0
+    assert world.disk.payloads == {}
+
+
+FIRST_OF_TWO_IS_MERGED = [
+    (Fault.DELIVER, 0),
+    (Fault.COMMIT, 0),
+    (Fault.LOSE_ACK, 0),
+    (Fault.LOSE, 0),
+    (Fault.POWER_CUT, 0),
+    (Fault.DISK_OK, 0),
+    *[(Fault.OBSERVE, 1), WINDOW] * 8,
+]
+SENT_THEN_CUT = [
+    *[(Fault.OBSERVE, 1), WINDOW] * 2,
+    (Fault.LINK_UP, 0),
+    (Fault.WAIT, 0),
+    *FIRST_OF_TWO_IS_MERGED,
+]
+SENT_WITH_A_FULL_DISK_THEN_CUT = [
+    *[(Fault.OBSERVE, 1), WINDOW] * 2,
+    (Fault.DISK_FULL, 0),
+    (Fault.LINK_UP, 0),
+    (Fault.WAIT, 0),
+    *FIRST_OF_TWO_IS_MERGED,
+]
+
+
+@settings(max_examples=250)
+@given(steps=STEPS)
+@example(steps=SENT_THEN_CUT)
+@example(steps=SENT_WITH_A_FULL_DISK_THEN_CUT)
+def test_what_was_never_sent_is_merged_after_a_restart_and_still_counted_once(
+    steps: list[tuple[Fault, int]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge_agent.core.reach._OUT_OF_REACH_S", 0.0)
+        world = lived(steps, outbox_bytes=600)
+
+    times = [world.warehouse.times_merged(row) for row in range(world.rows)]
+    assert max(times, default=0) <= 1
+    assert times.count(0) <= world.warehouse.lost_rows
     assert world.disk.payloads == {}
 
 
