@@ -179,19 +179,20 @@ class Answers:
         twins = self._conductor.snapshot.twins
         names = sorted(twins) if audience is None else self._groups.names_of(audience)
         meant = (
-            twins[name]
+            name
             for name in names
             if name > after and name in twins and status in ("", twins[name].status.value)
         )
-        rows = self._rows_by_device()
-        return [device_view(twin, rows.get(twin.name, 0)) for twin in islice(meant, limit)]
+        page = list(islice(meant, limit))
+        rows = self._rows_by_device(page)
+        return [device_view(twins[name], rows.get(name, 0)) for name in page]
 
     def device(self, name: str) -> DeviceView:
         """Return one device."""
         twin = self._conductor.snapshot.twins.get(name)
         if twin is None:
             raise NotFoundError(f"there is no device {name!r} in fleet {self._config.fleet!r}")
-        return device_view(twin, self._rows_by_device().get(name, 0))
+        return device_view(twin, self._rows_by_device([name]).get(name, 0))
 
     def models(self) -> Sequence[ModelView]:
         """Return all models."""
@@ -322,9 +323,9 @@ class Answers:
         except UsageError as error:
             raise NotFoundError(str(error)) from error
 
-    def _rows_by_device(self) -> dict[str, int]:
+    def _rows_by_device(self, names: Sequence[str]) -> dict[str, int]:
         rows: dict[str, int] = {}
-        for (device, subject), counters in self._warehouse.device_totals().items():
+        for (device, subject), counters in self._warehouse.device_totals(names).items():
             if subject.role == Role.PRIMARY:
                 rows[device] = rows.get(device, 0) + counters.rows
         return rows

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from cloud_sync.backend import NotFoundError
-from cloud_sync.core.device_filter import Condition, matching
+from cloud_sync.core.device_filter import Condition, FilterError, matching
 from cloud_sync.core.facts import DeviceFacts
 from cloud_sync.core.groups import Audience, DeviceGroup
 from cloud_sync.filter_language import parse_filter
@@ -94,8 +94,11 @@ class GroupDesk:
         Raises:
             FilterError: It cannot be read.
         """
-        facts = {name for device in self._devices().values() for name in device.facts}
-        return parse_filter(filter_text, facts=facts)
+        try:
+            return parse_filter(filter_text)
+        except FilterError:  # only now is it worth looking through the whole fleet
+            facts = {name for device in self._devices().values() for name in device.facts}
+            return parse_filter(filter_text, facts=facts)
 
     def _found(self, name: str) -> DeviceGroup:
         groups = self._store.groups()

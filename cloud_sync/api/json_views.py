@@ -24,18 +24,23 @@ _LONGEST_TEXT = 1_000_000
 def view_to_json(value: object) -> JsonValue:
     """Return a view, or anything that a view may hold, as JSON."""
     match value:
-        case None | bool() | int() | str():
+        case None | str() | bool() | int():
             return value
         case float():
             return value if math.isfinite(value) else None
-        case Mapping():
+        case dict() | Mapping():
             return {str(key): view_to_json(item) for key, item in value.items()}
-        case Sequence():
+        case list() | tuple() | Sequence():
             return [view_to_json(item) for item in value]
         case _ if is_dataclass(value):
-            return {f.name: view_to_json(getattr(value, f.name)) for f in fields(value)}
+            return {name: view_to_json(getattr(value, name)) for name in _names_of(value.__class__)}
         case _:
             raise TypeError(f"{value!r} has no place in a view")
+
+
+@functools.cache
+def _names_of(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def view_from_json(kind: type[V], reader: Reader) -> V:

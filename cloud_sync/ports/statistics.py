@@ -91,6 +91,6 @@ class StatisticsStore(Protocol):
         """Return everything that was ever merged, in numbers."""
         ...
 
-    def device_totals(self) -> dict[DeviceRole, Counters]:
-        """Return what each device ever counted for each package."""
+    def device_totals(self, devices: Collection[str] | None = None) -> dict[DeviceRole, Counters]:
+        """Return what each device ever counted for each package; of all devices, or only these."""
         ...

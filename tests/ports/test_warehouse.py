@@ -135,6 +135,10 @@ def test_commits_into_the_same_window_add_up(warehouse: Warehouse) -> None:
         DeviceRole("cam-1", DIGITS_ROLE): Counters(rows=2, calls=2),
         DeviceRole("cam-2", DIGITS_ROLE): Counters(rows=1, calls=1),
     }
+    assert warehouse.device_totals(["cam-2", "cam-9"]) == {
+        DeviceRole("cam-2", DIGITS_ROLE): Counters(rows=1, calls=1),
+    }
+    assert warehouse.device_totals([]) == {}
 
 
 def test_several_pieces_of_a_device_in_one_commit_are_merged(warehouse: Warehouse) -> None:

@@ -154,10 +154,14 @@ class MemoryWarehouse(MemoryRecords, MemoryLeases):
                 by_role[role] = by_role.get(role, Counters()).plus(counters)
             return Totals(self._tally, dict(self._refused), by_role)
 
-    def device_totals(self) -> dict[DeviceRole, Counters]:
+    def device_totals(self, devices: Collection[str] | None = None) -> dict[DeviceRole, Counters]:
         """See ``StatisticsStore``."""
         with self.opened():
-            return dict(self._device_totals)
+            return {
+                who: counters
+                for who, counters in self._device_totals.items()
+                if devices is None or who.device in devices
+            }
 
     def roll_up(
         self, specs: SpecLookup, *, before_unix_s: float, span_s: int, limit: int = 1000

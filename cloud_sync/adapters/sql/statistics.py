@@ -8,6 +8,7 @@ from typing import Final
 
 from cloud_sync.adapters.sql.commits import write_commit
 from cloud_sync.adapters.sql.database import SqlDatabase
+from cloud_sync.adapters.sql.documents import as_text
 from cloud_sync.adapters.sql.fresh import FreshCounts
 from cloud_sync.adapters.sql.profiles import merged_rows
 from cloud_sync.core.facts import CohortStatistics
@@ -49,6 +50,10 @@ FROM device_total GROUP BY role
 """
 _DEVICE_TOTALS: Final = """
 SELECT device, package, role, rows, calls, failures, dropped FROM device_total
+"""
+_TOTALS_OF: Final = """
+SELECT device, package, role, rows, calls, failures, dropped FROM device_total
+WHERE device IN (SELECT value FROM json_each(?))
 """
 _FOR_EVER_UNIX_S: Final = 2**53
 
@@ -127,10 +132,14 @@ class SqlStatistics:
                 by_role={role: Counters(*counts) for role, *counts in db.rows(_TOTALS_BY_ROLE)},
             )
 
-    def device_totals(self) -> dict[DeviceRole, Counters]:
-        """Return what each device ever counted for each package."""
+    def device_totals(self, devices: Collection[str] | None = None) -> dict[DeviceRole, Counters]:
+        """Return what each device ever counted for each package; of all devices, or only these."""
         with self._db.reading() as db:
+            if devices is None:
+                rows = db.rows(_DEVICE_TOTALS)
+            else:
+                rows = db.rows(_TOTALS_OF, (as_text(list(devices)),))
             return {
                 DeviceRole(device, PackageRole(package, role)): Counters(*counts)
-                for device, package, role, *counts in db.rows(_DEVICE_TOTALS)
+                for device, package, role, *counts in rows
             }
