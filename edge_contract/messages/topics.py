@@ -14,6 +14,7 @@ topic                        who -> who        what
 
 import re
 import zlib
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from edge_contract.errors import MessageError, UsageError
@@ -107,6 +108,7 @@ class UpTopic(NamedTuple):
     device: str
 
 
+@lru_cache(20_000)  # every message of a device comes over the same two
 def parse_up_topic(topic: str) -> UpTopic:
     """Read a telemetry or event topic.
 

@@ -76,7 +76,7 @@ def unpack_quickly(
 
 
 class _MissingError(Exception):
-    """There are fewer lists than places for them."""
+    """There are fewer lists than places for them, or a state is not as most are."""
 
 
 class _Cursor:
@@ -123,20 +123,28 @@ _NESTED: Final = (dict, list)
 
 
 def _states(profile: Reader, cursor: _Cursor) -> QuickStates:
+    """Return the states of a profile; raises ``_MissingError`` if it is not as most are."""
     columns, states = read_columns(profile)
     found = QuickStates(cursor.lists)
+    rest, apart, sparse = found.rest, found.apart, found.sparse
+    first, other = cursor.first, cursor.other
     for column, state in zip(columns, states, strict=True):
-        if type(state) is not list:
-            found.rest[column] = cursor.read(state)
-        elif len(state) == 5 and state[4] == _TWO_LISTS and {} not in state[:4]:
-            found.sparse.append(column)
-            found.apart += state[:4]
-            found.gaps.append(cursor.next(is_first=True))
-            found.counts.append(cursor.next(is_first=False))
-        elif len(state) == 6 and type(state[0]) is int and {*map(type, state[1:])} <= _NUMBERS:
-            found.rest[column] = state
+        if type(state) is list and len(state) == 5 and state[4] == _TWO_LISTS:
+            sparse.append(column)
+            apart += state[:4]
+            found.gaps.append(first)
+            found.counts.append(other)
+            first += 1
+            other += 1
+        elif type(state) is list and len(state) == 6 and {*map(type, state)} <= _NUMBERS:
+            rest[column] = state
         else:
-            found.rest[column] = cursor.read(state)
+            cursor.first, cursor.other = first, other
+            rest[column] = cursor.read(state)
+            first, other = cursor.first, cursor.other
+    cursor.first, cursor.other = first, other
+    if not {*map(type, apart)} <= _NUMBERS:  # there may be lists among them, in another order
+        raise _MissingError
     return found
 
 

@@ -40,6 +40,9 @@ _KINDS: Final = bytes(_kinds)
 _ALONE: Final = bytes(_alone)
 _PLACE: Final = np.frombuffer(bytes(_places), np.uint8).astype(np.int64)
 _IS_OTHER: Final = np.frombuffer(bytes(_signs), np.bool_)
+_IS_END: Final = bytes(kind == _ENDS for kind in _kinds)
+_OTHERS: Final = "".join(digits.others for digits in DIGITS).encode()
+_STRANGER: Final = bytes([_STRANGE])
 _BASE: Final = (len(_POSITIVE.others), len(_OTHER.others))
 
 
@@ -119,19 +122,13 @@ def lists_of(text: str) -> TextLists | None:
     """Read all lists of a text; ``None`` if something is wrong or unusual with it."""
     data = text.encode()  # what is not ASCII becomes bytes that stand for nothing
     by_kind = data.translate(_KINDS)
-    if not data or bytes([_STRANGE]) in by_kind or by_kind[-1] != _ENDS:
+    if not data or _STRANGER in by_kind or by_kind[-1] != _ENDS:
         return None
-    kinds = np.frombuffer(by_kind, np.uint8)
-    stops = (kinds != _MORE).nonzero()[0]  # the last characters of numbers, and ends of lists
-    numbers = np.frombuffer(data.translate(_ALONE), np.int8)[stops].astype(np.int64)
-    kinds = kinds[stops]
-    if stops.size < len(data):
-        more = stops.copy()
-        more[1:] -= stops[:-1] + 1
-        long = more.nonzero()[0]
-        if not _read_long(data, stops[long], more[long], numbers, long):
-            return None
-    is_end = kinds == _ENDS
+    # One number, or end of a list, for each character that is not one of the others.
+    numbers = np.frombuffer(data.translate(_ALONE, _OTHERS), np.int8).astype(np.int64)
+    if len(numbers) < len(data) and not _read_long(data, by_kind, numbers):
+        return None
+    is_end = np.frombuffer(data.translate(_IS_END, _OTHERS), np.bool_)
     ends = is_end.nonzero()[0]
     starts = np.zeros_like(ends)
     starts[1:] = ends[:-1] + 1
@@ -141,19 +138,22 @@ def lists_of(text: str) -> TextLists | None:
     return TextLists(numbers[~is_end], starts - np.arange(ends.size), lengths)
 
 
-def _read_long(
-    data: bytes, at: Integers, others: Integers, numbers: Integers, long: Integers
-) -> bool:
+def _read_long(data: bytes, by_kind: bytes, numbers: Integers) -> bool:
     """Put numbers of several characters where they belong; return whether they are well written.
 
     Args:
         data: The text.
-        at: Where their last characters are in it.
-        others: How many characters each has before that.
+        by_kind: What kind each character is.
         numbers: Of the whole text; those of one character are there.
-        long: Where the others belong.
     """
     text = np.frombuffer(data, np.uint8)
+    more = (np.frombuffer(by_kind, np.uint8) == _MORE).nonzero()[0]
+    is_last = np.ones(more.size, np.bool_)
+    is_last[:-1] = more[1:] - more[:-1] > 1
+    runs = is_last.nonzero()[0] + 1  # how many other characters there are up to the end of each
+    at = more[runs - 1] + 1
+    others = runs.copy()
+    others[1:] -= runs[:-1]
     last = text[at]
     is_other = _IS_OTHER[last]
     most = int(others.max())
@@ -167,5 +167,5 @@ def _read_long(
         if ((_IS_OTHER[character] != is_other) & has).any():
             return False
         amount = np.where(has, amount * base + _PLACE[character], amount)
-    numbers[long] = np.where(is_other, -amount, amount + 1)
+    numbers[at - runs] = np.where(is_other, -amount, amount + 1)
     return True
