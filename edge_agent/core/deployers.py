@@ -18,6 +18,8 @@ from edge_contract.reading import JsonObject, Reader
 __all__ = ["Deployers"]
 
 _NOTHING: Final = Assignment()
+_MAX_ABSENT: Final = 20
+"""Starts without a model after which its versions are let go."""
 
 
 class Deployers:
@@ -33,6 +35,8 @@ class Deployers:
     def __init__(self, models: Sequence[str], gate: UpdateGate | None = None) -> None:
         self._gate = UpdateGate() if gate is None else gate
         self._by_model = {model: Deployer(model, gate=self._gate) for model in models}
+        self._resting: dict[str, Deployer] = {}
+        self._absent: dict[str, int] = {}
         self._dropped: tuple[str, ...] = ()
 
     # What is known.
@@ -62,7 +66,7 @@ class Deployers:
         """Resume after a start."""
         dropped, self._dropped = self._dropped, ()
         effects: list[Effect] = [
-            Log("info", f"model {model} is no longer run here: its versions are let go")
+            Log("info", f"model {model} has not been run here for long: its versions are let go")
             for model in dropped
         ]
         for model, each in self._by_model.items():
@@ -180,25 +184,40 @@ class Deployers:
 
     def to_json(self) -> JsonObject:
         """Return what must survive a power cut."""
-        return {model: each.to_json() for model, each in self._by_model.items()}
+        resting = {
+            model: {**each.to_json(), "absent": self._absent[model]}
+            for model, each in self._resting.items()
+        }
+        return {**{model: each.to_json() for model, each in self._by_model.items()}, **resting}
 
     def restore(self, reader: Reader, *, device: str) -> None:
-        """Take up what an earlier life left; models that are no longer named are let go.
+        """Take up what an earlier life left.
+
+        Models that are not run this time rest: their versions are kept for so many starts, in case
+        this is but an errand.
 
         Raises:
             UsageError: It left none of the models that are named: this is another device's state.
             PackageError: It is damaged.
         """
         found = reader.fields()
-        kept = [model for model in self._by_model if model in found]
-        if found and not kept:
+        if found and not found.keys() & self._by_model.keys():
             raise UsageError(
                 f"the state of device {device!r} belongs to {_listed(found)}, "
                 f"not {', '.join(map(repr, self._by_model))}: use another state folder for it"
             )
-        for model in kept:
-            self._by_model[model] = Deployer.from_json(model, found[model], gate=self._gate)
-        self._dropped = tuple(model for model in found if model not in self._by_model)
+        dropped: list[str] = []
+        for model, journal in found.items():
+            if model in self._by_model:
+                self._by_model[model] = Deployer.from_json(model, journal, gate=self._gate)
+                continue
+            absent = journal.get("absent")
+            self._absent[model] = 1 + (0 if absent is None else absent.integer(low=0))
+            if self._absent[model] > _MAX_ABSENT:
+                dropped.append(model)
+            else:
+                self._resting[model] = Deployer.from_json(model, journal)
+        self._dropped = tuple(dropped)
 
     # Inside.
 
@@ -222,7 +241,8 @@ class Deployers:
 
     def _kept(self) -> tuple[str, ...]:
         """Return the packages whose files some model needs."""
-        return tuple(digest for each in self._by_model.values() for digest in each.kept())
+        needing = (*self._by_model.values(), *self._resting.values())
+        return tuple(digest for each in needing for digest in each.kept())
 
 
 def _listed(models: Iterable[str]) -> str:

@@ -1,11 +1,14 @@
 """One core, several models: slots for each, one link, one outbox, one journal."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from edge_agent.core.agent import AgentCore
-from edge_agent.core.effects import DeletePackages, FetchPackage, Log, Route
+from edge_agent.core.effects import DeletePackages, Effect, FetchPackage, Log, Route
 from edge_contract.errors import UsageError
 from edge_contract.messages import Assignment, Command, CommandResult, Report, Target
+from edge_contract.reading import JsonObject
 from tests.support.agent_core import START_UNIX_S, config_of, heard, told, wishing
 from tests.support.agent_slots import V1, V2
 
@@ -112,17 +115,43 @@ def test_both_models_survive_a_restart() -> None:
         assert (held.digest, held.state) == (target.digest, "active")
 
 
-def test_a_model_joins_and_leaves_between_two_lives() -> None:
+def alone(state: JsonObject, *models: str, boot: int = 4) -> tuple[AgentCore, Sequence[Effect]]:
+    """The next life, in which only these models run."""
+    core = AgentCore(config_of(models=models), boot, state=state)
+    return core, core.on_start(0.0, START_UNIX_S)
+
+
+def test_a_model_that_is_not_run_this_time_rests_with_its_versions() -> None:
+    errand, _ = alone(running().to_json(), "gate")
+    heard(errand, errand.topics.desired, wishing(generation=2, gate=Assignment(GATE2)))
+    errand.on_fetched(GATE2.digest, 5.0)
+    errand.on_loaded(GATE1.digest, "CPU", 5.0)
+    errand.on_loaded(GATE2.digest, "CPU", 5.0)
+    effects = errand.on_calls(GATE2.digest, 5, 0, 6.0)
+
+    back = both(dict(errand.to_json()), boot=5)
+
+    assert list(errand.report().models) == ["gate"]
+    (kept,) = [effect.keep for effect in effects if isinstance(effect, DeletePackages)]
+    assert V1.digest in kept
+    (held,) = [slot for slot in back.report().models["digits"].slots if slot.version]
+    assert (held.digest, held.state) == (V1.digest, "active")
+
+
+def test_a_model_that_was_not_run_for_many_starts_is_let_go() -> None:
     state = running().to_json()
-    faces = AgentCore(config_of(models=("gate", "faces")), 4, state=state)
+    text = "model digits has not been run here for long: its versions are let go"
 
-    effects = faces.on_start(0.0, START_UNIX_S)
+    told_at, run = [], [""]
+    for start in range(1, 23):
+        core, effects = alone(state, "gate", "faces", boot=3 + start)
+        state, run = core.to_json(), list(core.report().models)
+        if Log("info", text) in effects:
+            told_at.append(start)
 
-    assert list(faces.report().models) == ["gate", "faces"]
-    text = "model digits is no longer run here: its versions are let go"
-    assert Log("info", text) in effects
-    assert "gate" in faces.to_json()["models"]  # type: ignore[operator]
-    assert "digits" not in faces.to_json()["models"]  # type: ignore[operator]
+    assert told_at == [21]
+    assert run == ["gate", "faces"]
+    assert "digits" not in str(state)
 
 
 def test_a_state_with_none_of_the_models_is_refused() -> None:
