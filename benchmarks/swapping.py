@@ -53,7 +53,7 @@ class Updates:
         )
         began_s = time.monotonic()
         self._agent._shell.on_message(core.topics.desired, encode(desired))
-        while self._agent.version != package.manifest.version or core.deployer.on_trial:
+        while self._agent.version != package.manifest.version or core.deployers.on_trial:
             if time.monotonic() - began_s > _SWAP_S:
                 raise UnavailableError(f"{package.manifest.reference} does not serve")
             time.sleep(0.005)

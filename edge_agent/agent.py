@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from edge_agent.adapters.compiled_models import CompiledModels
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.assembly import Assembly, Limits
 from edge_agent.config import default_device, default_state_folder, hardware_facts
@@ -150,12 +151,14 @@ class Agent(Models):
             require_packages(asked)
         self.device = checked_name(device or default_device(), "device")
         policy = VariantPolicy.of(variant)
-        engine: InferenceEngine = OnnxRuntimeEngine(
+        engine: InferenceEngine
+        engine = runtime = OnnxRuntimeEngine(
             profile=profile,
             threads=threads,
             providers=providers,
             device_memory_mb=device_memory_mb,
         )
+        self._compiled: CompiledModels | None = None
         self._closing = threading.Lock()
         shadow_limits = ShadowLimits(sample=shadow_sample, cpu=shadow_cpu)
         config = AgentConfig(
@@ -181,6 +184,13 @@ class Agent(Models):
             self._parts = Assembly(config, folder, limits)
             undo.callback(self._parts.close)
             self.state = self._parts.folder
+            if max_disk_mb is None:
+                compiled = CompiledModels(
+                    self._parts.folder / "compiled", outlives_us=folder is not None
+                )
+                undo.callback(compiled.close)
+                runtime.keep_compiled(compiled)
+                self._compiled = compiled
             if limits.memory_bytes is not None:
                 engine = MemoryCeiling(engine, self._parts.meter, limits.memory_bytes)
             where = CloudOptions(cloud, username, password, trusted(trusted_root))
@@ -282,6 +292,8 @@ class Agent(Models):
                 for each in {self, *self.models.values()}:
                     each._end_async_calls()
                 self._shadow.close()
+                if self._compiled is not None:
+                    self._compiled.close()
                 self._parts.status.close()
                 self._shell.close(drain_s=drain_s)
             finally:

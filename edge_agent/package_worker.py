@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from edge_agent.adapters.process_memory import give_back_memory, lower_priority
+from edge_agent.adapters.process_memory import brief_turns, give_back_memory, lower_priority
 from edge_agent.adapters.recorder import Recorder
 from edge_agent.ports import InferenceEngine, PackageSource, PackageStore
 from edge_agent.servable import Servable
@@ -105,7 +105,8 @@ class PackageWorker:
         if self._engine.threads == 1:  # threads of a session would be as low, and serve
             lower_priority()
         while (job := self._jobs.get()) is not None and not self._leaving:
-            job()
+            with brief_turns():
+                job()
 
     def _fetch(self, digest: str, url: str) -> None:
         try:

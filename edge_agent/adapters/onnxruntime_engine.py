@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from edge_agent.adapters.compiled_models import CompiledModels, is_worth_compiling
 from edge_agent.adapters.profiles import profile_of
 from edge_agent.adapters.providers import CPU, Choice, choices_of, missing_reason
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.onnx_file import require_safe_model
-from edge_contract.package import Package
+from edge_contract.package import ArtifactRole, Package
 
 if TYPE_CHECKING:
     from edge_agent.ports import Tensor
@@ -55,6 +57,8 @@ class OnnxRuntimeEngine:
     ) -> None:
         taken = profile_of(profile)
         self._choices = choices_of(providers, device_memory_mb=device_memory_mb)
+        self._compiled: CompiledModels | None = None
+        self._has_loaded = False
         self._options = onnxruntime.SessionOptions()
         self._options.log_severity_level = _QUIET
         self.threads = taken.threads() if threads is None else threads
@@ -74,9 +78,11 @@ class OnnxRuntimeEngine:
         The model goes in as bytes, so that it cannot name other files of the device.
         """
         name = package.manifest.reference
-        model = package.model()
-        require_safe_model(model, what=f"model of {name}")
-        session, passed_over = self._first_that_runs(model, name)
+        session = self._compiled_session(package)
+        passed_over: list[str] = []
+        if session is None:
+            session, passed_over = self._first_that_runs(_safe_model(package), name)
+        self._has_loaded = True
         names = {tensor.name for tensor in session.get_inputs()}
         expected = {tensor.name for tensor in package.manifest.inputs}
         if names != expected:
@@ -86,6 +92,35 @@ class OnnxRuntimeEngine:
             )
         outputs = [output.tensor.name for output in package.manifest.outputs]
         return OnnxRuntimeSession(session, outputs, fallback="; ".join(passed_over))
+
+    def keep_compiled(self, compiled: CompiledModels) -> None:
+        """Load forests from a compiled form, which all but the first model wait for.
+
+        The first one does not, because nothing else serves yet: later starts find it compiled.
+        """
+        if [choice.name for choice in self._choices] == [CPU]:
+            self._compiled = compiled
+
+    def _compiled_session(self, package: Package) -> onnxruntime.InferenceSession | None:
+        """Return a session of the compiled form, if there is one or time to make it."""
+        model = package.model()
+        if self._compiled is None or not is_worth_compiling(model):
+            return None
+        artifact = package.manifest.artifact(ArtifactRole.MODEL, variant=package.variant)
+        digest = artifact.digest
+        path = self._compiled.path(digest)
+        if path is None and not self._has_loaded:
+            self._compiled.compile_later(digest, _safe_model(package))
+            return None
+        if path is None:
+            path = self._compiled.compile(digest, _safe_model(package))
+        if path is None:
+            return None
+        try:
+            return self._session(path, self._choices[-1])
+        except Exception:  # onnxruntime's errors share no better base class  # noqa: BLE001
+            self._compiled.forget(digest)
+            return None
 
     def _first_that_runs(
         self, model: bytes, name: str
@@ -111,11 +146,12 @@ class OnnxRuntimeEngine:
         except Exception as error:  # onnxruntime's errors share no better base class
             raise PackageError(f"model of {name} cannot run here: {_first_line(error)}") from error
 
-    def _session(self, model: bytes, choice: Choice) -> onnxruntime.InferenceSession:
+    def _session(self, model: bytes | Path, choice: Choice) -> onnxruntime.InferenceSession:
         providers = [(choice.name, choice.options)]
         if choice.name != CPU:
             providers.append((CPU, {}))  # for the operators that the accelerator does not have
-        session = onnxruntime.InferenceSession(model, self._options, providers=providers)
+        given = model if isinstance(model, bytes) else str(model)
+        session = onnxruntime.InferenceSession(given, self._options, providers=providers)
         if hasattr(session, "_model_bytes"):
             session._model_bytes = None  # kept for changing providers, which nobody does
         return session
@@ -178,6 +214,13 @@ class OnnxRuntimeSession:
         # and options that it would have to make anew for each call a tenth as well.
         options = onnxruntime.RunOptions()
         return partial(inner.run_with_iobinding, within, options)  # type: ignore[union-attr]
+
+
+def _safe_model(package: Package) -> bytes:
+    """Return the model; raises ``PackageError`` if looking at it says that it may do harm."""
+    model = package.model()
+    require_safe_model(model, what=f"model of {package.manifest.reference}")
+    return model
 
 
 def _quick_run(session: onnxruntime.InferenceSession) -> "_Run":

@@ -1,14 +1,32 @@
 """Gives memory that was freed back to the system, and takes threads back in priority."""
 
+import contextlib
 import ctypes
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["give_back_memory", "lower_priority"]
+__all__ = ["brief_turns", "give_back_memory", "lower_priority"]
 
 _NICENESS: Final = 10
+_TURN_S: Final = 0.0005
+
+
+@contextlib.contextmanager
+def brief_turns() -> Iterator[None]:
+    """Let no thread keep the interpreter from others for longer than half a millisecond.
+
+    By default it may for ten times that, each time that another thread wants to go on: a model that
+    is loaded in the background would hold up calls.
+    """
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(min(_TURN_S, usual_s))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual_s)
 
 
 def give_back_memory() -> bool:
