@@ -144,6 +144,7 @@ class RolloutRequest(BaseModel):
     min_agreement: _Share = 0.8
     failure_margin: _Share = 0.01
     latency_margin: Annotated[float, Field(ge=0, le=100)] = 0.5
+    latency_floor_ms: Annotated[float, Field(ge=0, le=1e6)] = 1.0
     delivered_share: _Share = 0.9
     unhealthy_share: _Share = 0.1
     baseline_s: _Seconds = 0.0

@@ -60,6 +60,7 @@ class RolloutPlan:
             gets right.
         failure_margin: By how much its share of failing calls may be higher.
         latency_margin: By how much its calls may take longer, as a share of the control's time.
+        latency_floor_ms: Calls that take longer by less than this never count.
         delivered_share: Share of a stage's reachable devices that must run it.
         unhealthy_share: Share of a stage's devices that may fail, beyond what the control does.
         baseline_s: How far back before the rollout a device's past goes; four times ``bake_s``.
@@ -94,6 +95,7 @@ class RolloutPlan:
     min_agreement: float = 0.8
     failure_margin: float = 0.01
     latency_margin: float = 0.5
+    latency_floor_ms: float = 1.0
     delivered_share: float = 0.9
     unhealthy_share: float = 0.1
     baseline_s: float = 0.0

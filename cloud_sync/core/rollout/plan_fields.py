@@ -10,7 +10,7 @@ SHARES: Final = (
 )  # fmt: skip
 _OTHERS: Final = (
     "bake_s", "max_wait_s", "baseline_s", "trial_s", "notify_s", "progress_s", "penalty_s",
-    "start_at_unix_s", "devices_per_minute", "latency_margin",
+    "start_at_unix_s", "devices_per_minute", "latency_margin", "latency_floor_ms",
 )  # fmt: skip
 NUMBERS: Final = (*SHARES, *_OTHERS)
 WHOLE_NUMBERS: Final = ("min_rows", "trial_calls", "max_in_flight")

@@ -33,13 +33,15 @@ class _Found(NamedTuple):
     seen: float
     mine_us: float
     control_us: float
+    longer_at_least_us: float
 
 
 @register
 class Latency:
     """Compares the median and the 95th percentile, within each stratum of hardware and groups.
 
-    Not waited for: few calls cannot bound a percentile. Fails when calls surely take longer. In
+    Not waited for: few calls cannot bound a percentile. Fails when calls surely take longer, by the
+    plan's share and by its floor: twice as long is nothing to somebody who waits 10 us. In
     shadow the candidate runs when there is time for it, so nothing is compared there.
     """
 
@@ -70,7 +72,9 @@ class Latency:
             return GateResult(self.name, Verdict.INCONCLUSIVE, "too few calls on both sides yet")
         usual = _usual(scene, first)
         allowed = (1.0 + scene.plan.latency_margin) * usual
-        worst = max(found, key=lambda one: (one.at_least, one.seen))
+        floor_us = 1000.0 * scene.plan.latency_floor_ms
+        matters = [one for one in found if one.mine_us - one.control_us > floor_us]
+        worst = max(matters or found, key=lambda one: (one.at_least, one.seen))
         evidence: dict[str, JsonValue] = {
             "control_is": scene.control_kind.value,
             "strata": [one.title for one in scene.strata],
@@ -81,14 +85,17 @@ class Latency:
             "times_as_long_at_least": worst.at_least,
             "usual_times_as_long": usual,
             "allowed_times": allowed,
+            "longer_by_at_least_us": worst.longer_at_least_us,
+            "floor_us": floor_us,
         }
         text = (
             f"percentile {worst.level:.0%} of calls takes {worst.mine_us / 1000:.3g} ms, "
             f"{worst.seen:.2f} times the control's; {allowed:.2f} times allowed"
         )
-        if worst.at_least > allowed:
+        surely = [one for one in matters if one.longer_at_least_us > floor_us]
+        if any(one.at_least > allowed for one in surely):
             return GateResult(self.name, Verdict.FAIL, text, evidence)
-        if max(one.seen for one in found) > allowed:
+        if any(one.seen > allowed for one in matters):
             return GateResult(self.name, Verdict.INCONCLUSIVE, f"{text}: not sure", evidence)
         return GateResult(self.name, Verdict.PASS, text, evidence)
 
@@ -118,7 +125,8 @@ def _compared(
         b = _quantile(control, level, alpha=alpha, first_calls=first_calls)
         if a is not None and b is not None and b.seen > 0:
             at_least = a.low / b.high if b.high > 0 else 0.0
-            found.append(_Found(level, at_least, a.seen / b.seen, a.seen, b.seen))
+            longer_us = max(a.low - b.high, 0.0)
+            found.append(_Found(level, at_least, a.seen / b.seen, a.seen, b.seen, longer_us))
     return found
 
 

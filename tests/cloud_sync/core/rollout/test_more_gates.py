@@ -81,8 +81,8 @@ def test_calls_may_take_half_as_long_again_but_not_much_more(
     times: float, verdict: Verdict
 ) -> None:
     source = ledger()
-    calls(source, NEW, list(TWO), 1000.0 * times)
-    calls(source, OLD, OTHERS, 1000.0)
+    calls(source, NEW, list(TWO), 10_000.0 * times)
+    calls(source, OLD, OTHERS, 10_000.0)
 
     found = asked("latency", source)
 
@@ -97,6 +97,17 @@ def test_devices_that_were_slow_before_are_not_the_candidates_fault() -> None:
     calls(source, OLD, OTHERS, 1000.0, at_s=9_000.0)
 
     assert asked("latency", source).verdict is PASS
+
+
+def test_twice_as_long_is_nothing_where_it_is_microseconds() -> None:
+    source = ledger()
+    calls(source, NEW, list(TWO), 40.0)
+    calls(source, OLD, OTHERS, 10.0)
+
+    found = asked("latency", source)
+
+    assert found.verdict is PASS
+    assert found.evidence["times_as_long"] > 3.0  # type: ignore[operator]
 
 
 def test_few_calls_bound_nothing_and_nobody_waits_for_them() -> None:
