@@ -99,6 +99,7 @@ class Ceremony:
     def add_models(self, models: Sequence[str]) -> None:
         """Make a key for each further model; raises ``UsageError`` for one that has one."""
         names = [checked_name(model, "model") for model in models]
+        self._require_keys()
         targets = self._metadata.targets().signed
         for name in names:
             self._add_family(targets, name)
@@ -115,6 +116,7 @@ class Ceremony:
         Raises:
             UsageError: There is no such role, or its key cannot be used.
         """
+        self._require_keys()
         if role == "root":
             self._rotate_root()
         elif role in ("targets", "snapshot", "timestamp"):
@@ -122,6 +124,12 @@ class Ceremony:
         else:
             self._rotate_delegated(role)
         self._publish()
+
+    def _require_keys(self) -> None:
+        if not self._metadata.exists:
+            raise UsageError(
+                f"there are no keys in {str(self._folder)!r}: make them with `edgefleet keys init`"
+            )
 
     def _rotate_root(self) -> None:
         root = self._metadata.root().signed
