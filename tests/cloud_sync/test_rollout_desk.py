@@ -11,11 +11,11 @@ from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
 from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
 from cloud_sync.core.fleet import Fleet, FleetConfig
 from cloud_sync.core.fleet_effects import FleetEffect
-from cloud_sync.core.rollout import RolloutController, RolloutPlan, SetStable
+from cloud_sync.core.rollout import RolloutController, RolloutPlan, SetStable, TryAgain
 from cloud_sync.fleet_desk import FleetDesk
 from cloud_sync.rollout_desk import RolloutDesk
 from edge_contract.errors import UnavailableError
-from edge_contract.messages import Assignment, FleetTopics, ModelReport, Report, Target
+from edge_contract.messages import Assignment, FleetTopics, ModelReport, Report, SlotReport, Target
 from tests.support.locks import locked
 from tests.support.memory_link import MemoryFleetLink
 from tests.support.telemetry import counting_package, facts_of
@@ -44,7 +44,10 @@ class Cloud:
             packages.put(package, at_unix_s=NOW)
         fleet = Fleet(FleetConfig(), now_unix_s=NOW, twins=warehouse.devices())
         fleet_desk = FleetDesk(FleetTopics("f1"), warehouse, MemoryFleetLink())
-        rollouts = RolloutController(record.document for record in warehouse.rollouts())
+        rollouts = RolloutController(
+            (record.document for record in warehouse.rollouts()),
+            targeting=lambda text: lambda facts: facts.name.startswith(text),
+        )
 
         def tell(effects: Iterable[FleetEffect]) -> None:
             fleet_desk.carry_out(effects)
@@ -141,3 +144,44 @@ def test_after_a_restart_devices_are_taken_out_of_rollouts_that_had_ended(tmp_pa
 
         (twin,) = cloud.warehouse.devices()
         assert twin.assignments == {}
+
+
+def test_a_retry_tells_devices_to_forget_what_failed_on_them(cloud: Cloud) -> None:
+    again = TryAgain("r1", ("cam-7", "never-seen"), "digits", CANDIDATE, "ada")
+
+    cloud.order()
+    cloud.desk.carry_out([again])
+
+    (record,) = cloud.warehouse.commands()
+    assert (record.command.name, record.command.arguments) == ("clear-bad", {"model": "digits"})
+    assert (record.devices, record.by) == (("cam-7",), "ada")
+
+
+def test_devices_keep_what_a_rollout_to_some_of_them_brought(cloud: Cloud) -> None:
+    effects = cloud.rollouts.create(
+        RolloutPlan(
+            model="digits", version="2.0.0", strategy="all-at-once", bake_s=4.0, target="cam"
+        ),
+        rollout_id="r1",
+        salt="salt",
+        candidate=facts_of(V2),
+        previous=facts_of(V1),
+        by="me",
+        now_unix_s=NOW,
+    )
+    cloud.desk.carry_out(effects)
+    cloud.desk.tick(NOW + 1.0)
+    heard = cloud.fleet.twin("cam-7").desired_generation
+    slot = SlotReport("A", "active", "2.0.0", V2.digest)
+    models = {"digits": ModelReport(V2.digest, "2.0.0", slots=(slot,))}
+    cloud.fleet_desk.carry_out(
+        cloud.fleet.on_event(Report("cam-7", 1, 9, heard, models, 0), NOW + 2.0)
+    )
+    for second in range(3, 9):
+        cloud.desk.tick(NOW + second)
+
+    assert cloud.rollouts.view("r1").state == "succeeded"
+    assert cloud.fleet.twin("cam-7").assignments == {
+        "digits": Assignment(serve=Target("2.0.0", V2.digest))
+    }
+    assert cloud.packages.stable("digits").version == "1.0.0"
