@@ -1,6 +1,7 @@
 """Imports every benchmark, so that ``BENCHMARKS`` lists it."""
 
 from benchmarks.calibration import calibration
+from benchmarks.collectors import collectors
 from benchmarks.conversion import conversion
 from benchmarks.deltas import deltas
 from benchmarks.drift import drift
@@ -15,6 +16,7 @@ from benchmarks.variants import variants
 
 __all__ = [
     "calibration",
+    "collectors",
     "conversion",
     "deltas",
     "drift",
