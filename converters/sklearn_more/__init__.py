@@ -22,6 +22,7 @@ import converters.sklearn_more.isolation
 import converters.sklearn_more.isotonic
 import converters.sklearn_more.kernel_features
 import converters.sklearn_more.kernels
+import converters.sklearn_more.linear_classifiers
 import converters.sklearn_more.linear_maps
 import converters.sklearn_more.machines
 import converters.sklearn_more.missing

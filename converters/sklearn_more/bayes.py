@@ -2,7 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
+from sklearn.naive_bayes import (
+    BernoulliNB,
+    CategoricalNB,
+    ComplementNB,
+    GaussianNB,
+    MultinomialNB,
+)
 
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
@@ -49,6 +55,24 @@ def bernoulli_bayes(nodes: Nodes, model: BernoulliNB) -> None:
     weights = (model.feature_log_prob_ - absent).T
     bias = model.class_log_prior_ + absent.sum(axis=1)
     _say(nodes, nodes.linear(given, weights, bias), model.classes_)
+
+
+@converts(CategoricalNB)
+def categorical_bayes(nodes: Nodes, model: CategoricalNB) -> None:
+    """Say the likeliest class of categories, and all probabilities.
+
+    Fails on a row with a number that is none of them, as scikit-learn does.
+    """
+    scores = np.asarray(model.class_log_prior_, dtype=np.float64).reshape(1, -1)
+    total = nodes.for_every_row(scores)
+    for index, weights in enumerate(model.feature_log_prob_):
+        table = np.asarray(weights, dtype=np.float64).T
+        place = nodes("Reshape", nodes.column(nodes.x, index), np.array([-1]))
+        place = nodes.cast(place, "int64")  # towards zero, as numpy does
+        is_none = nodes("Less", place, np.int64(0))  # would count from the end
+        place = nodes("Where", is_none, np.int64(len(table)), place)
+        total = nodes("Add", total, nodes("Gather", table, place, axis=0))
+    _say(nodes, total, model.classes_)
 
 
 def _say(nodes: Nodes, scores: str, classes: NDArray[np.generic]) -> None:

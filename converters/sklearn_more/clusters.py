@@ -15,7 +15,12 @@ from sklearn.cluster import (
 from sklearn.manifold import Isomap
 
 from converters.sklearn_more.kernels import project
-from converters.sklearn_more.neighbours import distances, metric_power, nearest_rows
+from converters.sklearn_more.neighbours import (
+    distances,
+    metric_power,
+    nearest_rows,
+    ranked_distances,
+)
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
@@ -29,7 +34,8 @@ def nearest_centre(nodes: Nodes, model: MeanShift) -> None:
     if not model.cluster_centers_.shape[0]:
         raise UsageError(f"{type(model).__name__} found no clusters: it says -1 to every row")
     apart = distances(nodes, nodes.x, model.cluster_centers_)
-    nodes.say_labels(nodes.nearest(apart), np.arange(model.cluster_centers_.shape[0]))
+    nearest = nodes.nearest(ranked_distances(nodes, nodes.x, model.cluster_centers_))
+    nodes.say_labels(nearest, np.arange(model.cluster_centers_.shape[0]))
     nodes.say_numbers(apart, 1)
 
 
@@ -37,7 +43,8 @@ def nearest_centre(nodes: Nodes, model: MeanShift) -> None:
 def birch(nodes: Nodes, model: Birch) -> None:
     """Say the cluster of the nearest subcluster, and all distances."""
     apart = distances(nodes, nodes.x, model.subcluster_centers_)
-    nodes.say_labels(nodes.nearest(apart), np.asarray(model.subcluster_labels_))
+    nearest = nodes.nearest(ranked_distances(nodes, nodes.x, model.subcluster_centers_))
+    nodes.say_labels(nearest, np.asarray(model.subcluster_labels_))
     nodes.say_numbers(apart, 1)
 
 
@@ -54,7 +61,7 @@ def bisecting_k_means(nodes: Nodes, model: BisectingKMeans) -> None:
         right_of[index, list(_labels(split.right))] = 1.0
     centres = [np.stack([split.left.center, split.right.center]) + shift for split in splits]
     pairs = np.concatenate(centres) if centres else np.zeros((0, 1))
-    apart = distances(nodes, nodes.x, pairs)
+    apart = ranked_distances(nodes, nodes.x, pairs)
     to_left = nodes.columns(apart, np.arange(0, len(pairs), 2))
     to_right = nodes.columns(apart, np.arange(1, len(pairs), 2))
     goes_right = nodes.cast(nodes("Less", to_right, to_left), "float64")

@@ -5,7 +5,7 @@ from sklearn.covariance import EllipticEnvelope
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.neighbors import NearestCentroid
 
-from converters.sklearn_more.neighbours import distances, metric_power
+from converters.sklearn_more.neighbours import distances, metric_power, ranked_distances
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 
@@ -40,7 +40,11 @@ def nearest_centroid(nodes: Nodes, model: NearestCentroid) -> None:
     apart = distances(nodes, nodes("Div", nodes.x, spread), model.centroids_ / spread, power=power)
     scores = nodes("Sub", 2.0 * np.log(prior).reshape(1, -1), nodes("Mul", apart, apart))
     if np.isclose(prior, 1 / len(prior)).all():
-        plain = distances(nodes, nodes.x, model.centroids_, power=power)
+        plain = (
+            ranked_distances(nodes, nodes.x, model.centroids_)
+            if power == 2
+            else distances(nodes, nodes.x, model.centroids_, power=power)
+        )
         nodes.say_labels(nodes.nearest(plain), model.classes_)
     else:
         nodes.say_labels(nodes.largest(scores), model.classes_)

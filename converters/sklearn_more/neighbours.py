@@ -18,6 +18,7 @@ __all__ = [
     "metric_power",
     "nearest_rows",
     "nearness",
+    "ranked_distances",
     "squared_distances",
 ]
 
@@ -51,12 +52,24 @@ def squared_distances(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> str:
     As a difference of products, which is quick; shifting all by the middle of the fitted rows keeps
     its digits where rows lie far from zero.
     """
+    shifted, ranked = _ranked(nodes, x, rows)
+    squares = nodes.total(nodes("Mul", shifted, shifted))
+    return nodes("Max", nodes("Add", ranked, squares), 0.0)
+
+
+def ranked_distances(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> str:
+    """Return squared Euclidean distances less the same number for all rows: ``[batch, rows]``.
+
+    They tell which row is the nearest, also where all are so far away that the rest would be lost.
+    """
+    return _ranked(nodes, x, rows)[1]
+
+
+def _ranked(nodes: Nodes, x: str, rows: NDArray[np.generic]) -> tuple[str, str]:
     fitted = _dense(rows)
     middle = fitted.mean(axis=0)
     shifted, kept = nodes("Sub", x, middle), fitted - middle
-    squares = nodes.total(nodes("Mul", shifted, shifted))
-    products = nodes.linear(shifted, kept.T * -2.0, (kept * kept).sum(axis=1))
-    return nodes("Max", nodes("Add", products, squares), 0.0)
+    return shifted, nodes.linear(shifted, kept.T * -2.0, (kept * kept).sum(axis=1))
 
 
 def distances(nodes: Nodes, x: str, rows: NDArray[np.generic], *, power: float = 2.0) -> str:

@@ -16,10 +16,16 @@ import numpy as np
 from skl2onnx import _parse, _supported_operators, update_registered_converter
 from skl2onnx._parse import _parse_sklearn, sklearn_parsers_map
 from skl2onnx.common import _registration
-from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 
 from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.several import says_several
 from converters.sklearn_more.skl2onnx_types import (
     Container,
     Operator,
@@ -27,6 +33,7 @@ from converters.sklearn_more.skl2onnx_types import (
     Variable,
     gets_texts,
     number_type_of,
+    width_of,
 )
 
 __all__ = [
@@ -257,11 +264,20 @@ def _preparing(
     original: Callable[..., object], prepare: Callable[[BaseEstimator], BaseEstimator]
 ) -> Callable[..., object]:
     def parse(
-        scope: Scope, model: BaseEstimator, inputs: list[object], custom_parsers: object = None
+        scope: Scope, model: BaseEstimator, inputs: list[Variable], custom_parsers: object = None
     ) -> object:
+        _say_width(inputs, getattr(model, "n_features_in_", None))
         return original(scope, prepare(model), inputs, custom_parsers=custom_parsers)
 
     return parse
+
+
+def _say_width(inputs: list[Variable], width: int | None) -> None:
+    """Say how many columns a step gets from the one before it, where skl2onnx does not know yet."""
+    if len(inputs) == 1 and width is not None and width_of(inputs[0]) is None:
+        for kind in (DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType):
+            if isinstance(inputs[0].type, kind):
+                inputs[0].set_type(kind([None, width]))
 
 
 def _numbers_parser(
@@ -291,9 +307,7 @@ def shapes(operator: Operator) -> None:
         return
     labels = _labels_of(operator.raw_operator)
     is_text = labels is not None and labels.dtype.kind in "OU"
-    model = operator.raw_operator
-    is_listed = isinstance(getattr(model, "classes_", None), list)
-    several = is_listed or bool(getattr(model, "multilabel_", False))
+    several = says_several(operator.raw_operator)
     kind = StringTensorType if is_text else Int64TensorType
     outputs[0].set_type(kind([None, None] if several else [None]))
     outputs[1].set_type(numbers([None, None]))
