@@ -27,7 +27,7 @@ def powercuts(*, quick: bool, seed: int) -> Sequence[Figure]:
         recording = record_story(scratch)
         chosen, share = random.Random(seed), 0.004 if quick else 1.0
         tried: Counter[str] = cut_everywhere(
-            recording.operations,
+            recording,
             scratch,
             chance=random.Random(seed),
             wanted=lambda _point: chosen.random() < share,

@@ -39,7 +39,7 @@ def test_after_a_cut_at_any_point_a_valid_version_serves(
     chosen = random.Random(7)
 
     tried = cut_everywhere(
-        recording.operations,
+        recording,
         tmp_path,
         chance=random.Random(8),
         wanted=lambda _point: chosen.random() < 0.015,
@@ -93,7 +93,7 @@ def test_an_agent_that_forgets_to_sync_is_found_out(
 
     with pytest.raises(AssertionError, match="cut at"):
         cut_everywhere(
-            careless,
+            recording._replace(operations=careless),
             tmp_path,
             chance=random.Random(8),
             wanted=lambda point: (

@@ -12,7 +12,7 @@ from tests.support.packages import altered, digits, reversed_digits, touchy_digi
 from tests.support.power_cut.after import NOTHING_YET, Moment, check
 from tests.support.power_cut.disk import Cut, Disk
 from tests.support.power_cut.recording import Kind, Operation, recorded
-from tests.support.power_cut.story import PACKAGES, Note, write_packages
+from tests.support.power_cut.story import PACKAGES, Note, hopeless_in, write_packages
 
 __all__ = ["Point", "Recording", "cut_everywhere", "notes_of", "record_story"]
 
@@ -52,7 +52,7 @@ def record_story(scratch: Path) -> Recording:
 
 
 def cut_everywhere(
-    operations: Sequence[Operation],
+    recording: "Recording",
     scratch: Path,
     *,
     chance: random.Random,
@@ -63,10 +63,11 @@ def cut_everywhere(
     Raises:
         AssertionError: Something was not as it must be; says at which point.
     """
+    operations, hopeless = recording.operations, hopeless_in(recording.packages)
     notes = notes_of(operations)
     disk, tried = Disk(), Counter[str]()
     for index, done in enumerate(operations):
-        moment = _moment(notes, index)
+        moment = _moment(notes, index, hopeless)
         torn = Point(index + 1, _TORN)
         if done.kind is Kind.WRITE and len(done.data) > 1 and wanted(torn):
             place = _emptied(scratch)
@@ -104,11 +105,11 @@ def notes_of(operations: Sequence[Operation]) -> list[tuple[int, Note]]:
     return found
 
 
-def _moment(notes: Sequence[tuple[int, Note]], index: int) -> Moment:
+def _moment(notes: Sequence[tuple[int, Note]], index: int, hopeless: frozenset[str]) -> Moment:
     earlier = [note for at, note in notes if at < index]
     later = [note for at, note in notes if at >= index]
     before = earlier[-1] if earlier else NOTHING_YET
-    return Moment(before, tuple(later[:1]))
+    return Moment(before, tuple(later[:1]), hopeless)
 
 
 def _emptied(scratch: Path) -> Path:

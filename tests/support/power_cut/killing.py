@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.support.power_cut.after import NOTHING_YET, Moment, check
 from tests.support.power_cut.recording import MARKS
-from tests.support.power_cut.story import Note, live
+from tests.support.power_cut.story import Note, hopeless_in, live
 
 __all__ = ["kill_stories"]
 
@@ -44,7 +44,7 @@ def kill_stories(
     """
     chance = random.Random(seed)
     command = [sys.executable, "-m", __name__, str(packages), str(scratch)]
-    told = 0
+    told, hopeless = 0, hopeless_in(packages)
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -55,7 +55,7 @@ def kill_stories(
             process.stdin.write(f"{at_s}\n")
             process.stdin.flush()
             assert process.stdout.readline() == "dead\n"
-            moment = _moment(scratch / "state", notes)
+            moment = _moment(scratch / "state", notes, hopeless)
             told += moment.before is not NOTHING_YET
             try:
                 check(scratch / "state", scratch / "rings", moment)
@@ -66,7 +66,7 @@ def kill_stories(
     return told
 
 
-def _moment(folder: Path, notes: Sequence[Note]) -> Moment:
+def _moment(folder: Path, notes: Sequence[Note], hopeless: frozenset[str]) -> Moment:
     """Return what the killed process had told last, and everything that it may have done next."""
     lines: list[bytes] = []
     with contextlib.suppress(FileNotFoundError):
@@ -75,7 +75,7 @@ def _moment(folder: Path, notes: Sequence[Note]) -> Moment:
     before = Note.read(whole[-1]) if whole else NOTHING_YET
     pairs = itertools.pairwise([NOTHING_YET, *notes])
     nexts = [later for earlier, later in pairs if earlier.is_like(before)]
-    return Moment(before, (before, *nexts))
+    return Moment(before, (before, *nexts), hopeless)
 
 
 def _serve_kills(packages: Path, scratch: Path) -> None:

@@ -27,7 +27,7 @@ from tests.support.http_registry import HttpRegistry, running
 from tests.support.links import wait_until
 from tests.support.power_cut.recording import MARKS
 
-__all__ = ["PACKAGES", "VERSIONS", "Note", "live", "registry_of", "write_packages"]
+__all__ = ["PACKAGES", "VERSIONS", "Note", "hopeless_in", "live", "registry_of", "write_packages"]
 
 PACKAGES: Final = "STORY_PACKAGES"
 """The variable that names their folder."""
@@ -78,6 +78,11 @@ def write_packages(folder: Path, packages: list[Package]) -> None:
     folder.mkdir()
     for package in packages:
         (folder / f"{package.manifest.version}.modelpkg").write_bytes(package.to_archive())
+
+
+def hopeless_in(folder: Path) -> frozenset[str]:
+    """Return the digests of versions that no device can run."""
+    return frozenset({read_package(folder / "1.2.0.modelpkg").digest})
 
 
 def registry_of(folder: Path) -> tuple[HttpRegistry, list[Package]]:
