@@ -21,7 +21,7 @@ def powercuts(*, quick: bool, seed: int) -> Sequence[Figure]:
     """Cut the power at every write of an update, kill agents and ring writers at random."""
     if not can_record():
         return [Figure("power cuts", None, "", peer="needs Linux and a C compiler")]
-    kills, appenders = (1, 30) if quick else (300, 5000)
+    kills, appenders = (1, 30) if quick else (100, 3000)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         recording = record_story(scratch)
