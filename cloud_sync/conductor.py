@@ -8,33 +8,33 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.collector_desk import CollectorDesk
 from cloud_sync.core.collector import Collector
-from cloud_sync.core.facts import DeviceFacts, EvidenceSource
+from cloud_sync.core.facts import EvidenceSource
 from cloud_sync.core.fleet import Fleet
 from cloud_sync.core.fleet_effects import FleetEffect, SaveDevice
-from cloud_sync.core.intake import Refusal, RefusalKind, read_event
 from cloud_sync.core.retention import Retention
-from cloud_sync.core.rollout import RolloutController, RolloutEffect, RolloutSummary
+from cloud_sync.core.rollout import RolloutController, RolloutEffect
 from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.shards import CollectorId
-from cloud_sync.core.twin import DeviceTwin
+from cloud_sync.drift_round import DriftRound
 from cloud_sync.fleet_desk import FleetDesk
+from cloud_sync.inbox import Inbox
 from cloud_sync.janitor import Janitor
 from cloud_sync.ports import FleetLink, PackageRepository, Warehouse
 from cloud_sync.pulse import Pulse
 from cloud_sync.rollout_desk import RolloutDesk
-from edge_contract.errors import EdgeError, MessageError, UnavailableError
-from edge_contract.messages import CollectorState, FleetTopics, encode, parse_up_topic
+from cloud_sync.snapshot import Snapshot
+from edge_contract.errors import EdgeError, UnavailableError
+from edge_contract.messages import CollectorState, FleetTopics, encode
 
-__all__ = ["Broker", "Conductor", "Snapshot"]
+__all__ = ["Broker", "Conductor"]
 
 _log = logging.getLogger("edgefleet.cloud")
 
@@ -43,7 +43,6 @@ _ORDER_TIMEOUT_S: Final = 30.0
 _TELL_AGAIN_S: Final = 30.0
 _OVERLAP_S: Final = 5.0  # commits and clocks of other collectors may be as late
 _MOST_AT_ONCE: Final = 2_000
-_REFUSALS_LOGGED_S: Final = 5.0  # at most one refusal is logged in so long
 
 T = TypeVar("T")
 
@@ -59,16 +58,6 @@ class Broker(Protocol):
     def restart(self) -> None:
         """Start it again."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What pages show of the cores; replaced as a whole, so that any thread may read it."""
-
-    twins: Mapping[str, DeviceTwin] = field(default_factory=dict)
-    facts: Mapping[str, DeviceFacts] = field(default_factory=dict)
-    rollouts: Mapping[str, RolloutSummary] = field(default_factory=dict)
-    revision: int = 0
 
 
 class Conductor:
@@ -115,7 +104,8 @@ class Conductor:
         self.collector = collector
         self.fleet = fleet
         self.rollouts = rollouts
-        self._alarms = alarms
+        self._drift = DriftRound(alarms, segments, every_s=analysis_s)
+        self._inbox = Inbox(collector, fleet)
         self._segments = segments
         self._warehouse = warehouse
         self._link = link
@@ -130,7 +120,6 @@ class Conductor:
         )
         self._broker = broker
         self._flush_s = flush_s
-        self._analysis_s = analysis_s
         self._collecting = CollectorDesk(
             collector,
             topics=self._topics,
@@ -144,11 +133,8 @@ class Conductor:
         self._inputs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
         self._told_listening: bool | None = None
-        self._told_left_out: set[str] = set()
         self._leaving = False
         self._tell_again_s = 0.0
-        self._refusal_logged_s = 0.0
-        self._next_analysis_s = 0.0
         self._changed = False
         self.pulse = Pulse()
         self.snapshot = Snapshot()
@@ -265,29 +251,9 @@ class Conductor:
             _log.exception("a defect in the cloud: this step is skipped, the service goes on")
 
     def _on_message(self, topic: str, payload: bytes) -> None:
-        now_unix_s = time.time()
-        try:
-            channel, device = parse_up_topic(topic)[1:]
-            event = read_event(topic, payload) if channel == "e" else None
-        except MessageError as error:
-            self.collector.refuse(RefusalKind.UNREADABLE)
-            self._log_refusal(f"ignored a message on {topic!r}: {error}")
-            return
-        if event is not None:
-            self.carry_out(self.fleet.on_event(event, now_unix_s))
-            self._changed = True
-            return
-        outcome = self.collector.on_telemetry(topic, payload, now_unix_s)
-        if isinstance(outcome, Refusal):
-            self._log_refusal(f"refused telemetry of {outcome.device!r}: {outcome.reason}")
-        else:
-            self.carry_out(self.fleet.on_heard(device, now_unix_s))
-
-    def _log_refusal(self, text: str) -> None:
-        now_s = time.monotonic()
-        if now_s >= self._refusal_logged_s + _REFUSALS_LOGGED_S:
-            self._refusal_logged_s = now_s
-            _log.warning("%s", text)
+        taken = self._inbox.take(topic, payload)
+        self.carry_out(taken.effects)
+        self._changed = self._changed or taken.is_event
 
     def _flush(self) -> None:
         """Write what was merged and acknowledge it; nothing is acknowledged that is not written."""
@@ -335,22 +301,8 @@ class Conductor:
             self.carry_out(self.fleet.on_heard(device, at_unix_s))
 
     def _look_for_drift(self) -> None:
-        if time.monotonic() >= self._next_analysis_s:
-            self._tell_left_out()
-            self._next_analysis_s = time.monotonic() + self._analysis_s
-            if self._alarms.tick(time.time()):
-                self._changed = True
-
-    def _tell_left_out(self) -> None:
-        for source, values in self._segments.left_out().items():
-            if source not in self._told_left_out:
-                self._told_left_out.add(source)
-                _log.warning(
-                    "devices have more values of %s than are watched by themselves: %d are "
-                    "counted together as '(other)'; a tag that names devices is no group",
-                    source,
-                    values,
-                )
+        if self._drift.tick():
+            self._changed = True
 
     def _look_after_rollouts(self) -> None:
         if self._rollout_desk.tick(time.time()):
@@ -393,9 +345,4 @@ class Conductor:
         self._flush()
 
     def _take_snapshot(self) -> None:
-        self.snapshot = Snapshot(
-            twins={twin.name: twin for twin in self.fleet.twins()},
-            facts=dict(self.fleet.facts()),
-            rollouts={i: self.rollouts.view(i) for i in self.rollouts.ids()},
-            revision=self.snapshot.revision + 1,
-        )
+        self.snapshot = self.snapshot.next(self.fleet, self.rollouts)

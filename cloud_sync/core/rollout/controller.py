@@ -43,6 +43,7 @@ class RolloutController:
             record = RolloutRecord.from_json(state)
             self._rollouts[record.rollout_id] = Rollout(record)
         self._troubles: dict[str, str] = {}
+        self._ended_views: dict[str, RolloutSummary] = {}
         self._crowd = Crowd(targeting)
         for rollout_id in self.ids():
             self._note_end(self._rollouts[rollout_id])
@@ -147,6 +148,7 @@ class RolloutController:
         if not self._find(rollout_id).ended:
             raise UsageError(f"rollout {rollout_id!r} has not ended; abort it first")
         del self._rollouts[rollout_id]
+        self._ended_views.pop(rollout_id, None)
 
     # Questions.
 
@@ -184,7 +186,12 @@ class RolloutController:
 
     def view(self, rollout_id: str) -> RolloutSummary:
         """Return a rollout for people."""
-        return summary_of(self._find(rollout_id).record)
+        rollout = self._find(rollout_id)
+        if not rollout.ended:
+            return summary_of(rollout.record)
+        if rollout_id not in self._ended_views:  # it will never be another one
+            self._ended_views[rollout_id] = summary_of(rollout.record)
+        return self._ended_views[rollout_id]
 
     def _note_end(self, rollout: Rollout) -> None:
         if rollout.ended:
