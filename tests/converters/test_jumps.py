@@ -304,3 +304,14 @@ def test_whether_trees_see_computed_numbers(model: object, *, expected: bool) ->
         fitted = getattr(model, "fit")(STEPS, HEIGHTS)  # noqa: B009  estimators have no types
 
     assert trees_see_computed(fitted) is expected
+
+
+def test_columns_can_be_chosen_by_place_behind_another_step() -> None:
+    rows, values = numbers()
+    parts = ColumnTransformer([("a", PowerTransformer(), [2]), ("b", "passthrough", [0, 1])])
+    model = make_pipeline(StandardScaler(), parts, lightgbm_model()).fit(rows, values)
+
+    package = quietly_converted(model, rows[:60])
+
+    found = says(package, {"X": rows.astype(np.float32)})["variable"]
+    assert found == pytest.approx(model.predict(rows), rel=1e-5)
