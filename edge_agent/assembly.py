@@ -15,6 +15,7 @@ from edge_agent.device_commands import device_commands
 from edge_agent.holder import forget_holder, opened_alone
 from edge_agent.housekeeping import BudgetedPackages, DiskBudget, Housekeeping
 from edge_agent.left_rings import claim_rings, sweep_rings
+from edge_agent.log_tail import LogTail
 from edge_agent.prediction_log import PredictionLog
 from edge_agent.resources import Vitals, meter_here
 from edge_agent.status import StatusFile
@@ -75,6 +76,8 @@ class Assembly:
             self.store = opened_alone(self.folder)
             undo.callback(self.store.close)
             undo.callback(forget_holder, self.folder)
+            log = LogTail()
+            undo.callback(log.close)
             boot = self.store.next_boot(time.time())
             budget = DiskBudget(self.folder, limits.disk_bytes)
             self.core = AgentCore(
@@ -82,7 +85,7 @@ class Assembly:
                 boot,
                 state=self.store.state(),
                 restored=self.store.messages(config.device),
-                more_commands=device_commands,
+                more_commands=lambda: device_commands(log, life=boot),
             )
             rings = made(ring_folder(self.folder))
             claim_rings(rings, self.folder)

@@ -1,4 +1,4 @@
-"""Commands that a device knows beside those of the core: about its log, and those of plugins.
+"""Commands that a device knows beside those of the core: about its process, and of plugins.
 
 A package that is installed beside the agent adds a command by an entry point in the group
 ``edgefleet.commands``; its name is the command's. What it names is called with the arguments by
@@ -10,9 +10,12 @@ name, on the agent's thread, so it must be quick, and returns the answer as a te
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from edge_agent import restarting
 from edge_agent.core.commands import Action, Done, Moment
+from edge_agent.log_tail import MOST_LINES, LogTail
 from edge_contract.errors import EdgeError, UsageError
 from edge_contract.reading import JsonValue
 
@@ -23,16 +26,27 @@ __all__ = ["PLUGIN_GROUP", "device_commands"]
 
 PLUGIN_GROUP: Final = "edgefleet.commands"
 
+_MOST_CHARACTERS: Final = 8000
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
 _log = logging.getLogger("edgefleet.agent")
 
 
-def device_commands() -> dict[str, Action]:
-    """Return the commands of this device; a plugin that cannot be loaded is logged and left out."""
+def device_commands(log: LogTail | None = None, *, life: int = 0) -> dict[str, Action]:
+    """Return the commands of this device; a plugin that cannot be loaded is logged and left out.
+
+    Args:
+        log: The last lines of its log, if they are kept.
+        life: Number of its present life.
+    """
     from importlib.metadata import entry_points
 
-    found: dict[str, Action] = {"set-log-level": _set_log_level}
+    found: dict[str, Action] = {
+        "set-log-level": _set_log_level,
+        "collect-logs": partial(_collect_logs, log),
+        "restart": partial(_restart, life),
+        "capture-samples": _capture_samples,
+    }
     for point in entry_points(group=PLUGIN_GROUP):
         if point.name in found:
             _log.warning("command %r of plugin %s is taken already", point.name, point.value)
@@ -52,6 +66,33 @@ def _set_log_level(arguments: Mapping[str, JsonValue], _moment: Moment) -> Done:
         )
     logging.getLogger("edgefleet").setLevel(str(level).upper())
     return Done(f"logging from {level} on")
+
+
+def _collect_logs(log: LogTail | None, arguments: Mapping[str, JsonValue], _moment: Moment) -> Done:
+    lines = arguments.get("lines", 100)
+    if isinstance(lines, bool) or not isinstance(lines, int) or not 1 <= lines <= MOST_LINES:
+        raise UsageError(
+            f"command 'collect-logs' needs lines from 1 to {MOST_LINES}, got {lines!r}"
+        )
+    if log is None:
+        raise UsageError("no log is kept here")
+    return Done(log.last(lines, most_characters=_MOST_CHARACTERS) or "nothing was logged yet")
+
+
+def _restart(life: int, arguments: Mapping[str, JsonValue], _moment: Moment) -> Done:
+    """Restart, unless this life came of it already: the cloud repeats what was not answered."""
+    if arguments.get("life", life) != life:
+        return Done("runs again")
+    restarting.request()
+    return Done("restarting", final=False)
+
+
+def _capture_samples(arguments: Mapping[str, JsonValue], _moment: Moment) -> Done:
+    """Refuse: rows are kept only where the owner of the device allows it, and nobody can yet."""
+    purpose = arguments.get("purpose")
+    if not isinstance(purpose, str) or not purpose.strip():
+        raise UsageError("command 'capture-samples' needs a purpose, which is recorded")
+    raise UsageError("this device has not opted in to samples: no row of it is kept or leaves it")
 
 
 def _action_of(point: "EntryPoint") -> Action:

@@ -4,12 +4,14 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import typer
 
+from edge_agent import restarting
 from edge_agent.adapters.systemd import ServiceManager
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class _Leave(KeyboardInterrupt):
 def leaving_on_sigterm() -> Iterator[None]:
     """Let the block end in good order on SIGTERM, and the process with it, within five seconds.
 
+    Where the cloud asked for a restart, the process begins anew, with the same arguments.
+
     What is saved survives in any case: an end that is not in order is a crash to the next start.
     """
     is_over = threading.Event()
@@ -43,13 +47,32 @@ def leaving_on_sigterm() -> Iterator[None]:
         raise _Leave
 
     before = signal.signal(signal.SIGTERM, leave)
+    wanted = threading.Event()
+
+    def begin_anew() -> None:
+        wanted.set()
+        _ask_to_leave()
+
     try:
-        yield
+        with restarting.allowed(begin_anew):
+            yield
     except _Leave:
+        if wanted.is_set():
+            _log.info("starting anew, as the cloud asked")
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  ourselves
         raise typer.Exit(0) from None
     finally:
         is_over.set()
         signal.signal(signal.SIGTERM, before)
+
+
+def _ask_to_leave() -> None:
+    """Let the main thread see SIGTERM, whatever thread this is."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGTERM)
+    else:
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _end_soon(is_over: threading.Event) -> None:

@@ -85,14 +85,13 @@ class CommandBook:
                 del self._open[result.command_id]
         return [SaveResult(result, now_unix_s)]
 
-    def on_new_life(self, device: str, boot: int, now_unix_s: float) -> list[FleetEffect]:
+    def on_new_life(self, device: str, now_unix_s: float) -> list[FleetEffect]:
         """A device began another life: whoever was told to restart has done so."""
         effects: list[FleetEffect] = []
         for command_id, entry in list(self._open.items()):
             was_told = device in entry.sent_unix_s or device not in entry.unheard
             if entry.record.command.name == RESTART and device in entry.unfinished and was_told:
-                detail = f"runs again, in life {boot}"
-                result = CommandResult(device, command_id, ok=True, detail=detail)
+                result = CommandResult(device, command_id, ok=True, detail="runs again")
                 effects += self.on_result(result, now_unix_s)
         return effects
 

@@ -276,7 +276,7 @@ class Fleet:
         self._twins[twin.name] = twin
         begun: Sequence[FleetEffect] = ()
         if before is not None and twin.boot > before.boot:
-            begun = self._commands.on_new_life(twin.name, twin.boot, now_unix_s)
+            begun = self._commands.on_new_life(twin.name, now_unix_s)
         is_new = twin.desired is not None and (before is None or before.desired != twin.desired)
         is_reborn = before is not None and before.boot != twin.boot
         if is_new or is_reborn:

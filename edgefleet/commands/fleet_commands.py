@@ -2,13 +2,13 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from edgefleet.options import AsJson, CloudUrl, DeviceFilter, DeviceGroup, examples, key_value
-from edgefleet.printing import ago, print_json, print_line, print_table
+from edgefleet.printing import ago, plain, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from cloud_sync.backend import CommandDeviceView, CommandView
@@ -168,9 +168,7 @@ def answers(
     elif not found:
         print_line(f"no device is {state}" if state else "no device got it")
     else:
-        print_table(
-            ("device", "state", "detail"), [(one.device, one.state, one.detail) for one in found]
-        )
+        _print_rows("state", found)
 
 
 def _print_answers(view: "CommandView", found: "list[CommandDeviceView]") -> None:
@@ -179,13 +177,29 @@ def _print_answers(view: "CommandView", found: "list[CommandDeviceView]") -> Non
         print_line("no device to send it to")
         return
     shown = found if len(found) <= _SHOWN else [one for one in found if one.state != "done"]
-    if shown:
-        rows = [(one.device, _WORDS.get(one.state, one.state), one.detail) for one in shown]
-        print_table(("device", view.name, "detail"), rows[:_SHOWN])
+    _print_rows(view.name, shown[:_SHOWN])
     if len(shown) > _SHOWN:
         print_line(f"and {len(shown) - _SHOWN:,} more: edgefleet fleet answers {view.command_id}")
     if len(found) > 1:
         print_line(f"{view.name}: {_in_words(view)}")
+
+
+def _print_rows(title: str, shown: "Sequence[CommandDeviceView]") -> None:
+    """Print a line for each device; an answer of several lines, such as a log, stands below."""
+    if not shown:
+        return
+    rows = []
+    for one in shown:
+        first, *more = one.detail.splitlines() or [""]
+        detail = f"{len(more) + 1} lines, below" if more else first
+        rows.append((one.device, _WORDS.get(one.state, one.state), detail))
+    print_table(("device", title, "detail"), rows)
+    for one in shown:
+        lines = one.detail.splitlines()
+        if len(lines) > 1:
+            print_line(f"{one.device}:", style="bold")
+            for line in lines:
+                print_line(f"  {plain(line)}")
 
 
 def _in_words(view: "CommandView") -> str:

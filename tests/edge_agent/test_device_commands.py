@@ -2,13 +2,16 @@
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from edge_agent import restarting
 from edge_agent.core.commands import Action, Commands, Done, Moment
 from edge_agent.device_commands import device_commands
+from edge_agent.log_tail import LogTail
 from edge_contract.messages import Command, CommandResult
 from edge_contract.reading import JsonValue
 from tests.support.agent_core import told
@@ -104,3 +107,71 @@ def test_commands_of_the_core_load_no_plugins() -> None:
     (result,) = told(effects)
     assert isinstance(result, CommandResult)
     assert result.ok
+
+
+def test_the_last_lines_of_the_log_are_collected() -> None:
+    log = LogTail()
+    logger = logging.getLogger("edgefleet.agent")
+    try:
+        for number in range(5):
+            logger.error("line %d", number)
+        commands = Commands("cam-7", {}, lambda: device_commands(log))
+        command = Command("c1", "collect-logs", 100.0, {"lines": 2})
+        (result,) = told(commands.on_command(command, Moment(0.0, 0.0)))
+    finally:
+        log.close()
+    logger.error("line 5")
+
+    assert isinstance(result, CommandResult)
+    first, second = result.detail.splitlines()
+    assert first.endswith("ERROR edgefleet.agent: line 3")
+    assert second.endswith("ERROR edgefleet.agent: line 4")
+    assert log.last(1, most_characters=1000).endswith("line 4")
+    assert log.last(5, most_characters=120).count("\n") == 1
+
+
+@pytest.mark.parametrize("lines", [0, 501, "all", True])
+def test_collecting_logs_refuses_what_is_no_number_of_lines(lines: JsonValue) -> None:
+    refused = answer("collect-logs", lines=lines)
+
+    assert not refused.ok
+    assert "needs lines from 1 to 500" in refused.detail
+
+
+def test_an_agent_inside_an_application_is_not_restarted() -> None:
+    refused = answer("restart")
+
+    assert not refused.ok
+    assert "runs inside an application" in refused.detail
+
+
+def test_a_restart_is_taken_up_and_not_repeated_in_the_life_that_came_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edge_agent.restarting._DELAY_S", 0.0)
+    begun = threading.Event()
+    commands = Commands("cam-7", {}, lambda: device_commands(life=4))
+    with restarting.allowed(begun.set):
+        (old,) = told(commands.on_command(restart_in(3), Moment(0.0, 0.0)))
+        is_calm = not begun.is_set()
+        (taken,) = told(commands.on_command(restart_in(4), Moment(0.0, 0.0)))
+        assert begun.wait(5.0)
+
+    assert is_calm
+    assert old == CommandResult("cam-7", "c3", ok=True, detail="runs again")
+    assert taken == CommandResult("cam-7", "c4", ok=True, detail="restarting", final=False)
+
+
+def restart_in(life: int) -> Command:
+    return Command(f"c{life}", "restart", 100.0, {"life": life})
+
+
+def test_samples_are_refused_by_a_device_that_did_not_opt_in() -> None:
+    without = answer("capture-samples")
+    refused = answer("capture-samples", purpose="retraining")
+
+    assert "needs a purpose" in without.detail
+    assert (refused.ok, refused.detail) == (
+        False,
+        "this device has not opted in to samples: no row of it is kept or leaves it",
+    )

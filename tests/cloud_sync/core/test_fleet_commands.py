@@ -132,7 +132,7 @@ def test_a_restart_is_done_when_the_device_is_back_in_another_life() -> None:
     later = fleet.on_tick(30.0)
 
     assert sent[1:] == [SendCommand("cam-1", Command("c2", "restart", 100.0, {"life": 1}))]
-    result = CommandResult("cam-1", "c2", ok=True, detail="runs again, in life 2")
+    result = CommandResult("cam-1", "c2", ok=True, detail="runs again")
     assert SaveResult(result, 4.0) in born
     assert sent_to(later) == []
 
