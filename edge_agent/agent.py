@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from edge_agent.adapters.compiled_models import CompiledModels
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
+from edge_agent.adapters.providers import runtime_facts
 from edge_agent.assembly import Assembly, Limits
 from edge_agent.config import default_device, default_state_folder, hardware_facts
 from edge_agent.core.agent import AgentConfig
@@ -167,7 +168,7 @@ class Agent(Models):
             models=tuple(asked),
             interval_s=interval_s,
             agent_version="" if cloud is None else agent_version(),
-            facts=hardware_facts(),
+            facts={**hardware_facts(), **runtime_facts()},
             tags=tags or {},
             outbox_bytes=outbox_bytes,
             ack_timeout_s=ack_timeout_s,

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_contract.errors import UsageError
+from edge_contract.reading import JsonValue
 
-__all__ = ["CPU", "NAMES", "Choice", "choices_of", "missing_reason"]
+__all__ = ["CPU", "NAMES", "Choice", "choices_of", "missing_reason", "runtime_facts"]
 
 CPU: Final = "CPUExecutionProvider"
 
@@ -71,6 +72,14 @@ def choices_of(wished: Sequence[str], *, device_memory_mb: int | None = None) ->
         names.append(long)
     first = names[: names.index(CPU)] if CPU in names else names
     return [Choice(name, _options(name, device_memory_mb)) for name in dict.fromkeys([*first, CPU])]
+
+
+def runtime_facts() -> Mapping[str, JsonValue]:
+    """Return what the cloud may know of onnxruntime here: its version, and where it could run."""
+    return {
+        "onnxruntime": onnxruntime.__version__,
+        "providers": list(onnxruntime.get_available_providers()),
+    }
 
 
 def missing_reason(name: str) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.adapters.providers import runtime_facts
 from edge_agent.config import (
     default_device,
     default_state_folder,
@@ -119,6 +120,6 @@ class TestRings:
 
 
 def test_what_the_cloud_is_told_of_the_hardware_is_plain_json() -> None:
-    facts = hardware_facts()
-    assert {"cpus", "machine", "system", "python"} <= facts.keys()
+    facts = {**hardware_facts(), **runtime_facts()}
+    assert {"cpus", "machine", "system", "python", "onnxruntime", "providers"} <= facts.keys()
     assert canonical_json(dict(facts))
