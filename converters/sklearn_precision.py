@@ -4,6 +4,7 @@ scikit-learn's transformers compute in float32 if they are given float32, which 
 and on the steps before. What they really do is asked of them, with a few rows.
 """
 
+import copy
 from collections.abc import Iterator
 from typing import Final
 
@@ -155,7 +156,7 @@ def _transformed(part: object, rows: object) -> object:
     if transform is None:
         return None
     try:
-        said = transform(rows)
-    except (TypeError, ValueError):  # whoever asks it for answers gets to know
+        said = transform(copy.copy(rows))  # with copy=False, some write into what they are given
+    except Exception:  # noqa: BLE001  estimators raise all kinds; who asks for answers gets to know
         return None
     return np.asarray(said.toarray() if hasattr(said, "toarray") else said)

@@ -37,8 +37,13 @@ def nearest_centroid(nodes: Nodes, model: NearestCentroid) -> None:
     power = metric_power(model.metric)
     prior = np.asarray(model.class_prior_)
     spread = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
-    apart = distances(nodes, nodes("Div", nodes.x, spread), model.centroids_ / spread, power=power)
-    scores = nodes("Sub", 2.0 * np.log(prior).reshape(1, -1), nodes("Mul", apart, apart))
+    given, centres = nodes("Div", nodes.x, spread), model.centroids_ / spread
+    if power == 2:  # what all classes have in common makes no difference
+        size = ranked_distances(nodes, given, centres)
+    else:
+        apart = distances(nodes, given, centres, power=power)
+        size = nodes("Mul", apart, apart)
+    scores = nodes("Sub", 2.0 * np.log(prior).reshape(1, -1), size)
     if np.isclose(prior, 1 / len(prior)).all():
         plain = (
             ranked_distances(nodes, nodes.x, model.centroids_)

@@ -51,6 +51,7 @@ CONVERT = frozenset(
         "GammaRegressor",
         "GaussianMixture",
         "GaussianNB",
+        "GaussianProcessClassifier",
         "GaussianProcessRegressor",
         "GaussianRandomProjection",
         "GenericUnivariateSelect",
@@ -192,7 +193,6 @@ CONVERT = frozenset(
 REFUSED = {
     "DictVectorizer": "X mixes dict",
     "FeatureHasher": "X mixes dict",
-    "GaussianProcessClassifier": "use SVC, or LogisticRegression",
     "HashingVectorizer": "no converter for",
     "LatentDirichletAllocation": "no converter for",
     "LocallyLinearEmbedding": "no converter for",
