@@ -176,7 +176,9 @@ class RolloutAnswers:
         plan = order.plan
         meant = self._conductor.rollouts.target_test(plan.target)
         facts = self._conductor.snapshot.facts
-        mine: dict[str, DeviceFacts] = {name: one for name, one in facts.items() if meant(one)}
+        mine: dict[str, DeviceFacts] = {
+            name: one for name, one in facts.items() if plan.model in one.models and meant(one)
+        }
         return examine(
             plan,
             mine,

@@ -42,6 +42,7 @@ class Device:
     refuses: str = ""
     idle: bool = False
     holds: bool = False
+    hosts: str = "gate"
     boots: int = 1
     serving: str = ""
     state: str = ""
@@ -112,7 +113,7 @@ class Device:
             boots=self.boots,
             desired_generation=self.generation,
             reported_generation=self.took_up,
-            models={"gate": ModelReport(self.serving, "", slots=slots)},
+            models={self.hosts: ModelReport(self.serving, "", slots=slots)},
         )
 
 

@@ -66,8 +66,10 @@ def _analysed(
     if not found.passed:
         gate = "" if found.waits_for is None else found.waits_for.gate
         limit_s = stage.stage.rule(gate).max_wait_s or stage.stage.max_wait_s
-        waited_s = now_unix_s - stage.state_since_unix_s
-        if waited_s >= (limit_s or record.plan.max_wait_s):
+        since = stage.state_since_unix_s
+        if gate == "delivery":  # devices that wait for their turn or their window are not late
+            since = max(since, stage.waits_since_unix_s)
+        if now_unix_s - since >= (limit_s or record.plan.max_wait_s):
             stage.handle(_S.GIVE_UP, now_unix_s=now_unix_s)
             return Move.GAVE_UP
         return Move.NONE

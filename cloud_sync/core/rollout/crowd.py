@@ -48,15 +48,20 @@ class Crowd:
     def mine(
         self, record: RolloutRecord, devices: Mapping[str, DeviceFacts]
     ) -> Mapping[str, DeviceFacts]:
-        """Return the devices that a rollout is for; who was in it once stays in."""
-        if not record.plan.target:
-            return devices
+        """Return the devices that a rollout is for; who was in it once stays in.
+
+        A device that does not say that it hosts the model is never told of it.
+        """
         try:
             test = self.test_of(record.plan.target)
         except UsageError:  # its group is gone: nobody new is meant, and nobody is left behind
             test = _nobody
-        known = {*record.executions, *record.returning}
-        return {name: facts for name, facts in devices.items() if name in known or test(facts)}
+        model, known = record.plan.model, {*record.executions, *record.returning}
+        return {
+            name: facts
+            for name, facts in devices.items()
+            if name in known or (model in facts.models and test(facts))
+        }
 
     def outsiders(
         self,
@@ -83,7 +88,7 @@ class Crowd:
             known = self._objections.get(key)
             if known is None or known[0] is not facts.facts:
                 known = self._objections[key] = (facts.facts, objection(package, facts))
-            if known[1]:
+            if known[1] or package.manifest.name in facts.pins:
                 left_out.append(name)
         boxed = self._box.boxed(now_unix_s, penalty_s=record.plan.penalty_s, running=running)
         return Outsiders(boxed, frozenset(left_out))

@@ -22,6 +22,8 @@ _DEFAULT_BAKE_S: Final = 900.0
 _DEFAULT_MAX_WAIT_S: Final = 4 * 3600.0
 _DEFAULT_MIN_ROWS: Final = 500
 _DEFAULT_MARGIN: Final = 0.05
+_LEAST_LEVEL: Final = 1e-6
+_SLOWEST: Final = 1e-3
 _DEFAULT_PENALTY_S: Final = 24 * 3600.0
 
 
@@ -237,6 +239,17 @@ class RolloutPlan:
             value = getattr(self, name)
             if not 0.0 < value < 1.0 and not (name in ("margin", "detect") and value == 0.0):
                 raise UsageError(f"{name} of a rollout must lie between 0 and 1, got {value!r}")
+        for name in ("alpha", "beta"):
+            if getattr(self, name) < _LEAST_LEVEL:
+                raise UsageError(
+                    f"{name} of a rollout must be at least {_LEAST_LEVEL:g}, "
+                    f"got {getattr(self, name)!r}"
+                )
+        if 0.0 < self.devices_per_minute < _SLOWEST:
+            raise UsageError(
+                f"devices_per_minute must be at least {_SLOWEST:g}, or 0 for no limit, "
+                f"got {self.devices_per_minute!r}"
+            )
         if self.detect and self.margin >= self.detect:
             raise UsageError(
                 f"a loss of {self.detect} cannot be told from one of {self.margin} that is put up "

@@ -222,7 +222,7 @@ def _traffic(
         one.profile.find("labels", LabelsSpec.kind) for name, one in truths.items() if name in names
     )
     labels = [one for one in found if isinstance(one, Labels) and one.count > one.unknown]
-    each = len(devices) * plan.baseline_s
+    each = len(devices) * max(plan.baseline_s, 1.0)
     known = sum(one.count - one.unknown for one in labels)
     return _Traffic(seen.counters.rows / each, known / each, labels)
 

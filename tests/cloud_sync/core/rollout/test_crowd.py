@@ -169,3 +169,14 @@ def test_a_rollout_whose_group_is_gone_keeps_its_devices_and_ends() -> None:
     found.run(steps=20)
 
     assert found.controller.view("r1").state == "aborted"
+
+
+def test_devices_that_do_not_host_the_model_are_neither_told_nor_waited_for() -> None:
+    found = world()
+    found.start(aimed("1.1.0", ""))
+    found.devices["rome-2"].hosts = "doors"
+    found.run(steps=40)
+
+    view = found.controller.view("r1")
+    assert view.state == "succeeded"
+    assert set(view.executions) == {"oslo-1", "oslo-2", "rome-1"}

@@ -86,6 +86,8 @@ def test_every_strategy_has_stages_that_never_narrow_and_gates_that_exist(strate
         ({"bake_s": -1.0}, "bake_s of a rollout must be 0 or more, got -1.0"),
         ({"max_wait_s": float("nan")}, "max_wait_s of a rollout must be 0 or more"),
         ({"alpha": 1.5}, "alpha of a rollout must lie between 0 and 1"),
+        ({"alpha": 1e-9}, "alpha of a rollout must be at least 1e-06, got 1e-09"),
+        ({"devices_per_minute": 1e-300}, "devices_per_minute must be at least 0.001"),
         ({"min_rows": -5}, "min_rows of a rollout must be 0 or more"),
     ],
 )
