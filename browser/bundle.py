@@ -8,8 +8,10 @@
     OUT/vendor/     onnxruntime-web, mqtt.js and Pyodide, and core.zip: the agent's Python
     OUT/models/     files of a package that comes along, by digest
     OUT/bundle.json digests of all files
+    OUT/service-worker.js  keeps all of them in the browser, for starts without a network
 
-Nothing in it is fetched from anywhere else when the page runs.
+Beside each file that gets smaller lie ``FILE.gz`` and ``FILE.br``, for servers that send what is
+compressed already. Nothing in it is fetched from anywhere else when the page runs.
 """
 
 import base64
@@ -21,6 +23,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from browser.compressing import compress
 from browser.py.bridge import layouts
 from edge_contract.errors import UsageError
 from edge_contract.package import ArtifactRole, Package
@@ -73,6 +76,7 @@ def build_bundle(
     cloud: str = "",
     fleet: str = "default",
     npm: Path = NODE_MODULES,
+    compressed: bool = False,
 ) -> Path:
     """Write the bundle into ``out``, in place of one that is there; return ``out``.
 
@@ -84,6 +88,7 @@ def build_bundle(
             the page comes from; empty for a page that only predicts.
         fleet: Name of the fleet.
         npm: The folder ``node_modules`` that ``npm ci`` has filled.
+        compressed: Whether smaller forms are written beside the files, which takes a minute.
 
     Raises:
         UsageError: ``out`` holds something else, or an npm package is missing.
@@ -106,8 +111,16 @@ def build_bundle(
     elif cloud:
         agent["cloud"] = cloud
     (out / "page" / "config.json").write_text(json.dumps(config) + "\n")
+    worker = out / "src" / "service_worker.js"
+    template = worker.read_text()
+    worker.unlink()
     digests = {path.relative_to(out).as_posix(): _integrity(path) for path in _files(out)}
-    (out / "bundle.json").write_text(json.dumps({"files": digests}, indent=1) + "\n")
+    listed = json.dumps({"files": digests}, indent=1) + "\n"
+    (out / "bundle.json").write_text(listed)
+    name = hashlib.sha256(listed.encode()).hexdigest()[:16]
+    (out / "service-worker.js").write_text(template.replace("@BUNDLE@", name))
+    if compressed:
+        compress(_files(out))
     return out
 
 

@@ -4,8 +4,9 @@ import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+from browser.compressing import form_of
 from edge_contract.errors import UnavailableError, UsageError
 
 __all__ = ["bundle_server"]
@@ -57,6 +58,21 @@ class _Handler(SimpleHTTPRequestHandler):
         ".js": "text/javascript",
         ".wasm": "application/wasm",
     }
+
+    def send_head(self) -> "BinaryIO | None":
+        """Send a compressed form of a file where there is one that the browser takes."""
+        path = Path(self.translate_path(self.path))
+        asked = self.headers.get("Accept-Encoding", "")
+        for form in form_of(path, asked):
+            data = path.with_name(f"{path.name}.{form.suffix}")
+            self.send_response(200)
+            self.send_header("Content-Type", self.guess_type(str(path)))
+            self.send_header("Content-Encoding", form.encoding)
+            self.send_header("Content-Length", str(data.stat().st_size))
+            self.send_header("Vary", "Accept-Encoding")
+            self.end_headers()
+            return data.open("rb")
+        return super().send_head()
 
     def end_headers(self) -> None:
         """Add the headers of every answer."""

@@ -227,6 +227,10 @@ async function main() {
   predictor.offerTruths();
   if (features.length === 64) usePad(predictor);
   else useForm(features, predictor);
+  // Last: keeping the bundle must not take the network from the first prediction.
+  navigator.serviceWorker?.register("../service-worker.js").catch((error) => {
+    log(`the page cannot be kept for offline starts: ${error.message}`);
+  });
 }
 
 main().catch((error) => {

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from edgefleet.options import examples, sub_app
 from edgefleet.printing import print_line
@@ -38,6 +39,10 @@ def build(
         typer.Option(help="The broker for browsers: ws://, wss://, or :PORT of the page's host."),
     ] = "",
     fleet: Annotated[str, typer.Option(help="Name of the fleet.")] = "default",
+    compress: Annotated[
+        bool,
+        typer.Option(help="Write .gz and .br beside each file, for servers that can send them."),
+    ] = True,
     npm: Annotated[
         Path | None, typer.Option(help="The folder node_modules that `npm ci` has filled.")
     ] = None,
@@ -47,6 +52,7 @@ def build(
 
     require_own_package("browser")
     from browser.bundle import NODE_MODULES, build_bundle
+    from browser.compressing import sizes_of
     from edge_agent.local_package import read_package
     from edge_contract.errors import UsageError
 
@@ -55,11 +61,19 @@ def build(
             "a page needs a model: give --package FILE, or --model NAME with --cloud URL"
         )
     brought = None if package is None else read_package(package)
-    build_bundle(
-        out, model=model, package=brought, cloud=cloud, fleet=fleet, npm=npm or NODE_MODULES
-    )
-    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print_line(f"wrote {out} ({size / 1e6:.1f} MB)")
+    doing = "compressing, which takes a minute" if compress else "writing"
+    with Console(stderr=True).status(doing):
+        build_bundle(
+            out,
+            model=model,
+            package=brought,
+            cloud=cloud,
+            fleet=fleet,
+            npm=npm or NODE_MODULES,
+            compressed=compress,
+        )
+    sizes = ", ".join(f"{form} {size / 1e6:.1f} MB" for form, size in sizes_of(out).items())
+    print_line(f"wrote {out}: {sizes}")
     print_line(f"next: edgefleet browser serve {out}")
 
 

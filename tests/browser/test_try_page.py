@@ -1,11 +1,13 @@
 """The page that a bundle brings: somebody draws a digit and sees what the model makes of it."""
 
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from browser.bundle import build_bundle
+from browser.compressing import compress
 from edge_agent.adapters.inputs import InputEncoder
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from tests.browser.clouds import Cloud
@@ -111,13 +113,73 @@ def test_the_page_shows_what_leaves_it_and_can_be_taken_offline(
     assert complaints == []
 
 
+def test_a_page_that_was_seen_once_starts_without_its_server(
+    tmp_path: Path, context: BrowserContext, complaints: list[str]
+) -> None:
+    with PageServer(build_bundle(tmp_path / "site", package=digits().package)) as server:
+        url = f"{server.url}/"
+        page = opened(context, url, complaints)
+        expect(page.locator("#pad-card")).to_be_visible(timeout=TIMEOUT_MS)
+        page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+        page.close()
+
+    again = opened(context, url, complaints)
+    expect(again.locator("#pad-card")).to_be_visible(timeout=TIMEOUT_MS)
+    draw(again, THREE)
+
+    expect(again.locator("#answer")).to_have_text("3", timeout=TIMEOUT_MS)
+    assert again.evaluate("() => crossOriginIsolated")
+    assert complaints == []
+
+
+def test_a_new_bundle_takes_the_place_of_the_one_that_was_kept(
+    tmp_path: Path, context: BrowserContext, complaints: list[str]
+) -> None:
+    site = build_bundle(tmp_path / "site", package=digits().package)
+    with PageServer(site) as server:
+        page = opened(context, f"{server.url}/", complaints)
+        page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+        [kept] = page.evaluate("() => caches.keys()")
+
+        build_bundle(site, package=digits("1.1.0").package)
+        page.evaluate("() => navigator.serviceWorker.getRegistration().then((it) => it.update())")
+
+        page.wait_for_function(
+            """async (old) => {
+              const names = await caches.keys();
+              return names.length === 1 && names[0] !== old;
+            }""",
+            arg=kept,
+        )
+    assert complaints == []
+
+
+def test_a_server_sends_the_smaller_form_that_a_browser_takes(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    text = b"the same again and again " * 200
+    (site / "bundle.json").write_bytes(text)
+    compress([site / "bundle.json"])
+
+    def asked(accepted: str) -> tuple[str | None, int]:
+        request = Request(f"{server.url}/bundle.json", headers={"Accept-Encoding": accepted})
+        with urlopen(request) as reply:
+            return reply.headers["Content-Encoding"], len(reply.read())
+
+    with PageServer(site) as server:
+        assert asked("gzip, deflate, br")[0] == "br"
+        assert asked("gzip")[0] == "gzip"
+        assert asked("identity") == (None, len(text))
+        assert asked("br")[1] < asked("gzip")[1] < len(text)
+
+
 class TestCommand:
     def test_it_builds_a_bundle_and_builds_it_anew(self, tmp_path: Path) -> None:
         package, out = tmp_path / "digits.modelpkg", tmp_path / "site"
         package.write_bytes(digits().package.to_archive())
 
-        first = cli("browser", "build", "--out", out, "--package", package)
-        again = cli("browser", "build", "--out", out, "--package", package)
+        first = cli("browser", "build", "--out", out, "--package", package, "--no-compress")
+        again = cli("browser", "build", "--out", out, "--package", package, "--no-compress")
 
         assert (first.code, again.code) == (0, 0), first.err + again.err
         assert (out / "vendor" / "core.zip").exists()
