@@ -1,5 +1,6 @@
 """What a fresh process takes until its first prediction: an agent's, and the barest others."""
 
+import os
 import pickle
 import statistics
 import subprocess
@@ -80,6 +81,7 @@ def footprints(model: Model, *, processes: int, memory_target_mb: float) -> list
 def _measured(folder: Path, processes: int) -> dict[str, _Measured]:
     kinds: Sequence[str] = ("onnxruntime", "agent", "linked", "framework")
     found: dict[str, list[_Measured]] = {kind: [] for kind in kinds}
+    _one("settled", folder)  # a device has run for a while before
     for number in range(processes + 1):
         for kind in kinds:
             measured = _one(kind, folder)
@@ -94,6 +96,10 @@ def _measured(folder: Path, processes: int) -> dict[str, _Measured]:
 def _one(kind: str, folder: Path) -> _Measured:
     began_s = time.time()
     command = [sys.executable, str(_PROGRAM), kind, str(folder), _NOBODY]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_LIMIT_S)
+    # An installed package has its bytecode, whatever this process may write.
+    writing = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=_LIMIT_S, env=writing
+    )
     first_s, resident_mb = map(float, done.stdout.split()[-2:])
     return _Measured((first_s - began_s) * 1e3, resident_mb)

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_agent.adapters.http_source import HttpSource, resolved_url
 from edge_agent.adapters.paho_link import PahoLink
-from edge_agent.adapters.trial_process import TrialProcess
 from edge_agent.core.agent import AgentCore
+from edge_agent.later_source import LaterSource
 from edge_agent.ports import Link, LinkOptions, PackageSource
 from edge_agent.resources import meter_here
-from edge_agent.tried_source import TriedSource
 from edge_contract.messages import DeviceTopics, encode
 from edge_contract.messages.broker_url import parse_broker_url
 
@@ -65,14 +63,18 @@ def cloud_link(
         )
     )
     host = parse_broker_url(url).host
-    source: PackageSource = HttpSource(host, memory_left=memory_left)
-    if trust is not None:
-        link, source = _verified(link, source, trust, topics=topics, host=host)
-    return link, TriedSource(source, TrialProcess(), meter_here())
+    if trust is None:
+        return link, LaterSource(lambda: _tried(host, memory_left))
+    return _verified(link, trust, topics=topics, host=host, memory_left=memory_left)
 
 
 def _verified(
-    link: Link, source: PackageSource, trust: Trust, *, topics: DeviceTopics, host: str
+    link: Link,
+    trust: Trust,
+    *,
+    topics: DeviceTopics,
+    host: str,
+    memory_left: Callable[[], int | None],
 ) -> tuple[Link, PackageSource]:
     """Return both, so that only the director is heard and only what was released comes in."""
     from edge_agent.adapters.tuf_verifier import TufVerifier
@@ -82,10 +84,31 @@ def _verified(
     verifier = TufVerifier(trust.folder, trust.root)
 
     def metadata_url(url: str) -> str:
+        from edge_agent.adapters.http_source import resolved_url
+
         return f"{resolved_url(url, host)}/trust"
+
+    def released(source: PackageSource) -> PackageSource:
+        return ReleasedSource(source, verifier, metadata_url)
 
     sealed = (topics.desired, topics.commands, topics.to_all)
     return (
         OpenedLink(link, verifier, sealed, metadata_url),
-        ReleasedSource(source, verifier, metadata_url),
+        LaterSource(lambda: _tried(host, memory_left, released)),
     )
+
+
+def _tried(
+    host: str,
+    memory_left: Callable[[], int | None],
+    released: Callable[[PackageSource], PackageSource] | None = None,
+) -> PackageSource:
+    """Return the source of packages, each of which is tried before it counts."""
+    from edge_agent.adapters.http_source import HttpSource
+    from edge_agent.adapters.trial_process import TrialProcess
+    from edge_agent.tried_source import TriedSource
+
+    source: PackageSource = HttpSource(host, memory_left=memory_left)
+    if released is not None:
+        source = released(source)
+    return TriedSource(source, TrialProcess(), meter_here())

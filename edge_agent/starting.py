@@ -14,6 +14,7 @@ from edge_agent.shell import Shell
 from edge_agent.variants import VariantPolicy
 from edge_contract.errors import UsageError
 from edge_contract.package import Package
+from edge_contract.version import VERSION
 
 __all__ = [
     "CloudOptions",
@@ -119,10 +120,5 @@ def trusted(path: str | os.PathLike[str] | None) -> bytes | None:
 
 
 def agent_version() -> str:
-    """Return the version of edgefleet that is installed."""
-    from importlib.metadata import PackageNotFoundError, version  # slow, and for the cloud only
-
-    try:
-        return version("edgefleet")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "0+unknown"
+    """Return the version of edgefleet."""
+    return VERSION

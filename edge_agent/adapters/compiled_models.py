@@ -11,13 +11,16 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
+
+if TYPE_CHECKING:
+    import subprocess
 
 __all__ = ["CompiledModels", "is_worth_compiling"]
 
@@ -67,35 +70,28 @@ class CompiledModels:
 
     def compile(self, digest: str, model: bytes) -> Path | None:
         """Compile a model, which takes seconds, and return its file; ``None`` if that fails."""
-        place = self._place(digest)
-        new = place.with_suffix(f".{os.getpid()}.new")
-        limit_s = _PATIENCE_S + _S_PER_BYTE * len(model)
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self._run(new, model, limit_s):
-                return None
-            with new.open("rb") as file:
-                os.fsync(file.fileno())
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            place.with_suffix(".json").write_text(json.dumps(found))
-            new.replace(place)
-            self._forget_others(place)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        finally:
-            with contextlib.suppress(OSError):
-                new.unlink(missing_ok=True)
-        return place
+        return self._compile(digest, model, _PATIENCE_S + _S_PER_BYTE * len(model))
 
     def compile_later(self, digest: str, model: bytes) -> None:
-        """Compile a model for the next start when this one has settled, if there will be one."""
-        if self._outlives_us:
-            threading.Thread(
-                target=self._compile_later,
-                args=(digest, model),
-                name="edgefleet-compiling",
-                daemon=True,
-            ).start()
+        """Compile a model for the next start when this one has settled, if there will be one.
+
+        It waits in a file: a device has more room there.
+        """
+        waiting = self._place(digest).with_suffix(f".{os.getpid()}.onnx")
+        if not self._outlives_us:
+            return
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            waiting.write_bytes(model)
+        except OSError:
+            waiting.unlink(missing_ok=True)
+            return
+        threading.Thread(
+            target=self._compile_later,
+            args=(digest, waiting),
+            name="edgefleet-compiling",
+            daemon=True,
+        ).start()
 
     def forget(self, digest: str) -> None:
         """Remove a model that is of no use."""
@@ -110,17 +106,46 @@ class CompiledModels:
         if process is not None:
             process.kill()
 
-    def _compile_later(self, digest: str, model: bytes) -> None:
-        if not self._leaving.wait(_SETTLED_S):
-            self.compile(digest, model)
+    def _compile_later(self, digest: str, waiting: Path) -> None:
+        try:
+            if not self._leaving.wait(_SETTLED_S):
+                with waiting.open("rb") as model:
+                    limit_s = _PATIENCE_S + _S_PER_BYTE * waiting.stat().st_size
+                    self._compile(digest, model, limit_s)
+        finally:
+            with contextlib.suppress(OSError):  # nobody can do anything about it
+                waiting.unlink(missing_ok=True)
 
-    def _run(self, new: Path, model: bytes, limit_s: float) -> bool:
+    def _compile(self, digest: str, model: bytes | BinaryIO, limit_s: float) -> Path | None:
+        place = self._place(digest)
+        new = place.with_suffix(f".{os.getpid()}.new")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._run(new, model, limit_s):
+                return None
+            with new.open("rb") as file:
+                os.fsync(file.fileno())
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            place.with_suffix(".json").write_text(json.dumps(found))
+            new.replace(place)
+            self._forget_others(place)
+        except (OSError, TimeoutError):
+            return None
+        finally:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
+        return place
+
+    def _run(self, new: Path, model: bytes | BinaryIO, limit_s: float) -> bool:
+        import subprocess  # most devices never compile
+
+        given, file = (model, None) if isinstance(model, bytes) else (None, model)
         with self._lock:
             if self._leaving.is_set():
                 return False
             process = self._process = subprocess.Popen(
                 [sys.executable, "-m", "edge_agent.compiling", str(new)],
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE if file is None else file,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=_environment(),
@@ -128,7 +153,9 @@ class CompiledModels:
             )
         with process:
             try:
-                process.communicate(model, timeout=limit_s)
+                process.communicate(given, timeout=limit_s)
+            except subprocess.TimeoutExpired as error:
+                raise TimeoutError(str(error)) from error
             finally:
                 process.kill()
                 self._process = None
@@ -137,6 +164,9 @@ class CompiledModels:
     def _forget_others(self, place: Path) -> None:
         others = [path for path in self._folder.glob(f"*{_SUFFIX}") if path != place]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        leftovers = [path for path in self._folder.glob("*.onnx") if _is_old(path)]
+        for path in leftovers:
+            path.unlink(missing_ok=True)
         for path in others[_KEPT - 1 :]:
             path.unlink(missing_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)
@@ -144,6 +174,11 @@ class CompiledModels:
     def _place(self, digest: str) -> Path:
         version = f"{onnxruntime.__version__}-{platform.machine()}".replace(".", "_")
         return self._folder / f"{digest.removeprefix('sha256:')}-{version}{_SUFFIX}"
+
+
+def _is_old(path: Path) -> bool:
+    """Return whether nobody can still be about to compile a file."""
+    return path.stat().st_mtime < time.time() - 3600.0
 
 
 def _environment() -> dict[str, str]:
