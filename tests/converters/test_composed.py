@@ -4,7 +4,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
 
 from converters.base import ConversionWarning
+from converters.runtime import OnnxModel
 from edge_contract.errors import EdgeError, PackageError, UsageError
 from edge_contract.package import OutputRole, Package
 from edgefleet.converting import convert
@@ -30,10 +30,8 @@ def converted(model: object = MODEL, rows: object = ROWS, **how: object) -> Pack
 
 def answers(package: Package, rows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """What the graph of a package says."""
-    session = onnxruntime.InferenceSession(package.files["model.onnx"])
-    (taken,) = session.get_inputs()
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {taken.name: rows}), strict=True))
+    model = OnnxModel(package.files["model.onnx"], what="the package")
+    return model.run({model.inputs[0].name: rows})  # type: ignore[return-value]
 
 
 def test_a_graph_before_a_model_of_scikit_learn_becomes_part_of_it() -> None:
