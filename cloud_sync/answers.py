@@ -19,6 +19,7 @@ from cloud_sync.backend import (
     GroupBook,
     ModelView,
     NotFoundError,
+    PinView,
     PreflightView,
     RolloutOrder,
     RolloutView,
@@ -166,6 +167,29 @@ class Answers:
     def kept_answers(self) -> AccessStore:
         """Where answers to orders are kept that may be sent again."""
         return self._warehouse
+
+    def pin(self, model: str, version: str, *, audience: Audience, by: str) -> PinView:
+        """Hold devices to a version of a model, whatever rollouts want; empty lets them go."""
+        found = self._found(model, version) if version else None
+        target = None if found is None else Target(found.version, found.digest)
+        names = self._groups.names_of(audience)
+        if not names:
+            raise UsageError(f"nobody would be held: no device is now meant by {audience.title!r}")
+
+        def pin() -> None:
+            fleet, now_unix_s = self._conductor.fleet, time.time()
+            for name in names:
+                effects = fleet.set_pin(name, model, target=target, now_unix_s=now_unix_s)
+                self._conductor.carry_out(effects)
+
+        self._conductor.order(pin)
+        detail: JsonObject = {
+            "version": version,
+            "audience": audience.title,
+            "devices": len(names),
+        }
+        self._audit(by, "pin" if version else "unpin", model, detail)
+        return PinView(model, version, names)
 
     def devices(
         self,

@@ -22,6 +22,7 @@ from cloud_sync.operator_views import (
     GroupBook,
     GroupView,
     NewTokenView,
+    PinView,
     TokenView,
 )
 from cloud_sync.ports import AccessStore
@@ -59,6 +60,7 @@ __all__ = [
     "ModelView",
     "NewTokenView",
     "NotFoundError",
+    "PinView",
     "PreflightView",
     "RolloutEventView",
     "RolloutOrder",
@@ -113,6 +115,7 @@ class DeviceView:
     tags: Mapping[str, str]
     facts: JsonObject
     resources: JsonObject = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +283,16 @@ class CloudBackend(Protocol):
     @property
     def kept_answers(self) -> AccessStore:
         """Where answers to orders are kept that may be sent again."""
+        ...
+
+    def pin(self, model: str, version: str, *, audience: Audience, by: str) -> PinView:
+        """Hold devices to a version of a model, whatever rollouts want; empty lets them go.
+
+        Raises:
+            NotFoundError: There is no such version, group or device.
+            FilterError: The filter of the audience cannot be read.
+            UsageError: Nobody is in the audience.
+        """
         ...
 
     def devices(

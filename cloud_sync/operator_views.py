@@ -18,6 +18,7 @@ __all__ = [
     "GroupBook",
     "GroupView",
     "NewTokenView",
+    "PinView",
     "TokenView",
 ]
 
@@ -69,6 +70,15 @@ class CommandDeviceView:
     device: str
     state: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PinView:
+    """Devices that are held to a version of a model; an empty version let them go."""
+
+    model: str
+    version: str
+    devices: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def device_view(twin: DeviceTwin, rows: int) -> DeviceView:
         desired={name: asdict(assignment) for name, assignment in wanted.items()},
         tags=dict(facts.tags),
         facts=dict(facts.facts),
+        pins=dict(facts.pins),
         resources={
             name: value
             for name, value in asdict(twin.report.resources if twin.report else Resources()).items()

@@ -10,6 +10,7 @@ from cloud_sync.backend import (
     CommandView,
     DeviceView,
     GroupView,
+    PinView,
     SummaryView,
 )
 from edge_contract.errors import UsageError
@@ -103,6 +104,35 @@ class FleetCalls:
     def delete_group(self, name: str) -> None:
         """Forget a group; its devices stay what they are."""
         self._api.delete(f"groups/{segment_of(name)}")
+
+    # Pins.
+
+    def pin(
+        self,
+        model: str,
+        version: str,
+        *,
+        devices: Sequence[str] = (),
+        group: str = "",
+        filter: str = "",  # noqa: A002  as in the API
+    ) -> PinView:
+        """Hold devices to a version of a model, whatever rollouts want; empty lets them go.
+
+        Args:
+            model: Its name.
+            version: Which one.
+            devices: Names.
+            group: Of devices.
+            filter: Describes devices.
+        """
+        order: JsonObject = {
+            "model": model,
+            "version": version or None,
+            "devices": list(devices),
+            "group": group or None,
+            "filter": filter,
+        }
+        return view_from_json(PinView, self._api.post("pins", order))
 
     # Commands.
 

@@ -1,21 +1,27 @@
 """Routes of the fleet: its numbers, devices and alarms."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from cloud_sync.api.answering import (
+    NEEDS_JSON,
+    Author,
     Backend,
     DeviceName,
     FilterText,
     GroupName,
     Limit,
     ModelName,
+    VersionText,
     described,
     described_list,
     list_answer,
     view_answer,
 )
-from cloud_sync.backend import AlarmView, Audience, DeviceView, SummaryView
+from cloud_sync.backend import AlarmView, Audience, DeviceView, PinView, SummaryView
 from cloud_sync.core.facts import DeviceStatus
 
 __all__ = ["fleet_routes"]
@@ -62,3 +68,24 @@ def alarms(
 ) -> Response:
     """Return alarms, newest first."""
     return list_answer(backend.alarms(model=model or "", limit=limit))
+
+
+class PinRequest(BaseModel):
+    """Devices to hold to a version of a model; without ``version`` they are let go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: ModelName
+    version: VersionText | None = None
+    devices: Annotated[list[DeviceName], Field(max_length=10_000)] = []
+    group: GroupName | None = None
+    filter: Annotated[str, Field(max_length=2000)] = ""
+
+
+@fleet_routes.post("/pins", dependencies=[NEEDS_JSON], responses=described(PinView))
+def pin(backend: Backend, by: Author, request: PinRequest) -> Response:
+    """Hold devices to a version, whatever rollouts want; at least one device must be meant."""
+    audience = Audience(
+        devices=tuple(request.devices), group=request.group or "", filter=request.filter
+    )
+    return view_answer(backend.pin(request.model, request.version or "", audience=audience, by=by))

@@ -45,6 +45,7 @@ class DeviceFacts:
         facts: Hardware and software.
         tags: What the operator calls it.
         agent_version: Version of edgefleet on it; empty while that is not known.
+        pins: Versions that an operator holds it to, by model; rollouts leave it out.
     """
 
     name: str
@@ -58,6 +59,7 @@ class DeviceFacts:
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     agent_version: str = ""
+    pins: Mapping[str, str] = field(default_factory=dict)
 
 
 class PackageFacts:

@@ -239,6 +239,20 @@ class Fleet:
             return []
         return self._changed(replace(twin, assignments=assignments), now_unix_s)
 
+    def set_pin(
+        self, device: str, model: str, *, target: Target | None, now_unix_s: float
+    ) -> list[FleetEffect]:
+        """Hold one device to a version, whatever rollouts want; ``None`` lets it go.
+
+        Raises:
+            UsageError: The device is unknown.
+        """
+        twin = self.twin(device)
+        pins = {name: kept for name, kept in twin.pins.items() if name != model}
+        if target is not None:
+            pins[model] = target
+        return [] if pins == twin.pins else self._changed(replace(twin, pins=pins), now_unix_s)
+
     def send(self, record: CommandRecord, now_unix_s: float) -> list[FleetEffect]:
         """Send a command to its devices, now or as soon as each can be reached.
 

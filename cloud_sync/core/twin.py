@@ -6,7 +6,7 @@ from typing import Self
 
 from cloud_sync.core.facts import DeviceFacts, DeviceStatus
 from edge_contract.errors import MessageError
-from edge_contract.messages import Assignment, Birth, DesiredState, Message, Report
+from edge_contract.messages import Assignment, Birth, DesiredState, Message, Report, Target
 from edge_contract.reading import JsonObject, JsonValue, Reader
 
 __all__ = ["DeviceTwin"]
@@ -26,6 +26,7 @@ class DeviceTwin:
         report: What it reported last, maybe in an earlier life.
         assignments: What rollouts want of it, by model; without one it gets the stable version.
         desired: What it was sent last; ``None`` if nothing yet.
+        pins: Versions that an operator holds it to, by model, whatever rollouts want.
     """
 
     name: str
@@ -37,6 +38,7 @@ class DeviceTwin:
     report: Report | None = None
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     desired: DesiredState | None = None
+    pins: Mapping[str, Target] = field(default_factory=dict)
 
     @property
     def desired_generation(self) -> int:
@@ -63,6 +65,7 @@ class DeviceTwin:
             models=self.report.models if self.report else {},
             facts=self.birth.facts if self.birth else {},
             tags=self.birth.tags if self.birth else {},
+            pins={model: pin.version for model, pin in self.pins.items()},
             agent_version=self.birth.agent_version if self.birth else "",
         )
 
@@ -78,6 +81,7 @@ class DeviceTwin:
             "report": _body(self.report),
             "assignments": DesiredState(0, self.assignments).to_body(),
             "desired": _body(self.desired),
+            "pins": {model: pin.to_body() for model, pin in sorted(self.pins.items())},
         }
 
     @classmethod
@@ -101,6 +105,10 @@ class DeviceTwin:
             report=None if report.is_null else Report.from_body(report),
             assignments=DesiredState.from_body(reader["assignments"]).models,
             desired=None if desired.is_null else DesiredState.from_body(desired),
+            pins={
+                model: Target.from_body(pin)
+                for model, pin in reader["pins"].fields(max_length=1000).items()
+            },
         )
 
 

@@ -47,7 +47,9 @@ class FleetWishes:
         """Only models that the device says it hosts: none is pushed onto it."""
         wanted: dict[str, Assignment] = {}
         for model in twin.report.models if twin.report else ():
-            if model in twin.assignments:
+            if model in twin.pins:
+                wanted[model] = Assignment(serve=twin.pins[model])
+            elif model in twin.assignments:
                 wanted[model] = twin.assignments[model]
             elif model in self.stable:
                 wanted[model] = Assignment(serve=self.stable[model])

@@ -4,9 +4,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_contract.errors import UsageError
 from edge_contract.messages import resources_in
 from edgefleet.commands import fleet_commands, groups
-from edgefleet.options import AsJson, CloudUrl, DeviceFilter, DeviceGroup, examples, sub_app
+from edgefleet.options import (
+    AsJson,
+    CloudUrl,
+    DeviceFilter,
+    DeviceGroup,
+    examples,
+    model_and_version,
+    sub_app,
+)
 from edgefleet.printing import ago, print_json, print_line, print_table
 
 if TYPE_CHECKING:
@@ -29,6 +38,13 @@ def register(app: typer.Typer) -> None:
     group.command("devices", hidden=True)(devices)
     group.command(epilog=examples("edgefleet fleet device cam-07"))(device)
     fleet_commands.register(group)
+    group.command(
+        epilog=examples(
+            "edgefleet fleet pin digits@1.0.0 --device cam-07",
+            "edgefleet fleet pin digits@1.0.0 --filter 'memory_mb < 256'",
+        )
+    )(pin)
+    group.command(epilog=examples("edgefleet fleet unpin digits --device cam-07"))(unpin)
     groups.register(group)
     app.add_typer(group, name="fleet")
 
@@ -87,6 +103,7 @@ def device(
             ("rows merged", f"{view.rows_merged:,}"),
             *_running(view),
             *(("updates wait", words) for words in _waiting(view)),
+            *((f"held to {key}", value) for key, value in sorted(view.pins.items())),
             *((f"tag {key}", value) for key, value in sorted(view.tags.items())),
             *((key, value) for key, value in sorted(view.facts.items())),
             *resources_in(view.resources).in_words().items(),
@@ -99,6 +116,58 @@ def device(
     ]
     if slots:
         print_table(("model", "slot", "state", "version", "detail"), slots)
+
+
+Pinned = Annotated[list[str] | None, typer.Option("--device", help="This one (again for more).")]
+
+
+def pin(
+    version: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="What they shall run.")],
+    device: Pinned = None,
+    group: DeviceGroup = "",
+    filter_text: DeviceFilter = "",
+    cloud: CloudUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Hold devices to a version, whatever rollouts want; rollouts leave them out."""
+    model, number = model_and_version(version)
+    _pin(model, number, device or [], group, filter_text, cloud, as_json=as_json)
+
+
+def unpin(
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    device: Pinned = None,
+    group: DeviceGroup = "",
+    filter_text: DeviceFilter = "",
+    cloud: CloudUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let devices go that were held to a version: they get what the fleet runs."""
+    _pin(model, "", device or [], group, filter_text, cloud, as_json=as_json)
+
+
+def _pin(
+    model: str,
+    version: str,
+    devices: list[str],
+    group: str,
+    filter_text: str,
+    cloud: str,
+    *,
+    as_json: bool,
+) -> None:
+    from edgefleet.client import Cloud
+
+    if not (devices or group or filter_text):
+        raise UsageError("say which devices: --device, --group or --filter 'boots >= 0' for all")
+    with Cloud(cloud, program="cli") as connection:
+        view = connection.pin(model, version, devices=devices, group=group, filter=filter_text)
+    if as_json:
+        print_json(view)
+    elif version:
+        print_line(f"{len(view.devices):,} devices are held to {model}@{version}")
+    else:
+        print_line(f"{len(view.devices):,} devices are held to no version of {model}")
 
 
 def _serving(view: "DeviceView") -> str:

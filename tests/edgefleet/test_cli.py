@@ -335,3 +335,19 @@ def test_a_command_to_a_filter_says_who_failed_and_is_listed_afterwards(
     assert [one["counts"]["done"] for one in json.loads(listed.out)] == [59, 9]
     assert json.loads(listed.out)[1]["audience"] == 'all devices where name like "cam-0*"'
     assert "no room" in failed.out
+
+
+def test_a_device_is_held_to_a_version_and_let_go(run: Run, backend: MemoryCloud) -> None:
+    put_two_versions(backend)
+    backend.put_device(device("cam-01"))
+
+    held = run("fleet", "pin", "digits@1.0.0", "--device", "cam-01")
+    shown = run("fleet", "device", "cam-01")
+    gone = run("fleet", "unpin", "digits", "--device", "cam-01")
+    everybody = run("fleet", "pin", "digits@1.0.0")
+
+    assert held.out == "1 devices are held to digits@1.0.0\n"
+    assert "held to digits" in shown.out
+    assert gone.out == "1 devices are held to no version of digits\n"
+    assert everybody.code == 2
+    assert "say which devices" in everybody.err

@@ -19,6 +19,7 @@ from cloud_sync.backend import (
     ForecastView,
     ModelView,
     NotFoundError,
+    PinView,
     PreflightView,
     RolloutEventView,
     RolloutOrder,
@@ -127,6 +128,20 @@ class MemoryCloud:
             open_alarms=len(self._alarms),
             running_rollouts=sum(r.ended_unix_s is None for r in self._rollouts.values()),
         )
+
+    def pin(self, model: str, version: str, *, audience: Audience, by: str) -> PinView:
+        """See ``CloudBackend``."""
+        if version:
+            self.version(model, version)
+        names = self.groups.names_of(audience)
+        if not names:
+            raise UsageError(f"no device is now meant by {audience.title!r}")
+        for name in names:
+            pins = {other: kept for other, kept in self.device(name).pins.items() if other != model}
+            pins |= {model: version} if version else {}
+            self.put_device(replace(self.device(name), pins=pins))
+        self._note(by, "pin" if version else "unpin", model, {"version": version})
+        return PinView(model, version, names)
 
     def devices(
         self,

@@ -2,6 +2,7 @@ import pytest
 
 from tests.support.asgi import AppClient
 from tests.support.memory_cloud import MemoryCloud
+from tests.support.tiny_package import tiny_package
 from tests.support.views import alarm, device
 
 
@@ -165,3 +166,26 @@ def test_a_body_too_deep_for_the_parser_or_for_us_is_refused_alike(api: AppClien
 
     assert refused.status_code in (400, 422)  # how deep the parser goes depends on Python
     assert refused.headers["content-type"] == "application/problem+json"
+
+
+def test_devices_are_held_to_a_version_and_let_go(
+    api: AppClient, memory_cloud: MemoryCloud
+) -> None:
+    memory_cloud.put_device(device("cam-1"))
+    memory_cloud.put_device(device("cam-2"))
+    memory_cloud.push(tiny_package("digits", "1.0.0").to_archive(), by="test")
+    order = {"model": "digits", "version": "1.0.0", "filter": 'name == "cam-1"'}
+
+    held = api.post("/pins", json=order)
+    pins = api.get("/devices/cam-1").json()["pins"]
+    gone = api.post("/pins", json={"model": "digits", "devices": ["cam-1"]})
+    unknown = api.post("/pins", json={**order, "version": "9.0.0"})
+    nobody = api.post("/pins", json={**order, "filter": "cpus > 1000"})
+
+    assert held.json() == {"model": "digits", "version": "1.0.0", "devices": ["cam-1"]}
+    assert pins == {"digits": "1.0.0"}
+    assert gone.json()["version"] == ""
+    assert api.get("/devices/cam-1").json()["pins"] == {}
+    assert (unknown.status_code, nobody.status_code) == (404, 409)
+    actions = [line["action"] for line in api.get("/audit").json()["items"]]
+    assert actions[:2] == ["unpin", "pin"]
