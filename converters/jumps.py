@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.base import Converted, Rows
-from converters.probes import Probe
+from converters.probes import JUMP, Probe
 from converters.rows import is_frame, row_count, take
 from converters.table import columns_of, numbers
 from converters.thresholds import SourceConverted
@@ -28,6 +28,8 @@ _SIDES: Final = (-1, 0, 1, 2)
 """Steps from the last float32 before a jump, towards it."""
 _CELL: Final = 0.49
 """How far a float64 may be from a float32, in its steps, to be rounded to it."""
+_LAST_BITS: Final = 2.0**-49
+"""How much the results of a float64 may differ between machines, relatively."""
 _SIGN: Final = 0x80000000
 
 
@@ -53,12 +55,21 @@ class _Lines:
         """Return the rows with other numbers in their columns."""
         return _changed(self.rows, self.columns, values)
 
+    def stretched(self, values: NDArray[np.float64], factor: float) -> Rows:
+        """Return the rows with other numbers in their columns, and all numbers times a factor."""
+        rows = self.at(values)
+        for column in self.fine:
+            everywhere = np.full(len(self.columns), column)
+            rows = _changed(rows, everywhere, numbers(rows, column) * factor)
+        return rows
+
 
 def jump_probes(converted: Converted) -> Iterator[Probe]:
     """Yield rows at most two float32 steps from a jump, for up to 96 jumps.
 
     With them come rows of the same numbers but for a part of a step, where the caller's rows are
-    of float64: a device cannot tell them apart.
+    of float64: a device cannot tell them apart. And rows whose numbers differ in the last bits of a
+    float64, of which no two machines make the same.
     """
     predict = converted.predict
     if not isinstance(converted, SourceConverted) or not converted.has_jumps or predict is None:
@@ -85,10 +96,15 @@ def jump_probes(converted: Converted) -> Iterator[Probe]:
     cell = _CELL * np.spacing(np.abs(_float32_at(places))).astype(np.float64)
     names = [column.name for column in columns_of(converted.rows)]
     yield Probe(
-        "value beside a jump",
+        JUMP,
         repeated.at(values),
         tuple(names[column] for column in repeated.columns.tolist()),
-        beside=(repeated.at(values - cell), repeated.at(values + cell)),
+        beside=(
+            repeated.at(values - cell),
+            repeated.at(values + cell),
+            repeated.stretched(values, 1.0 - _LAST_BITS),
+            repeated.stretched(values, 1.0 + _LAST_BITS),
+        ),
     )
 
 

@@ -20,8 +20,9 @@ from converters.table import MISSING_TEXT, columns_of, numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "Probe", "far_rows", "probes_of"]
+__all__ = ["JUMP", "MISSING", "Probe", "far_rows", "probes_of"]
 
+JUMP: Final = "value beside a jump"
 MISSING: Final = "missing number"
 
 _TABLE_AXES: Final = 2

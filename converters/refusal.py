@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from converters.base import Converted, Rows
 from converters.differences import Difference
+from converters.probes import JUMP, MISSING
 from converters.rows import in_float64
 from converters.table import has_missing_texts
 from converters.thresholds import SourceConverted
@@ -13,8 +14,16 @@ from edge_contract.package import OutputRole, OutputSpec
 __all__ = ["advice_for", "refusal_of"]
 
 
-def advice_for(converted: Converted, rows: Rows) -> str:
-    """Return what to do about a difference that is in the rows themselves."""
+def advice_for(converted: Converted, rows: Rows, *, kind: str = "") -> str:
+    """Return what to do about a difference that is in the rows themselves.
+
+    Args:
+        converted: The conversion.
+        rows: The rows, or those that were made up.
+        kind: Of rows that were made up.
+    """
+    if kind == MISSING:
+        return "put an imputer in front of the model"
     if has_missing_texts(rows):
         return (
             "X has missing texts, which reach a device's model as the empty text: replace them "
@@ -26,6 +35,11 @@ def advice_for(converted: Converted, rows: Rows) -> str:
                 "X is float32, in which steps before trees round in another way on every machine: "
                 "fit on X.astype('float64') and give such rows, or leave these steps out (trees "
                 "need none)"
+            )
+        if kind == JUMP:
+            return (
+                "steps before the trees make numbers of which the last bits decide: leave these "
+                "steps out (trees need none)"
             )
         return (
             "trees behind other steps tell numbers apart that are the same float32, which devices "

@@ -38,6 +38,7 @@ from converters.rows import take
 from converters.runtime import OnnxModel
 from converters.sklearn_model import SklearnModel
 from converters.sklearn_more.categories import knows_missing_texts
+from converters.sklearn_more.components import IN_ORDER
 from converters.sklearn_more.histogram_trees import (
     HISTOGRAMS,
     category_shapes,
@@ -51,6 +52,7 @@ from converters.sklearn_more.registry import (
 )
 from converters.sklearn_parts import parts_of, with_whole_labels
 from converters.sklearn_precision import trees_see_computed
+from converters.sklearn_scalers import SCALERS
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
 from converters.sklearn_thresholds import looks_up_numbers, thresholds_of
 from converters.sklearn_trees import TREES, shape_calculators
@@ -68,6 +70,9 @@ _TENSOR_TYPES: Final = {
     "int64": Int64TensorType,
     "string": StringTensorType,
 }
+
+_WRITTEN: Final = (*TREES, *SCALERS, *IN_ORDER)
+"""What skl2onnx's own converters do not write in a graph of float64."""
 
 _VERSIONS: Final = {
     "scikit-learn": sklearn.__version__,
@@ -203,7 +208,7 @@ def _convert(
                 custom_shape_calculators={
                     **shape_calculators(way.hooks),
                     **dict.fromkeys(HISTOGRAMS, category_shapes),
-                    **dict.fromkeys(TREES if way.is_wide else (), shapes),
+                    **dict.fromkeys(_WRITTEN if way.is_wide else (), shapes),
                 },
             )
     except EdgeError:

@@ -146,7 +146,7 @@ class TreeSum:
         if nodes.is_wide:
             looked_at = nodes.cast(looked_at, "float64")
             numbers: dict[str, object] = {
-                f"{name}_as_tensor": numpy_helper.from_array(together.pop(name), name)
+                f"{name}_as_tensor": numpy_helper.from_array(together.pop(name).astype(np.float64))
                 for name in _NUMBERS
             }
         else:

@@ -220,7 +220,7 @@ def test_a_jump_is_found_between_two_neighbouring_float32() -> None:
     step = 2.0**-23
     assert set(probe.rows[:, 0].tolist()) == {1.5 - step, 1.5, 1.5 + step, 1.5 + 2 * step}
     assert set(probe.changed) == {"x0"}
-    assert len(probe.beside) == 2
+    assert len(probe.beside) == 4
 
 
 def test_a_jump_of_a_table_is_looked_for_in_its_float_columns_alone() -> None:
