@@ -146,6 +146,8 @@ def _first(rows: object) -> object:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, (bytes, bytearray, memoryview)):  # a picture
+        return f"{len(value)} bytes"
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 

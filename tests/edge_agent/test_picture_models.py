@@ -42,6 +42,19 @@ def test_files_are_predicted_and_counted(agent: Agent, tmp_path: Path) -> None:
         agent.predict([FILES[0], b"no picture"])
 
 
+def test_files_are_logged_by_their_size_and_never_whole(agent: Agent) -> None:
+    agent.predict(FILES[:2])
+    agent.predict({"picture": [FILES[2]]})
+    agent.close()
+
+    lines = (agent.state / "predictions.jsonl").read_text().splitlines()
+
+    assert [json.loads(line)["rows"] for line in lines] == [
+        [f"{len(FILES[0])} bytes", f"{len(FILES[1])} bytes"],
+        {"picture": [f"{len(FILES[2])} bytes"]},
+    ]
+
+
 def test_a_file_says_what_its_pixels_say(agent: Agent) -> None:
     noise = np.random.default_rng(3).integers(0, 256, (8, 8, 3), np.uint8)
     pixels = noise.transpose(2, 0, 1)[None].astype(np.float32) / 255
