@@ -55,9 +55,14 @@ class _PlainSum:
 
 
 class PlainCounting:
-    """Implements :class:`Counting` with the standard library alone."""
+    """Implements :class:`Counting` in plain Python.
 
-    tools = STANDARD
+    Args:
+        tools: What messages are decoded with.
+    """
+
+    def __init__(self, tools: Tools = STANDARD) -> None:
+        self.tools = tools
 
     def check(self, spec: ProfileSpec, state: Mapping[int, JsonValue]) -> Mapping[int, int]:
         """Return the observations of each column."""

@@ -14,7 +14,9 @@ class MemoryLeases:
     """Implements ``LeaseStore``."""
 
     def __init__(self) -> None:
-        self._shards: dict[int, tuple[CollectorId | None, int]] = dict.fromkeys(range(SHARDS), (None, 0))
+        self._shards: dict[int, tuple[CollectorId | None, int]] = dict.fromkeys(
+            range(SHARDS), (None, 0)
+        )
         self._seen_s: dict[CollectorId, float] = {}
 
     def join(self, collector: CollectorId) -> None:

@@ -1,6 +1,6 @@
 """Checks the sketches of a window all at once, and adds windows up when the sum is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from cloud_sync.adapters.quick.checked import Checked
 from cloud_sync.adapters.quick.moments import MomentsRow, sums_of_moments
-from cloud_sync.adapters.quick.parsing import TOOLS
-from cloud_sync.adapters.quick.states import QuickStates
+from cloud_sync.adapters.quick.states import QuickStates, unpack_quickly
 from cloud_sync.adapters.quick.texts import Integers
+from edge_contract.json_text import parse_json
+from edge_contract.messages.codec import Tools
 from edge_contract.reading import MAX_INTEGER, JsonValue
 from edge_contract.stats import FLOAT_BITS, Profile, ProfileSpec, Sketch, SketchSpec, Statistic
 from edge_contract.stats.moments import MomentsSpec
@@ -64,11 +65,14 @@ class _Layout:
 
 
 class QuickCounting:
-    """Implements :class:`cloud_sync.core.counting.Counting`. One thread at a time."""
+    """Implements :class:`cloud_sync.core.counting.Counting`. One thread at a time.
 
-    tools = TOOLS
+    Args:
+        parse: Reads JSON.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, parse: Callable[[bytes], object] = parse_json) -> None:
+        self.tools = Tools(parse, unpack_quickly)
         self._layouts: dict[int, tuple[ProfileSpec, _Layout]] = {}
 
     def check(self, spec: ProfileSpec, state: Mapping[int, JsonValue]) -> Mapping[int, int]:

@@ -1,20 +1,13 @@
-"""What messages are decoded with where numpy and orjson are installed."""
-
-from typing import Final
+"""Reads JSON with orjson."""
 
 import orjson
 
-from cloud_sync.adapters.quick.states import unpack_quickly
 from edge_contract.json_text import check_depth
-from edge_contract.messages.codec import Tools
 
-__all__ = ["TOOLS"]
+__all__ = ["parse_quickly"]
 
 
-def _parse(data: bytes) -> object:
+def parse_quickly(data: bytes) -> object:
     """Read JSON no less strictly than the standard library does for us."""
     check_depth(data)
     return orjson.loads(data)
-
-
-TOOLS: Final = Tools(_parse, unpack_quickly)

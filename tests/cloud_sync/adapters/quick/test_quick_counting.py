@@ -4,16 +4,19 @@ import json
 import random
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import pytest
 
+from cloud_sync.adapters import quickest
 from cloud_sync.adapters.quick.counting import QuickCounting
+from cloud_sync.adapters.quick.parsing import parse_quickly
 from cloud_sync.adapters.quick.texts import lists_of
-from cloud_sync.adapters.quickest import quickest_counting
-from cloud_sync.core.counting import PLAIN, Counting
+from cloud_sync.core.counting import PLAIN, Counting, PlainCounting
 from cloud_sync.core.intake import checked_windows
 from edge_contract.errors import MessageError
+from edge_contract.json_text import parse_json
 from edge_contract.messages import TelemetryBatch, WindowEntry, decode, encode
 from edge_contract.messages.codec import ENVELOPE
 from edge_contract.messages.packing import packed, unpacked
@@ -90,7 +93,7 @@ def rounded(state: object) -> object:
 def test_a_window_is_counted_the_same(seed: int) -> None:
     payload = message_of(random.Random(seed))
 
-    plain, quick = outcome_of(PLAIN, payload), outcome_of(QuickCounting(), payload)
+    plain, quick = outcome_of(PLAIN, payload), outcome_of(QuickCounting(parse_quickly), payload)
 
     assert plain.counts is not None
     assert quick == plain
@@ -98,7 +101,7 @@ def test_a_window_is_counted_the_same(seed: int) -> None:
 
 def test_many_windows_add_up_the_same() -> None:
     chance = random.Random(7)
-    ways: list[Counting] = [PLAIN, QuickCounting()]
+    ways: list[Counting] = [PLAIN, QuickCounting(parse_quickly)]
     totals = [counting.sum(SPEC) for counting in ways]
     for _ in range(30):
         payload = message_of(chance)
@@ -143,7 +146,7 @@ def mutations(chance: random.Random, count: int) -> Iterator[bytes]:
 def test_what_one_refuses_the_other_refuses() -> None:
     refused = 0
     for payload in mutations(random.Random(5), 400):
-        plain, quick = outcome_of(PLAIN, payload), outcome_of(QuickCounting(), payload)
+        plain, quick = outcome_of(PLAIN, payload), outcome_of(QuickCounting(parse_quickly), payload)
         assert quick == plain, zlib.decompress(payload[1:])
         refused += plain.counts is None
 
@@ -167,13 +170,31 @@ def test_lists_are_read_as_they_are_without_numpy() -> None:
         assert list(unpacked(readers, *texts)[0].values()) == lists
 
 
-def test_a_collector_takes_the_quickest_way_that_is_installed() -> None:
-    assert isinstance(quickest_counting(), QuickCounting)
+@pytest.mark.parametrize(
+    ("missing", "counting", "parse"),
+    [
+        ((), QuickCounting, parse_quickly),
+        (("orjson",), QuickCounting, parse_json),
+        (("numpy",), PlainCounting, parse_quickly),
+        (("numpy", "orjson"), PlainCounting, parse_json),
+    ],
+)
+def test_a_collector_takes_the_quickest_way_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], counting: type, parse: object
+) -> None:
+    monkeypatch.setattr(
+        quickest, "find_spec", lambda name: None if name in missing else find_spec(name)
+    )
+
+    found = quickest.quickest_counting()
+
+    assert type(found) is counting
+    assert found.tools.parse is parse
 
 
 def test_windows_of_real_devices_are_the_same() -> None:
     batch = batch_of(0, window_of([(1.0, 2.0), (3.0, 4.0)]), window_of([(5.0, 6.0)]))
-    quick = QuickCounting()
+    quick = QuickCounting(parse_quickly)
     message = decode(payload_of(batch), quick.tools)
     assert isinstance(message, TelemetryBatch)
 
