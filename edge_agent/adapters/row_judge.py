@@ -4,7 +4,9 @@ Says what :class:`edge_agent.adapters.outputs.OutputDecoder` says, without makin
 """
 
 import math
+import struct
 from collections.abc import Callable
+from math import isnan
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -56,10 +58,12 @@ def _over_threshold(first: int, threshold: float) -> "Judge":
 
 
 def _largest(first: int, classes: int) -> "Judge":
+    unpack, begin = struct.Struct(f"{classes}f").unpack_from, 4 * first
+
     def judge(memory: "RowMemory") -> tuple[float, float]:
-        probabilities = memory.numbers[first : first + classes].tolist()
+        probabilities: tuple[float, ...] = unpack(memory.memory, begin)
         score = max(probabilities)
-        if math.isnan(sum(probabilities)):
+        if isnan(sum(probabilities)):
             score = next(number for number in probabilities if math.isnan(number))
         return probabilities.index(score), score
 
