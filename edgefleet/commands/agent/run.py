@@ -1,6 +1,9 @@
 """``edgefleet agent run``."""
 
+import os
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +22,7 @@ __all__ = ["run"]
 
 
 def run(  # noqa: PLR0917  one argument per option
-    ctx: typer.Context,  # noqa: ARG001  ``edgefleet agent config`` asks it where values are from
+    ctx: typer.Context,
     model: Annotated[
         list[str] | None,
         typer.Argument(
@@ -80,7 +83,8 @@ def run(  # noqa: PLR0917  one argument per option
     from edgefleet.service import leaving_on_sigterm, watched
     from edgefleet.serving import serve_agent, serving_options
 
-    if not model:
+    models = _named(ctx, model or ())
+    if not models:
         raise UsageError(
             "no model is named: give one as argument, as `model` in the file, or as EDGEFLEET_MODEL"
         )
@@ -105,7 +109,7 @@ def run(  # noqa: PLR0917  one argument per option
     with (
         leaving_on_sigterm(),
         Agent(
-            model,
+            models,
             cloud=cloud,
             device=device,
             fleet=fleet,
@@ -164,3 +168,11 @@ def _tags(pairs: list[str]) -> dict[str, str]:
             raise UsageError(f"tag {pair!r} is not NAME=VALUE, like site=oslo")
         tags[name] = value
     return tags
+
+
+def _named(ctx: typer.Context, models: Sequence[str]) -> Sequence[str]:
+    """Return the models that are asked for; of the environment, a path may hold spaces."""
+    source = ctx.get_parameter_source("model")
+    whole = os.environ.get("EDGEFLEET_MODEL", "")
+    is_path = source is not None and source.name == "ENVIRONMENT" and Path(whole).exists()
+    return [whole] if is_path else models

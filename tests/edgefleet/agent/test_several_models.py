@@ -61,3 +61,14 @@ def test_the_status_tells_of_all_models(
     assert ["trees", "A", "active", "(serves)"] in rows
     found = json.loads(edgefleet("status", "--state", str(state), "--json").out)
     assert sorted(found["models"]) == ["customers", "trees"]
+
+
+def test_a_path_in_the_environment_may_hold_spaces(
+    edgefleet: Command, trees: str, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(trees).rename(Path(trees).with_name("my trees.modelpkg"))
+    monkeypatch.setenv("EDGEFLEET_MODEL", str(path))
+
+    told = edgefleet("run", "--state", str(state), stdin=json.dumps(words().rows[0].tolist()))
+
+    assert (told.code, json.loads(told.out)["model"]) == (0, "trees@1.0.0")
