@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from edge_contract.errors import UsageError
 from edgefleet.commands.agent import options as opt
+from edgefleet.commands.agent import run_options as more
 from edgefleet.commands.agent.answering import answer_rows
 from edgefleet.commands.agent.config_file import ConfigFile
 
@@ -47,25 +48,25 @@ def run(  # noqa: PLR0917  one argument per option
     threads: opt.Threads = None,
     salt: opt.Salt = None,
     noise_epsilon: opt.NoiseEpsilon = 0.0,
-    serve: opt.Serve = None,
-    serve_unix: opt.ServeUnix = None,
-    serve_batch: opt.ServeBatch = 64,
-    serve_delay_ms: opt.ServeDelay = 0.0,
-    serve_deadline: opt.ServeDeadline = 10.0,
-    max_memory_mb: opt.MaxMemory = None,
-    max_disk_mb: opt.MaxDisk = None,
-    outbox_mb: opt.OutboxMb = 32,
-    download_only: opt.DownloadOnly = False,
-    maintenance_window: opt.MaintenanceWindow = None,
-    trusted_root: opt.TrustedRoot = None,
-    shadow_sample: opt.ShadowSample = 1.0,
-    shadow_cpu: opt.ShadowCpu = 0.25,
-    log_format: opt.LogFormat = "console",
-    log_level: opt.LogLevel = "info",
-    log_file: opt.LogFile = None,
-    log_file_mb: opt.LogFileMb = 10.0,
-    log_files: opt.LogFiles = 5,
-    log_predictions: opt.LogPredictions = 0.0,
+    serve: more.Serve = None,
+    serve_unix: more.ServeUnix = None,
+    serve_batch: more.ServeBatch = 64,
+    serve_delay_ms: more.ServeDelay = 0.0,
+    serve_deadline: more.ServeDeadline = 10.0,
+    max_memory_mb: more.MaxMemory = None,
+    max_disk_mb: more.MaxDisk = None,
+    outbox_mb: more.OutboxMb = 32,
+    download_only: more.DownloadOnly = False,
+    maintenance_window: more.MaintenanceWindow = None,
+    trusted_root: more.TrustedRoot = None,
+    shadow_sample: more.ShadowSample = 1.0,
+    shadow_cpu: more.ShadowCpu = 0.25,
+    log_format: more.LogFormat = "console",
+    log_level: more.LogLevel = "info",
+    log_file: more.LogFile = None,
+    log_file_mb: more.LogFileMb = 10.0,
+    log_files: more.LogFiles = 5,
+    log_predictions: more.LogPredictions = 0.0,
 ) -> None:
     """Run an agent until Ctrl-C.
 
