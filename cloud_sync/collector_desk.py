@@ -39,6 +39,9 @@ class CollectorDesk:
         identity: Who we are among several collectors; ``None`` for the only one.
         besides: Filters to hear besides telemetry.
         lease_s: Silence after which others take over.
+
+    Attributes:
+        failed: Whether the last :meth:`flush` could not write.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class CollectorDesk:
         self._held: dict[int, int] = {}
         self._renew_at_s = 0.0
         self._has_joined = False
+        self.failed = False
         if identity is not None:
             collector.set_leases({})
 
@@ -84,6 +88,7 @@ class CollectorDesk:
             UnavailableError: The warehouse cannot be written; everything is kept for the next try.
         """
         commit = self._collector.take_commit()
+        self.failed = False
         if commit is None:
             return False
         try:
@@ -94,6 +99,7 @@ class CollectorDesk:
             self._renew_at_s = 0.0
             return True
         except BaseException:
+            self.failed = True
             self._collector.failed()
             raise
         for device, acks in self._collector.committed():

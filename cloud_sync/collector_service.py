@@ -190,7 +190,8 @@ class CollectorService:
         next_flush_s = time.monotonic()
         while not self._leaving.is_set():
             self._work_off(max(next_flush_s - time.monotonic(), 0.0))
-            if time.monotonic() >= next_flush_s or self._collector.is_full:
+            is_full = self._collector.is_full and not self._desk.failed
+            if time.monotonic() >= next_flush_s or is_full:
                 next_flush_s = time.monotonic() + self._config.flush_s
                 self._attempt("flush")
             self._attempt("tick")

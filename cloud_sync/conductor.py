@@ -217,7 +217,8 @@ class Conductor:
                 self._attempt(self._collecting.leave)
                 return
             now_s = time.monotonic()
-            if now_s >= next_flush_s or self.collector.is_full:
+            # What could not be written is tried again, but not at once.
+            if now_s >= next_flush_s or (self.collector.is_full and not self._collecting.failed):
                 next_flush_s = now_s + self._flush_s
                 self._attempt(self._flush)
             if now_s >= next_tick_s:

@@ -1,6 +1,8 @@
+import sqlite3
 import threading
 import time
 from contextlib import ExitStack, closing
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -19,14 +21,16 @@ from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.segments import WHOLE_FLEET, Segment
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.ports import FleetLink
-from edge_contract.messages import Birth, encode
+from edge_contract.messages import Birth, CollectorState, decode, encode
 from edge_contract.package import Role
+from tests.integration.processes import eventually
 from tests.support.memory_link import MemoryFleetLink
 from tests.support.telemetry import (
     DIGITS_ROLE,
     FLEET,
     batch_of,
     counting_package,
+    payload_of,
     telemetry_topic,
 )
 
@@ -47,10 +51,15 @@ class StuckLink(MemoryFleetLink):
 
 
 def conductor_in(
-    folder: Path, stack: ExitStack, link: FleetLink, *, rules: SegmentRules | None = None
+    folder: Path,
+    stack: ExitStack,
+    link: FleetLink,
+    *,
+    rules: SegmentRules | None = None,
+    config: CollectorConfig | None = None,
 ) -> Conductor:
     """One that has not begun to work."""
-    warehouse = stack.enter_context(closing(SqliteWarehouse(folder)))
+    warehouse = stack.enter_context(closing(SqliteWarehouse(folder, busy_timeout_s=0.01)))
     packages = stack.enter_context(closing(FolderRegistry(folder)))
     evidence = WarehouseEvidence(packages, warehouse)
     fleet = Fleet(FleetConfig(), now_unix_s=NOW, twins=warehouse.devices())
@@ -58,7 +67,7 @@ def conductor_in(
     return Conductor(
         "f1",
         collector=Collector(
-            CollectorConfig(),
+            config or CollectorConfig(),
             packages=packages.find,
             marks=warehouse.marks,
             is_known=fleet.knows,
@@ -134,6 +143,48 @@ def test_telemetry_counts_in_the_segments_that_a_device_was_born_into(tmp_path: 
         AlarmDesk(warehouse, packages, None, per_month=1.0, grouping_s=60.0).tick(NOW)
         assert set(warehouse.detectors(DIGITS_ROLE)) == {WHOLE_FLEET, oslo, bergen}
         assert warehouse.totals().by_role[Role.PRIMARY].rows == 3
+
+
+def test_devices_hold_back_while_nothing_can_be_written_and_then_send_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = MemoryFleetLink()
+
+    def states() -> list[bool]:
+        told = [decode(data) for topic, data, retain in link.published if retain]
+        said = [state.listening for state in told if isinstance(state, CollectorState)]
+        return [listening for listening, _ in groupby(said)]
+
+    def acknowledged() -> list[str]:
+        acks = FLEET.device("cam-7").acks
+        return [topic for topic, _, _ in link.published if topic == acks]
+
+    with closing(FolderRegistry(tmp_path)) as packages:
+        packages.put(counting_package(), at_unix_s=NOW)
+    with ExitStack() as stack:
+        conductor = conductor_in(tmp_path, stack, link, config=CollectorConfig(max_batches=3))
+        stack.callback(conductor.stop)
+        conductor.start(lambda: None)
+        eventually("it listens", lambda: states() == [True])
+        with closing(
+            sqlite3.connect(tmp_path / "warehouse.sqlite3", isolation_level=None)
+        ) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for seq in range(3):
+                conductor.on_message(telemetry_topic(), payload_of(batch_of(seq)))
+            eventually("a commit fails", lambda: "database is locked" in caplog.text)
+            for seq in range(3, 8):
+                conductor.on_message(telemetry_topic(), payload_of(batch_of(seq)))
+            eventually("devices are told to hold back", lambda: states()[1:] == [False])
+            assert acknowledged() == []
+        assert caplog.text.count("database is locked") < 60
+
+        eventually("they are told to go on", lambda: states()[1:] == [False, True])
+        eventually("what was merged is acknowledged", acknowledged)
+
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        assert warehouse.totals().tally.batches == 6
+        assert warehouse.totals().refused == {"busy": 2}
 
 
 def test_the_operator_is_told_of_values_that_are_not_watched_by_themselves(
