@@ -25,6 +25,8 @@ _MOST_WAITING: Final = 2_000_000
 
 _MOST_LAYOUTS: Final = 1_000
 _WHOLE: Final = {int}
+_WORTH_A_TABLE: Final = 8
+"""With a bucket for so many codes, a table of all codes is quicker than sorting them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,11 @@ class _QuickSum:
         self._spec = spec
         self._layout = layout
         self._plain = spec.empty()
-        self._totals = np.zeros(layout.size, np.int64)
-        self._apart = np.zeros((len(spec.columns), 4), np.int64)
-        self._waiting: list[Checked] = []
+        self._places: list[Integers] = []
+        self._counts: list[Integers] = []
         self._buckets = 0
+        self._columns: list[Integers] = []
+        self._apart: list[Integers] = []
         self._moments: list[MomentsRow] = []
         self._rest: dict[int, Statistic] = {}
 
@@ -134,52 +137,82 @@ class _QuickSum:
         if checked is None:
             self._plain.absorb(state)
             return
-        self._waiting.append(checked)
-        self._buckets += len(checked.places)
+        self._places.append(checked.places)
+        self._counts.append(checked.counts)
+        self._columns.append(checked.columns)
+        self._apart.append(checked.apart)
         self._moments += checked.moments
         self._plain.absorb(checked.plain)
         for column, statistic in checked.rest.items():
             before = self._rest.get(column)
             self._rest[column] = statistic if before is None else before.merged(statistic)
+        self._buckets += len(checked.places)
         if self._buckets > _MOST_WAITING:
             self._add_up()
 
     def profile(self) -> Profile:
         """Return the sum."""
-        self._add_up()
-        statistics = dict(self._rest)
-        statistics.update(self._sketches())
+        statistics: dict[int, Statistic] = {}
+        if self._columns:
+            self._add_up()
+            statistics.update(self._sketches())
         if self._moments:
             statistics.update(sums_of_moments(self._moments))
-        return Profile(self._spec, statistics).merged(self._plain)
+        # A sketch may be among the rest too: one of zeros alone, or of counts with many digits.
+        others = Profile(self._spec, self._rest).merged(self._plain)
+        return Profile(self._spec, statistics).merged(others)
 
     def _add_up(self) -> None:
-        if not self._waiting:
-            return
-        places = np.concatenate([found.places for found in self._waiting])
-        counts = np.concatenate([found.counts for found in self._waiting])
-        # Sums of whole numbers are exact as doubles: a message has at most 10^10 observations.
-        sums = np.bincount(places, counts, self._layout.size)
-        self._totals += sums.astype(np.int64)
-        columns = np.concatenate([found.columns for found in self._waiting])
-        np.add.at(self._apart, columns, np.concatenate([found.apart for found in self._waiting]))
-        self._waiting.clear()
-        self._buckets = 0
+        """Leave one count of each bucket, rising, and one row of each column."""
+        places, counts = np.concatenate(self._places), np.concatenate(self._counts)
+        places, counts = _added(places, counts, size=self._layout.size)
+        self._places, self._counts, self._buckets = [places], [counts], len(places)
+        columns, rows = np.unique(np.concatenate(self._columns), return_inverse=True)
+        apart = np.zeros((columns.size, 4), np.int64)
+        np.add.at(apart, rows, np.concatenate(self._apart))
+        self._columns, self._apart = [columns], [apart]
 
     def _sketches(self) -> dict[int, Statistic]:
+        (places,), (counts,), (columns,), (apart,) = (
+            self._places,
+            self._counts,
+            self._columns,
+            self._apart,
+        )
         found: dict[int, Statistic] = {}
-        for column in self._layout.is_sketch.nonzero()[0].tolist():
+        offsets = self._layout.offset[columns]
+        starts = np.searchsorted(places, offsets + self._layout.low[columns])
+        ends = np.searchsorted(places, offsets + self._layout.high[columns], side="right")
+        for row, column in enumerate(columns.tolist()):
             of = self._spec.columns[column].spec
-            if not isinstance(of, SketchSpec):
-                continue
-            start = int(self._layout.offset[column]) + of.first_code
-            counts = self._totals[start : start + of.last_code - of.first_code + 1]
-            codes = counts.nonzero()[0]
-            zero, missing, up, down = self._apart[column].tolist()
-            if codes.size or zero or missing or up or down:
-                by_code = zip((codes + of.first_code).tolist(), counts[codes].tolist(), strict=True)
-                found[column] = Sketch(of, zero, missing, up, down, dict(by_code))
+            if isinstance(of, SketchSpec):
+                part = slice(int(starts[row]), int(ends[row]))
+                codes = (places[part] - offsets[row]).tolist()
+                by_code = dict(zip(codes, counts[part].tolist(), strict=True))
+                zero, missing, up, down = apart[row].tolist()
+                found[column] = Sketch(of, zero, missing, up, down, by_code)
         return found
+
+
+def _added(places: Integers, counts: Integers, *, size: int) -> tuple[Integers, Integers]:
+    """Return each place once, rising, with the sum of its counts.
+
+    Args:
+        places: From 0 to ``size - 1``.
+        counts: One each.
+        size: Of all places.
+    """
+    if places.size * _WORTH_A_TABLE > size:
+        # Sums of whole numbers are exact as doubles: a message has at most 10^10 observations.
+        table = np.bincount(places, counts, size)
+        seen = table.nonzero()[0]
+        return seen, table[seen].astype(np.int64)
+    order = places.argsort(kind="stable")
+    sorted_places = places[order]
+    is_new = np.ones(places.size, np.bool_)
+    is_new[1:] = sorted_places[1:] != sorted_places[:-1]
+    starts = is_new.nonzero()[0]
+    return sorted_places[starts], np.add.reduceat(counts[order], starts)
 
 
 def _checked(layout: _Layout, state: QuickStates) -> Checked | None:

@@ -27,6 +27,7 @@ from edge_contract.stats import (
     MomentsSpec,
     ProbabilitiesSpec,
     ProfileSpec,
+    Sketch,
     SketchSpec,
 )
 from edge_contract.stats.joint import JointSpec
@@ -114,6 +115,29 @@ def test_many_windows_add_up_the_same() -> None:
     plain, other = (total.profile() for total in totals)
 
     assert rounded(other.to_state()) == rounded(plain.to_state())
+
+
+def test_sketches_that_are_not_written_as_text_add_up_with_those_that_are() -> None:
+    windows = [[(0.0,)] * 3, [(float("nan"),)], [(1.5,)] * 20_000, [(1.5,), (2.5,)], [(7.0,)]]
+    ways: list[Counting] = [PLAIN, QuickCounting(parse_quickly)]
+    totals = [counting.sum(SPEC) for counting in ways]
+    for rows in windows:
+        profile = SPEC.empty()
+        for row in rows:
+            profile.observe(0, row)
+        entry = WindowEntry(DIGITS.digest, Role.PRIMARY, 1e9, 1e9, profile=profile.to_state())
+        payload = payload_of(batch_of(0, entry))
+        for counting, total in zip(ways, totals, strict=True):
+            batch = decode(payload, counting.tools)
+            assert isinstance(batch, TelemetryBatch)
+            counting.check(SPEC, batch.entries[0].profile)
+            total.add(batch.entries[0].profile)
+
+    plain, quick = (total.profile().to_state() for total in totals)
+
+    assert quick == plain
+    assert isinstance(sketch := SPEC.decode(quick)[0], Sketch)
+    assert sketch.count == 3 + 1 + 20_000 + 2 + 1
 
 
 def mutations(chance: random.Random, count: int) -> Iterator[bytes]:
