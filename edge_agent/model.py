@@ -99,7 +99,8 @@ class Model:
             served = self._fall_back(servable, routing.fallback, rows, error)
             servable = routing.fallback
         if shadow is not None:
-            self._shadow.offer(shadow, served)
+            as_given = None if shadow.reads_as(servable) else rows
+            self._shadow.offer(shadow, served._replace(rows=as_given))
         prediction = Prediction(Answer(served.decoded, served.outputs), servable.origin)
         if self._predictions is not None:
             self._predictions.offer(rows, prediction)

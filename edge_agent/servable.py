@@ -1,5 +1,6 @@
 """A loaded package: rows in, predictions out, everything observed."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +14,7 @@ from edge_agent.ports import InferenceSession
 from edge_agent.prediction import Origin
 from edge_agent.processing import hooks_of
 from edge_agent.row_path import RowPath
-from edge_contract.errors import UnavailableError
+from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.package import Package, Role
 
 if TYPE_CHECKING:
@@ -33,13 +34,16 @@ class Served(NamedTuple):
     decoded: Decoded
     outputs: "Sequence[Tensor]" = ()
     latency_us: float = 0.0
+    rows: "Rows | None" = None
+    """As the caller gave them, for a shadow that makes other tensors of them."""
 
     def copied(self) -> "Served":
         """Return the same in memory of its own: callers may change their rows and answers."""
-        encoded, decoded, *_ = self
+        encoded, decoded = self.encoded, self.decoded
         return Served(
             encoded._replace(feeds={name: value.copy() for name, value in encoded.feeds.items()}),
             decoded._replace(classes=decoded.classes.copy(), scores=decoded.scores.copy()),
+            rows=None if self.rows is None else copy.deepcopy(self.rows),
         )
 
 
@@ -92,6 +96,11 @@ class Servable:
         self.block_path = BlockPath.of(package.manifest, session, self._primary, self.origin)
         """The same for ready arrays of many rows."""
 
+    def reads_as(self, other: "Servable") -> bool:
+        """Return whether another package makes the same tensors of the same rows."""
+        mine, others = self.manifest, other.manifest
+        return mine.image == others.image and mine.processing.pre == others.processing.pre
+
     def has_room(self, rows: int) -> bool:
         """Return whether a call of so many rows need not wait for others to be counted."""
         return self._primary.has_room(rows)
@@ -107,7 +116,7 @@ class Servable:
             UsageError: The rows do not fit the model; nothing is counted.
             UnavailableError: The model failed; the failure is counted.
         """
-        encoded = self._encoder.encode(rows if self._pre is None else self._pre(rows))
+        encoded = self._encoded(rows)
         began_s = time.perf_counter()
         try:
             outputs = self.session.run(encoded.feeds)
@@ -119,6 +128,9 @@ class Servable:
         latency_us = (time.perf_counter() - began_s) * 1e6
         self._observe(encoded, vectors, decoded, latency_us, wake)
         return Served(encoded, decoded, outputs, latency_us)
+
+    def _encoded(self, rows: Rows) -> Encoded:
+        return self._encoder.encode(rows if self._pre is None else self._pre(rows))
 
     def _observe(
         self,
@@ -167,9 +179,10 @@ class Servable:
             return
         began_s = time.perf_counter()
         try:
-            outputs = self.session.run(served.encoded.feeds)
+            encoded = served.encoded if served.rows is None else self._encoded(served.rows)
+            outputs = self.session.run(encoded.feeds)
             decoded = self._decoder.decode(outputs, served.encoded.rows)
-        except UnavailableError:
+        except (UnavailableError, UsageError):  # rows that were right for the one that served
             self._shadow.count(failures=1)
             return
         latency_us = (time.perf_counter() - began_s) * 1e6

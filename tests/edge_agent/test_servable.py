@@ -19,6 +19,7 @@ from edge_contract.package import EMBEDDING, LATENCY, PREDICTION, Package, Role,
 from edge_contract.stats import Agreement, Moments, Probabilities, Profile
 from tests.support.links import wait_until
 from tests.support.packages import digits, embedding, regression, reversed_digits, touchy_digits
+from tests.support.picture_files import GREEN, RED, colours, file_of, plain
 
 
 class HeldSession:
@@ -189,6 +190,31 @@ def test_an_embedding_of_another_size_is_a_failure(recorder: Recorder) -> None:
         servable_of(package, recorder, longer).serve(embedding().rows[:1], wake=never)
 
     assert entries_of(recorder)[package.digest, Role.PRIMARY].counters == Counters(failures=1)
+
+
+def test_a_shadow_that_reads_pictures_in_another_way_reads_them_itself(
+    recorder: Recorder, shadow: ShadowRunner
+) -> None:
+    """Red in the middle, green beside it: who stretches sees green, who crops sees red."""
+    picture = plain(GREEN, width=24)
+    picture.paste(plain(RED), (8, 0))
+    serving = servable_of(colours(), recorder)
+    candidate = servable_of(colours("unit,resize=crop"), recorder)
+    assert candidate.begin_shadow()
+
+    served = serving.serve(file_of(picture), wake=never)
+    assert not candidate.reads_as(serving)
+    shadow.offer(candidate, served._replace(rows=file_of(picture)))
+    shadow.offer(candidate, served._replace(rows=b"no picture"))
+    wait_until(lambda: recorder.mark_of(candidate.digest, Role.SHADOW).failures == 1)
+
+    entry = entries_of(recorder)[candidate.digest, Role.SHADOW]
+    assert entry.counters == Counters(rows=1, calls=1, failures=1)
+    spec = profile_specs(candidate.manifest, colours().reference())[Role.SHADOW]
+    agreement = spec.decode(entry.profile).find("agreement", "agreement")
+    assert isinstance(agreement, Agreement)
+    green, red = 1, 0
+    assert agreement.pairs == {green * 3 + red: 1}
 
 
 def test_the_shadow_repeats_a_call_and_counts_how_far_it_agrees(
