@@ -34,7 +34,7 @@ class AccessCalls:
             expires_s: After so long it is refused; ``None`` for never.
         """
         order: JsonObject = {"label": label, "role": role, "expires_s": expires_s}
-        return view_from_json(NewTokenView, self._api.post("tokens", order))
+        return view_from_json(NewTokenView, self._api.post("tokens", order, is_repeatable=False))
 
     def revoke_token(self, token_id: str) -> TokenView:
         """End a token."""

@@ -75,13 +75,20 @@ class ApiConnection:
         given = {name: value for name, value in parameters.items() if value != ""}
         return self._send(self._http.build_request("GET", path, params=given))
 
-    def post(self, path: str, body: "JsonObject | None" = None) -> Reader:
+    def post(
+        self, path: str, body: "JsonObject | None" = None, *, is_repeatable: bool = True
+    ) -> Reader:
         """Return the answer to an order.
 
         It carries a key by which the cloud knows it again, so it is sent once more where the
         connection broke, and still carried out once.
+
+        Args:
+            path: Where it goes.
+            body: The order.
+            is_repeatable: Whether the cloud may keep the answer for that.
         """
-        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        headers = {"Idempotency-Key": secrets.token_hex(16)} if is_repeatable else {}
         return self._order("POST", path, body, headers)
 
     def put(self, path: str, body: "JsonObject", *, if_match: str = "") -> Reader:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -34,8 +34,11 @@ __all__ = [
     "described_list",
     "list_answer",
     "needs_type",
+    "page_of",
     "view_answer",
 ]
+
+V = TypeVar("V")
 
 IDENTITY: Final = "edgefleet.identity"
 """Where the guard puts into the scope of a request who asks."""
@@ -132,6 +135,25 @@ def view_answer(view: object, *, status: int = 200, location: str = "") -> Respo
     """Return one view as JSON."""
     headers = {"Location": location} if location else None
     return JSONResponse(view_to_json(view), status, headers)
+
+
+def page_of(
+    views: Sequence[V], names: Sequence[str], after: str, limit: int
+) -> tuple[Sequence[V], str | None]:
+    """Return the views past the one that is named ``after``, and what to send as the next.
+
+    Args:
+        views: All of them.
+        names: Theirs, in the same order.
+        after: A name; empty for the beginning, and there is nothing past an unknown one.
+        limit: At most so many.
+    """
+    if after and after not in names:
+        return (), None
+    begin = names.index(after) + 1 if after else 0
+    page = views[begin : begin + limit]
+    is_last = begin + limit >= len(views)
+    return page, None if is_last or not page else names[begin + len(page) - 1]
 
 
 def list_answer(views: Sequence[object], *, after: str | None = None) -> Response:

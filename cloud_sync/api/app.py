@@ -76,6 +76,10 @@ _ROUTES = (
 )
 
 
+_KEPT_NOWHERE = (f"{API}/models", f"{API}/tokens")
+"""Whose answers are not kept: a package may come twice without harm, a token is kept nowhere."""
+
+
 class CloudApi(FastAPI):
     """The app; its OpenAPI document has the views' schemas."""
 
@@ -114,9 +118,7 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
         middleware=[
             Middleware(RequestMeter, metrics=metrics),
             Middleware(Guard, settings=settings, access=backend.access),
-            Middleware(
-                IdempotencyMiddleware, store=backend.kept_answers, exempt=(f"{API}/models",)
-            ),
+            Middleware(IdempotencyMiddleware, store=backend.kept_answers, exempt=_KEPT_NOWHERE),
             Middleware(EtagMiddleware),
         ],
     )

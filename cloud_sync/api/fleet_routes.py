@@ -1,8 +1,8 @@
 """Routes of the fleet: its numbers, devices and alarms."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,7 @@ from cloud_sync.api.answering import (
     described,
     described_list,
     list_answer,
+    page_of,
     view_answer,
 )
 from cloud_sync.backend import AlarmView, Audience, DeviceView, PinView, SummaryView
@@ -27,6 +28,8 @@ from cloud_sync.core.facts import DeviceStatus
 __all__ = ["fleet_routes"]
 
 fleet_routes = APIRouter(tags=["fleet"])
+
+_MOST_ALARMS: Final = 10_000
 
 
 @fleet_routes.get("/summary", responses=described(SummaryView))
@@ -64,10 +67,13 @@ def device(backend: Backend, name: DeviceName) -> Response:
 def alarms(
     backend: Backend,
     model: ModelName | None = None,
+    after: Annotated[str, Query(max_length=200)] = "",
     limit: Limit = 100,
 ) -> Response:
-    """Return alarms, newest first."""
-    return list_answer(backend.alarms(model=model or "", limit=limit))
+    """Return alarms, newest first, from the first one past ``after``."""
+    found = backend.alarms(model=model or "", limit=_MOST_ALARMS)
+    page, following = page_of(found, [alarm.alarm_id for alarm in found], after, limit)
+    return list_answer(page, after=following)
 
 
 class PinRequest(BaseModel):

@@ -36,7 +36,7 @@ class IdempotencyMiddleware:
     Args:
         app: What carries out orders.
         store: Where answers are kept.
-        exempt: Addresses whose orders change nothing when they come twice, by their nature.
+        exempt: Addresses whose answers are not to be kept; the header means nothing there.
         clock: Gives Unix seconds.
     """
 

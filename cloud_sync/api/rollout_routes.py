@@ -4,7 +4,7 @@ import enum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import (
     BaseModel,
@@ -26,6 +26,7 @@ from cloud_sync.api.answering import (
     described,
     described_list,
     list_answer,
+    page_of,
     view_answer,
 )
 from cloud_sync.backend import PreflightView, RolloutOrder, RolloutView
@@ -177,9 +178,13 @@ class RolloutRequest(BaseModel):
 
 
 @rollout_routes.get("/rollouts", responses=described_list(RolloutView))
-def rollouts(backend: Backend, limit: Limit = 100) -> Response:
-    """Return rollouts, newest first."""
-    return list_answer(backend.rollouts()[:limit])
+def rollouts(
+    backend: Backend, after: Annotated[str, Query(max_length=200)] = "", limit: Limit = 100
+) -> Response:
+    """Return rollouts, newest first, from the first one past ``after``."""
+    found = backend.rollouts()
+    page, following = page_of(found, [one.rollout_id for one in found], after, limit)
+    return list_answer(page, after=following)
 
 
 @rollout_routes.post(

@@ -67,7 +67,7 @@ def test_each_role_may_do_its_part(
 def test_the_secret_of_a_token_is_told_once_and_kept_nowhere(
     api: AppClient, memory_cloud: MemoryCloud, tokens: dict[str, str]
 ) -> None:
-    admin = bearer(tokens["admin"])
+    admin = bearer(tokens["admin"]) | {"Idempotency-Key": "k-1"}
     made = api.post("/tokens", json={"label": "anna", "role": "operator"}, headers=admin).json()
 
     listed = api.get("/tokens", headers=admin).json()["items"]

@@ -168,6 +168,20 @@ def test_a_body_too_deep_for_the_parser_or_for_us_is_refused_alike(api: AppClien
     assert refused.headers["content-type"] == "application/problem+json"
 
 
+def test_alarms_come_page_by_page(api: AppClient, memory_cloud: MemoryCloud) -> None:
+    for name in ("a1", "a2", "a3"):
+        memory_cloud.raise_alarm(alarm(name))
+
+    first = api.get("/alarms?limit=2").json()
+    rest = api.get(f"/alarms?limit=2&after={first['next']}").json()
+    nothing = api.get("/alarms?after=a9").json()
+
+    assert [one["alarm_id"] for one in first["items"]] == ["a3", "a2"]
+    assert [one["alarm_id"] for one in rest["items"]] == ["a1"]
+    assert rest["next"] is None
+    assert nothing == {"items": [], "next": None}
+
+
 def test_devices_are_held_to_a_version_and_let_go(
     api: AppClient, memory_cloud: MemoryCloud
 ) -> None:
