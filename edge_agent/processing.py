@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
+
+from edge_agent.adapters.values import RowError
 from edge_contract.errors import EdgeError, PackageError, UnavailableError, UsageError
 from edge_contract.plugins import POST_GROUP, PRE_GROUP, plugin
 
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
     from edge_contract.package import Processing
 
 __all__ = ["NO_HOOKS", "Hooks", "hooks_of"]
+
+
+_MOST_TRIED: Final = 10_000
 
 
 class Hooks(NamedTuple):
@@ -67,11 +73,25 @@ def _pre(name: str, function: Callable[..., object] | None) -> "Callable[[Rows],
         except EdgeError:
             raise
         except Exception as error:
-            raise UsageError(
-                f"preprocessing {name!r} failed on these rows: {type(error).__name__}: {error}"
-            ) from error
+            row = _failing_row(function, rows)
+            where = "these rows" if row is None else "it"
+            text = f"preprocessing {name!r} failed on {where}: {type(error).__name__}: {error}"
+            raise (UsageError(text) if row is None else RowError(row, text)) from error
 
     return pre
+
+
+def _failing_row(function: Callable[..., object], rows: "Rows") -> int | None:
+    """Return the first of many rows that a function fails on alone; ``None`` if it is not so."""
+    some: object = rows
+    if not isinstance(some, (np.ndarray, list, tuple)) or not 1 < len(some) <= _MOST_TRIED:
+        return None
+    for number in range(len(some)):
+        try:
+            function(some[number : number + 1])
+        except Exception:  # noqa: BLE001  somebody else's code may fail in any way
+            return number
+    return None
 
 
 def _post(

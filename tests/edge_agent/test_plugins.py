@@ -13,6 +13,7 @@ import pytest
 from converters.base import ConversionWarning
 from converters.custom_statistics import custom_columns
 from edge_agent.adapters.sqlite_store import SqliteBatchStore
+from edge_agent.adapters.values import RowError
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
 from edge_contract.package import Feature, Manifest, Package, Processing
 from edge_contract.stats import SPECS
@@ -65,6 +66,16 @@ def test_rows_and_predictions_go_through_the_plugins_that_the_package_names(
         match="preprocessing 'halved' failed on these rows: ValueError: a signal has 8 numbers, g",
     ):
         agent.predict([[1.0, 2.0]])
+
+
+@pytest.mark.usefixtures("plugins")
+def test_of_many_rows_the_one_that_preprocessing_fails_on_is_named(make_agent: MakeAgent) -> None:
+    agent = make_agent(converted())
+    rows: list[list[object]] = [row.tolist() for row in ROWS[:4]]
+    rows[2][5] = "soon"
+
+    with pytest.raises(RowError, match="row 2: preprocessing 'halved' failed on it: ValueError"):
+        agent.predict(rows)
 
 
 @pytest.mark.usefixtures("plugins")
@@ -164,7 +175,7 @@ def states_in(state: Path, package: Package) -> dict[tuple[str, str], object]:
     [
         ("unknown", r"needs the plugin 'unknown' \(edgefleet\.preprocessing\), which is not"),
         ("number", "is a int and cannot be called"),
-        ("broken", "preprocessing 'broken' failed on these rows: RuntimeError: out of order"),
+        ("broken", "row 0: preprocessing 'broken' failed on it: RuntimeError: out of order"),
     ],
 )
 def test_a_conversion_says_what_is_wrong_with_a_plugin(name: str, said: str) -> None:
