@@ -104,7 +104,11 @@ class World:
 
     def __init__(self, outbox_bytes: int = 1_000_000) -> None:
         self._config = AgentConfig(
-            fleet="f1", device="cam-7", models=("digits",), interval_s=60.0, outbox_bytes=outbox_bytes
+            fleet="f1",
+            device="cam-7",
+            models=("digits",),
+            interval_s=60.0,
+            outbox_bytes=outbox_bytes,
         )
         self.now_s = 0.0
         self.rows = 0

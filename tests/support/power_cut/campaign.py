@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from edge_contract.package import ArtifactRole, Package
 from tests.support.packages import altered, digits, reversed_digits, touchy_digits
-from tests.support.power_cut.after import NOTHING_YET, Moment, check
+from tests.support.power_cut.after import NOTHING_YET, Moment, check, raise_it
 from tests.support.power_cut.disk import Cut, Disk
 from tests.support.power_cut.recording import Kind, Operation, recorded
 from tests.support.power_cut.story import PACKAGES, Note, hopeless_in, write_packages
@@ -57,11 +57,11 @@ def cut_everywhere(
     *,
     chance: random.Random,
     wanted: Callable[[Point], bool] = lambda _point: True,
+    on_wrong: Callable[[AssertionError], None] = raise_it,
 ) -> Counter[str]:
     """Cut at every point in every way that is wanted; return how often each way was tried.
 
-    Raises:
-        AssertionError: Something was not as it must be; says at which point.
+    What is not as it must be is told to ``on_wrong``, with the point; by default it is raised.
     """
     operations, hopeless = recording.operations, hopeless_in(recording.packages)
     notes = notes_of(operations)
@@ -72,7 +72,7 @@ def cut_everywhere(
         if done.kind is Kind.WRITE and len(done.data) > 1 and wanted(torn):
             place = _emptied(scratch)
             if disk.left_of_write(place, done):
-                _check(place, scratch, moment, torn, done)
+                _check(place, scratch, moment, torn, done, on_wrong)
                 tried[_TORN] += 1
         if not disk.carry_out(done):
             continue
@@ -81,7 +81,7 @@ def cut_everywhere(
             if wanted(point):
                 place = _emptied(scratch)
                 disk.left(place, cut, chance)
-                _check(place, scratch, moment, point, done)
+                _check(place, scratch, moment, point, done, on_wrong)
                 tried[cut.value] += 1
     return tried
 
@@ -119,12 +119,21 @@ def _emptied(scratch: Path) -> Path:
     return place
 
 
-def _check(place: Path, scratch: Path, moment: Moment, point: Point, done: Operation) -> None:
+def _check(
+    place: Path,
+    scratch: Path,
+    moment: Moment,
+    point: Point,
+    done: Operation,
+    on_wrong: Callable[[AssertionError], None],
+) -> None:
     rings = scratch / "rings"
     shutil.rmtree(rings, ignore_errors=True)
     rings.mkdir()
     try:
         check(place, rings, moment)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, the agent did not start
         what = f"{done.kind.name} {done.path or done.fd}"
-        raise AssertionError(f"cut at {point.number} ({what}), left {point.cut}") from error
+        wrong = AssertionError(f"cut at {point.number} ({what}), left {point.cut}: {error!r}")
+        wrong.__cause__ = error
+        on_wrong(wrong)
