@@ -1,8 +1,8 @@
 """The power may go at any point of an update: a valid version serves, and nothing half is loaded.
 
 A real process is recorded call by call, SQLite's included; what a disk may hold after a cut is made
-from that, and the agent itself is started on it. Here some points, chosen by chance, and a few kills; all of them, and thousands, by
-``python -m benchmarks powercuts``.
+from that, and the agent itself is started on it. Here some points, chosen by chance, and some
+kills; all points, and thousands of kills, by ``python -m benchmarks powercuts``.
 """
 
 import os
