@@ -14,7 +14,7 @@ __all__ = ["offline"]
 @benchmark
 def offline(*, quick: bool, seed: int) -> Sequence[Figure]:  # noqa: ARG001  nothing here is by chance
     """Live a week offline on a virtual clock, in the usual outbox and in small ones."""
-    days, interval_s = (2, 3600.0) if quick else (7, 60.0)
+    days, interval_s = (2, 3600.0) if quick else (7, 300.0)
     figures: list[Figure] = []
     for outbox_mb, restarts in ((32.0, True), (0.5, False), (0.5, True)):
         outbox_bytes = round(outbox_mb * 1e6)

@@ -1,6 +1,6 @@
 """A week out of reach, on a virtual clock: bounded disk and memory, and nothing counted twice.
 
-By ``python -m benchmarks offline`` the same with a window a minute and twenty features.
+By ``python -m benchmarks offline`` the same with a window each five minutes and twenty features.
 """
 
 from pathlib import Path
