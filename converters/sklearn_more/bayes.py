@@ -50,7 +50,7 @@ def bernoulli_bayes(nodes: Nodes, model: BernoulliNB) -> None:
     given = nodes.x
     if model.binarize is not None:
         edge = float(nodes.edges(np.array(model.binarize)))
-        given = nodes.cast(nodes("Greater", given, edge), "float64")
+        given = nodes.cast(nodes("Greater", nodes.beside_edges(given), edge), "float64")
     absent = np.log1p(-np.exp(model.feature_log_prob_))
     weights = (model.feature_log_prob_ - absent).T
     bias = model.class_log_prior_ + absent.sum(axis=1)

@@ -124,7 +124,8 @@ def places_in_column(nodes: Nodes, index: int, values: NDArray[np.generic]) -> s
     if any(isinstance(value, str) for value in known) and not nodes.is_text(column):
         raise UsageError(
             f"the categories {known[:4]} are texts, but column {index} holds numbers: give X with "
-            "the types of the rows that the model was fitted on"
+            "the types of the rows that the model was fitted on, and texts to the model itself or "
+            "to an encoder, not through other steps"
         )
     return places_of(nodes, column, values)
 
@@ -156,7 +157,8 @@ def places_of(nodes: Nodes, column: str, values: NDArray[np.generic]) -> str:
             "columns of numbers and of texts to encoders of their own"
         )
     numbers = np.array([np.nan if _is_missing(value) else value for value in known], dtype=float)
-    given = nodes("Reshape", nodes.cast(column, "float64"), np.array([-1, 1]))
+    given = nodes.beside_edges(nodes.cast(column, "float64"))
+    given = nodes("Reshape", given, np.array([-1, 1]))
     edges = nodes.edges(numbers)
     same = nodes("Equal", given, edges.reshape(1, -1))
     if np.isnan(edges).any():

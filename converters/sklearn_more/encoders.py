@@ -14,7 +14,7 @@ __all__: list[str] = []
 def binarizer(nodes: Nodes, model: Binarizer) -> None:
     """Give a one for each value above the threshold."""
     edge = float(nodes.edges(np.array(model.threshold)))
-    nodes.say_numbers(nodes.cast(nodes("Greater", nodes.x, edge), "float64"))
+    nodes.say_numbers(nodes.cast(nodes("Greater", nodes.beside_edges(nodes.x), edge), "float64"))
 
 
 @converts(KBinsDiscretizer)
@@ -25,7 +25,7 @@ def k_bins_discretizer(nodes: Nodes, model: KBinsDiscretizer) -> None:
         inner = nodes.edges(np.asarray(edges)[1:-1]).reshape(1, -1)
         if not inner.size:
             inner = np.array([[np.inf]])
-        passed = nodes("GreaterOrEqual", nodes.column(nodes.x, index), inner)
+        passed = nodes("GreaterOrEqual", nodes.beside_edges(nodes.column(nodes.x, index)), inner)
         place = nodes.total(nodes.cast(passed, "int64"))
         if model.encode != "ordinal":
             count = int(model.n_bins_[index])

@@ -14,10 +14,11 @@ __all__ = ["interpolated"]
 def isotonic_regression(nodes: Nodes, model: IsotonicRegression) -> None:
     """Predict by the line between the two nearest points."""
     points, values = nodes.edges(model.X_thresholds_), np.asarray(model.y_thresholds_)
-    value = interpolated(nodes, nodes.x, points, values)
+    x = nodes.beside_edges(nodes.x)
+    value = interpolated(nodes, x, points, values)
     if model.out_of_bounds != "clip":
-        below = nodes("Less", nodes.x, float(points[0]))
-        above = nodes("Greater", nodes.x, float(points[-1]))
+        below = nodes("Less", x, float(points[0]))
+        above = nodes("Greater", x, float(points[-1]))
         value = nodes("Where", nodes("Or", below, above), np.nan, value)
     nodes.say_numbers(value)
 

@@ -46,6 +46,7 @@ class Nodes:
         container: Where the nodes go.
         nearest: See :meth:`edges`.
         single: Whether the estimator itself computes in float32, so that what comes out is rounded.
+        gets_sparse: Whether the estimator itself is given sparse tables.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class Nodes:
         *,
         nearest: bool = False,
         single: bool = False,
+        gets_sparse: bool = False,
     ) -> None:
         self._nearest = nearest
         self._single = single
+        self.gets_sparse = gets_sparse
         self._scope = scope
         self._operator = operator
         self._container = container
@@ -189,6 +192,13 @@ class Nodes:
         """
         exact = np.asarray(values, dtype=np.float64)
         return exact.astype(np.float32).astype(np.float64) if self._nearest else exact
+
+    def beside_edges(self, value: str) -> str:
+        """Return numbers, ``float64``, that are compared with :meth:`edges`: rounded as they are.
+
+        Given ones are already; those that a step has put in, as an imputer does, need not be.
+        """
+        return self.cast(self.cast(value, "float32"), "float64") if self._nearest else value
 
     def for_every_row(self, values: NDArray[np.generic]) -> str:
         """Return the same for every row.

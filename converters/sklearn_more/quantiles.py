@@ -40,7 +40,7 @@ def quantile_transformer(nodes: Nodes, model: QuantileTransformer) -> None:
     ranks = np.asarray(model.references_, dtype=np.float64)
     columns = []
     for index, quantiles in enumerate(nodes.edges(model.quantiles_).T):
-        x = nodes.column(nodes.x, index)
+        x = nodes.beside_edges(nodes.column(nodes.x, index))
         missing = nodes("IsNaN", x)
         inside = nodes("Min", nodes("Max", x, float(quantiles[0])), float(quantiles[-1]))
         middle = nodes("Mul", _sum_of_both_ranks(nodes, inside, quantiles, ranks), 0.5)
