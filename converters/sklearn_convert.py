@@ -123,6 +123,17 @@ def _versions(source: object) -> JsonObject:
     return found
 
 
+def _filled_in(source: object) -> Iterator[float]:
+    """Yield what is put in for missing numbers: few rows have just this one, and those are given.
+
+    A device's float32 is often another one, but what an imputer puts in is not rounded.
+    """
+    for part in parts_of(source):
+        found = getattr(part, "statistics_", None) if isinstance(part, SimpleImputer) else None
+        if isinstance(found, np.ndarray) and found.dtype.kind == "f":
+            yield from (float(value) for value in found)
+
+
 def _knows_missing_texts(part: object) -> bool:
     fill = getattr(part, "statistics_", None) if isinstance(part, SimpleImputer) else None
     return knows_missing_texts(part) or (isinstance(fill, np.ndarray) and fill.dtype.kind in "OU")
@@ -144,6 +155,7 @@ def _converted(
     if task is Task.REGRESSION and len(graph.outputs[0].shape) > 1:
         task, roles = Task.OTHER, [OutputRole.OTHER]
 
+    filled = set(_filled_in(model.source))
     looks_up = any(map(looks_up_numbers, parts_of(model.source)))
     has_trees = any(is_tree(type(it)) for it in parts_of(model.source))
 
@@ -165,7 +177,7 @@ def _converted(
         predict=predict,
         framework=_versions(model.source),
         parameters=model.parameters,
-        thresholds=tuple(thresholds_of(model.source)),
+        thresholds=tuple(it for it in thresholds_of(model.source) if it.value not in filled),
         fills_texts=any(map(_knows_missing_texts, parts_of(model.source))),
         looks_up_numbers=looks_up,
         may_round=not (looks_up or has_trees),

@@ -17,7 +17,9 @@ from sklearn.gaussian_process.kernels import (
     RationalQuadratic,
     WhiteKernel,
 )
-from sklearn.linear_model import Ridge
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, QuantileTransformer
 
 from edge_contract.errors import UsageError
@@ -120,3 +122,17 @@ def test_functions_are_right_near_zero_and_far_from_it(function: np.ufunc) -> No
     (found,) = says(package, {"X": rows}).values()
     wanted = function(rows.astype(np.float64)).ravel().astype(np.float64)
     assert found.ravel() == pytest.approx(wanted, rel=1e-6, abs=1e-40, nan_ok=True)
+
+
+def test_a_mean_that_an_imputer_puts_in_often_is_no_reason_to_refuse_quantiles() -> None:
+    rng = np.random.default_rng(12)
+    rows = rng.normal(30_000, 5_000, size=(300, 2))
+    labels = rows[:, 0] > 31_000
+    rows[rng.random(rows.shape) < 0.15] = np.nan
+    quantiles = QuantileTransformer(n_quantiles=40, output_distribution="normal")
+    model = make_pipeline(SimpleImputer(), quantiles, LogisticRegression()).fit(rows, labels)
+
+    package = quietly_converted(model, rows[:100])
+
+    found = list(says(package, {"X": rows.astype(np.float32)}).values())[1]
+    assert found == pytest.approx(model.predict_proba(rows), abs=1e-4)
