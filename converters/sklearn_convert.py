@@ -51,7 +51,7 @@ from converters.sklearn_more.registry import (
     shapes,
 )
 from converters.sklearn_parts import parts_of, with_whole_labels
-from converters.sklearn_precision import trees_see_computed
+from converters.sklearn_precision import given_sparse, trees_see_computed
 from converters.sklearn_scalers import SCALERS
 from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
 from converters.sklearn_thresholds import looks_up_numbers, thresholds_of
@@ -91,12 +91,13 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     list_loaded_libraries()
     model = model.as_seen(take(rows, np.array([0])))
     found = is_exact = False
+    sparses = given_sparse(model.estimator, rows)
     failure: EdgeError | None = None
     for schema, way in product(schemas_for(rows), ways_of(model.estimator, rows)):
         if is_exact and not way.is_exact:  # it may pass a check on few rows and still be wrong
             continue
         try:
-            with registered(nearest=way.is_nearest, singles=way.singles):
+            with registered(nearest=way.is_nearest, singles=way.singles, sparses=sparses):
                 converted = _converted(model, schema, rows, way)
         except EdgeError as error:
             if failure is None or not (way.is_wide or _says_less(error, failure)):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -32,7 +33,7 @@ from converters.sklearn_parts import parts_of
 from converters.sklearn_thresholds import EDGED
 from converters.sklearn_trees import TREES
 
-__all__ = ["in_single_precision", "trees_see_computed"]
+__all__ = ["given_sparse", "in_single_precision", "trees_see_computed"]
 
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
 _FEW: Final = 2
@@ -89,8 +90,23 @@ def trees_see_computed(estimator: object, *, computed: bool = False) -> bool:
 
 def in_single_precision(estimator: object, rows: Rows) -> frozenset[int]:
     """Return the ids of the transformers that compute in float32 for rows like these."""
-    few = take(rows, np.arange(min(_FEW, row_count(rows))))
-    return frozenset(_singles(estimator, few))
+    found = _with_rows(estimator, _few(rows))
+    return frozenset(id(part) for part, given in found if _is_single(_transformed(part, given)))
+
+
+def given_sparse(estimator: object, rows: Rows) -> frozenset[int]:
+    """Return the ids of the parts that are given sparse tables for rows like these."""
+    return frozenset(
+        id(part) for part, given in _with_rows(estimator, _few(rows)) if issparse(given)
+    )
+
+
+def _few(rows: Rows) -> Rows:
+    return take(rows, np.arange(min(_FEW, row_count(rows))))
+
+
+def _is_single(numbers: object) -> bool:
+    return getattr(numbers, "dtype", None) == np.float32
 
 
 def _computes(part: object) -> bool:
@@ -102,35 +118,35 @@ def _computes(part: object) -> bool:
     return hasattr(part, "transform") and not is_model and not isinstance(part, _KEEP)
 
 
-def _singles(part: object, rows: object) -> Iterator[int]:
+def _with_rows(part: object, rows: object) -> Iterator[tuple[object, object]]:
+    """Yield the parts of an estimator with what they are given; ``None`` if that is unknown."""
     match part:
         case Pipeline():
             for _, step in part.steps:
-                yield from _singles(step, rows)
+                yield from _with_rows(step, rows)
                 rows = _transformed(step, rows)
         case ColumnTransformer():
             for name, inner, _ in part.transformers_:
                 columns = part_columns(part, name)
                 if not isinstance(inner, str) and columns and rows is not None:
-                    yield from _singles(inner, _safe_indexing(rows, columns, axis=1))
+                    yield from _with_rows(inner, _safe_indexing(rows, columns, axis=1))
         case FeatureUnion():
             for _, inner in part.transformer_list:
-                yield from _singles(inner, rows)
+                yield from _with_rows(inner, rows)
         case _:
-            if getattr(_transformed(part, rows), "dtype", None) == np.float32:
-                yield id(part)
-            yield from _inner_singles(part, rows)
+            yield part, rows
+            yield from _inner_with_rows(part, rows)
 
 
-def _inner_singles(part: object, rows: object) -> Iterator[int]:
+def _inner_with_rows(part: object, rows: object) -> Iterator[tuple[object, object]]:
     subsets = getattr(part, "estimators_features_", None)
     for index, member in enumerate(_members(part)):
         given = rows
         if subsets is not None and rows is not None:
             given = _safe_indexing(rows, np.asarray(subsets[index]), axis=1)
-        yield from _singles(member, given)
+        yield from _with_rows(member, given)
     if isinstance(part, StackingClassifier | StackingRegressor):
-        yield from _singles(part.final_estimator_, _transformed(part, rows))
+        yield from _with_rows(part.final_estimator_, _transformed(part, rows))
 
 
 def _members(part: object) -> Iterator[object]:
@@ -147,7 +163,7 @@ def _members(part: object) -> Iterator[object]:
 
 
 def _transformed(part: object, rows: object) -> object:
-    """Return what a part makes of rows as an array; ``None`` if it does not take them."""
+    """Return what a part makes of rows, sparse or an array; ``None`` if it does not take them."""
     if isinstance(part, str) or rows is None:
         return rows if part == "passthrough" else None
     if part is None:
@@ -159,4 +175,4 @@ def _transformed(part: object, rows: object) -> object:
         said = transform(copy.copy(rows))  # with copy=False, some write into what they are given
     except Exception:  # noqa: BLE001  estimators raise all kinds; who asks for answers gets to know
         return None
-    return np.asarray(said.toarray() if hasattr(said, "toarray") else said)
+    return said if issparse(said) else np.asarray(said)

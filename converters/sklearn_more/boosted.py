@@ -54,6 +54,7 @@ class Ensemble:
         slope: What sums are multiplied with before a logistic link.
         is_strict: Whether smaller values go left, and not equal ones.
         missing: The number that means a missing value, beside NaN.
+        lacks_zeros: Whether a zero of a sparse table means a missing value.
         near_zero: If not ``None``, numbers as near to 0 as this mean a missing value.
         questions: What is asked about categories.
     """
@@ -67,6 +68,7 @@ class Ensemble:
     near_zero: float | None = None
     questions: tuple[Question, ...] = ()
     compares_float64: bool = False
+    lacks_zeros: bool = False
 
 
 Read: TypeAlias = Callable[[BaseEstimator], Ensemble]
@@ -121,6 +123,8 @@ def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
     if not ensemble.trees:
         raise UsageError(f"{type(model).__name__} has no trees: fit it with one iteration or more")
     numbers = numbers_of(nodes)
+    if nodes.gets_sparse and ensemble.lacks_zeros:
+        numbers = nodes("Where", nodes("Equal", numbers, 0.0), np.float64(np.nan), numbers)
     given = _with_gaps(nodes, numbers, ensemble)
     if ensemble.questions:
         asked = numbers if ensemble.near_zero is not None else given  # a category 0 is not missing

@@ -157,12 +157,18 @@ def list_loaded_libraries() -> None:
 
 
 @contextmanager
-def registered(*, nearest: bool = False, singles: frozenset[int] = frozenset()) -> Iterator[None]:
+def registered(
+    *,
+    nearest: bool = False,
+    singles: frozenset[int] = frozenset(),
+    sparses: frozenset[int] = frozenset(),
+) -> Iterator[None]:
     """Let skl2onnx use our converters; afterwards it is as it was, for whoever else uses it.
 
     Args:
         nearest: See :meth:`converters.sklearn_more.nodes.Nodes.edges`.
         singles: The ids of transformers whose results are rounded to float32.
+        sparses: The ids of estimators that are given sparse tables.
     """
     pools: tuple[dict[object, object], ...] = (
         _supported_operators.sklearn_operator_name_map,
@@ -176,7 +182,7 @@ def registered(*, nearest: bool = False, singles: frozenset[int] = frozenset()) 
         _parse.do_not_merge_columns = (*apart, *BY_COLUMN)
         try:
             for kind, write in CONVERTERS.items():
-                hook = hook_of(write, nearest=nearest, singles=singles)
+                hook = hook_of(write, nearest=nearest, singles=singles, sparses=sparses)
                 _register(kind, shapes, hook, parser=_parser_of(kind))
             for kind, prepare in PREPARED.items():
                 sklearn_parsers_map[kind] = _preparing(sklearn_parsers_map[kind], prepare)
@@ -211,14 +217,26 @@ def _register(
 
 
 def hook_of(
-    write: Write, *, nearest: bool = False, singles: frozenset[int] = frozenset()
+    write: Write,
+    *,
+    nearest: bool = False,
+    singles: frozenset[int] = frozenset(),
+    sparses: frozenset[int] = frozenset(),
 ) -> Callable[[Scope, Operator, Container], None]:
     """Return what skl2onnx calls to write an estimator; for the arguments see `registered`."""
 
     def convert(scope: Scope, operator: Operator, container: Container) -> None:
         model = operator.raw_operator
         single = id(getattr(model, "predictor", model)) in singles  # of a transforming predictor
-        write(Nodes(scope, operator, container, nearest=nearest, single=single), model)
+        nodes = Nodes(
+            scope,
+            operator,
+            container,
+            nearest=nearest,
+            single=single,
+            gets_sparse=id(model) in sparses,
+        )
+        write(nodes, model)
 
     return convert
 

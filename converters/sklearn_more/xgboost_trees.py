@@ -152,6 +152,7 @@ def _ensemble_of(
         base=_base(booster, trees[: ends[1]]),
         link=_LINKS.get(learner["objective"]["name"], "identity"),
         is_strict=True,
+        lacks_zeros=True,
         missing=missing,
         questions=reader.questions.asked,
     )

@@ -208,6 +208,19 @@ def test_a_pipeline_of_mixed_columns_and_texts_as_labels_ends_in_a_booster() -> 
     assert [it.name for it in package.manifest.features] == list(table.columns)
 
 
+def test_what_a_sparse_table_leaves_out_is_missing_to_xgboost_alone() -> None:
+    table, labels = customers()
+    table = table[["city", "plan"]]
+    truth = (labels == "stays").astype(int)
+
+    for booster in (extreme(), light()):
+        model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), booster).fit(table, truth)
+        package = quietly_converted(model, table)
+
+        found = says(package, {"X": table.to_numpy(dtype=object)})["probabilities"]
+        np.testing.assert_allclose(found, model.predict_proba(table), atol=1e-5)
+
+
 def test_a_boosted_model_has_plain_tensors_fixed_operator_sets_and_says_who_made_it() -> None:
     rows, labels = petals()
 
