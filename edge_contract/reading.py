@@ -27,7 +27,6 @@ MAX_INTEGER: Final = 2**53 - 1
 """The largest that JavaScript reads exactly."""
 
 _MAX_DEPTH: Final = 16
-_MAX_FLOAT: Final = int(1.7976931348623157e308)
 
 # Looks at a few levels only, where repr() recurses as deep as a peer likes.
 _SHORT: Final = reprlib.Repr()
@@ -43,18 +42,27 @@ class Reader:
         error: Raised by every method whose expectation fails.
     """
 
-    __slots__ = ("_error", "_value", "_where")
+    __slots__ = ("_error", "_place", "_value")
 
-    def __init__(self, value: object, where: str, error: type[PeerError]) -> None:
+    def __init__(
+        self, value: object, where: "str | tuple[Reader, str | int]", error: type[PeerError]
+    ) -> None:
         self._value = value
-        self._where = where
+        self._place = where  # a field's path is made when there is something to say of it
         self._error = error
+
+    @property
+    def _where(self) -> str:
+        if isinstance(self._place, str):
+            return self._place
+        parent, key = self._place
+        return f"{parent._where}.{key}" if isinstance(key, str) else f"{parent._where}[{key}]"
 
     def __getitem__(self, key: str | int) -> "Reader":
         """Return the field of an object or the item of a list; it must be there."""
         found = self.get(key)
         if found is None:
-            raise self._error(f"{self._path(key)} is missing")
+            raise self._error(f"{Reader(None, (self, key), self._error)._where} is missing")
         return found
 
     def get(self, key: str | int) -> "Reader | None":
@@ -63,11 +71,11 @@ class Reader:
             case dict() as fields, str():
                 if key not in fields:
                     return None
-                return Reader(fields[key], self._path(key), self._error)
+                return Reader(fields[key], (self, key), self._error)
             case list() as items, int():
                 if not 0 <= key < len(items):
                     return None
-                return Reader(items[key], self._path(key), self._error)
+                return Reader(items[key], (self, key), self._error)
             case _:
                 raise self.refused("an object" if isinstance(key, str) else "a list")
 
@@ -105,7 +113,7 @@ class Reader:
     def number(self, *, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``."""
         value = self._value
-        if type(value) is int and abs(value) <= _MAX_FLOAT:
+        if type(value) is int and abs(value) <= MAX_INTEGER:
             value = float(value)
         if not isinstance(value, float) or not math.isfinite(value) or not low <= value <= high:
             raise self.refused(f"a finite number from {low} to {high}")
@@ -121,10 +129,7 @@ class Reader:
         """Return the items of a list of bounded length."""
         if not isinstance(self._value, list) or len(self._value) > max_length:
             raise self.refused(f"a list of at most {max_length} items")
-        return [
-            Reader(item, f"{self._where}[{index}]", self._error)
-            for index, item in enumerate(self._value)
-        ]
+        return [Reader(item, (self, index), self._error) for index, item in enumerate(self._value)]
 
     def integers(self, *, low: int = 0, max_length: int = 1_000_000) -> list[int]:
         """Return a list of whole numbers of at least ``low``; quicker than one reader each."""
@@ -147,7 +152,7 @@ class Reader:
         if not all(map(_is_storable, self._value)):
             raise self.refused("names without NUL and half surrogate pairs")
         return {
-            str(key): Reader(value, self._path(str(key)), self._error)
+            str(key): Reader(value, (self, str(key)), self._error)
             for key, value in self._value.items()
         }
 
@@ -175,9 +180,6 @@ class Reader:
         if len(shown) > 80:
             shown = f"{shown[:77]}..."
         return self._error(f"{self._where} is {shown}, expected {expected}")
-
-    def _path(self, key: str | int) -> str:
-        return f"{self._where}.{key}" if isinstance(key, str) else f"{self._where}[{key}]"
 
 
 def _is_storable(text: str) -> bool:

@@ -255,6 +255,8 @@ def _require_no_more_than_rows(windows: list[CheckedWindow]) -> None:
     """
     for window in windows:
         rows = window.counters.rows
+        if max(window.counts.values(), default=0) <= rows:
+            continue
         for index, count in window.counts.items():
             if rows and count > rows:
                 raise MessageError(

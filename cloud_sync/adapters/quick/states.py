@@ -69,10 +69,8 @@ def unpack_quickly(
     try:
         found = [_states(profile, cursor) for profile in profiles]
     except _MissingError:
-        found = []
-    if not cursor.is_over:
-        return unpacked(profiles, firsts, others)  # which says what is wrong
-    return found
+        return unpacked(profiles, firsts, others)
+    return found if cursor.is_over else unpacked(profiles, firsts, others)
 
 
 class _MissingError(Exception):
