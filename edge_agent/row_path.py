@@ -41,8 +41,8 @@ class RowPath:
     """
 
     __slots__ = (
-        "_answer_at", "_append", "_enough", "_free", "_get", "_is_table", "_judge", "_latency_at",
-        "_layout", "_origin", "_pack", "_session", "_shape", "_stream", "_width",
+        "_answer_at", "_append", "_axes", "_enough", "_free", "_get", "_is_table", "_judge",
+        "_latency_at", "_layout", "_origin", "_pack", "_session", "_shape", "_stream", "_width",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +61,7 @@ class RowPath:
         self._judge = judge
         self._origin = origin
         self._shape = layout.shape
+        self._axes = len(layout.shape)
         self._is_table = len(layout.shape) == 2
         self._width = len(names)
         self._pack = struct.Struct(f"{len(names)}f").pack_into
@@ -104,7 +105,7 @@ class RowPath:
             wake: Asks for rows to be collected soon, because the ring fills up.
         """
         is_ready = type(rows) is _ARRAY and rows.dtype is _FLOAT and rows.shape == self._shape
-        if not is_ready and type(rows) is _ARRAY and rows.ndim > 1 and len(rows) > 1:
+        if not is_ready and type(rows) is _ARRAY and rows.ndim == self._axes and len(rows) > 1:
             return None
         try:
             memory = self._free.pop()
