@@ -26,6 +26,7 @@ class Case:
         size: Devices.
         shadow: Whether it runs in shadow first.
         detect: Loss that the plan asks to see; its margin is half of it.
+        min_rows: Rows, and labels, that gates ask for.
         faults: What goes wrong.
         per_minute: Devices told a minute; 0 for no limit.
         rules: Whether other rules are asked as well.
@@ -36,6 +37,7 @@ class Case:
     size: int = 200
     shadow: bool = True
     detect: float = 0.06
+    min_rows: int = 2000
     faults: Faults = field(default_factory=Faults)
     per_minute: float = 0.0
     rules: bool = False
@@ -79,7 +81,7 @@ def plan_of(case: Case) -> RolloutPlan:
         bake_s=1800.0,
         max_wait_s=14_400.0,
         baseline_s=7200.0,
-        min_rows=2000,
+        min_rows=case.min_rows,
         detect=case.detect,
         devices_per_minute=case.per_minute,
         trial_s=60.0,

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 POWER: Final = 0.9
+_ROUNDS: Final = 4
 _NORMAL: Final = NormalDist()
 
 
@@ -40,10 +41,13 @@ class GateNoise:
 
     Attributes:
         gate: Its name.
-        variance: Of one row on each side, dependence between rows included.
+        variance: Of one row of the control, dependence between rows included.
         fixed_error: Standard error of the loss that no number of rows makes smaller.
         uses_past: Whether the loss is a difference of differences.
-        among_devices: Variance of devices' own rates, whatever they run.
+        among_devices: Variance of devices' own rates, whatever they run, as far as it is felt:
+            times as much where some devices have most of the rows.
+        rate: Share of right rows, where rows are right or wrong: a candidate that loses something
+            varies more than the control does. 0 where both vary alike.
     """
 
     gate: str
@@ -51,6 +55,15 @@ class GateNoise:
     fixed_error: float
     uses_past: bool
     among_devices: float = 0.0
+    rate: float = 0.0
+
+    def variance_at(self, loss: float) -> float:
+        """Return the variance of one row of a candidate that loses so much."""
+        if not self.rate or not 0.0 < self.rate < 1.0:
+            return self.variance
+        rate = min(max(self.rate - loss, 0.0), 1.0)
+        usual = self.rate * (1.0 - self.rate)
+        return max(self.variance * rate * (1.0 - rate) / usual, self.variance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +184,8 @@ def noise_of_labels(package: PackageFacts, by_device: Sequence[Labels]) -> GateN
         return None
     rate = (sum(c for c, _ in counts) + 2) / (rows + 4)
     tau = package.reference.variance_inflation
-    among = variance_among([counts], inflation=tau)
+    uneven = len(counts) * sum(n * n for _, n in counts) / rows**2
+    among = variance_among([counts], inflation=tau) * uneven
     return GateNoise("labelled", tau * rate * (1 - rate), 0.0, uses_past=False, among_devices=among)
 
 
@@ -194,16 +208,20 @@ def _smallest(
     rows = min(mine, control)
     if rows < max(min_rows, 1):
         return math.inf
-    terms = [1 / mine, 1 / control]
+    past = 0.0
     if noise.uses_past and min(sides.mine_before, sides.control_before) >= min_rows:
-        terms += [1 / sides.mine_before, 1 / sides.control_before]
+        past = noise.variance * (1 / sides.mine_before + 1 / sides.control_before)
     among = noise.among_devices * (1 / sides.devices + 1 / sides.control_devices)
-    error = math.sqrt(noise.variance * sum(terms) + among)
-    surely = math.hypot(
-        error * normal_factor(alpha, rows=rows, best_at_rows=max(min_rows, 1)),
-        noise.fixed_error * fixed_factor(alpha),
-    )
-    return plan.margin + surely + _NORMAL.inv_cdf(POWER) * math.hypot(error, noise.fixed_error)
+    fixed, loss = noise.fixed_error, plan.detect or plan.margin
+    for _ in range(_ROUNDS):  # how much a candidate varies depends on how much it loses
+        variance = noise.variance_at(loss) / mine + noise.variance / control + past + among
+        error = math.sqrt(variance)
+        surely = math.hypot(
+            error * normal_factor(alpha, rows=rows, best_at_rows=max(min_rows, 1)),
+            fixed * fixed_factor(alpha),
+        )
+        loss = plan.margin + surely + _NORMAL.inv_cdf(POWER) * math.hypot(error, fixed)
+    return loss
 
 
 def best_of(found: Sequence[Sight]) -> Sight | None:
