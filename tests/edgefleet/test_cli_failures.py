@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
         (("fleet", "device", "cam-99"), 2, "error: no device 'cam-99' in fleet 'lab'\n"),
         (("model", "show", "digits"), 2, "write it like digits@1.2.0"),
         (("model", "show", "digits@new"), 2, "is not a semantic version"),
-        (("rollout", "start", "digits@1.0.0", "--steps", "a,b"), 2, "write them like 0.1,0.5,1"),
+        (("rollout", "start", "digits@1.0.0", "--steps", "a,b"), 2, "write steps like 0.1,0.5,1"),
         (("rollout", "start", "digits@1.0.0", "--steps", "1,0.5"), 2, "steps must rise"),
         (("rollout", "pause"), 2, "no rollout 'latest'"),
         (("fleet", "command", "ping", "--arg", "seconds"), 2, "write it like seconds=5"),
