@@ -119,13 +119,13 @@ def metrics(request: Request) -> Response:
     return Response(found.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-@metrics_routes.get("/healthz")
+@metrics_routes.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> Response:
     """Say that the process lives. Needs no token."""
     return Response("ok\n", media_type="text/plain")
 
 
-@metrics_routes.get("/readyz")
+@metrics_routes.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(request: Request) -> Response:
     """Say whether devices and people are served; 503 with what is wrong if not."""
     backend: CloudBackend = request.app.state.backend

@@ -54,6 +54,7 @@ def test_the_figures_ask_for_a_token_and_health_does_not(memory_cloud: MemoryClo
     assert (without.status_code, with_token.status_code) == (401, 200)
     assert site.get("/healthz").text == "ok\n"
     assert site.get("/readyz").text == "ok\n"
+    assert site.ask("HEAD", "/readyz").status_code == 200
 
 
 def test_a_cloud_that_cannot_serve_says_why(site: AppClient, memory_cloud: MemoryCloud) -> None:
