@@ -14,26 +14,28 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from skl2onnx import _parse, _supported_operators, update_registered_converter
-from skl2onnx._parse import _parse_sklearn, sklearn_parsers_map
+from skl2onnx._parse import sklearn_parsers_map
 from skl2onnx.common import _registration
 from skl2onnx.common.data_types import (
-    DoubleTensorType,
-    FloatTensorType,
     Int64TensorType,
     StringTensorType,
 )
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 
 from converters.sklearn_more.nodes import Nodes
+from converters.sklearn_more.parsers import (
+    class_parser,
+    numbers_parser,
+    parser_of_inner,
+    preparing,
+)
 from converters.sklearn_more.several import says_several
 from converters.sklearn_more.skl2onnx_types import (
     Container,
     Operator,
     Scope,
-    Variable,
     gets_texts,
     number_type_of,
-    width_of,
 )
 
 __all__ = [
@@ -185,9 +187,9 @@ def registered(
                 hook = hook_of(write, nearest=nearest, singles=singles, sparses=sparses)
                 _register(kind, shapes, hook, parser=_parser_of(kind))
             for kind, prepare in PREPARED.items():
-                sklearn_parsers_map[kind] = _preparing(sklearn_parsers_map[kind], prepare)
+                sklearn_parsers_map[kind] = preparing(sklearn_parsers_map[kind], prepare)
             for kind, inner in STAND_INS.items():
-                _register(kind, shapes, hook_of(_asking(inner)), parser=_parser(inner))
+                _register(kind, shapes, hook_of(_asking(inner)), parser=parser_of_inner(inner))
             yield
         finally:
             _parse.do_not_merge_columns = apart
@@ -205,7 +207,7 @@ def _register(
 ) -> None:
     names = {base.__name__ for base in kind.__mro__}
     options: dict[str, list[bool]] | None = None
-    if parser is _class_parser or ("ClassifierMixin" in names and parser is None):
+    if parser is class_parser or ("ClassifierMixin" in names and parser is None):
         options = {name: [True, False] for name in ("zipmap", "nocl", "raw_scores")}
     elif "OutlierMixin" in names or kind in KEEP_PARSERS:
         options = {"score_samples": [False]}
@@ -250,67 +252,12 @@ def _asking(inner: Callable[[BaseEstimator], BaseEstimator]) -> Write:
     return write
 
 
-def _parser(inner: Callable[[BaseEstimator], BaseEstimator]) -> Callable[..., object]:
-    def parse(
-        scope: Scope, model: BaseEstimator, inputs: list[object], custom_parsers: object = None
-    ) -> object:
-        return _parse_sklearn(scope, inner(model), inputs, custom_parsers=custom_parsers)
-
-    return parse
-
-
 def _parser_of(kind: type) -> Callable[..., object] | None:
     """Return what tells skl2onnx which outputs a class has, where it would not find out."""
     if kind in TRANSFORMS:
-        return _numbers_parser
+        return numbers_parser
     is_classifier = getattr(kind, "_estimator_type", "") == "classifier"
-    return _class_parser if is_classifier and not issubclass(kind, ClassifierMixin) else None
-
-
-def _class_parser(
-    scope: Scope, model: BaseEstimator, inputs: list[Variable], custom_parsers: object = None
-) -> list[Variable]:
-    del custom_parsers  # there is nothing inside
-    operator = _operator(scope, model, inputs)
-    operator.outputs.append(scope.declare_local_variable("label", Int64TensorType()))
-    numbers = number_type_of(operator)()
-    operator.outputs.append(scope.declare_local_variable("probabilities", numbers))
-    return operator.outputs
-
-
-def _preparing(
-    original: Callable[..., object], prepare: Callable[[BaseEstimator], BaseEstimator]
-) -> Callable[..., object]:
-    def parse(
-        scope: Scope, model: BaseEstimator, inputs: list[Variable], custom_parsers: object = None
-    ) -> object:
-        _say_width(inputs, getattr(model, "n_features_in_", None))
-        return original(scope, prepare(model), inputs, custom_parsers=custom_parsers)
-
-    return parse
-
-
-def _say_width(inputs: list[Variable], width: int | None) -> None:
-    """Say how many columns a step gets from the one before it, where skl2onnx does not know yet."""
-    if len(inputs) == 1 and width is not None and width_of(inputs[0]) is None:
-        for kind in (DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType):
-            if isinstance(inputs[0].type, kind):
-                inputs[0].set_type(kind([None, width]))
-
-
-def _numbers_parser(
-    scope: Scope, model: BaseEstimator, inputs: list[Variable], custom_parsers: object = None
-) -> list[Variable]:
-    del custom_parsers  # there is nothing inside
-    operator = _operator(scope, model, inputs)
-    operator.outputs.append(scope.declare_local_variable("variable", number_type_of(operator)()))
-    return operator.outputs
-
-
-def _operator(scope: Scope, model: BaseEstimator, inputs: list[Variable]) -> Operator:
-    operator = scope.declare_local_operator(f"Edgefleet{type(model).__name__}", model)
-    operator.inputs = inputs
-    return operator
+    return class_parser if is_classifier and not issubclass(kind, ClassifierMixin) else None
 
 
 def shapes(operator: Operator) -> None:
