@@ -86,7 +86,8 @@ def _links(before: Stage, after: Stage) -> dict[str, str]:
             shown = ", ".join(f"{each.name!r} {each}" for each in given.values())
             raise UsageError(
                 f"input {spec.name!r} of {_what(after)} is {spec}, and no output of "
-                f"{_what(before)} feeds it: that has {shown}; call outputs as the inputs that they feed"
+                f"{_what(before)} feeds it: that has {shown}; call outputs as the inputs that they "
+                "feed"
             )
     return links
 
