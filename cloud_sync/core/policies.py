@@ -5,11 +5,11 @@ chosen per model. Sans-IO: decides, and leaves doing to the policy desk.
 """
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 from cloud_sync.core.rollout import RolloutPlan
 from edge_contract.errors import MessageError, UsageError
@@ -28,6 +28,7 @@ __all__ = [
 
 _DEFAULT_COOLDOWN_S: Final = 24 * 3600.0
 _NAME: Final = r"[a-z0-9][a-z0-9 _.-]{0,63}"
+_ADDRESS: Final = r"https?://[^\s/@?#]+([/?]\S*)?"
 _VARIABLE: Final = r"[A-Z_][A-Z0-9_]{0,127}"
 
 
@@ -236,8 +237,7 @@ def _action(reader: Reader) -> Action:
         case ActionKind.WEBHOOK:
             _known(reader, ("action", "url", "secret_env"))
             url = reader["url"].text(max_length=2000)
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
+            if re.fullmatch(_ADDRESS, url) is None:
                 raise reader["url"].refused("an address that begins with http:// or https://")
             return Action(kind, url, reader["secret_env"].text(pattern=_VARIABLE))
         case ActionKind.ROLLOUT:
