@@ -113,6 +113,9 @@ def parse_filter(text: str, *, facts: Collection[str] = ()) -> Condition:
             f"a filter has at most {LONGEST_FILTER} characters, got {len(text)}: make groups of "
             "devices and name one"
         )
+    for place, letter in enumerate(text):
+        if letter == "\x00" or "\ud800" <= letter <= "\udfff":
+            raise _error(text, place, f"{letter!r} is no letter that can be kept")
     if not text.strip():
         raise FilterError(f"the filter is empty: write something like {_EXAMPLE}")
     try:

@@ -8,7 +8,7 @@ from cloud_sync.backend import NotFoundError
 from cloud_sync.core.device_filter import Condition, FilterError, matching
 from cloud_sync.core.facts import DeviceFacts
 from cloud_sync.core.groups import Audience, DeviceGroup
-from cloud_sync.filter_language import parse_filter
+from cloud_sync.filter_language import LONGEST_FILTER, parse_filter
 from cloud_sync.operator_views import GroupView
 from cloud_sync.ports import GroupStore
 from edge_contract.reading import JsonObject, JsonValue
@@ -53,6 +53,11 @@ class GroupDesk:
         if filter_text:
             # written out in full, so that it means the same when the fleet has changed
             filter_text = str(self.condition(filter_text))
+            if len(filter_text) > LONGEST_FILTER:
+                raise FilterError(
+                    f"written out in full the filter of group {name!r} has {len(filter_text)} "
+                    f"characters, at most {LONGEST_FILTER} are kept: make two groups of it"
+                )
         group = DeviceGroup(
             name=name,
             filter=filter_text,

@@ -69,6 +69,8 @@ class CommandRequest(BaseModel):
                     waiting.extend((item, depth + 1) for item in value)
                 case str() if any("\ud800" <= letter <= "\udfff" for letter in value):
                     raise ValueError(f"{value!r} holds half a character")
+                case str() if "\x00" in value:
+                    raise ValueError(f"{value!r} holds a NUL, which no device reads")
                 case int() if not isinstance(value, bool) and abs(value) >= 2**53:
                     raise ValueError(f"{value} is not exact in JavaScript; send it as a text")
                 case _:

@@ -50,6 +50,8 @@ class DeviceGroup:
                 f"a group lists at most {MOST_MEMBERS} devices, got {len(self.devices)}: give the "
                 "devices a tag and make a group of a filter"
             )
+        if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in self.description):
+            raise UsageError(f"description {self.description!r} holds what is no letter")
         if len(self.description) > _LONGEST_DESCRIPTION:
             raise UsageError(
                 f"a description has at most {_LONGEST_DESCRIPTION} characters, "

@@ -38,6 +38,8 @@ def test_a_command_goes_to_whoever_is_in_the_group_and_described(api: AppClient)
         ({"devices": ["cam-9"]}, 404, "there is no device 'cam-9'"),
         ({"filter": "cpus > "}, 422, "column 8"),
         ({"arguments": {"n": 2**60}}, 422, "not exact in JavaScript"),
+        ({"arguments": {"why": "a\x00b"}}, 422, "holds a NUL"),
+        ({"arguments": {"a\x00b": 1}}, 422, "holds a NUL"),
     ],
 )
 def test_a_command_to_nobody_is_refused(

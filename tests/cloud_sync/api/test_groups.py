@@ -69,6 +69,9 @@ def test_a_group_of_names_may_list_devices_that_never_connected(api: AppClient) 
         ({"filter": "cpus >"}, 422, "at column 7: it ends here"),
         ({"devices": ["no name"]}, 422, "device name 'no name' is not allowed"),
         ({"fliter": "cpus > 1"}, 422, "fliter"),
+        ({"filter": "cpus>1" + " or cpus>1" * 199}, 422, "written out in full"),
+        ({"filter": 'tag.x == "a\x00b"'}, 422, "column 12: '\\x00' is no letter"),
+        ({"filter": "cpus > 1", "description": "a\x00b"}, 409, "holds what is no letter"),
     ],
 )
 def test_a_group_that_makes_no_sense_is_refused(
