@@ -6,7 +6,6 @@ from typing import Final
 
 from cloud_sync.adapters.sql.database import Row, SqlDatabase, Transaction
 from cloud_sync.adapters.sql.documents import as_reader, as_text
-from cloud_sync.core.groups import MOST_MEMBERS
 from cloud_sync.core.records import CommandRecord, CommandTally, DeviceAnswer
 from cloud_sync.core.twin import DeviceTwin
 from edge_contract.messages import Command, CommandResult
@@ -59,6 +58,7 @@ SELECT c.body, r.command, r.ok, r.detail, r.final, r.at_unix_s
 FROM command_result AS r JOIN command AS c ON c.id = r.command
 WHERE r.device = ? ORDER BY r.at_unix_s DESC, r.command DESC LIMIT ?
 """
+_MOST_DEVICES: Final = 10_000_000
 _END: Final = (1e300, "")
 _RESULTS: Final = "SELECT device, ok, detail, final FROM command_result WHERE command = ?"
 
@@ -182,7 +182,7 @@ def _record(db: Transaction, row: Row) -> CommandRecord:
     command_id, body, devices, created_unix_s, by, audience, timeout_s = row
     return CommandRecord(
         command=Command.from_body(as_reader(body)),
-        devices=tuple(item.text() for item in as_reader(devices).items(max_length=MOST_MEMBERS)),
+        devices=tuple(item.text() for item in as_reader(devices).items(max_length=_MOST_DEVICES)),
         created_unix_s=created_unix_s,
         by=by,
         audience=audience,

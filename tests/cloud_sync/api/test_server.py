@@ -11,6 +11,7 @@ import pytest
 from cloud_sync.api.server import ApiServer
 from cloud_sync.api.settings import ApiSettings
 from cloud_sync.backend import CloudBackend
+from cloud_sync.core.access import Role
 from edge_contract.errors import UnavailableError, UsageError
 from tests.support.memory_cloud import MemoryCloud
 from tests.support.views import device
@@ -56,6 +57,13 @@ def test_beyond_loopback_a_token_is_needed(backend: CloudBackend) -> None:
 
     with ApiServer(backend, host="0.0.0.0", port=0, settings=ApiSettings(token="t")) as server:
         assert httpx.get(f"{server.url}/api/v1/summary").status_code == 401
+
+
+def test_beyond_loopback_a_token_that_was_made_before_is_enough(backend: CloudBackend) -> None:
+    backend.access.create("root", role=Role.ADMIN, expires_s=None, by="test")
+
+    with ApiServer(backend, host="0.0.0.0", port=0) as server:
+        assert httpx.get(f"http://127.0.0.1:{server.port}/api/v1/summary").status_code == 401
 
 
 def test_on_loopback_only_names_of_this_machine_are_answered(server: ApiServer) -> None:
