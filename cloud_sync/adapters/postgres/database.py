@@ -56,11 +56,12 @@ class PostgresDatabase:
         self._connect_timeout_s = connect_timeout_s
         self._pooling = threading.Lock()
         self._idle: list[Connection] = []
-        self._is_closed = False
+        self._is_ready = self._is_closed = False
         self._leader: Connection | None = None
         try:
             with self._told():
                 self._upgrade()
+            self._is_ready = True
         except BaseException:
             self.close()
             raise
@@ -173,9 +174,10 @@ class PostgresDatabase:
         cannot = f"cannot use the warehouse {self.where!r}: {text}"
         if _is_refusal(error, text):
             return UsageError(f"{cannot}; check user, password, address and database in --store")
-        return UnavailableError(
-            f"{cannot}; devices keep what was not acknowledged, and it is tried again"
-        )
+        advice = "start the server, or correct the address in --store"
+        if self._is_ready:
+            advice = "devices keep what was not acknowledged, and it is tried again"
+        return UnavailableError(f"{cannot}; {advice}")
 
 
 def _is_refusal(error: psycopg.Error, text: str) -> bool:
@@ -190,9 +192,9 @@ def _is_refusal(error: psycopg.Error, text: str) -> bool:
 
 
 def _options(url: str) -> str:
-    """Return settings of each connection: whoever dies without a word lets go within a minute."""
+    """Return settings of each connection: whoever stops within a transaction lets go of its locks."""
     given = conninfo_to_dict(url).get("options") or ""
-    return f"{given} -c idle_in_transaction_session_timeout=60s -c lock_timeout=30s".strip()
+    return f"{given} -c idle_in_transaction_session_timeout=20s -c lock_timeout=15s".strip()
 
 
 def _without_password(url: str) -> str:
