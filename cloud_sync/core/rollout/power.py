@@ -186,7 +186,8 @@ def noise_of_labels(package: PackageFacts, by_device: Sequence[Labels]) -> GateN
     tau = package.reference.variance_inflation
     uneven = len(counts) * sum(n * n for _, n in counts) / rows**2
     among = variance_among([counts], inflation=tau) * uneven
-    return GateNoise("labelled", tau * rate * (1 - rate), 0.0, uses_past=False, among_devices=among)
+    variance = tau * rate * (1 - rate)
+    return GateNoise("labelled", variance, 0.0, uses_past=False, among_devices=among, rate=rate)
 
 
 def _share(plan: RolloutPlan, gate: str) -> float:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from cloud_sync.core.facts import DeviceFacts, PackageFacts
 from cloud_sync.core.rollout import RolloutPlan, Step
 from cloud_sync.core.rollout.power import GateNoise, Sides, sight_of
@@ -115,6 +117,15 @@ def test_more_rows_and_larger_losses_are_seen_sooner() -> None:
 
     assert seconds(0.02, per_s=10.0) < seconds(0.02, per_s=5.0)
     assert seconds(0.04, per_s=10.0) < seconds(0.02, per_s=10.0)
+
+
+def test_a_candidate_that_loses_more_varies_more() -> None:
+    noise = GateNoise("labelled", 0.09, 0.0, uses_past=False, rate=0.9)
+
+    assert noise.variance_at(0.0) == 0.09
+    assert noise.variance_at(0.1) == pytest.approx(0.16)
+    assert noise.variance_at(-0.1) == 0.09  # a better one is not promised to be found sooner
+    assert replace(noise, rate=0.0).variance_at(0.1) == 0.09
 
 
 def test_differences_among_devices_are_not_made_up_for_by_rows() -> None:
