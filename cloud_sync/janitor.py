@@ -41,6 +41,7 @@ class Janitor:
         self._warehouse = warehouse
         self._packages = packages
         self._retention = retention
+        self._thorough_unix_s = 0.0
         self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
 
@@ -61,12 +62,20 @@ class Janitor:
             UnavailableError: The warehouse is out of reach; the rest is done next time.
         """
         kept = self._retention
+        # What comes later than a day is rare, and to look for it means to look at everything.
+        is_thorough = now_unix_s >= self._thorough_unix_s
+        if is_thorough:
+            self._thorough_unix_s = now_unix_s + _DAY_S
         for days, span_s in ((kept.hourly_days, _DAY_S), (kept.fine_days, _HOUR_S)):
             before_unix_s = (now_unix_s - days * _DAY_S) // span_s * span_s
             made = _AT_ONCE
             while made == _AT_ONCE and not self._leaving.is_set():
                 made = self._warehouse.roll_up(
-                    self._spec, before_unix_s=before_unix_s, span_s=span_s, limit=_AT_ONCE
+                    self._spec,
+                    before_unix_s=before_unix_s,
+                    span_s=span_s,
+                    since_unix_s=0.0 if is_thorough else before_unix_s - _DAY_S - span_s,
+                    limit=_AT_ONCE,
                 )
                 self._leaving.wait(_PAUSE_S)
         oldest_unix_s = now_unix_s - kept.days * _DAY_S

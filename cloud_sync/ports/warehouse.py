@@ -32,7 +32,13 @@ class Warehouse(
     """Everything that the cloud remembers. Checked by ``tests/ports/test_warehouse.py``."""
 
     def roll_up(
-        self, specs: SpecLookup, *, before_unix_s: float, span_s: int, limit: int = 1000
+        self,
+        specs: SpecLookup,
+        *,
+        before_unix_s: float,
+        span_s: int,
+        since_unix_s: float = 0.0,
+        limit: int = 1000,
     ) -> int:
         """Merge windows that ended before into windows of a greater length.
 
@@ -42,6 +48,7 @@ class Warehouse(
             specs: What profiles hold; windows of a package that it does not know stay.
             before_unix_s: A multiple of ``span_s``.
             span_s: Length of the new windows; they begin at multiples of it.
+            since_unix_s: Look no further back.
             limit: Make at most so many new windows, so that nobody waits long.
 
         Returns:

@@ -472,6 +472,12 @@ def test_windows_are_rolled_up_into_longer_ones_and_no_count_is_lost(warehouse: 
             lambda _: SPEC, before_unix_s=day + 7200.0, span_s=span_s, limit=limit
         )
 
+    def lately(since_unix_s: float) -> int:
+        return warehouse.roll_up(
+            lambda _: SPEC, before_unix_s=day + 7200.0, span_s=3600, since_unix_s=since_unix_s
+        )
+
+    assert lately(day + 7200.0) == 0
     assert [rolled_up(3600, limit=2), rolled_up(3600), rolled_up(3600)] == [2, 4, 0]
 
     assert counted(warehouse.cohort(DIGITS_ROLE, SPEC)) == before

@@ -164,12 +164,19 @@ class MemoryWarehouse(MemoryRecords, MemoryLeases):
             }
 
     def roll_up(
-        self, specs: SpecLookup, *, before_unix_s: float, span_s: int, limit: int = 1000
+        self,
+        specs: SpecLookup,
+        *,
+        before_unix_s: float,
+        span_s: int,
+        since_unix_s: float = 0.0,
+        limit: int = 1000,
     ) -> int:
         """See ``Warehouse``."""
+        span = since_unix_s, before_unix_s
         with self.opened():
-            made = _rolled(self._windows, specs, before_unix_s, span_s, limit)
-            return made + _rolled(self._device_windows, specs, before_unix_s, span_s, limit - made)
+            made = _rolled(self._windows, specs, span, span_s, limit)
+            return made + _rolled(self._device_windows, specs, span, span_s, limit - made)
 
     def prune(self, *, windows_before_unix_s: float, device_windows_before_unix_s: float) -> int:
         """See ``Warehouse``."""
@@ -266,7 +273,7 @@ def _state_of(piece: StatePiece) -> Mapping[int, JsonValue]:
 def _rolled(
     windows: dict[W, Increment],
     specs: SpecLookup,
-    before_unix_s: float,
+    span: tuple[float, float],
     span_s: int,
     limit: int,
 ) -> int:
@@ -275,7 +282,7 @@ def _rolled(
     for window in sorted(windows):
         start_unix_s = window.start_unix_s - window.start_unix_s % span_s
         new = window._replace(start_unix_s=start_unix_s)
-        if window.start_unix_s >= before_unix_s or specs(window.subject) is None:
+        if not span[0] <= window.start_unix_s < span[1] or specs(window.subject) is None:
             continue
         if new == window or (new not in made and len(made) == limit):
             continue

@@ -192,7 +192,7 @@ def _is_refusal(error: psycopg.Error, text: str) -> bool:
 
 
 def _options(url: str) -> str:
-    """Return settings of each connection: whoever stops within a transaction lets go of its locks."""
+    """Return settings of each connection: whoever stops within a transaction loses its locks."""
     given = conninfo_to_dict(url).get("options") or ""
     return f"{given} -c idle_in_transaction_session_timeout=20s -c lock_timeout=15s".strip()
 

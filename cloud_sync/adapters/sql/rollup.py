@@ -53,11 +53,13 @@ def _with_names(statement: str, names: Mapping[str, str]) -> str:
 
 _STATEMENTS: Final = _Windows(
     subjects="""
-SELECT DISTINCT package, role FROM {table} WHERE start_unix_s < ? AND span_s < ? ORDER BY 1, 2
+SELECT DISTINCT package, role FROM {table}
+WHERE start_unix_s >= ? AND start_unix_s < ? AND span_s < ? ORDER BY 1, 2
 """,
     due="""
 SELECT DISTINCT {owner}, start_unix_s / ? FROM {table}
-WHERE package = ? AND role = ? AND start_unix_s < ? AND span_s < ? ORDER BY 2, 1 LIMIT ?
+WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ? AND span_s < ?
+ORDER BY 2, 1 LIMIT ?
 """,
     pieces="""
 SELECT id, rows, calls, failures, dropped, profile FROM {table}
@@ -85,22 +87,26 @@ class SqlRollUp:
     _db: SqlDatabase
 
     def roll_up(
-        self, specs: SpecLookup, *, before_unix_s: float, span_s: int, limit: int = 1000
+        self,
+        specs: SpecLookup,
+        *,
+        before_unix_s: float,
+        span_s: int,
+        since_unix_s: float = 0.0,
+        limit: int = 1000,
     ) -> int:
         """Merge windows that ended before into windows of a greater length."""
-        made = 0
+        made, span = 0, (since_unix_s, before_unix_s)
         for windows in (_FLEET, _DEVICES):
             with self._db.reading() as db:
-                subjects = [
-                    PackageRole(*row) for row in db.rows(windows.subjects, (before_unix_s, span_s))
-                ]
+                subjects = [PackageRole(*row) for row in db.rows(windows.subjects, (*span, span_s))]
             for subject in subjects:
                 if (spec := specs(subject)) is not None and made < limit:
                     made += self._roll_up(
                         windows,
                         subject,
                         spec,
-                        before_unix_s=before_unix_s,
+                        span=span,
                         span_s=span_s,
                         limit=limit - made,
                     )
@@ -119,12 +125,12 @@ class SqlRollUp:
         subject: PackageRole,
         spec: ProfileSpec,
         *,
-        before_unix_s: float,
+        span: tuple[float, float],
         span_s: int,
         limit: int,
     ) -> int:
         with self._db.reading() as db:
-            key = (span_s, *subject, before_unix_s, span_s, limit)
+            key = (span_s, *subject, *span, span_s, limit)
             due = list(db.rows(windows.due, key))
         for owner, number in due:
             with self._db.writing() as db:  # one each: nobody who commits waits long
