@@ -6,7 +6,8 @@ import typer
 
 from edge_contract.errors import UsageError
 from edge_contract.messages import resources_in
-from edgefleet.commands import fleet_commands, groups
+from edgefleet.commands.fleet import command as fleet_commands
+from edgefleet.commands.fleet import groups
 from edgefleet.options import (
     AsJson,
     CloudUrl,
