@@ -6,7 +6,7 @@ differ in one number, lies a jump: halving finds the two neighbouring float32 on
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,11 +57,7 @@ class _Lines:
 
     def stretched(self, values: NDArray[np.float64], factor: float) -> Rows:
         """Return the rows with other numbers in their columns, and all numbers times a factor."""
-        rows = self.at(values)
-        for column in self.fine:
-            everywhere = np.full(len(self.columns), column)
-            rows = _changed(rows, everywhere, numbers(rows, column) * factor)
-        return rows
+        return _everywhere(self.at(values), self.fine, lambda given: given * factor)
 
 
 def jump_probes(converted: Converted) -> Iterator[Probe]:
@@ -121,19 +117,43 @@ def _lines(rows: Rows) -> tuple[_Lines, NDArray[np.int64], NDArray[np.int64]] | 
     random = np.random.default_rng(0)
     first, second = random.integers(0, row_count(rows), (2, _TRIED))
     chosen = np.array(fine)[random.integers(0, len(fine), _TRIED)]
-    with np.errstate(over="ignore"):
-        table = np.stack([numbers(rows, place).astype(np.float32) for place in fine], axis=1)
-    inner = np.searchsorted(fine, chosen)
-    low, high = table[first, inner], table[second, inner]
+    base, other = take(rows, first), take(rows, second)
+    low, high = (_single(_numbers_at(part, chosen, fine)) for part in (base, other))
     usable = np.flatnonzero(np.isfinite(low) & np.isfinite(high) & (low != high))
     if not len(usable):
         return None
-    base = take(rows, first)
-    for place, column in enumerate(fine):
-        everywhere = np.full(_TRIED, column)
-        base = _changed(base, everywhere, table[first, place].astype(np.float64))
-    lines = _Lines(base, chosen, fine).some(usable)
+    lines = _Lines(_everywhere(base, fine, _single), chosen, fine).some(usable)
     return lines, _place_of(low[usable]), _place_of(high[usable])
+
+
+def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def _numbers_at(rows: Rows, columns: NDArray[np.int64], fine: Sequence[int]) -> NDArray[np.float64]:
+    """Return one number of each row."""
+    table = np.stack([numbers(rows, column) for column in fine], axis=1)
+    found: NDArray[np.float64] = table[np.arange(len(columns)), np.searchsorted(fine, columns)]
+    return found
+
+
+def _everywhere(
+    rows: Rows,
+    fine: Sequence[int],
+    change: Callable[[NDArray[np.float64]], NDArray[np.floating]],
+) -> Rows:
+    """Return rows with all their numbers changed; they keep their types."""
+    if isinstance(rows, np.ndarray):
+        return change(rows.astype(np.float64)).astype(rows.dtype)
+    if not is_frame(rows):
+        return rows
+    frame = rows.reset_index(drop=True)
+    for column in fine:
+        is_single = frame.iloc[:, column].dtype == np.float32
+        changed = change(numbers(frame, column))
+        frame.isetitem(column, changed.astype(np.float32 if is_single else np.float64))
+    return frame
 
 
 def _is_plain(rows: Rows, column: int) -> bool:
