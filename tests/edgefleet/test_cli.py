@@ -351,3 +351,11 @@ def test_a_device_is_held_to_a_version_and_let_go(run: Run, backend: MemoryCloud
     assert gone.out == "1 devices are held to no version of digits\n"
     assert everybody.code == 2
     assert "say which devices" in everybody.err
+
+
+def test_what_is_about_devices_stands_below_fleet(run: Run) -> None:
+    top, below = run("--help"), run("fleet", "--help")
+
+    for name in ("group", "answers", "command"):
+        assert f"│ {name} " not in top.out
+        assert f"│ {name} " in below.out
