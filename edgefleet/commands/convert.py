@@ -1,15 +1,13 @@
 """``edgefleet convert``: a trained model becomes a model package, or is refused."""
 
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_contract.errors import UsageError
+from edgefleet.convert_telling import progress, warnings_heard
 from edgefleet.options import AsJson, examples
 from edgefleet.printing import print_json, print_line, print_table
 
@@ -256,7 +254,7 @@ def convert(  # noqa: PLR0917  one argument per option
         trust_pickle=trust_pickle,
         trusted_types=tuple(trust_type or ()),
     )
-    with _warnings() as heard, _progress() as tell:
+    with warnings_heard() as heard, progress() as tell:
         package = convert_apart(job, tell) if job.runs_code else job.run(tell)
     path = save_package(package, out)
     if as_json:
@@ -317,34 +315,3 @@ def _height_and_width(text: str) -> tuple[int, int] | None:
     if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise UsageError(f"image {text!r} is no HEIGHT,WIDTH in pixels, such as 28,28")
     return int(height), int(width)
-
-
-@contextmanager
-def _warnings() -> Iterator[list[str]]:
-    """Collect warnings, and print each of them once at the end, on standard error."""
-    heard: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", UserWarning)  # what libraries tell each other stays out
-        try:
-            yield heard
-        finally:
-            heard.extend(dict.fromkeys(str(warning.message) for warning in caught))
-            for text in heard:
-                sys.stderr.write(f"warning: {text}\n")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Show on standard error how far a conversion is, if a person reads along."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    says = TextColumn("{task.description}")
-    columns = (SpinnerColumn(), says, BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("Loading", total=1.0)
-        yield lambda step, fraction: bar.update(task, description=step, completed=fraction)
