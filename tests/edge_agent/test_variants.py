@@ -112,7 +112,7 @@ class TestLoading:
         for policy in (VariantPolicy.SMALLEST, VariantPolicy.FASTEST):
             loaded = load_variant(package, policy, OnnxRuntimeEngine())
             assert loaded.variant == "fp32"
-            assert "variant int8: model of digits@1.0.0 cannot run here" in loaded.fallback
+            assert "variant int8: model of digits@1.0.0 is no ONNX file" in loaded.fallback
 
     def test_golden_vectors_of_a_variant_may_leave_out_rows_and_allow_more(self) -> None:
         golden = golden_of(digits().package, REVERSED_MODEL)
@@ -141,7 +141,7 @@ class TestLoading:
 
     def test_an_exact_model_that_fails_is_refused_though_a_variant_is_there(self) -> None:
         package = altered(exact_and_reversed(), ArtifactRole.MODEL, lambda _: b"no model")
-        with pytest.raises(PackageError, match="cannot run here"):
+        with pytest.raises(PackageError, match="is no ONNX file"):
             load_variant(package, VariantPolicy.EXACT, OnnxRuntimeEngine())
 
     def test_a_package_without_a_model_is_refused(self) -> None:
