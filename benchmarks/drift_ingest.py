@@ -106,7 +106,7 @@ class _Ours:
         for block in ring.read(ring.released, mark.rows):
             self._counter.count(block)
         taken_s = time.perf_counter() - began_s
-        self._stream.release(mark.rows)
+        self._stream.release({ring.ring_id: (mark.rows,)})
         return taken_s
 
 

@@ -34,7 +34,7 @@ class DriftRound:
             return False
         self._tell_left_out()
         self._next_s = now_s + self._every_s
-        return self._alarms.tick(time.time())
+        return bool(self._alarms.tick(time.time()))
 
     def _tell_left_out(self) -> None:
         for source, values in self._segments.left_out().items():

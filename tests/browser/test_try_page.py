@@ -138,6 +138,7 @@ def test_a_new_bundle_takes_the_place_of_the_one_that_was_kept(
     site = build_bundle(tmp_path / "site", package=digits().package)
     with PageServer(site) as server:
         page = opened(context, f"{server.url}/", complaints)
+        expect(page.locator("#pad-card")).to_be_visible(timeout=TIMEOUT_MS)
         page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
         [kept] = page.evaluate("() => caches.keys()")
 

@@ -218,7 +218,7 @@ def test_what_a_sparse_table_leaves_out_is_missing_to_xgboost_alone() -> None:
         package = quietly_converted(model, table)
 
         found = says(package, {"X": table.to_numpy(dtype=object)})["probabilities"]
-        np.testing.assert_allclose(found, model.predict_proba(table), atol=1e-5)
+        np.testing.assert_allclose(found.astype(float), model.predict_proba(table), atol=1e-5)
 
 
 def test_a_boosted_model_has_plain_tensors_fixed_operator_sets_and_says_who_made_it() -> None:

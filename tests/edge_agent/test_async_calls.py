@@ -22,7 +22,7 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
 
 
 def names_of_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if "async" in thread.name]
+    return [thread.name for thread in threading.enumerate() if "edgefleet-async" in thread.name]
 
 
 def test_many_calls_at_once_get_their_own_answers(agent: Agent) -> None:

@@ -264,12 +264,14 @@ def test_a_defect_while_loading_is_told_and_the_good_version_goes_on(
     assert device.version == "1.0.0"
 
 
-def on_trial(device: Device, package: Package, **terms: float) -> None:
+def on_trial(
+    device: Device, package: Package, *, trial_calls: int = 0, trial_s: float = 0.0
+) -> None:
     """Serve digits 1.0.0 for good and then another version on trial."""
     device.start(digits().package)
     device.wait_for_version("1.0.0")
     device.link.connect()
-    device.desire(1, package, **terms)
+    device.desire(1, package, trial_calls=trial_calls, trial_s=trial_s)
     device.wait_for_version("1.1.0")
 
 

@@ -40,6 +40,7 @@ from edge_contract.package import (
     feature_subject,
 )
 from edge_contract.stats import Column, LabelsSpec, Profile, ProfileSpec, SketchSpec
+from tests.support.onnx_files import file_with_note
 from tests.support.telemetry import batch_of, facts_of, payload_of, telemetry_topic
 
 __all__ = [
@@ -111,7 +112,7 @@ def labelled_package(*, rows: int = 2000, seed: int = 1) -> Package:
 
 
 def _packaged(version: str, reference: Reference, *, task: Task = Task.OTHER) -> Package:
-    files = {"model.onnx": version.encode(), "reference.json": reference.to_bytes()}
+    files = {"model.onnx": file_with_note(version.encode()), "reference.json": reference.to_bytes()}
     roles = {"model.onnx": ArtifactRole.MODEL, "reference.json": ArtifactRole.REFERENCE}
     manifest = Manifest(
         name="gate",

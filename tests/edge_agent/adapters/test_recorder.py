@@ -404,13 +404,14 @@ def test_rows_for_a_ring_that_was_removed_are_not_counted_and_no_error(
     recorder = recorder_of(tmp_path, package)
     stream = primary(recorder, package)
     observe(stream, 1.0)
+    ring_id = stream.ring.ring_id
     recorder.forget_others([])
 
     observe(stream, 2.0)
     observe(stream, *[2.0] * 10_000)
     stream.count(failures=1)
     stream.offer(row_parts(3.0), 1, 100.0)
-    stream.release(1)
+    stream.release({ring_id: (1,)})
 
     assert recorder.collect(300.0) == ([], {})
     assert list(tmp_path.iterdir()) == []
