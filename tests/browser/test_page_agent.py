@@ -249,6 +249,7 @@ def test_a_taken_broker_cannot_make_a_tab_run_a_hostile_model(
     tab = open_tab()
     device = tab.start(model="digits", cloud=cloud.websocket_url)
     tab.predict([ROW])
+    eventually("it hears", lambda: [it.status for it in cloud.client.devices()] == ["online"])
     make, reason = HOSTILE_MODELS["a loop without end"]
     hostile = with_version(altered(digits().package, ArtifactRole.MODEL, lambda _: make()), "6.6.6")
     (files := site.folder / "models").mkdir(exist_ok=True)
@@ -263,6 +264,7 @@ def test_a_taken_broker_cannot_make_a_tab_run_a_hostile_model(
         FleetTopics("default").device(device).desired,
         encode(wish),
         qos=1,
+        retain=True,
         port=int(cloud.broker_url.rpartition(":")[2]),
         client_id="attacker",
     )
