@@ -15,6 +15,7 @@ import edgefleet
 from cloud_sync.config import CloudConfig
 from cloud_sync.service import CloudService
 from edge_agent.config import ring_folder
+from edge_contract.stats import SPECS
 
 INTERVAL_S = 1.0
 
@@ -32,6 +33,15 @@ def no_rings_left(tmp_path: Path) -> Iterator[None]:
     yield
     for database in tmp_path.rglob("agent.db"):
         shutil.rmtree(ring_folder(database.parent), ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def no_plugins_left() -> Iterator[None]:
+    """Forgets statistics that a page has brought along."""
+    known = dict(SPECS)
+    yield
+    SPECS.clear()
+    SPECS.update(known)
 
 
 @pytest.fixture(scope="session")
