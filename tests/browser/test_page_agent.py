@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
-from paho.mqtt import publish
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 from playwright.sync_api import BrowserContext, Route
 
 from browser.bundle import build_bundle
@@ -260,14 +261,13 @@ def test_a_taken_broker_cannot_make_a_tab_run_a_hostile_model(
         packages_url=f"{site.url}/models",
     )
 
-    publish.single(
-        FleetTopics("default").device(device).desired,
-        encode(wish),
-        qos=1,
-        retain=True,
-        port=int(cloud.broker_url.rpartition(":")[2]),
-        client_id="attacker",
-    )
+    attacker = Client(CallbackAPIVersion.VERSION2, client_id="attacker")
+    attacker.connect("127.0.0.1", int(cloud.broker_url.rpartition(":")[2]))
+    attacker.loop_start()
+    topic = FleetTopics("default").device(device).desired
+    attacker.publish(topic, encode(wish), qos=1, retain=True).wait_for_publish(10.0)
+    attacker.disconnect()
+    attacker.loop_stop()
 
     eventually("it is refused", lambda: any(reason in line for line in tab.logs()))
     assert tab.predict([ROW])["model"] == "digits@1.0.0"
