@@ -1,9 +1,11 @@
 """Hears orders only from the director: sealed messages are opened before the agent sees them."""
 
+import contextlib
 import logging
 import queue
 import threading
 from collections.abc import Callable, Collection
+from typing import Final
 
 from edge_agent.adapters.tuf_verifier import TufVerifier
 from edge_agent.ports import Link, LinkHandler
@@ -14,6 +16,8 @@ from edge_contract.trust import Seal
 __all__ = ["OpenedLink"]
 
 _log = logging.getLogger("edgefleet.agent")
+
+_MOST_WAITING: Final = 100
 
 
 class OpenedLink:
@@ -84,7 +88,7 @@ class _Opener:
         self._telling = threading.Lock()
         self._connection = 0
         self._is_up = False
-        self._waiting: queue.SimpleQueue[tuple[int, str, bytes] | None] = queue.SimpleQueue()
+        self._waiting: queue.Queue[tuple[int, str, bytes] | None] = queue.Queue(_MOST_WAITING)
         # A daemon: a mirror that is silent must not hold up the end of the process.
         self._thread = threading.Thread(target=self._run, name="edgefleet-opener", daemon=True)
 
@@ -92,8 +96,9 @@ class _Opener:
         self._thread.start()
 
     def close(self) -> None:
-        self._is_up = False
-        self._waiting.put(None)
+        self._is_up = False  # what is opened from now on is not told
+        with contextlib.suppress(queue.Full):  # then the thread ends with the process
+            self._waiting.put_nowait(None)
 
     def on_connected(self) -> None:
         """See :class:`edge_agent.ports.LinkHandler`."""
@@ -111,7 +116,10 @@ class _Opener:
     def on_message(self, topic: str, payload: bytes) -> None:
         """Pass on what needs no seal, and have the rest opened."""
         if topic in self._topics:
-            self._waiting.put((self._connection, topic, payload))
+            try:
+                self._waiting.put_nowait((self._connection, topic, payload))
+            except queue.Full:
+                _log.warning("a message on %s is left out: too many wait to be opened", topic)
             return
         with self._telling:
             self._handler.on_message(topic, payload)

@@ -3,9 +3,8 @@
 import logging
 from typing import Final
 
-from edge_agent.adapters.trial_process import TrialProcess
+from edge_agent.adapters.trial_process import CannotTryError, TrialProcess
 from edge_agent.ports import PackageSource, PackageStore, ResourceMeter
-from edge_contract.errors import UnavailableError
 from edge_contract.messages import Downloads
 from edge_contract.package import Package
 
@@ -44,7 +43,7 @@ class TriedSource:
             return
         try:
             self._trial.require_harmless(package)
-        except UnavailableError as error:
+        except CannotTryError as error:
             _log.warning("%s; it is loaded untried", error)
 
     def spent(self) -> Downloads:

@@ -3,7 +3,6 @@
 import sys
 from importlib.util import find_spec
 
-from edge_contract.errors import UnavailableError
 from edge_contract.package import Package
 
 __all__ = ["try_package"]
@@ -16,15 +15,16 @@ def try_package(package: Package) -> None:
 
     Raises:
         PackageError: It does other things here than its author saw, takes too much, or crashes.
+        UnavailableError: This machine ended the trial for want of memory.
     """
     if find_spec("onnxruntime") is None:
         _note("onnxruntime is not installed")
         return
-    from edge_agent.adapters.trial_process import TrialProcess
+    from edge_agent.adapters.trial_process import CannotTryError, TrialProcess
 
     try:
         TrialProcess().require_harmless(package)
-    except UnavailableError as error:
+    except CannotTryError as error:
         _note(str(error))
 
 

@@ -97,14 +97,24 @@ class Ceremony:
         self._publish()
 
     def add_models(self, models: Sequence[str]) -> None:
-        """Make a key for each further model; raises ``UsageError`` for one that has one."""
-        names = [checked_name(model, "model") for model in models]
-        self._require_keys()
+        """Make a key for each further model.
+
+        Raises:
+            UsageError: One has a key already, or a key that has to sign cannot be used. Then
+                nothing has changed.
+        """
+        names = list(dict.fromkeys(checked_name(model, "model") for model in models))
+        online, signer = self._online(), self._load("targets")
         targets = self._metadata.targets().signed
         for name in names:
+            if family_of(name) in _delegated(targets):
+                raise UsageError(
+                    f"{name} has a key already; replace it: keys rotate {family_of(name)}"
+                )
+        for name in names:
             self._add_family(targets, name)
-        self._renew("targets", targets, [self._load("targets")])
-        self._publish()
+        self._renew("targets", targets, [signer])
+        online.publish(now=self._now)
 
     def rotate(self, role: str) -> None:
         """Replace the key of a role by a new one; the old file is kept as ``.old``.
@@ -114,9 +124,10 @@ class Ceremony:
                 ``director`` or ``model-NAME``.
 
         Raises:
-            UsageError: There is no such role, or its key cannot be used.
+            UsageError: There is no such role, or a key that has to sign cannot be used. Then
+                nothing has changed.
         """
-        self._require_keys()
+        self._online()  # so that nothing is replaced that could not be published
         if role == "root":
             self._rotate_root()
         elif role in ("targets", "snapshot", "timestamp"):
@@ -124,12 +135,6 @@ class Ceremony:
         else:
             self._rotate_delegated(role)
         self._publish()
-
-    def _require_keys(self) -> None:
-        if not self._metadata.exists:
-            raise UsageError(
-                f"there are no keys in {str(self._folder)!r}: make them with `edgefleet keys init`"
-            )
 
     def _rotate_root(self) -> None:
         root = self._metadata.root().signed
@@ -142,26 +147,26 @@ class Ceremony:
         self._renew("root", root, [*before, *after])
 
     def _rotate_of_root(self, role: str) -> None:
-        root = self._metadata.root().signed
+        root, signers = self._metadata.root().signed, self._root_signers()
         for key_id in list(root.roles[role].keyids):
             root.revoke_key(key_id, role)
         signer = self._replace(role)
         root.add_key(signer.public_key, role)
-        self._renew("root", root, self._root_signers())
+        self._renew("root", root, signers)
         if role == "targets":
             self._renew("targets", self._metadata.targets().signed, [signer])
 
     def _rotate_delegated(self, role: str) -> None:
         targets = self._metadata.targets().signed
-        known = targets.delegations.roles if targets.delegations else None
-        if not known or role not in known:
-            names = ", ".join(["root", "targets", "snapshot", "timestamp", *(known or ())])
+        known, parent = _delegated(targets), self._load("targets")
+        if role not in known:
+            names = ", ".join(["root", "targets", "snapshot", "timestamp", *known])
             raise UsageError(f"there is no role {role!r}: choose from {names}")
         for key_id in list(known[role].keyids):
             targets.revoke_key(key_id, role)
         signer = self._replace(role)
         targets.add_key(signer.public_key, role)
-        self._renew("targets", targets, [self._load("targets")])
+        self._renew("targets", targets, [parent])
         if role != DIRECTOR:
             self._renew(role, self._metadata.targets(role).signed, [signer])
 
@@ -186,8 +191,15 @@ class Ceremony:
             metadata.sign(signer, append=True)
         self._metadata.save(role, metadata)
 
+    def _online(self) -> OnlineRoles:
+        if not self._metadata.exists:
+            raise UsageError(
+                f"there are no keys in {str(self._folder)!r}: make them with `edgefleet keys init`"
+            )
+        return OnlineRoles(self.cloud, password=self._passwords.online)
+
     def _publish(self) -> None:
-        OnlineRoles(self.cloud, password=self._passwords.online).publish(now=self._now)
+        self._online().publish(now=self._now)
 
     def _path(self, name: str) -> Path:
         return (self.cloud if name in ONLINE else self._folder) / f"{name}.pem"
@@ -216,7 +228,7 @@ def roles_of(metadata: MetadataFolder) -> list[tuple[str, int, str, str, str]]:
     if not metadata.exists:
         raise UsageError("there are no keys: make them with `edgefleet keys init`")
     root, targets = metadata.root().signed, metadata.targets().signed
-    families = dict((targets.delegations.roles if targets.delegations else None) or {})
+    families = _delegated(targets)
     expires = {
         "root": root.expires,
         "targets": targets.expires,
@@ -238,7 +250,11 @@ def _delegate(targets: Targets, role: str, signer: CryptoSigner, *, paths: list[
     delegations = targets.delegations
     if delegations is None or delegations.roles is None:
         raise UsageError("these targets delegate to nobody")
-    if role in delegations.roles:
-        raise UsageError(f"there is a role {role!r} already; replace its key: keys rotate {role}")
     delegations.roles[role] = DelegatedRole(role, [], 1, terminating=True, paths=paths)
     targets.add_key(signer.public_key, role)
+
+
+def _delegated(targets: Targets) -> dict[str, DelegatedRole]:
+    """Return the delegated roles by name."""
+    roles = targets.delegations.roles if targets.delegations else None
+    return dict(roles or {})

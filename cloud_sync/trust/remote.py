@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -14,7 +14,7 @@ from cloud_sync.trust.metadata import TUF_ERRORS, MetadataFolder
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.trust import DIRECTOR, family_of, target_of
 
-__all__ = ["Send", "newest_family", "pull", "push", "versions_in"]
+__all__ = ["Send", "newest_family", "pull", "push"]
 
 Send: TypeAlias = Callable[[str, bytes], object]
 """Hands the cloud metadata of a role."""
@@ -41,33 +41,44 @@ def newest_family(url: str, root: bytes, model: str) -> Metadata[Targets]:
         return family
 
 
-def pull(url: str, folder: MetadataFolder) -> None:
+def pull(url: str, folder: MetadataFolder) -> Mapping[str, int]:
     """Bring a folder's metadata up to what a cloud has, as far as its root vouches for it.
 
+    Returns:
+        The versions that the cloud has, by role; what was signed here and never reached it is
+        newer.
+
     Raises:
-        PackageError: It does not.
+        UsageError: There are no keys in the folder.
+        PackageError: The root does not vouch for what the cloud shows.
     """
-    root = folder.root()
+    first = folder.file("1.root.json")  # the cloud may lack later ones that were signed here
+    if first is None:
+        raise UsageError("there are no keys: make them with `edgefleet keys init`")
     known = _models_of(folder.targets().signed)
-    with _fetched(url, root.to_bytes(), known) as fetched:
+    versions: dict[str, int] = {}
+    with _fetched(url, first, known) as fetched:
         for path in sorted((fetched / "root_history").glob("*.root.json"), key=_number):
-            newer: Metadata[Root] = Metadata.from_bytes(path.read_bytes())
-            if newer.signed.version > root.signed.version:
-                folder.save("root", newer)
+            root: Metadata[Root] = Metadata.from_bytes(path.read_bytes())
+            versions["root"] = root.signed.version
+            if root.signed.version > folder.version("root"):
+                folder.save("root", root)
         for role in ("targets", *map(family_of, known)):
             path = fetched / f"{role}.json"
             if path.is_file():
                 targets: Metadata[Targets] = Metadata.from_bytes(path.read_bytes())
+                versions[role] = targets.signed.version
                 if targets.signed.version > folder.version(role):
                     folder.save(role, targets)
+    return versions
 
 
-def push(folder: MetadataFolder, before: dict[str, int], send: Send) -> None:
+def push(folder: MetadataFolder, before: Mapping[str, int], send: Send) -> None:
     """Hand a cloud all that was signed since, in the order in which it can verify it.
 
     Args:
         folder: Of the keys.
-        before: Versions of the roles as the cloud has them, see :func:`versions_in`.
+        before: Versions of the roles as the cloud has them, see :func:`pull`.
         send: To the cloud.
     """
     roles = ["root", "targets", *map(family_of, _models_of(folder.targets().signed))]
@@ -76,12 +87,6 @@ def push(folder: MetadataFolder, before: dict[str, int], send: Send) -> None:
             data = folder.file(f"{version}.{role}.json")
             if data is not None:
                 send(role, data)
-
-
-def versions_in(folder: MetadataFolder) -> dict[str, int]:
-    """Return the newest version of root, targets and every family."""
-    roles = ["root", "targets", *map(family_of, _models_of(folder.targets().signed))]
-    return {role: folder.version(role) for role in roles}
 
 
 def _models_of(targets: Targets) -> list[str]:

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from edge_agent.adapters.own_process import own_environment
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledModels", "is_worth_compiling"]
 
-_ROOT: Final = Path(__file__).parents[2]
 _KEPT: Final = 3
 _LEAST_BYTES: Final = 1_000_000
 _LOOKED_AT: Final = 65_536
@@ -148,7 +148,7 @@ class CompiledModels:
                 stdin=subprocess.PIPE if file is None else file,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=own_environment(),
                 start_new_session=True,  # Ctrl-C is for the agent
             )
         with process:
@@ -179,10 +179,3 @@ class CompiledModels:
 def _is_old(path: Path) -> bool:
     """Return whether nobody can still be about to compile a file."""
     return path.stat().st_mtime < time.time() - 3600.0
-
-
-def _environment() -> dict[str, str]:
-    """Return ours, and have the process find this very code."""
-    before = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join(filter(None, (str(_ROOT), before)))
-    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}

@@ -1,19 +1,17 @@
 """Has a package tried in a process of its own before it is loaded here."""
 
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
+from edge_agent.adapters.own_process import own_environment
 from edge_agent.trial import REFUSED
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.package import Package
 
-__all__ = ["TrialProcess"]
+__all__ = ["CannotTryError", "TrialProcess"]
 
-_ROOT: Final = Path(__file__).parents[2]
 _MIB: Final = 2**20
 _RUNTIME_BYTES: Final = 1_024 * _MIB
 """Addresses, most of them never touched, that Python, numpy and onnxruntime take."""
@@ -23,6 +21,10 @@ _CPU_S: Final = 10.0
 _CPU_S_PER_BYTE: Final = 1.0 / (5 * _MIB)
 _PATIENCE: Final = 6
 """How much longer than its processor time a trial may take on a busy device."""
+
+
+class CannotTryError(UnavailableError):
+    """A package cannot be tried on this device, now or ever; that says nothing about it."""
 
 
 class TrialProcess:
@@ -43,7 +45,9 @@ class TrialProcess:
 
         Raises:
             PackageError: It does not, or takes more time or memory than it may, or crashes.
-            UnavailableError: It cannot be tried here.
+            CannotTryError: It cannot be tried here.
+            UnavailableError: The trial was ended from outside: by :meth:`close`, or by a system
+                that has no memory left.
         """
         size = sum(model.size for model in package.manifest.models)
         memory_bytes = self._memory_bytes or _RUNTIME_BYTES + _PER_MODEL * size
@@ -52,23 +56,17 @@ class TrialProcess:
         try:
             code, said = self._run(package.to_archive(), memory_bytes=memory_bytes, cpu_s=cpu_s)
         except OSError as error:
-            raise UnavailableError(f"{name} cannot be tried: {error}") from error
+            raise CannotTryError(f"{name} cannot be tried: {error}") from error
         except subprocess.TimeoutExpired:
             raise PackageError(
                 f"model of {name} was tried and did not end within {cpu_s * _PATIENCE} s"
             ) from None
         if code == REFUSED:
             raise PackageError(said)
-        if code == -signal.SIGXCPU:
-            raise PackageError(
-                f"model of {name} was tried and took more than {cpu_s} s of processor time"
-            )
         if code < 0:
-            raise PackageError(
-                f"model of {name} was tried and crashed ({signal.Signals(-code).name})"
-            )
+            _blame(name, signal.Signals(-code), cpu_s)
         if code:
-            raise UnavailableError(f"{name} cannot be tried: {said or f'exit code {code}'}")
+            raise CannotTryError(f"{name} cannot be tried: {said or f'exit code {code}'}")
 
     def _run(self, archive: bytes, *, memory_bytes: int, cpu_s: int) -> tuple[int, str]:
         """Return how the process ended, and the last line that it wrote."""
@@ -77,7 +75,7 @@ class TrialProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=own_environment(),
             start_new_session=True,  # Ctrl-C is for the agent
         ) as process:
             self._process = process
@@ -96,8 +94,14 @@ class TrialProcess:
             process.kill()
 
 
-def _environment() -> dict[str, str]:
-    """Return ours, and have the process find this very code."""
-    before = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join(filter(None, (str(_ROOT), before)))
-    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+def _blame(name: str, ended_by: signal.Signals, cpu_s: int) -> NoReturn:
+    """Say why a trial was ended by a signal, which only POSIX systems do."""
+    if ended_by.name == "SIGKILL":
+        raise UnavailableError(
+            f"the trial of {name} was ended from outside: the agent leaves, or memory is short"
+        )
+    if ended_by.name == "SIGXCPU":
+        raise PackageError(
+            f"model of {name} was tried and took more than {cpu_s} s of processor time"
+        )
+    raise PackageError(f"model of {name} was tried and crashed ({ended_by.name})")

@@ -54,6 +54,7 @@ def register(app: typer.Typer) -> None:
             "edgefleet keys rotate keys model-digits", "edgefleet keys rotate keys root"
         )
     )(rotate)
+    group.command(epilog=examples("edgefleet keys publish keys"))(publish)
     group.command(epilog=examples("edgefleet keys show keys"))(show)
     app.add_typer(group, name="keys")
 
@@ -123,6 +124,19 @@ def rotate(
         print_line(f"copy {folder / 'cloud' / f'{role}.pem'} to the cloud and start it again")
 
 
+def publish(folder: _Folder, cloud: CloudUrl = "") -> None:
+    """Hand the cloud what was signed offline, or did not reach it."""
+    from cloud_sync.trust.metadata import MetadataFolder
+    from cloud_sync.trust.remote import pull, push
+    from edgefleet.client import Cloud
+
+    metadata = MetadataFolder(folder / "cloud" / "metadata")
+    with Cloud(cloud, program="cli") as connection:
+        before = pull(f"{connection.url}/api/v1/blobs/trust", metadata)
+        push(metadata, before, connection.accept_metadata)
+    print_line("the cloud has all that was signed here")
+
+
 def show(folder: _Folder) -> None:
     """Show roles, their keys, and when what they signed expires."""
     from cloud_sync.trust.ceremony import roles_of
@@ -141,7 +155,7 @@ def _change(
 ) -> None:
     """Change keys on top of what the cloud has, and hand it what was signed."""
     from cloud_sync.trust.metadata import MetadataFolder
-    from cloud_sync.trust.remote import pull, push, versions_in
+    from cloud_sync.trust.remote import pull, push
     from edgefleet.client import Cloud
 
     offline_password, online_password = passwords
@@ -149,10 +163,10 @@ def _change(
     given = offline_password or _asked_once(folder)
     if cloud is None:
         change(_ceremony(folder, given, online_password))
+        print_line(f"when the cloud can be reached: edgefleet keys publish {folder}")
         return
     with Cloud(cloud, program="cli") as connection:
-        pull(f"{connection.url}/api/v1/blobs/trust", metadata)
-        before = versions_in(metadata)
+        before = pull(f"{connection.url}/api/v1/blobs/trust", metadata)
         change(_ceremony(folder, given, online_password))
         push(metadata, before, connection.accept_metadata)
 

@@ -68,12 +68,28 @@ def test_a_mistake_makes_no_keys(
 
 
 @pytest.mark.parametrize(
+    "words", [("rotate", "targets"), ("rotate", "model-digits"), ("add-model", "gate")]
+)
+def test_a_wrong_password_changes_nothing(run: Run, tmp_path: Path, words: tuple[str, str]) -> None:
+    keys = tmp_path / "keys"
+    run("keys", "init", str(keys), "--model", "digits", "--password", "right")
+    before = {path: path.read_bytes() for path in keys.rglob("*") if path.is_file()}
+
+    done, what = words
+    refused = run("keys", done, str(keys), what, "--offline", "--password", "wrong")
+
+    assert refused.code == 2
+    assert "the password is wrong" in refused.err
+    assert {path: path.read_bytes() for path in keys.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
     ("words", "reason"),
     [
         (("rotate", "KEYS", "model-gate", "--offline"), "there is no role 'model-gate'"),
         (("show", "NOWHERE"), "there are no keys"),
         (("rotate", "NOWHERE", "root", "--offline"), "there are no keys"),
-        (("add-model", "KEYS", "digits", "--offline"), "it is not replaced"),
+        (("add-model", "KEYS", "digits", "--offline"), "digits has a key already"),
     ],
 )
 def test_a_role_or_folder_that_is_not_there_is_told(

@@ -1,5 +1,6 @@
 """A package is tried in a process of its own."""
 
+import threading
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -7,7 +8,7 @@ import pytest
 from onnx import NodeProto, TensorProto, helper
 
 from edge_agent.adapters.trial_process import TrialProcess
-from edge_contract.errors import PackageError
+from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.onnx_file import require_safe_model
 from edge_contract.package import ArtifactRole, Package
 from tests.support.packages import altered, digits
@@ -93,6 +94,17 @@ def test_a_model_that_grows_without_bounds_ends_its_own_process() -> None:
 
     with pytest.raises(PackageError, match=r"fail|alloc|crashed"):
         TrialProcess().require_harmless(_with_model(_doubling()))
+
+
+def test_a_trial_that_is_broken_off_says_nothing_about_the_package() -> None:
+    trial = TrialProcess(cpu_s=20)
+    leaving = threading.Timer(1.0, trial.close)
+    leaving.start()
+
+    with pytest.raises(UnavailableError, match="was ended from outside"):
+        trial.require_harmless(_with_model(_patient_loop()))
+
+    leaving.join()
 
 
 def test_a_model_that_does_other_things_than_its_author_saw_is_refused() -> None:
