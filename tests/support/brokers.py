@@ -13,6 +13,7 @@ from typing import Protocol
 from cloud_sync.adapters.child_process import ChildProcess
 from cloud_sync.adapters.listening import answers_mqtt, free_port
 from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker
+from tests.support.links import wait_until
 
 __all__ = ["BROKERS", "Broker", "MosquittoBroker", "NatsBroker", "freeze", "make_broker", "thaw"]
 
@@ -169,12 +170,19 @@ def freeze(broker: Broker) -> None:
     """Let the broker's process stand still: it accepts connections and answers nothing."""
     assert broker.pid is not None
     os.kill(broker.pid, signal.SIGSTOP)
+    wait_until(lambda: _has_stopped(broker.pid))
 
 
 def thaw(broker: Broker) -> None:
     """Let a frozen broker go on."""
     assert broker.pid is not None
     os.kill(broker.pid, signal.SIGCONT)
+
+
+def _has_stopped(pid: int | None) -> bool:
+    """Return whether every thread of a process has stopped, which may take a while."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
 
 def _find_mosquitto() -> str:
