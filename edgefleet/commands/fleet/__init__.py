@@ -36,7 +36,6 @@ def register(app: typer.Typer) -> None:
             "edgefleet fleet list --filter 'tag.site == \"oslo\" and memory_mb >= 512'",
         ),
     )(devices)
-    group.command("devices", hidden=True)(devices)
     group.command(epilog=examples("edgefleet fleet device cam-07"))(device)
     fleet_commands.register(group)
     group.command(

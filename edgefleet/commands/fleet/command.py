@@ -36,7 +36,6 @@ def register(group: typer.Typer) -> None:
             "edgefleet fleet command collect-logs --filter 'tag.site == \"oslo\"' --expires 600",
         )
     )(command)
-    group.command(hidden=True)(send)
     group.command(epilog=examples("edgefleet fleet commands", "edgefleet fleet commands --json"))(
         commands
     )
@@ -98,22 +97,6 @@ def command(  # noqa: PLR0917  one argument per option
         _print_answers(view, found)
     if wait and any(one.state != "done" for one in found):
         raise typer.Exit(1)
-
-
-def send(  # noqa: PLR0917  one argument per option
-    name: Name,
-    device: Devices = None,
-    group: DeviceGroup = "",
-    filter_text: DeviceFilter = "",
-    arg: Arguments = None,
-    expires: Expires = 60.0,
-    timeout: Timeout = 60.0,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for all answers.")] = False,
-    cloud: CloudUrl = "",
-    as_json: AsJson = False,
-) -> None:
-    """Send a command to devices, and do not wait."""
-    command(name, device, group, filter_text, arg, expires, timeout, wait, cloud, as_json)
 
 
 def commands(
