@@ -10,13 +10,19 @@ which of the two counts.
 """
 
 import contextlib
-import secrets
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from edge_agent.adapters.ring import mapped
+from edge_agent.adapters.mapped_file import (
+    HEADER_BYTES,
+    begin_header,
+    header_id,
+    id_in_file,
+    is_header_of,
+    mapped,
+)
 from edge_contract.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -26,14 +32,13 @@ if TYPE_CHECKING:
 __all__ = ["BlockLog", "BlockMark", "Record"]
 
 _MAGIC: Final = 0x45444745424C4B01  # the last byte is the version of the layout
-_HEADER_BYTES: Final = 128
 _USUAL_BYTES: Final = 4 << 20
 _MOST_BYTES: Final = 32 << 20
 _ALIGNED: Final = 64
 _SPARE_BYTES: Final = 1024  # more than a record takes besides its arrays
 
 # Places in the header, in words of 8 bytes; the counters stand at 9 to 11 and at 12 to 14.
-_M, _NONCE, _ROW_BYTES, _CAPACITY, _OWNER, _TURN, _BASE, _RELEASED, _LOST = range(9)
+_ROW_BYTES, _CAPACITY, _OWNER, _TURN, _BASE, _RELEASED, _LOST = range(2, 9)
 _COUNTERS: Final = (9, 12)
 _NEW: Final = ".new"
 _THREE_WORDS: Final = struct.Struct("=QQQ")  # written, rows, calls
@@ -96,19 +101,15 @@ class BlockLog:
         """No record can be larger."""
         path.with_suffix(_NEW).unlink(missing_ok=True)
         self._open_map(_capacity_at(path))
-        header = self._header
-        expected = {
-            _M: _MAGIC, _ROW_BYTES: row_bytes, _CAPACITY: self._capacity, _OWNER: owner,
-        }  # fmt: skip
-        if any(header[place] != word for place, word in expected.items()):
-            self.renew()
-        else:
+        if is_header_of(self._header, _MAGIC, self._words):
             self._recall()
+        else:
+            self.renew()
 
     @property
     def ring_id(self) -> str:
         """Names this log's counters in the store; a log made anew has another one."""
-        return f"{self._header[_NONCE]:016x}"
+        return header_id(self._header)
 
     @property
     def mark(self) -> BlockMark:
@@ -160,12 +161,12 @@ class BlockLog:
             skipped = capacity - place
             if size + skipped > left:
                 return False
-            _FRONT.pack_into(target, _HEADER_BYTES + place, skipped, 0, 0, 0.0, 0.0)
+            _FRONT.pack_into(target, HEADER_BYTES + place, skipped, 0, 0, 0.0, 0.0)
             written += skipped
             place = 0
         elif size > left:
             return False
-        at = _HEADER_BYTES + place
+        at = HEADER_BYTES + place
         _FRONT.pack_into(target, at, size, rows, calls, at_unix_s, latency_us)
         at += _FRONT.size
         for array in arrays:
@@ -181,7 +182,7 @@ class BlockLog:
         position = max(first.written, self._released)
         whole = memoryview(self._map)
         while position < last.written:
-            begin = _HEADER_BYTES + position % self._capacity
+            begin = HEADER_BYTES + position % self._capacity
             size, rows, _, at_unix_s, latency_us = _FRONT.unpack_from(self._map, begin)
             if rows:
                 content = whole[begin + _FRONT.size : begin + size]
@@ -219,17 +220,7 @@ class BlockLog:
 
     def renew(self) -> None:
         """Begin anew under another identifier, with nothing in it."""
-        self._header[_M] = 0  # so that a start that is cut off here is not taken for a log
-        for place in range(1, _HEADER_BYTES // 8):
-            self._header[place] = 0
-        for place, word in (
-            (_NONCE, secrets.randbits(64)),
-            (_ROW_BYTES, self._row_bytes),
-            (_CAPACITY, self._capacity),
-            (_OWNER, self._owner),
-            (_M, _MAGIC),
-        ):
-            self._header[place] = word
+        begin_header(self._header, _MAGIC, self._words)
         self._recall()
 
     def close(self) -> None:
@@ -241,17 +232,17 @@ class BlockLog:
     @staticmethod
     def id_at(path: Path) -> str | None:
         """Return the identifier of the log in a file; ``None`` if there is none."""
-        try:
-            with path.open("rb") as file:
-                magic, nonce = struct.unpack("=QQ", file.read(16))
-        except (OSError, struct.error):
-            return None
-        return f"{nonce:016x}" if magic == _MAGIC else None
+        return id_in_file(path, _MAGIC)
+
+    @property
+    def _words(self) -> dict[int, int]:
+        """What the header says of the rows."""
+        return {_ROW_BYTES: self._row_bytes, _CAPACITY: self._capacity, _OWNER: self._owner}
 
     def _open_map(self, capacity: int) -> None:
         self._capacity = capacity
-        self._map = mapped(self.path, _HEADER_BYTES + capacity, at_once=True)
-        self._header = memoryview(self._map)[:_HEADER_BYTES].cast("Q")
+        self._map = mapped(self.path, HEADER_BYTES + capacity, at_once=True)
+        self._header = memoryview(self._map)[:HEADER_BYTES].cast("Q")
 
     def _recall(self) -> None:
         self._turn = self._header[_TURN]
@@ -278,12 +269,12 @@ class BlockLog:
             capacity *= 2
         if capacity > self.largest_bytes or capacity == self._capacity:
             return
-        words = bytes(self._map[:_HEADER_BYTES])
+        words = bytes(self._map[:HEADER_BYTES])
         other = self.path.with_suffix(_NEW)
         try:
-            found = mapped(other, _HEADER_BYTES + capacity, at_once=True)
-            found[:_HEADER_BYTES] = words
-            header = memoryview(found)[:_HEADER_BYTES].cast("Q")
+            found = mapped(other, HEADER_BYTES + capacity, at_once=True)
+            found[:HEADER_BYTES] = words
+            header = memoryview(found)[:HEADER_BYTES].cast("Q")
             header[_CAPACITY] = capacity
             header[_BASE] = self._written
             other.replace(self.path)
@@ -297,7 +288,7 @@ class BlockLog:
 def _capacity_at(path: Path) -> int:
     """Return the capacity of the log in a file; the usual one if there is none."""
     try:
-        capacity = path.stat().st_size - _HEADER_BYTES
+        capacity = path.stat().st_size - HEADER_BYTES
     except OSError:
         return _USUAL_BYTES
     is_one = capacity % _USUAL_BYTES == 0 and _USUAL_BYTES <= capacity <= _MOST_BYTES

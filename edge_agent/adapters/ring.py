@@ -13,9 +13,6 @@ drops that belong together.
 """
 
 import math
-import mmap
-import os
-import secrets
 import struct
 import threading
 import time
@@ -26,23 +23,29 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from edge_contract.errors import UnavailableError
+from edge_agent.adapters.mapped_file import (
+    HEADER_BYTES,
+    begin_header,
+    header_id,
+    id_in_file,
+    is_header_of,
+    mapped,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Parts: TypeAlias = Sequence[NDArray[np.float32] | float]
 
-__all__ = ["Ring", "RingMark", "mapped", "rows_of"]
+__all__ = ["Ring", "RingMark", "rows_of"]
 
 _MAGIC: Final = 0x45444745464C5404  # the last byte is the version of the layout
-_HEADER_BYTES: Final = 128
 _MAX_FILE_BYTES: Final = 4_000_000
 _MIN_ROWS: Final = 256
 _MAX_ROWS: Final = 16_384
 
 # Places in the header, in words of 8 bytes; the counters stand at 8 to 11 and at 12 to 15.
-_M, _NONCE, _WIDTH, _ROWS, _OWNER, _TURN, _RELEASED, _OPENED = range(8)
+_WIDTH, _ROWS, _OWNER, _TURN, _RELEASED, _OPENED = range(2, 8)
 _COUNTERS: Final = (8, 12)
 _NOBODY: Final = 0  # no thread has that identifier
 _FOUR_WORDS: Final = struct.Struct("=QqQQ")  # rows, rows less calls, failures, dropped
@@ -79,18 +82,16 @@ class Ring:
         self.path = path
         self.width = width
         self.rows = max(min(_MAX_FILE_BYTES // (4 * width), _MAX_ROWS), _MIN_ROWS)
-        self._owner = owner
-        self._map = mapped(path, _HEADER_BYTES + 4 * width * self.rows)
-        self._header = memoryview(self._map)[:_HEADER_BYTES].cast("Q")
-        self._times = memoryview(self._map)[:_HEADER_BYTES].cast("d")
+        self._map = mapped(path, HEADER_BYTES + 4 * width * self.rows)
+        self._header = memoryview(self._map)[:HEADER_BYTES].cast("Q")
+        self._times = memoryview(self._map)[:HEADER_BYTES].cast("d")
         self._table: NDArray[np.float32] = np.frombuffer(
-            self._map, np.float32, width * self.rows, _HEADER_BYTES
+            self._map, np.float32, width * self.rows, HEADER_BYTES
         ).reshape(self.rows, width)
         self._numbers = memoryview(self._map).cast("f")
         self._row_bytes = 4 * width
         self._front_bytes = 0
         self._backs = self._table[:, :0]
-        expected = {_M: _MAGIC, _WIDTH: width, _ROWS: self.rows, _OWNER: owner}
         self.lock = threading.Lock()
         """To be held around everything but :meth:`append_call` and :meth:`append_row`. What changes
         rows or counters, or asks whether there is room, calls :meth:`exclude_others` first."""
@@ -101,15 +102,16 @@ class Ring:
         self._others = (0, 0, 0)
         self.released = 0
         """All rows below this position may be overwritten."""
-        if any(self._header[place] != word for place, word in expected.items()):
-            self.renew()
-        else:
+        self._words = {_WIDTH: width, _ROWS: self.rows, _OWNER: owner}
+        if is_header_of(self._header, _MAGIC, self._words):
             self._recall()
+        else:
+            self.renew()
 
     @property
     def ring_id(self) -> str:
         """Names this ring's counters in the store; a ring made anew has another one."""
-        return f"{self._header[_NONCE]:016x}"
+        return header_id(self._header)
 
     @property
     def mark(self) -> RingMark:
@@ -201,7 +203,7 @@ class Ring:
                     if row == self.released:  # it is the only one that waits
                         self._times[_OPENED] = time.time()
                     place = row % self.rows
-                    begin = _HEADER_BYTES + place * self._row_bytes
+                    begin = HEADER_BYTES + place * self._row_bytes
                     end = begin + self._front_bytes
                     # As bytes, in half the time of an assignment by numpy. That arrays are buffers
                     # is in their types from Python 3.12 on.
@@ -248,7 +250,7 @@ class Ring:
                     room = self._end - number
                     if room > 0 and number > self.released:  # as below, but for a call
                         size = self._row_bytes
-                        begin = _HEADER_BYTES + number % self.rows * size
+                        begin = HEADER_BYTES + number % self.rows * size
                         self._map[begin : begin + size] = row
                         self._header[self._place_of_rows] = self._rows = number + 1
                         return room
@@ -306,17 +308,7 @@ class Ring:
 
     def renew(self) -> None:
         """Begin anew under another identifier, with nothing in it."""
-        self._header[_M] = 0  # so that a start that is cut off here is not taken for a ring
-        for place in range(1, _HEADER_BYTES // 8):
-            self._header[place] = 0
-        for place, word in (
-            (_NONCE, secrets.randbits(64)),
-            (_WIDTH, self.width),
-            (_ROWS, self.rows),
-            (_OWNER, self._owner),
-            (_M, _MAGIC),
-        ):
-            self._header[place] = word
+        begin_header(self._header, _MAGIC, self._words)
         self._recall()
 
     def close(self) -> None:
@@ -333,12 +325,7 @@ class Ring:
     @staticmethod
     def id_at(path: Path) -> str | None:
         """Return the identifier of the ring in a file; ``None`` if there is none."""
-        try:
-            with path.open("rb") as file:
-                magic, nonce = struct.unpack("=QQ", file.read(16))
-        except (OSError, struct.error):
-            return None
-        return f"{nonce:016x}" if magic == _MAGIC else None
+        return id_in_file(path, _MAGIC)
 
     def _recall(self) -> None:
         header = self._header
@@ -369,7 +356,7 @@ class Ring:
         if number == self.released:  # it is the only one that waits
             self._times[_OPENED] = time.time()
         size = self._row_bytes
-        begin = _HEADER_BYTES + number % self.rows * size
+        begin = HEADER_BYTES + number % self.rows * size
         self._map[begin : begin + size] = row
         self._header[self._place_of_rows] = self._rows = number + 1  # now it counts
         return room
@@ -398,45 +385,3 @@ def rows_of(parts: "Parts", first: int, last: int) -> "Parts":
         (part if first == 0 else math.nan) if isinstance(part, float) else part[first:last]
         for part in parts
     ]
-
-
-def mapped(path: Path, size: int, *, at_once: bool = False) -> mmap.mmap:
-    """Map a file of that size, made or made anew if it is another.
-
-    Args:
-        path: The file.
-        size: In bytes.
-        at_once: Whether all of it will be used soon, so that no page is waited for later.
-
-    Raises:
-        UnavailableError: It cannot be made.
-    """
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if os.fstat(handle).st_size != size:
-                _reserve(handle, path, size)
-            if at_once and hasattr(mmap, "MAP_POPULATE"):
-                return mmap.mmap(handle, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
-            return mmap.mmap(handle, size)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise UnavailableError(
-            f"cannot make ring {str(path)!r} ({size} bytes): {error.strerror}; "
-            "make room on its disk"
-        ) from error
-
-
-def _reserve(handle: int, path: Path, size: int) -> None:
-    """Make the file that long, with room on the disk: writing into a hole could end the process."""
-    try:
-        os.ftruncate(handle, 0)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(handle, 0, size)
-        else:
-            with os.fdopen(handle, "r+b", closefd=False) as file:
-                file.write(bytes(size))
-    except OSError:
-        path.unlink()
-        raise

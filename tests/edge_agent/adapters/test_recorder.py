@@ -302,7 +302,7 @@ def test_a_ring_that_finds_no_room_lies_in_the_spare_folder_from_then_on(
 
 def test_without_room_for_a_ring_the_error_says_where(tmp_path: Path, package: Package) -> None:
     recorder = recorder_of(tmp_path, package)
-    with files_of_at_most(1000), pytest.raises(UnavailableError, match="cannot make ring"):
+    with files_of_at_most(1000), pytest.raises(UnavailableError, match="cannot make file"):
         primary(recorder, package)
     primary(recorder, package)  # there is room again
     recorder.close()

@@ -372,7 +372,7 @@ def test_no_file_has_no_identifier_nor_has_one_of_something_else(path: Path) -> 
 def test_a_full_disk_refuses_the_ring_and_leaves_no_file(path: Path) -> None:
     with (
         files_of_at_most(10_000),
-        pytest.raises(UnavailableError, match=r"cannot make ring '.*rows\.ring' \(196736 bytes\)"),
+        pytest.raises(UnavailableError, match=r"cannot make file '.*rows\.ring' \(196736 bytes\)"),
     ):
         Ring(path, 3)
     assert not path.exists()
