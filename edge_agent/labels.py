@@ -1,6 +1,5 @@
 """Labels: truths that arrive for predictions, each counted once."""
 
-import hashlib
 import time
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ from edge_agent.ports import LabelStore
 from edge_agent.prediction import parse_id
 from edge_agent.truths import truth_rows
 from edge_contract.package import Role
+from edge_contract.prediction_id import label_key
 
 __all__ = ["Labels"]
 
@@ -43,15 +43,9 @@ class Labels:
         digest = self._recorder.package_digest(parsed.package)
         rows = truth_rows(self._recorder.manifest(digest), parsed, truth)
         stream = self._recorder.stream(digest, Role.LABELS)
-        keys = [_key(digest, parsed.number + row) for row in range(len(rows))]
+        keys = [label_key(digest, parsed.number + row) for row in range(len(rows))]
         now_unix_s = time.time()
         rows = rows[np.array(self._store.note_labelled(keys, now_unix_s))]
         if len(rows):
             stream.put([rows], len(rows), now_unix_s, wake=self._wake, calls=0)
         return len(rows)
-
-
-def _key(digest: str, number: int) -> int:
-    """Return 64 bits that no two rows share, but for a chance of 1 in 10**9 among 100,000."""
-    found = hashlib.sha256(f"{digest}/{number}".encode()).digest()
-    return int.from_bytes(found[:8], "big", signed=True)

@@ -6,11 +6,8 @@ arrive days later, after restarts and updates, and an application may store iden
 likes. A checksum tells one that was cut off or mistyped; it keeps nobody from making one up.
 """
 
-import base64
 import binascii
 import os
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from edge_contract.errors import UnavailableError, UsageError
+from edge_contract.prediction_id import HEAD, PREFIX_CHARACTERS, checksum, read_id
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,12 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Origin", "Prediction", "PredictionId", "parse_id"]
 
-_PREFIX_CHARACTERS: Final = 12
 _NUMBER_BYTES: Final = 7
 _DRAWN_AT_ONCE: Final = 256
 _FLOAT: Final = np.dtype("<f4")
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
-_HEAD: Final = struct.Struct("<IQI")
 
 
 class PredictionId(NamedTuple):
@@ -197,6 +193,16 @@ class Prediction:
             for row in range(len(self))
         ]
 
+    def row_id(self, row: int) -> str:
+        """Return the identifier of one row."""
+        _, _, _, classes, scores = self._read().decoded
+        return self._id(classes[row : row + 1], scores[row : row + 1], self._number + row)
+
+    def settle(self) -> "Prediction":
+        """Return this prediction, whose identifiers are the same for all threads from now on."""
+        _ = self._number
+        return self
+
     def __len__(self) -> int:
         """How many rows were predicted."""
         return len(self._read().decoded.scores)
@@ -227,12 +233,12 @@ class Prediction:
     def _id(
         self, classes: "NDArray[np.float32]", scores: "NDArray[np.float32]", number: int
     ) -> str:
-        prefix = self.digest.removeprefix("sha256:")[:_PREFIX_CHARACTERS]
+        prefix = self.digest.removeprefix("sha256:")[:PREFIX_CHARACTERS]
         body = (
             classes.astype(_FLOAT, copy=False).tobytes()
             + scores.astype(_FLOAT, copy=False).tobytes()
         )
-        head = _HEAD.pack(_checksum(prefix, number, body), number, len(body) // 8)
+        head = HEAD.pack(checksum(prefix, number, body), number, len(body) // 8)
         packed = binascii.b2a_base64(head + body, newline=False).translate(_URL_SAFE)
         return f"{prefix}.{packed.rstrip(b'=').decode()}"
 
@@ -243,19 +249,10 @@ def parse_id(text: str) -> PredictionId:
     Raises:
         UsageError: It is none that ``predict`` made.
     """
-    if not isinstance(text, str):
-        raise UsageError(f"{text!r:.60} is no prediction id: give prediction.id, a text")
-    prefix, _, packed = text.partition(".")
-    try:
-        data = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
-        checksum, number, rows = _HEAD.unpack_from(data)
-    except (binascii.Error, struct.error, ValueError) as error:
-        raise UsageError(f"{text!r:.60} is no prediction id: {error}") from error
-    body = data[_HEAD.size :]
-    if len(body) != 8 * rows or not rows or checksum != _checksum(prefix, number, body):
-        raise UsageError(f"{text!r:.60} is no prediction id: it is cut off or changed")
-    numbers = np.frombuffer(body, "<f4").astype(np.float32)
-    return PredictionId(f"sha256:{prefix}", number, numbers[:rows], numbers[rows:])
+    package, number, classes, scores = read_id(text)
+    return PredictionId(
+        package, number, np.array(classes, np.float32), np.array(scores, np.float32)
+    )
 
 
 def _drawn() -> int:
@@ -270,10 +267,6 @@ def _drawn() -> int:
         ]
         _numbers.extend(numbers[1:])
         return numbers[0]
-
-
-def _checksum(prefix: str, number: int, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(f"{prefix}/{number}/".encode(errors="replace")))
 
 
 _numbers: Final[list[int]] = []

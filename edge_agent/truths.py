@@ -1,6 +1,5 @@
 """Turns truths, as callers write them, into rows of label statistics."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from edge_agent.prediction import PredictionId
 from edge_contract.errors import UsageError
 from edge_contract.package import Manifest, Task
+from edge_contract.package.truths import class_indices, class_of, number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,12 +30,12 @@ def truth_rows(
             f"{manifest.reference}: give one for each"
         )
     if manifest.task is Task.REGRESSION:
-        numbers = np.array([_number(value, manifest) for value in truths], np.float64)
+        numbers = np.array([number_of(value, manifest) for value in truths], np.float64)
         return (prediction.scores - numbers).astype(np.float32)[:, None]
     if manifest.task is Task.OTHER:
         raise UsageError(f"{manifest.reference} predicts neither classes nor a number to label")
-    known = {label: float(index) for index, label in enumerate(manifest.classes)}
-    indices = np.array([_class(value, known, manifest) for value in truths], np.float32)
+    known = class_indices(manifest)
+    indices = np.array([class_of(value, known, manifest) for value in truths], np.float32)
     return np.stack([prediction.classes, indices, prediction.scores], axis=1)
 
 
@@ -45,20 +45,3 @@ def _listed(truth: object) -> list[object]:
     if isinstance(truth, (str, bytes)) or not hasattr(truth, "__array__"):
         return [truth]
     return np.asarray(truth).ravel().tolist()  # an array, a Series, or a number of numpy
-
-
-def _class(truth: object, known: dict[str | int, float], manifest: Manifest) -> float:
-    if isinstance(truth, float) and truth.is_integer():
-        truth = int(truth)  # tables turn whole numbers into these when one is missing
-    found = known.get(truth) if isinstance(truth, (str, int)) else None
-    if found is None:
-        shown = ", ".join(repr(label) for label in manifest.classes[:12])
-        more = f" and {len(manifest.classes) - 12} more" if len(manifest.classes) > 12 else ""
-        raise UsageError(f"truth {truth!r} is no class of {manifest.reference}: {shown}{more}")
-    return found
-
-
-def _number(truth: object, manifest: Manifest) -> float:
-    if isinstance(truth, (int, float)) and math.isfinite(truth):
-        return float(truth)
-    raise UsageError(f"truth {truth!r} of {manifest.reference} is no finite number")
