@@ -4,9 +4,8 @@ import contextlib
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from edge_agent.adapters.recorder import Recorder
 from edge_agent.config import made, ring_folder
@@ -19,6 +18,10 @@ from edge_agent.log_tail import LogTail
 from edge_agent.prediction_log import PredictionLog
 from edge_agent.resources import Vitals, meter_here
 from edge_agent.status import StatusFile
+from edge_contract.records import dataclass, replace
+
+if TYPE_CHECKING:
+    from edge_agent.samples.keeper import SampleKeeper, SampleOptions
 
 __all__ = ["Assembly", "Limits"]
 
@@ -59,6 +62,7 @@ class Assembly:
         config: Who the agent is.
         folder: For what must survive a restart; ``None`` for one that is removed at the end.
         limits: What it may take of the device.
+        samples: What the device's owner allows; ``None`` for no samples at all.
 
     Raises:
         UsageError: Another agent uses the folder, or it belongs to another model, or a limit is
@@ -67,7 +71,12 @@ class Assembly:
     """
 
     def __init__(
-        self, config: AgentConfig, folder: Path | None, limits: Limits = _NO_LIMITS
+        self,
+        config: AgentConfig,
+        folder: Path | None,
+        limits: Limits = _NO_LIMITS,
+        *,
+        samples: "SampleOptions | None" = None,
     ) -> None:
         self._memory_bytes = limits.memory_bytes
         with contextlib.ExitStack() as undo:
@@ -85,7 +94,7 @@ class Assembly:
                 boot,
                 state=self.store.state(),
                 restored=self.store.messages(config.device),
-                more_commands=lambda: device_commands(log, life=boot),
+                more_commands=lambda: device_commands(log, life=boot, samples=self.samples),
             )
             rings = made(ring_folder(self.folder))
             claim_rings(rings, self.folder)
@@ -109,6 +118,11 @@ class Assembly:
                 spare=made(self.folder / "rings"),
             )
             undo.callback(self.recorder.close)
+            self.samples: SampleKeeper | None = None
+            """Keeps rows for people to label, if the owner of the device allows that."""
+            if samples is not None and samples.purposes:
+                self.samples = _sample_keeper(self, samples, config.device)
+                undo.callback(self.samples.close)
             self.status = StatusFile(self.folder)
             self._know_stored_packages()
             self._release = undo.pop_all()
@@ -134,6 +148,20 @@ class Assembly:
                 self.core.knows(digest, *found)
         self.recorder.forget_others(digests)
         self.store.forget_marks(self.recorder.stale_marks())
+
+
+def _sample_keeper(
+    parts: Assembly, options: "SampleOptions", device: str
+) -> "SampleKeeper":
+    from edge_agent.samples.keeper import SampleKeeper  # few devices keep samples
+    from edge_agent.samples.store import SampleStore
+
+    store = SampleStore(
+        parts.folder / "samples",
+        most_bytes=round(options.most_mib * 2**20),
+        keep_s=options.days * 86_400,
+    )
+    return SampleKeeper(options, store, parts.recorder, device=device)
 
 
 def _temporary(undo: contextlib.ExitStack) -> Path:

@@ -1,7 +1,6 @@
 """Ports: what a shell needs from the outside world. Adapters implement them, by shape."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -9,6 +8,7 @@ from edge_agent.core.kept_batches import StoredBatch
 from edge_contract.messages import BatchId, Downloads, Resources, TelemetryBatch
 from edge_contract.package import Manifest, Package, Reference
 from edge_contract.reading import JsonObject
+from edge_contract.records import dataclass, field
 
 if TYPE_CHECKING:
     import numpy as np

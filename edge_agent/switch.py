@@ -1,9 +1,9 @@
 """The switch: which loaded packages answer calls now, changed in one step."""
 
 import threading
-from dataclasses import dataclass
 
 from edge_agent.servable import Servable
+from edge_contract.records import dataclass
 
 __all__ = ["Routing", "Switch"]
 

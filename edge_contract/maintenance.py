@@ -8,12 +8,12 @@ they go back the hour that comes twice counts twice.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Final, Self
 
 from edge_contract.errors import UsageError
 from edge_contract.package.strata import StrataKind, StrataSpec
+from edge_contract.records import dataclass
 
 __all__ = ["LocalWindow", "MaintenanceWindow", "is_open", "next_opening_unix_s"]
 

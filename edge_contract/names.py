@@ -6,10 +6,10 @@ mean nothing special in any of them.
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 
 from edge_contract.errors import UsageError
+from edge_contract.records import dataclass
 
 __all__ = ["NAME_PATTERN", "VERSION_PATTERN", "Version", "checked_name"]
 

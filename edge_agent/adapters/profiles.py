@@ -4,10 +4,10 @@ Measured by ``python -m benchmarks inference``; see ``docs/inference.md``.
 """
 
 import os
-from dataclasses import dataclass
 from typing import Final
 
 from edge_contract.errors import UsageError
+from edge_contract.records import dataclass
 
 __all__ = ["PROFILES", "SessionProfile", "profile_of", "usable_cores"]
 

@@ -4,7 +4,6 @@ import functools
 import logging
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from edge_agent.adapters.stream import Stream
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages import WindowEntry
 from edge_contract.package import Manifest, Reference, Role, layout_of, profile_specs
+from edge_contract.records import dataclass
 
 __all__ = ["Recorder", "Stream"]
 

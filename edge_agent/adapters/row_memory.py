@@ -7,13 +7,13 @@ copies the whole into the ring, and keeps its second half for whoever asks for t
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
 from edge_agent.adapters.outputs import Decoded, OutputDecoder
 from edge_contract.package import Manifest, OutputRole, OutputSpec
+from edge_contract.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

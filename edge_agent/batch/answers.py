@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.batch.blocks import Block
 from edge_agent.batch.setting_aside import Predicted
 from edge_contract.errors import UsageError
+from edge_contract.records import dataclass
 
 if TYPE_CHECKING:
     from edge_agent.prediction import Prediction

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from edge_agent.batch.durable import NothingToContinueError, beside, write_json_
 from edge_agent.batch.sources import Source
 from edge_contract.errors import PeerError
 from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["Checkpoint", "CheckpointFile"]
 

@@ -1,11 +1,11 @@
 """Jobs of batch scoring: what to score into what, and what came of it."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from edge_agent.batch.sources import STDIO, Source
 from edge_contract.errors import UsageError
+from edge_contract.records import dataclass, field
 
 __all__ = ["TARGET_KINDS", "ScoreJob", "ScoreSummary", "target_kind"]
 

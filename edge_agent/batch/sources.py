@@ -6,7 +6,6 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -16,6 +15,7 @@ from edge_agent.batch.blocks import Block
 from edge_agent.batch.text_files import csv_blocks, json_line_blocks
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject
+from edge_contract.records import dataclass
 
 __all__ = ["STDIO", "Source", "kind_of_file", "parts_of", "read_blocks", "source_at"]
 

@@ -1,7 +1,6 @@
 """Who an agent is and how it behaves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.core.telemetry import checked_interval_s
@@ -11,6 +10,7 @@ from edge_contract.maintenance import LocalWindow
 from edge_contract.messages import Birth, decode, encode
 from edge_contract.names import checked_name
 from edge_contract.reading import JsonValue
+from edge_contract.records import dataclass, field
 from edge_contract.stats.noise import NOISE_FACT, checked_epsilon
 
 __all__ = ["AgentConfig"]

@@ -13,7 +13,6 @@ moves its two slots by the table in :mod:`edge_agent.core.slots`. Rules that hol
 * a trial ends by calls *and* time, and needs no cloud to end either way.
 """
 
-from dataclasses import dataclass
 from typing import Final, Self
 
 from edge_agent.core.effects import DeletePackages, Effect, Log
@@ -26,6 +25,7 @@ from edge_agent.core.update_gate import UpdateGate
 from edge_agent.core.wording import fitting
 from edge_contract.messages import Assignment, Downloads, ModelReport, Target
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["Deployer"]
 

@@ -1,11 +1,11 @@
 """Effects: what the core asks its shell to do. Data only; a shell carries them out in order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from edge_contract.messages import BatchId, Message, TelemetryBatch
 from edge_contract.reading import JsonObject
+from edge_contract.records import dataclass, field
 
 __all__ = [
     "CollectWindows",

@@ -1,11 +1,11 @@
 """The journal: what a deployment must remember through a power cut."""
 
-from dataclasses import dataclass, field, replace
 from typing import Self
 
 from edge_agent.core.slots import Slot, SlotState
 from edge_contract.messages import Assignment, SlotReport, Target
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field, replace
 
 __all__ = ["Journal"]
 

@@ -20,7 +20,6 @@ It stays within its bounds as :mod:`edge_agent.core.kept_batches` says.
 
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from edge_agent.core.effects import (
     DeleteBatches,
@@ -33,6 +32,7 @@ from edge_agent.core.effects import (
 from edge_agent.core.kept_batches import Kept, KeptBatches, Merge, StoredBatch
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.messages import BootAck, TelemetryBatch
+from edge_contract.records import dataclass
 
 __all__ = ["Outbox", "OutboxConfig"]
 

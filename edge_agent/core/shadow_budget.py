@@ -15,10 +15,10 @@ dropped.
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 from edge_contract.errors import UsageError
+from edge_contract.records import dataclass
 
 __all__ = ["LatencyWatch", "ProcessorBudget", "ShadowLimits"]
 

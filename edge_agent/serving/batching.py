@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -21,6 +20,7 @@ import numpy as np
 
 from edge_agent.serving.refused import RefusedError
 from edge_contract.errors import UsageError
+from edge_contract.records import dataclass, field
 
 if TYPE_CHECKING:
     from edge_agent.adapters.inputs import Rows

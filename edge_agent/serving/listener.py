@@ -1,12 +1,12 @@
 """What connections and whoever accepts them know of each other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.serving.answer import Answer
 from edge_agent.serving.batching import Job
 from edge_agent.serving.service import Call
+from edge_contract.records import dataclass
 
 __all__ = ["ClientLimits", "Connection", "Listener"]
 

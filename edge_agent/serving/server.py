@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,6 +15,7 @@ from edge_agent.serving.service import Call, Served, Service
 from edge_agent.serving.socket_path import SocketPath
 from edge_agent.serving.socket_server import SocketConnection
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
+from edge_contract.records import dataclass, field
 
 __all__ = ["Address", "ServeOptions", "Server", "parse_address"]
 

@@ -3,13 +3,13 @@
 import enum
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Self
 
 from edge_contract.delta.compression import Compression, Zlib
 from edge_contract.delta.regions import MAX_REGIONS, REGION_BYTES, Regions, matching
 from edge_contract.errors import PackageError
 from edge_contract.package.digests import digest_of, short
+from edge_contract.records import dataclass, field
 
 __all__ = ["Delta", "Method", "apply_delta", "make_delta"]
 

@@ -7,9 +7,10 @@ library.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from edge_contract.records import dataclass
 
 __all__ = ["WIDTHS", "differences", "restored"]
 

@@ -1,6 +1,5 @@
 """Offers: the ways by which a device that has some packages may get another one."""
 
-from dataclasses import dataclass
 from typing import Final, Self
 
 from edge_contract.delta.parcel import Parcel
@@ -8,6 +7,7 @@ from edge_contract.errors import PackageError
 from edge_contract.json_text import parse_json
 from edge_contract.package.digests import DIGEST_PATTERN, canonical_json
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["MAX_BASES", "MAX_OFFER_BYTES", "FileOffer", "Offer", "Way", "is_worth_it"]
 

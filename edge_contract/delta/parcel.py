@@ -3,11 +3,11 @@
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Self
 
 from edge_contract.package.digests import DIGEST_PATTERN
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["MAX_PARCEL_BYTES", "Parcel"]
 

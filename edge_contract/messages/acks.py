@@ -1,11 +1,11 @@
 """Acknowledgements: which batches the collector has merged for good."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from edge_contract.messages.base import register
 from edge_contract.messages.telemetry import BatchId
 from edge_contract.reading import JsonValue, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["Acks", "BootAck"]
 

@@ -5,10 +5,10 @@ and ``wss://`` are the same inside WebSocket. Device, cloud and browser read it 
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from edge_contract.errors import UsageError
+from edge_contract.records import dataclass
 
 __all__ = ["BrokerUrl", "parse_broker_url"]
 

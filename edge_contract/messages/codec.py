@@ -7,7 +7,6 @@ Decoding is bounded: whatever comes in, it inflates to at most :data:`MAX_BODY_B
 import json
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from edge_contract.errors import MessageError
@@ -16,6 +15,7 @@ from edge_contract.messages.base import MESSAGES, Message
 from edge_contract.messages.packing import Unpack, unpacked
 from edge_contract.messages.telemetry import TelemetryBatch
 from edge_contract.reading import Reader
+from edge_contract.records import dataclass
 from edge_contract.trust import Seal
 
 __all__ = [

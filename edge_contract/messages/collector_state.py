@@ -1,10 +1,10 @@
 """The collector's state: whether devices should send telemetry at all."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from edge_contract.messages.base import register
 from edge_contract.reading import JsonValue, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["CollectorState"]
 

@@ -1,12 +1,12 @@
 """Commands to devices and their results."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from edge_contract.messages.base import register
 from edge_contract.names import NAME_PATTERN
 from edge_contract.reading import JsonValue, Reader
+from edge_contract.records import dataclass, field
 
 __all__ = ["Command", "CommandResult"]
 

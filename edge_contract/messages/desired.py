@@ -1,13 +1,13 @@
 """Desired state: what the cloud wants a device to run; retained by the broker."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from edge_contract.messages.base import register
 from edge_contract.names import NAME_PATTERN, VERSION_PATTERN
 from edge_contract.package.digests import DIGEST_PATTERN
 from edge_contract.reading import JsonValue, Reader
+from edge_contract.records import dataclass, field
 
 __all__ = ["Assignment", "DesiredState", "Target"]
 

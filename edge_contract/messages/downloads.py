@@ -1,9 +1,9 @@
 """Downloads: how packages came to a device, in bytes by the way that was taken."""
 
-from dataclasses import dataclass
 from typing import Self
 
 from edge_contract.reading import JsonValue, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["Downloads"]
 

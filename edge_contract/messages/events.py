@@ -1,7 +1,6 @@
 """Events: birth, death and what a device reports about itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from edge_contract.messages.base import register
@@ -9,6 +8,7 @@ from edge_contract.messages.downloads import Downloads
 from edge_contract.messages.resources import Resources
 from edge_contract.names import NAME_PATTERN
 from edge_contract.reading import JsonValue, Reader
+from edge_contract.records import dataclass, field
 
 __all__ = ["Birth", "Death", "ModelReport", "Report", "SlotReport"]
 

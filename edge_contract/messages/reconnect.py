@@ -3,8 +3,9 @@
 Sans-IO: the link that uses it brings the chance and does the waiting.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from edge_contract.records import dataclass
 
 __all__ = ["Reconnect", "Retry"]
 

@@ -1,10 +1,10 @@
 """Resources: what an agent and its device have and use, as far as the system says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from edge_contract.reading import JsonValue, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["Resources", "resources_in"]
 

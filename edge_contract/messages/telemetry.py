@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, Final, NamedTuple, Self
 
 from edge_contract.errors import MessageError
@@ -12,6 +11,7 @@ from edge_contract.names import NAME_PATTERN
 from edge_contract.package.digests import DIGEST_PATTERN
 from edge_contract.package.reference import Role
 from edge_contract.reading import MAX_INTEGER, JsonValue, Reader
+from edge_contract.records import dataclass, field
 
 __all__ = ["LATEST_UNIX_S", "BatchId", "Counters", "TelemetryBatch", "WindowEntry"]
 

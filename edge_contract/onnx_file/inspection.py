@@ -11,7 +11,6 @@ The format: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 
 import math
 from collections import ChainMap
-from dataclasses import dataclass, field
 from typing import Final
 
 from edge_contract.errors import PackageError
@@ -20,6 +19,7 @@ from edge_contract.onnx_file.operators import OPERATORS
 from edge_contract.onnx_file.protobuf import Field, Fields, Runs
 from edge_contract.onnx_file.steps import Numbers, Step, known_numbers, values_asked_for
 from edge_contract.onnx_file.tensors import read_tensor
+from edge_contract.records import dataclass, field
 
 __all__ = ["require_safe_model"]
 

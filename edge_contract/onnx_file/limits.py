@@ -1,6 +1,6 @@
 """How large a model may be before an agent refuses to try it."""
 
-from dataclasses import dataclass
+from edge_contract.records import dataclass
 
 __all__ = ["ModelLimits"]
 

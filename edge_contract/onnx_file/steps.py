@@ -5,8 +5,9 @@ Only constants are followed: a shape that is calculated from the rows is as larg
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from edge_contract.records import dataclass, field
 
 __all__ = ["Known", "Numbers", "Step", "known_numbers", "values_asked_for"]
 

@@ -2,11 +2,11 @@
 
 import math
 import struct
-from dataclasses import dataclass, field
 from typing import Final
 
 from edge_contract.errors import PackageError
 from edge_contract.onnx_file.protobuf import Field, Fields, Runs
+from edge_contract.records import dataclass, field
 
 __all__ = ["Tensor", "read_tensor"]
 

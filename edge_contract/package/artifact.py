@@ -1,10 +1,10 @@
 """The files of a package, as OCI descriptors with a role."""
 
-from dataclasses import dataclass, field
 from typing import Final, Self
 
 from edge_contract.package.digests import DIGEST_PATTERN
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field
 
 __all__ = ["Artifact", "ArtifactRole"]
 

@@ -1,10 +1,10 @@
 """What predictions were worth on the rows whose truth the author knew."""
 
-from dataclasses import dataclass, field
 from typing import Final, Self, TypeAlias
 
 from edge_contract.package.error_model import ErrorModel
 from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.probabilities import BINS
 
 __all__ = ["Calibration", "CountTable", "HitTable"]

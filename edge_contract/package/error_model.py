@@ -7,10 +7,10 @@ subject by itself, which devices count anyway, is enough.
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Final, Self
 
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["MAX_TERMS", "ErrorModel", "ErrorTerm"]
 

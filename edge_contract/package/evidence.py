@@ -1,9 +1,9 @@
 """Evidence: why a package may be trusted to do its work."""
 
-from dataclasses import dataclass, field
 from typing import Self
 
 from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass, field
 
 __all__ = ["Evidence"]
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final, Self
 
@@ -11,6 +10,7 @@ from edge_contract.json_text import parse_json
 from edge_contract.package.digests import canonical_json
 from edge_contract.package.interface import ELEMENT_TYPES
 from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass, field, replace
 
 __all__ = ["Golden", "GoldenTensor", "GoldenVariant"]
 

@@ -5,11 +5,11 @@ of these in another way gets other answers. So the package says how, and every d
 """
 
 import math
-from dataclasses import dataclass
 from typing import Final, Literal, Self, TypeAlias, TypeVar, get_args
 
 from edge_contract.package.interface import TensorSpec
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["Colour", "ImageInput", "Interpolation", "PixelLayout", "Resize"]
 

@@ -2,10 +2,10 @@
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Self
 
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["ELEMENT_TYPES", "Feature", "OutputRole", "OutputSpec", "Task", "TensorSpec"]
 

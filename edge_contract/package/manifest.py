@@ -5,7 +5,6 @@ by digest (as an OCI image manifest does).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final, Self
 
 from edge_contract.errors import PackageError
@@ -18,6 +17,7 @@ from edge_contract.package.image_input import ImageInput
 from edge_contract.package.interface import Feature, OutputRole, OutputSpec, Task, TensorSpec
 from edge_contract.package.processing import Processing
 from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass, field
 
 __all__ = [
     "MANIFEST_NAME",

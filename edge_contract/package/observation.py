@@ -21,7 +21,6 @@ a call, the others hold NaN, which latency statistics skip.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from edge_contract.errors import PackageError
@@ -35,6 +34,7 @@ from edge_contract.package.reference import (
     Role,
     feature_subject,
 )
+from edge_contract.records import dataclass
 from edge_contract.stats.categories import CategoriesSpec
 from edge_contract.stats.class_probabilities import ClassProbabilitiesSpec
 from edge_contract.stats.joint import JointSpec

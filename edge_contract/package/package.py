@@ -7,7 +7,6 @@ ONNX model hardly compresses, and stored members can be read in place.
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from edge_contract.errors import PackageError
@@ -21,6 +20,7 @@ from edge_contract.package.manifest import (
     Manifest,
 )
 from edge_contract.package.reference import Reference
+from edge_contract.records import dataclass, replace
 
 __all__ = ["PACKAGE_SUFFIX", "Package", "verify_artifact"]
 

@@ -1,10 +1,10 @@
 """What a model needs beside its graph: functions of plugins, by name."""
 
-from dataclasses import dataclass
 from typing import Self
 
 from edge_contract.names import NAME_PATTERN
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass
 
 __all__ = ["Processing"]
 

@@ -5,7 +5,6 @@ live and reference statistics are compared without translation; its columns also
 must count (see :func:`profile_specs`).
 """
 
-from dataclasses import dataclass, field
 from typing import Final, Self
 
 from edge_contract.errors import MessageError, PackageError
@@ -16,6 +15,7 @@ from edge_contract.package.interface import OutputRole, Task
 from edge_contract.package.manifest import Manifest
 from edge_contract.package.strata import Strata
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.agreement import AgreementSpec
 from edge_contract.stats.categories import CategoriesSpec
 from edge_contract.stats.class_probabilities import ClassProbabilitiesSpec

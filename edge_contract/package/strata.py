@@ -10,13 +10,13 @@ asks :meth:`StrataSpec.key` to which stratum a time belongs. Only that needs a t
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Final, Self
 
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.profile import Profile, ProfileSpec, state_from_json, state_to_json
 
 __all__ = ["Strata", "StrataKind", "StrataSpec", "Stratum"]

@@ -1,10 +1,10 @@
 """Shadow agreement: how often a candidate says what the serving model says, on the same inputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field, replace
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.moments import Moments, MomentsSpec
 from edge_contract.stats.pairs import ClassPairs, pairs_state, read_pairs, valid_pair

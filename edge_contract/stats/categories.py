@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.float32 import bits_of, rounded
 from edge_contract.stats.sparse import added, read_sparse, sparse_state

@@ -11,11 +11,11 @@ All arithmetic is on whole numbers: every kernel gives the same sums, and mergin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.pairs import is_class
 from edge_contract.stats.probabilities import BINS, fine_bin, fine_edge

@@ -1,10 +1,10 @@
 """What came true: confusion counts and calibration, from predictions whose label arrived."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.pairs import ClassPairs, pairs_state, read_pairs, valid_pair
 from edge_contract.stats.sparse import added

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
 from edge_contract.reading import MAX_INTEGER, JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.base import State, register, state_reader
 from edge_contract.stats.float32 import MAX_DECIMAL, MAX_FLOAT32, decimal_of, rounded
 

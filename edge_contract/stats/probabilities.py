@@ -7,11 +7,11 @@ between 0.99 and 0.9999 lies much of what tells a good model from a better one.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
 from edge_contract.reading import MAX_INTEGER, JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass, field, replace
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.pairs import is_class
 from edge_contract.stats.sparse import (

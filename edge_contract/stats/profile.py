@@ -1,11 +1,11 @@
 """A profile: the statistics of one window, column by column."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.reading import JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass
 from edge_contract.stats.base import Spec, State, Statistic, spec_from_json
 from edge_contract.stats.moments import Moments, MomentsSpec
 from edge_contract.stats.probabilities import Probabilities, ProbabilitiesSpec

@@ -7,11 +7,11 @@ floating point, so every kernel gives the same sums bit for bit and merging lose
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from edge_contract.errors import UsageError
 from edge_contract.reading import Reader
+from edge_contract.records import dataclass
 from edge_contract.stats.float32 import MAX_FLOAT32, rounded
 
 __all__ = [

@@ -15,12 +15,12 @@ open: they hold everything that is 24 binades or more from the centre.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
 from edge_contract.reading import MAX_INTEGER, JsonObject, JsonValue, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.float32 import MAX_FLOAT32, bits_of, float_of, rounded
 from edge_contract.stats.sparse import (

@@ -6,11 +6,11 @@ their squares.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, Reader
+from edge_contract.records import dataclass, field
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.quantised import (
     LARGEST,

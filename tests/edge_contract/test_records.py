@@ -1,0 +1,154 @@
+"""Our data classes beside the standard library's: the same in all but the time that they take."""
+
+import copy
+import dataclasses
+import pickle
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from edge_contract.records import dataclass, field, fields, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value with everything that fields can have."""
+
+    kind: ClassVar[str] = "reading"
+
+    sensor: str
+    value: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    secret: str = field(default="", repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.value < 0:
+            raise ValueError(f"value must not be below 0, got {self.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Reading):
+    """One with a field more than its base."""
+
+    place: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """One that changes."""
+
+    rows: int = 0
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """One that brings its own methods."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "..."
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Silent) and self.text.lower() == other.text.lower()
+
+    def __hash__(self) -> int:
+        return 7
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """One without fields."""
+
+
+def test_objects_are_made_by_position_and_by_name_the_first_time_and_later() -> None:
+    first = Reading("door", 2.5, secret="s")
+    second = Reading(value=2.5, sensor="door", notes=["late"])
+
+    assert (first.sensor, first.value, first.notes, first.secret) == ("door", 2.5, [], "s")
+    assert second.notes == ["late"]
+    assert Reading("door").notes is not Reading("door").notes
+    assert Nothing() == Nothing()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (Reading, "missing 1 required positional argument: 'sensor'"),
+        (lambda: Reading("door", wrong=1), "unexpected keyword argument 'wrong'"),  # type: ignore[call-arg]
+        (lambda: Tally(1, 2), "takes 1 positional argument but 3 were given"),  # type: ignore[call-arg]
+    ],
+)
+def test_wrong_arguments_are_told_by_name(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        make()
+
+
+def test_what_is_compared_is_equal_and_hashes_alike() -> None:
+    assert Reading("door", 1.0, secret="a") == Reading("door", 1.0, secret="b")
+    assert Reading("door", 1.0) != Reading("door", 2.0)
+    assert Reading("door") != Located("door")
+    assert Reading("door") != Silent("door")
+    assert hash(Nothing()) == hash(Nothing())
+    assert len({Located("door", notes=()), Located("door", notes=())}) == 1  # type: ignore[arg-type]
+
+
+def test_nothing_frozen_changes() -> None:
+    reading = Reading("door")
+
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'value'"):
+        reading.value = 1.0  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot delete field 'value'"):
+        del reading.value
+
+
+def test_others_change_and_have_no_hash() -> None:
+    tally = Tally(calls=1)
+    tally.rows += 5
+
+    assert tally == Tally(rows=5, calls=1)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(tally)
+
+
+def test_own_methods_stay() -> None:
+    assert repr(Silent("A")) == "..."
+    assert Silent("A") == Silent("a")
+    assert hash(Silent("A")) == 7
+
+
+def test_secrets_are_not_shown() -> None:
+    assert repr(Reading("door", secret="s")) == "Reading(sensor='door', value=0.0, notes=[])"
+
+
+def test_checks_run_after_every_making() -> None:
+    with pytest.raises(ValueError, match="got -1"):
+        Reading("door", -1.0)
+    with pytest.raises(ValueError, match="got -2"):
+        replace(Reading("door"), value=-2.0)
+
+
+def test_tools_for_data_classes_work() -> None:
+    located = Located("door", 1.0, place="hall")
+
+    assert [each.name for each in fields(located)] == [
+        "sensor", "value", "notes", "secret", "place",
+    ]  # fmt: skip
+    assert dataclasses.asdict(located)["place"] == "hall"
+    assert copy.deepcopy(located) == located
+    assert pickle.loads(pickle.dumps(located)) == located
+    match located:
+        case Located("door", value):
+            assert value == 1.0
+        case _:
+            pytest.fail("it did not match")
+
+
+def test_a_class_without_slots_is_refused() -> None:
+    with pytest.raises(TypeError, match="slots"):
+
+        @dataclass(frozen=True)
+        class Loose:
+            text: str
