@@ -29,6 +29,7 @@ from edge_agent.starting import (
     agent_version,
     listed,
     require_packages,
+    sample_options,
     shell_of,
     start_with,
     trusted,
@@ -101,6 +102,12 @@ class Agent(Models):
         shadow_sample: Share of the calls that a candidate in the shadow repeats.
         shadow_cpu: Processor cores that it may take on average; it also rests when the calls that
             it repeats become slower, see :mod:`edge_agent.core.shadow_budget`.
+        keep_samples: For which purposes (one, or several) rows that the model was unsure of, that
+            lie outside of its reference, or that a candidate answers otherwise may be kept and
+            handed to the cloud when the operator asks for them; see ``docs/samples.md``. By default
+            no row is ever kept or leaves the device.
+        samples_mb: MiB of disk that samples may take.
+        samples_days: For how many days a sample may stay on the device.
         trusted_root: File with a TUF root, ``root.json`` of `edgefleet keys init`. Only versions
             that it vouches for are then installed, and only its director gives orders.
 
@@ -145,6 +152,9 @@ class Agent(Models):
         maintenance_window: str | Sequence[str] = (),
         shadow_sample: float = 1.0,
         shadow_cpu: float = 0.25,
+        keep_samples: str | Sequence[str] = (),
+        samples_mb: float = 16.0,
+        samples_days: float = 7.0,
         trusted_root: str | os.PathLike[str] | None = None,
     ) -> None:
         asked = asked_models(model)
@@ -182,7 +192,8 @@ class Agent(Models):
             folder = default_state_folder(fleet, self.device)
         with contextlib.ExitStack() as undo:
             limits = Limits.in_mib(max_memory_mb, max_disk_mb, log_predictions=log_predictions)
-            self._parts = Assembly(config, folder, limits)
+            samples = sample_options(keep_samples, samples_mb, samples_days, cloud=cloud)
+            self._parts = Assembly(config, folder, limits, samples=samples)
             undo.callback(self._parts.close)
             self.state = self._parts.folder
             if max_disk_mb is None:
@@ -201,10 +212,17 @@ class Agent(Models):
                 device=self.device,
                 shell=shell,
                 labels=Labels(parts.recorder, parts.store, wake=shell.collect_soon),
-                shadow=ShadowRunner(shadow_limits, threads=engine.threads, tell=shell.on_shadow),
-                predictions=parts.predictions,
+                shadow=ShadowRunner(
+                    shadow_limits,
+                    threads=engine.threads,
+                    tell=shell.on_shadow,
+                    compared=None if parts.samples is None else parts.samples.compared,
+                ),
+                observe=parts.observe,
                 ready_timeout_s=ready_timeout_s,
             )
+            if parts.samples is not None:
+                parts.samples.tell_through(shell.on_command_done)
             super().__init__(tuple(asked), shared)
             start_with(shell, parts, [given for given in asked.values() if given is not None])
             undo.pop_all()

@@ -21,7 +21,13 @@ from edge_agent.status import StatusFile
 from edge_contract.records import dataclass, replace
 
 if TYPE_CHECKING:
-    from edge_agent.samples.keeper import SampleKeeper, SampleOptions
+    from collections.abc import Callable
+
+    from edge_agent.adapters.inputs import Rows
+    from edge_agent.prediction import Prediction
+    from edge_agent.samples.keeper import SampleKeeper
+    from edge_agent.samples.options import SampleOptions
+    from edge_agent.servable import Servable
 
 __all__ = ["Assembly", "Limits"]
 
@@ -53,6 +59,9 @@ class Limits:
 
 
 _NO_LIMITS: Final = Limits()
+_SAMPLES: Final = "samples"
+_SAMPLES_SHARE: Final = 0.1
+"""Of the disk that the agent may take, where that is bounded."""
 
 
 class Assembly:
@@ -118,14 +127,32 @@ class Assembly:
                 spare=made(self.folder / "rings"),
             )
             undo.callback(self.recorder.close)
-            self.samples: SampleKeeper | None = None
+            self.samples = _sample_keeper(
+                self, samples, config.device, disk_bytes=limits.disk_bytes
+            )
             """Keeps rows for people to label, if the owner of the device allows that."""
-            if samples is not None and samples.purposes:
-                self.samples = _sample_keeper(self, samples, config.device)
+            if self.samples is not None:
                 undo.callback(self.samples.close)
             self.status = StatusFile(self.folder)
             self._know_stored_packages()
             self._release = undo.pop_all()
+
+    @property
+    def observe(self) -> "Callable[[Servable, Rows, Prediction], None] | None":
+        """What is given every call with what was answered; ``None`` if nobody wants that."""
+        predictions, samples = self.predictions, self.samples
+        if samples is None:
+            if predictions is None:
+                return None
+            return lambda _servable, rows, prediction: predictions.offer(rows, prediction)
+        if predictions is None:
+            return samples.offer
+
+        def both(servable: "Servable", rows: "Rows", prediction: "Prediction") -> None:
+            predictions.offer(rows, prediction)
+            samples.offer(servable, rows, prediction)
+
+        return both
 
     def memory_left(self) -> int | None:
         """Return how much larger the process may become; ``None`` if nobody bounds or knows it."""
@@ -151,16 +178,19 @@ class Assembly:
 
 
 def _sample_keeper(
-    parts: Assembly, options: "SampleOptions", device: str
-) -> "SampleKeeper":
+    parts: Assembly, options: "SampleOptions | None", device: str, *, disk_bytes: int | None
+) -> "SampleKeeper | None":
+    folder = parts.folder / _SAMPLES
+    if options is None or not options.purposes:
+        shutil.rmtree(folder, ignore_errors=True)  # whoever allows none any more wants none kept
+        return None
     from edge_agent.samples.keeper import SampleKeeper  # few devices keep samples
     from edge_agent.samples.store import SampleStore
 
-    store = SampleStore(
-        parts.folder / "samples",
-        most_bytes=round(options.most_mib * 2**20),
-        keep_s=options.days * 86_400,
-    )
+    most_bytes = options.most_mib * 2**20
+    if disk_bytes is not None:
+        most_bytes = min(most_bytes, disk_bytes * _SAMPLES_SHARE)
+    store = SampleStore(folder, most_bytes=round(most_bytes), keep_s=options.days * 86_400)
     return SampleKeeper(options, store, parts.recorder, device=device)
 
 

@@ -11,13 +11,14 @@ name, on the agent's thread, so it must be quick, and returns the answer as a te
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_agent import restarting
 from edge_agent.core.commands import Action, Done, Moment
 from edge_agent.log_tail import MOST_LINES, LogTail
 from edge_contract.errors import EdgeError, UsageError
 from edge_contract.reading import JsonValue
+from edge_contract.samples import CAPTURE
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -32,12 +33,27 @@ _LEVELS: Final = ("debug", "info", "warning", "error")
 _log = logging.getLogger("edgefleet.agent")
 
 
-def device_commands(log: LogTail | None = None, *, life: int = 0) -> dict[str, Action]:
+class Samples(Protocol):
+    """Hands samples over, see :class:`edge_agent.samples.keeper.SampleKeeper`."""
+
+    def capture(self, arguments: Mapping[str, JsonValue]) -> int:
+        """Begin to hand over what a command asks for, and return how many samples there are.
+
+        Raises:
+            UsageError: The owner of the device has not allowed it, or an argument is wrong.
+        """
+        ...
+
+
+def device_commands(
+    log: LogTail | None = None, *, life: int = 0, samples: Samples | None = None
+) -> dict[str, Action]:
     """Return the commands of this device; a plugin that cannot be loaded is logged and left out.
 
     Args:
         log: The last lines of its log, if they are kept.
         life: Number of its present life.
+        samples: Hands them over, if the owner of the device allows that.
     """
     from importlib.metadata import entry_points
 
@@ -45,7 +61,7 @@ def device_commands(log: LogTail | None = None, *, life: int = 0) -> dict[str, A
         "set-log-level": _set_log_level,
         "collect-logs": partial(_collect_logs, log),
         "restart": partial(_restart, life),
-        "capture-samples": _capture_samples,
+        CAPTURE: partial(_capture_samples, samples),
     }
     for point in entry_points(group=PLUGIN_GROUP):
         if point.name in found:
@@ -87,12 +103,18 @@ def _restart(life: int, arguments: Mapping[str, JsonValue], _moment: Moment) -> 
     return Done("restarting", final=False)
 
 
-def _capture_samples(arguments: Mapping[str, JsonValue], _moment: Moment) -> Done:
-    """Refuse: rows are kept only where the owner of the device allows it, and nobody can yet."""
-    purpose = arguments.get("purpose")
-    if not isinstance(purpose, str) or not purpose.strip():
-        raise UsageError("command 'capture-samples' needs a purpose, which is recorded")
-    raise UsageError("this device has not opted in to samples: no row of it is kept or leaves it")
+def _capture_samples(
+    samples: Samples | None, arguments: Mapping[str, JsonValue], _moment: Moment
+) -> Done:
+    """Hand over rows that were kept, where the owner of the device allows it."""
+    if samples is None:
+        raise UsageError(
+            "this device has not opted in to samples: no row of it is kept or leaves it"
+        )
+    count = samples.capture(arguments)
+    if not count:
+        return Done("no sample that fits has been kept")
+    return Done(f"{count} samples are on their way", final=False)
 
 
 def _action_of(point: "EntryPoint") -> Action:

@@ -1,19 +1,19 @@
 """A model of an agent, as applications use it: predict, label, and never think of the rest."""
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edge_agent.adapters.inputs import Rows
 from edge_agent.labels import Labels
 from edge_agent.prediction import Answer, Prediction
-from edge_agent.prediction_log import PredictionLog
 from edge_agent.servable import Servable, Served
 from edge_agent.shadow import ShadowRunner
 from edge_agent.shell import Shell
 from edge_agent.switch import Routing, Switch
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
 from edge_contract.package import Manifest
+from edge_contract.records import dataclass, field
 
 if TYPE_CHECKING:
     from edge_agent.async_calls import AsyncCalls
@@ -30,7 +30,7 @@ class Shared:
         shell: Runs the agent.
         labels: Counts truths.
         shadow: Repeats calls on candidates.
-        predictions: Where calls are logged for people, if they are.
+        observe: Is given every call with what was answered, if anybody wants that.
         ready_timeout_s: How long ``predict`` waits for a first version.
         closed: Set at the end.
     """
@@ -39,7 +39,7 @@ class Shared:
     shell: Shell
     labels: Labels
     shadow: ShadowRunner
-    predictions: PredictionLog | None
+    observe: Callable[[Servable, Rows, Prediction], None] | None
     ready_timeout_s: float
     closed: threading.Event = field(default_factory=threading.Event)
 
@@ -61,7 +61,7 @@ class Model:
         self._shared = shared
         self._switch = switch
         self._shadow = shared.shadow
-        self._predictions = shared.predictions
+        self._observe = shared.observe
         self._collect_soon = shared.shell.collect_soon
         self._async_calls: AsyncCalls | None = None
         self._beginning = threading.Lock()
@@ -88,8 +88,8 @@ class Model:
             if prediction is None and blocks is not None:
                 prediction = blocks.predict(rows, self._collect_soon)
             if prediction is not None:
-                if self._predictions is not None:
-                    self._predictions.offer(rows, prediction)
+                if self._observe is not None:
+                    self._observe(servable, rows, prediction)
                 return prediction
         try:
             served = servable.serve(rows, wake=self._collect_soon)
@@ -98,12 +98,13 @@ class Model:
                 raise
             served = self._fall_back(servable, routing.fallback, rows, error)
             servable = routing.fallback
+        prediction = Prediction(Answer(served.decoded, served.outputs), servable.origin)
         if shadow is not None:
             as_given = None if shadow.reads_as(servable) else rows
-            self._shadow.offer(shadow, served._replace(rows=as_given))
-        prediction = Prediction(Answer(served.decoded, served.outputs), servable.origin)
-        if self._predictions is not None:
-            self._predictions.offer(rows, prediction)
+            kept = None if self._observe is None else prediction.settle()
+            self._shadow.offer(shadow, served._replace(rows=as_given, prediction=kept))
+        if self._observe is not None:
+            self._observe(servable, rows, prediction)
         return prediction
 
     async def apredict(self, rows: Rows) -> Prediction:

@@ -9,7 +9,6 @@ likes. A checksum tells one that was cut off or mistyped; it keeps nobody from m
 import binascii
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.prediction_id import HEAD, PREFIX_CHARACTERS, checksum, read_id
+from edge_contract.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -197,6 +197,12 @@ class Prediction:
         """Return the identifier of one row."""
         _, _, _, classes, scores = self._read().decoded
         return self._id(classes[row : row + 1], scores[row : row + 1], self._number + row)
+
+    @property
+    def counted(self) -> "tuple[NDArray[np.float32], NDArray[np.float32]]":
+        """``float32[rows]`` twice: predicted classes by index and their scores, as counted."""
+        decoded = self._read().decoded
+        return decoded.classes, decoded.scores
 
     def settle(self) -> "Prediction":
         """Return this prediction, whose identifiers are the same for all threads from now on."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from edge_agent.adapters.ring import Parts
     from edge_agent.ports import Tensor
+    from edge_agent.prediction import Prediction
 
 __all__ = ["Servable", "Served"]
 
@@ -37,6 +38,9 @@ class Served(NamedTuple):
     rows: "Rows | None" = None
     """As the caller gave them, for a shadow that makes other tensors of them."""
 
+    prediction: "Prediction | None" = None
+    """What the caller gets, for whoever keeps rows as samples."""
+
     def copied(self) -> "Served":
         """Return the same in memory of its own: callers may change their rows and answers."""
         encoded, decoded = self.encoded, self.decoded
@@ -44,6 +48,7 @@ class Served(NamedTuple):
             encoded._replace(feeds={name: value.copy() for name, value in encoded.feeds.items()}),
             decoded._replace(classes=decoded.classes.copy(), scores=decoded.scores.copy()),
             rows=None if self.rows is None else copy.deepcopy(self.rows),
+            prediction=self.prediction,
         )
 
 
@@ -116,7 +121,7 @@ class Servable:
             UsageError: The rows do not fit the model; nothing is counted.
             UnavailableError: The model failed; the failure is counted.
         """
-        encoded = self._encoded(rows)
+        encoded = self.read(rows)
         began_s = time.perf_counter()
         try:
             outputs = self.session.run(encoded.feeds)
@@ -129,7 +134,8 @@ class Servable:
         self._observe(encoded, vectors, decoded, latency_us, wake)
         return Served(encoded, decoded, outputs, latency_us)
 
-    def _encoded(self, rows: Rows) -> Encoded:
+    def read(self, rows: Rows) -> Encoded:
+        """Return rows as the model takes them; raises ``UsageError`` if they do not fit."""
         return self._encoder.encode(rows if self._pre is None else self._pre(rows))
 
     def _observe(
@@ -173,18 +179,22 @@ class Servable:
             return False
         return True
 
-    def run_shadow(self, served: Served) -> None:
-        """Repeat a call that another package served; count how far this one agrees, or fails."""
+    def run_shadow(self, served: Served) -> Decoded | None:
+        """Repeat a call that another package served; count how far this one agrees, or fails.
+
+        Returns:
+            What this one answered; ``None`` if it failed.
+        """
         if self._shadow is None:
-            return
+            return None
         began_s = time.perf_counter()
         try:
-            encoded = served.encoded if served.rows is None else self._encoded(served.rows)
+            encoded = served.encoded if served.rows is None else self.read(served.rows)
             outputs = self.session.run(encoded.feeds)
             decoded = self._decoder.decode(outputs, served.encoded.rows)
         except (UnavailableError, UsageError):  # rows that were right for the one that served
             self._shadow.count(failures=1)
-            return
+            return None
         latency_us = (time.perf_counter() - began_s) * 1e6
         primary = served.decoded
         parts: Parts = (
@@ -196,6 +206,7 @@ class Servable:
             *self._class_probabilities(decoded),
         )
         self._shadow.offer(parts, served.encoded.rows, time.time())
+        return decoded
 
     def skip_shadow(self, rows: int) -> None:
         """Count rows that this package, in the shadow, was too slow for."""

@@ -7,13 +7,16 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge_agent.adapters.process_memory import lower_priority
 from edge_agent.core.shadow_budget import LatencyWatch, ProcessorBudget, ShadowLimits
 
 if TYPE_CHECKING:
+    from edge_agent.adapters.outputs import Decoded
     from edge_agent.servable import Servable, Served
+
+    Compared: TypeAlias = Callable[[Servable, Served, Decoded], None]
 
 __all__ = ["ShadowRunner"]
 
@@ -31,6 +34,7 @@ class ShadowRunner:
         limits: What it may take; those of all candidates of the agent together.
         threads: How many threads a call of a model gets.
         tell: Hears of a candidate, by digest, why it rests; empty when it does no longer.
+        compared: Is given each candidate with a call and what it answered to it.
     """
 
     def __init__(
@@ -39,10 +43,12 @@ class ShadowRunner:
         *,
         threads: int = 1,
         tell: Callable[[str, str], None] = lambda _digest, _reason: None,
+        compared: "Compared | None" = None,
     ) -> None:
         self._limits = ShadowLimits() if limits is None else limits
         self._threads = threads
         self._tell = tell
+        self._compared = compared
         self._budget = ProcessorBudget(self._limits.cpu)
         self._watches: dict[str, LatencyWatch] = {}
         self._waiting: queue.Queue[tuple[Servable, Served] | None] = queue.Queue(_MAX_WAITING)
@@ -121,7 +127,9 @@ class ShadowRunner:
             candidate, served = item
             began_s = time.thread_time()
             try:
-                candidate.run_shadow(served)
+                decoded = candidate.run_shadow(served)
+                if decoded is not None and self._compared is not None:
+                    self._compared(candidate, served, decoded)
             except Exception:  # noqa: BLE001  the next call may be repeated well
                 candidate.skip_shadow(served.encoded.rows)
                 _log.exception("a defect in the shadow: this call was not compared")

@@ -185,6 +185,10 @@ class Shell:
         """A candidate in the shadow rests for a while, or does no longer."""
         self._loop.put(lambda now_s: self._core.on_shadow(digest, reason, now_s))
 
+    def on_command_done(self, command_id: str, ok: bool, answer: str) -> None:  # noqa: FBT001
+        """A command that was taken up is done, or failed as ``answer`` says."""
+        self._loop.put(lambda _now_s: self._core.on_command_done(command_id, ok=ok, answer=answer))
+
     def is_responsive(self, timeout_s: float) -> bool:
         """Return whether the core's thread answers within that time."""
         return self._loop.drain(timeout_s)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_agent.assembly import Assembly
 from edge_agent.core.effects import Effect
@@ -16,11 +16,15 @@ from edge_contract.errors import UsageError
 from edge_contract.package import Package
 from edge_contract.version import VERSION
 
+if TYPE_CHECKING:
+    from edge_agent.samples.options import SampleOptions
+
 __all__ = [
     "CloudOptions",
     "agent_version",
     "listed",
     "require_packages",
+    "sample_options",
     "shell_of",
     "start_with",
     "trusted",
@@ -104,6 +108,27 @@ def listed(windows: str | Sequence[str]) -> tuple[str, ...]:
     """Return maintenance windows one by one; a text has them with semicolons between."""
     texts = windows.split(";") if isinstance(windows, str) else windows
     return tuple(text for text in texts if text.strip())
+
+
+def sample_options(
+    purposes: str | Sequence[str], mib: float, days: float, *, cloud: str | None
+) -> "SampleOptions | None":
+    """Return what a device's owner allows; ``None`` for no samples.
+
+    Raises:
+        UsageError: A purpose or limit is none, or the URL of the broker is none.
+    """
+    if not purposes:
+        return None
+    from edge_agent.samples.options import SampleOptions
+    from edge_contract.messages.broker_url import parse_broker_url
+
+    return SampleOptions(
+        purposes=(purposes,) if isinstance(purposes, str) else tuple(purposes),
+        most_mib=mib,
+        days=days,
+        broker_host="" if cloud is None else parse_broker_url(cloud).host,
+    )
 
 
 def trusted(path: str | os.PathLike[str] | None) -> bytes | None:

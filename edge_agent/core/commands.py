@@ -80,6 +80,15 @@ class Commands:
             del self._answers[next(iter(self._answers))]
         return [*done.effects, SendEvent(result)]
 
+    def finish(self, command_id: str, *, ok: bool, answer: str) -> list[Effect]:
+        """Tell what came of a command that was only taken up; nothing if it was forgotten."""
+        taken_up = self._answers.get(command_id)
+        if taken_up is None or taken_up.final:
+            return []
+        answer = fitting(answer, most=_MOST_CHARACTERS)
+        result = self._answers[command_id] = CommandResult(self._device, command_id, ok, answer)
+        return [SendEvent(result)]
+
     def _done(self, command: Command, moment: Moment) -> Done:
         if moment.at_unix_s > command.expires_unix_s:
             raise UsageError("expired before it arrived")

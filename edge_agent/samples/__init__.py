@@ -1,0 +1,1 @@
+"""Samples: rows that a device keeps for people to label, if its owner allows that."""
