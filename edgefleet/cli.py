@@ -31,6 +31,7 @@ _ORDER: Final = (
     "policy",
     "report",
     "drift",
+    "simulate",
 )
 """From making a model to watching the fleet; commands that are not named here follow."""
 

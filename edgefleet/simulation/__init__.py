@@ -1,0 +1,1 @@
+"""A simulated fleet: many light devices in a few processes, against a real cloud."""
