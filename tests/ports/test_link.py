@@ -138,8 +138,9 @@ def test_a_retained_message_is_heard_after_each_connect(broker: Broker, links: L
     _, heard_second = links.connect(broker.url, "ef1/retained/d/cam-7", client_id="cam-7")
     heard_second.wait_for("message")
 
-    assert heard_first.messages == [("ef1/retained/d/cam-7", "generation 4")]
-    assert heard_second.messages == [("ef1/retained/d/cam-7", "generation 4")]
+    # At least once: nobody promises that it comes only once.
+    assert {*heard_first.messages} == {("ef1/retained/d/cam-7", "generation 4")}
+    assert {*heard_second.messages} == {("ef1/retained/d/cam-7", "generation 4")}
     assert heard_second.told[0] == ("connected",)
 
 
