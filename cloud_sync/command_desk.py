@@ -20,6 +20,7 @@ from cloud_sync.record_views import (
 from edge_contract.errors import UsageError
 from edge_contract.messages import Command
 from edge_contract.reading import JsonObject, JsonValue
+from edge_contract.samples import CAPTURE
 
 __all__ = ["CommandDesk"]
 
@@ -53,6 +54,8 @@ class CommandDesk:
         by: str,
     ) -> CommandView:
         """Send a command to devices."""
+        if name == CAPTURE:
+            _require_purpose(arguments)
         devices = self._groups.names_of(audience)
         if not devices:
             raise UsageError(
@@ -129,3 +132,13 @@ class CommandDesk:
         if record is None:
             raise NotFoundError(f"there is no command {command_id!r}")
         return record
+
+
+def _require_purpose(arguments: Mapping[str, JsonValue]) -> None:
+    """Refuse to ask for samples that nobody says a use for; every device would refuse as well."""
+    purpose = arguments.get("purpose")
+    if not isinstance(purpose, str) or not purpose.strip():
+        raise UsageError(
+            f"command {CAPTURE!r} needs a purpose, which devices compare with what their owners "
+            "allow and which is recorded: --arg purpose=labelling"
+        )

@@ -24,7 +24,7 @@ from cloud_sync.core.rollout import RolloutController, RolloutEffect
 from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.shards import CollectorId
 from cloud_sync.drift_round import DriftRound
-from cloud_sync.fleet_desk import FleetDesk
+from cloud_sync.fleet_desk import Dress, FleetDesk, as_it_is
 from cloud_sync.inbox import Inbox
 from cloud_sync.janitor import Janitor
 from cloud_sync.ports import FleetLink, PackageRepository, Warehouse
@@ -79,6 +79,8 @@ class Conductor:
         analysis_s: Time between two looks at new counts.
         retention: How long windows are kept, and how finely.
         identity: Who we are among several collectors; ``None`` for the only one.
+        dress: Makes a command what one device gets.
+        chores: What else the janitor does, given the time.
     """
 
     def __init__(  # noqa: PLR0913  it is where everything meets
@@ -99,6 +101,8 @@ class Conductor:
         analysis_s: float,
         retention: Retention,
         identity: CollectorId | None = None,
+        dress: Dress = as_it_is,
+        chores: Sequence[Callable[[float], object]] = (),
     ) -> None:
         self._topics = FleetTopics(fleet_name)
         self.collector = collector
@@ -109,11 +113,11 @@ class Conductor:
         self._segments = segments
         self._warehouse = warehouse
         self._link = link
-        self._fleet_desk = FleetDesk(self._topics, warehouse, link)
+        self._fleet_desk = FleetDesk(self._topics, warehouse, link, dress)
         self._rollout_desk = RolloutDesk(
             rollouts,
             fleet,
-            tell=self.carry_out,
+            tell=self._hold,
             store=warehouse,
             packages=packages,
             evidence=evidence,
@@ -129,13 +133,14 @@ class Conductor:
             besides=(self._topics.all_events,),
         )
         self._heard_unix_s = time.time()
-        self._janitor = Janitor(warehouse, packages, retention)
+        self._janitor = Janitor(warehouse, packages, retention, chores)
         self._inputs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
         self._told_listening: bool | None = None
         self._leaving = False
         self._tell_again_s = 0.0
         self._changed = False
+        self._held: list[FleetEffect] = []
         self.pulse = Pulse()
         self.snapshot = Snapshot()
         self._take_snapshot()  # whoever asks right after a restart must not find an empty fleet
@@ -212,7 +217,9 @@ class Conductor:
         next_flush_s = next_tick_s = time.monotonic()
         while True:
             wait_s = max(min(next_flush_s, next_tick_s) - time.monotonic(), 0.0)
-            if not self._work_off(wait_s):
+            is_going_on = self._work_off(wait_s)
+            self._attempt(self._carry_out_held)
+            if not is_going_on:
                 self._attempt(self._flush)
                 self._attempt(self._collecting.leave)
                 return
@@ -253,7 +260,7 @@ class Conductor:
 
     def _on_message(self, topic: str, payload: bytes) -> None:
         taken = self._inbox.take(topic, payload)
-        self.carry_out(taken.effects)
+        self._hold(taken.effects)
         self._changed = self._changed or taken.is_event
 
     def _flush(self) -> None:
@@ -278,6 +285,7 @@ class Conductor:
             self._look_for_drift,
             self._look_after_rollouts,
             self._collecting.tick,
+            self._carry_out_held,
         ):
             self._attempt(part)
 
@@ -299,7 +307,7 @@ class Conductor:
         """Devices whose telemetry another collector merges are no less alive."""
         since_unix_s, self._heard_unix_s = self._heard_unix_s, time.time()
         for device, at_unix_s in self._warehouse.heard_since(since_unix_s - _OVERLAP_S).items():
-            self.carry_out(self.fleet.on_heard(device, at_unix_s))
+            self._hold(self.fleet.on_heard(device, at_unix_s))
 
     def _look_for_drift(self) -> None:
         if self._drift.tick():
@@ -312,12 +320,20 @@ class Conductor:
     # What the cores ask for; other threads use these only in work that they order.
 
     def carry_out(self, effects: Iterable[FleetEffect]) -> None:
-        """Do what the fleet asks for."""
-        effects = list(effects)
+        """Do what the fleet asks for, at once."""
+        self._hold(effects)
+        self._carry_out_held()
+
+    def _hold(self, effects: Iterable[FleetEffect]) -> None:
+        """Do what the fleet asks for soon, together with what else it does: a write takes long."""
         for effect in effects:
             if isinstance(effect, SaveDevice):
                 self._segments.note(effect.twin.facts())
-        if self._fleet_desk.carry_out(effects):
+            self._held.append(effect)
+
+    def _carry_out_held(self) -> None:
+        held, self._held = self._held, []
+        if held and self._fleet_desk.carry_out(held):
             self._changed = True
 
     def carry_out_rollout(self, effects: Sequence[RolloutEffect]) -> None:
@@ -327,6 +343,7 @@ class Conductor:
         """
         self._rollout_desk.carry_out(effects)
         self._rollout_desk.tick(time.time())
+        self._carry_out_held()
 
     # What devices and pages are told.
 

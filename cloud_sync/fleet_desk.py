@@ -1,6 +1,7 @@
 """The fleet desk: writes down what happens to devices, then tells them what is wanted of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from cloud_sync.core.fleet_effects import (
     FleetEffect,
@@ -13,9 +14,17 @@ from cloud_sync.core.fleet_effects import (
 from cloud_sync.core.records import CommandRecord
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.ports import FleetLink, FleetStore
-from edge_contract.messages import CommandResult, FleetTopics, encode
+from edge_contract.messages import Command, CommandResult, FleetTopics, encode
 
-__all__ = ["FleetDesk"]
+__all__ = ["Dress", "FleetDesk", "as_it_is"]
+
+Dress: TypeAlias = Callable[[str, Command], Command]
+"""Makes a command what one device gets."""
+
+
+def as_it_is(_device: str, command: Command) -> Command:
+    """Return a command unchanged."""
+    return command
 
 
 class FleetDesk:
@@ -25,9 +34,13 @@ class FleetDesk:
         topics: Of the fleet.
         store: Where twins and commands are kept.
         link: To the broker.
+        dress: Makes a command what one device gets.
     """
 
-    def __init__(self, topics: FleetTopics, store: FleetStore, link: FleetLink) -> None:
+    def __init__(
+        self, topics: FleetTopics, store: FleetStore, link: FleetLink, dress: Dress = as_it_is
+    ) -> None:
+        self._dress = dress
         self._topics = topics
         self._store = store
         self._link = link
@@ -82,6 +95,7 @@ class FleetDesk:
                 topic = self._topics.device(device).desired
                 self._link.publish(topic, encode(state), retain=True)
             case SendCommand(device, command):
-                self._link.publish(self._topics.device(device).commands, encode(command))
+                dressed = self._dress(device, command)
+                self._link.publish(self._topics.device(device).commands, encode(dressed))
             case SaveDevice() | SaveCommand() | SaveResult():
                 pass  # saved before

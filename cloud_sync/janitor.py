@@ -7,6 +7,7 @@ that nobody waits for.
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from cloud_sync.core.increments import PackageRole
@@ -33,11 +34,17 @@ class Janitor:
         warehouse: Where.
         packages: Know what profiles hold.
         retention: What stays.
+        chores: What else is to be done, given the time.
     """
 
     def __init__(
-        self, warehouse: Warehouse, packages: PackageRepository, retention: Retention
+        self,
+        warehouse: Warehouse,
+        packages: PackageRepository,
+        retention: Retention,
+        chores: Sequence[Callable[[float], object]] = (),
     ) -> None:
+        self._chores = chores
         self._warehouse = warehouse
         self._packages = packages
         self._retention = retention
@@ -83,6 +90,8 @@ class Janitor:
             windows_before_unix_s=oldest_unix_s, device_windows_before_unix_s=oldest_unix_s
         )
         self._warehouse.thin_evidence(now_unix_s)
+        for chore in self._chores:
+            chore(now_unix_s)
 
     def _run(self) -> None:
         while not self._leaving.wait(_EVERY_S):

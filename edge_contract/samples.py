@@ -37,7 +37,7 @@ CAPTURE: Final = "capture-samples"
 MAX_PARCEL_BYTES: Final = 8 * 2**20
 """Largest parcel; a sample that needs more is not kept."""
 
-REASONS: Final = ("uncertain", "disagreeing", "drifted")
+REASONS: Final = ("uncertain", "disagreeing", "drifted", "random")
 """Why a row may be kept, see :mod:`edge_agent.samples.judge`."""
 
 _MOST_ROWS: Final = 10_000
@@ -132,7 +132,7 @@ class SampleRow:
             prediction_id=reader[0].text(max_length=_LONGEST_ID, pattern=r"[0-9A-Za-z_.-]+"),
             at_unix_s=reader[1].number(low=0.0, high=1e11),
             reasons=tuple(
-                item.text(pattern="|".join(REASONS)) for item in reader[2].items(max_length=3)
+                item.text(pattern="|".join(REASONS)) for item in reader[2].items(max_length=4)
             ),
             predicted=reader[3].text(max_length=_LONGEST_TEXT),
             score=_read_number(reader[4]),

@@ -9,6 +9,7 @@ from edge_contract.messages import Command, CommandResult
 from edge_contract.reading import JsonObject
 
 __all__ = [
+    "AcknowledgementRecord",
     "AlarmRecord",
     "AuditRecord",
     "CommandRecord",
@@ -38,6 +39,23 @@ class AlarmRecord:
     model: str
     raised_unix_s: float
     document: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgementRecord:
+    """That somebody looks after an alarm. A later one of the same alarm replaces it.
+
+    Attributes:
+        alarm_id: Which alarm.
+        by: Who.
+        at_unix_s: Since when.
+        note: What they say about it; may be empty.
+    """
+
+    alarm_id: str
+    by: str
+    at_unix_s: float
+    note: str = ""
 
 
 class SubjectReading(NamedTuple):

@@ -144,12 +144,10 @@ class HandingOver:
         tell: Callable[[str, bool, str], None],
     ) -> None:
         """Send samples, forget those that the cloud has written, and tell how it went."""
-        url = asked.url
-        if url.startswith(":"):
-            host = self._options.broker_host
-            url = f"http://[{host}]{url}" if ":" in host else f"http://{host}{url}"
+        from edge_agent.adapters.http_source import resolved_url
+
         upload = SampleUpload(
-            url=url.rstrip("/"),
+            url=resolved_url(asked.url, self._options.broker_host),
             command_id=asked.command_id,
             device=self._device,
             ticket=asked.ticket,

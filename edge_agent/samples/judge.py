@@ -6,6 +6,9 @@
   categories, or something is missing that never was;
 * ``disagreeing``: a candidate in the shadow gave another class, or a number that is further away
   than the reference's predictions vary (:meth:`SampleJudge.disagree`).
+
+A few rows are kept by chance besides (``random``): how good a model is can only be measured by rows
+that were not chosen for what they are.
 """
 
 from typing import TYPE_CHECKING, Final

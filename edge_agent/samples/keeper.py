@@ -8,6 +8,7 @@ a call: of many calls only some are looked at, and a row or so a second is kept 
 import copy
 import logging
 import queue
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence, Sized
@@ -43,6 +44,8 @@ _MOST_WAITING: Final = 64
 _MOST_ROWS: Final = 256
 """Rows of one call that are looked at."""
 _BETWEEN_LOOKS_S: Final = 0.005
+_BY_CHANCE: Final = 0.01
+"""Share of the rows that are kept whatever they are: labels of these alone measure quality."""
 _KEPT_PER_S: Final = 1.0
 _KEPT_AT_ONCE: Final = 60.0
 _EXPIRE_EVERY_S: Final = 60.0
@@ -272,11 +275,12 @@ def _reasons(judge: SampleJudge, encoded: "Encoded", prediction: "Prediction") -
     count = encoded.rows
     uncertain = judge.uncertain(classes[:count], scores[:count])
     drifted = judge.drifted(encoded.observed)
-    found: list[_Row] = []
-    for number in np.flatnonzero(uncertain | drifted).tolist():
-        both = [("uncertain", uncertain[number]), ("drifted", drifted[number])]
-        found.append(_Row(number, tuple(reason for reason, holds in both if holds)))
-    return found
+    by_chance = np.array([random.random() < _BY_CHANCE for _ in range(count)])  # noqa: S311
+    named = {"uncertain": uncertain, "drifted": drifted, "random": by_chance}
+    return [
+        _Row(number, tuple(reason for reason, holds in named.items() if holds[number]))
+        for number in np.flatnonzero(uncertain | drifted | by_chance).tolist()
+    ]
 
 
 def _answers(answer: "Prediction | Decoded", count: int) -> list[str]:

@@ -1,0 +1,1 @@
+"""Labels that people gave, from files to the cloud."""
