@@ -9,6 +9,7 @@ from edge_agent.core.agent import AgentCore
 from edge_agent.later_source import LaterSource
 from edge_agent.ports import Link, LinkOptions, PackageSource
 from edge_agent.resources import meter_here
+from edge_agent.way_to_cloud import CloudOptions
 from edge_contract.messages import DeviceTopics, encode
 from edge_contract.messages.broker_url import parse_broker_url
 
@@ -29,10 +30,8 @@ class Trust(NamedTuple):
 
 def cloud_link(
     core: AgentCore,
-    url: str,
+    cloud: CloudOptions,
     *,
-    username: str | None,
-    password: str | None,
     memory_left: Callable[[], int | None],
     trust: Trust | None = None,
 ) -> tuple[Link, PackageSource]:
@@ -40,9 +39,7 @@ def cloud_link(
 
     Args:
         core: Says who the agent is, and what it wants to hear.
-        url: Of the broker.
-        username: For the broker.
-        password: For the broker.
+        cloud: How to reach it; its broker's URL is known.
         memory_left: Says how much applying a delta may take; ``None`` for what is usual.
         trust: Whose signatures count; ``None`` takes orders and packages as they come.
 
@@ -51,21 +48,33 @@ def cloud_link(
         UnavailableError: The folder for metadata cannot be written.
     """
     topics = core.topics
+    broker = parse_broker_url(cloud.url or "")
     link: Link = PahoLink(
         LinkOptions(
-            url=url,
+            url=cloud.url or "",
             client_id=core.config.device,
-            username=username,
-            password=password,
+            username=cloud.username,
+            password=cloud.password,
+            password_now=cloud.password_now,
+            ca_file=cloud.ca_file if broker.is_tls else None,
+            cert_file=cloud.cert_file if broker.is_tls else None,
+            key_file=cloud.key_file if broker.is_tls else None,
             will_topic=topics.events,
             will_payload=encode(core.last_will),
             subscriptions=topics.subscriptions,
         )
     )
-    host = parse_broker_url(url).host
+    registry = _Registry(broker.host, cloud.ca_file)
     if trust is None:
-        return link, LaterSource(lambda: _tried(host, memory_left))
-    return _verified(link, trust, topics=topics, host=host, memory_left=memory_left)
+        return link, LaterSource(lambda: _tried(registry, memory_left))
+    return _verified(link, trust, topics=topics, registry=registry, memory_left=memory_left)
+
+
+class _Registry(NamedTuple):
+    """Where packages are: a host, and whose certificates count there."""
+
+    host: str
+    ca_file: str | None
 
 
 def _verified(
@@ -73,20 +82,21 @@ def _verified(
     trust: Trust,
     *,
     topics: DeviceTopics,
-    host: str,
+    registry: _Registry,
     memory_left: Callable[[], int | None],
 ) -> tuple[Link, PackageSource]:
     """Return both, so that only the director is heard and only what was released comes in."""
+    from edge_agent.adapters.tuf_fetcher import TufFetcher
     from edge_agent.adapters.tuf_verifier import TufVerifier
     from edge_agent.opened_link import OpenedLink
     from edge_agent.released_source import ReleasedSource
 
-    verifier = TufVerifier(trust.folder, trust.root)
+    verifier = TufVerifier(trust.folder, trust.root, TufFetcher(registry.ca_file))
 
     def metadata_url(url: str) -> str:
         from edge_agent.adapters.http_source import resolved_url
 
-        return f"{resolved_url(url, host)}/trust"
+        return f"{resolved_url(url, registry.host)}/trust"
 
     def released(source: PackageSource) -> PackageSource:
         return ReleasedSource(source, verifier, metadata_url)
@@ -94,12 +104,12 @@ def _verified(
     sealed = (topics.desired, topics.commands, topics.to_all)
     return (
         OpenedLink(link, verifier, sealed, metadata_url),
-        LaterSource(lambda: _tried(host, memory_left, released)),
+        LaterSource(lambda: _tried(registry, memory_left, released)),
     )
 
 
 def _tried(
-    host: str,
+    registry: _Registry,
     memory_left: Callable[[], int | None],
     released: Callable[[PackageSource], PackageSource] | None = None,
 ) -> PackageSource:
@@ -108,7 +118,9 @@ def _tried(
     from edge_agent.adapters.trial_process import TrialProcess
     from edge_agent.tried_source import TriedSource
 
-    source: PackageSource = HttpSource(host, memory_left=memory_left)
+    source: PackageSource = HttpSource(
+        registry.host, memory_left=memory_left, ca_file=registry.ca_file
+    )
     if released is not None:
         source = released(source)
     return TriedSource(source, TrialProcess(), meter_here())

@@ -11,6 +11,7 @@ name, on the agent's thread, so it must be quick, and returns the answer as a te
 import logging
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_agent import restarting
@@ -28,6 +29,7 @@ __all__ = ["PLUGIN_GROUP", "device_commands"]
 PLUGIN_GROUP: Final = "edgefleet.commands"
 
 _MOST_CHARACTERS: Final = 8000
+_RENEW_TIMEOUT_S: Final = 5.0  # the agent's thread waits for it
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
 _log = logging.getLogger("edgefleet.agent")
@@ -46,13 +48,18 @@ class Samples(Protocol):
 
 
 def device_commands(
-    log: LogTail | None = None, *, life: int = 0, samples: Samples | None = None
+    log: LogTail | None = None,
+    *,
+    life: int = 0,
+    state: Path | None = None,
+    samples: Samples | None = None,
 ) -> dict[str, Action]:
     """Return the commands of this device; a plugin that cannot be loaded is logged and left out.
 
     Args:
         log: The last lines of its log, if they are kept.
         life: Number of its present life.
+        state: The state folder, where the device's credential lies; ``None`` for none.
         samples: Hands them over, if the owner of the device allows that.
     """
     from importlib.metadata import entry_points
@@ -61,6 +68,7 @@ def device_commands(
         "set-log-level": _set_log_level,
         "collect-logs": partial(_collect_logs, log),
         "restart": partial(_restart, life),
+        "renew-credential": partial(_renew_credential, state),
         CAPTURE: partial(_capture_samples, samples),
     }
     for point in entry_points(group=PLUGIN_GROUP):
@@ -101,6 +109,23 @@ def _restart(life: int, arguments: Mapping[str, JsonValue], _moment: Moment) -> 
         return Done("runs again")
     restarting.request()
     return Done("restarting", final=False)
+
+
+def _renew_credential(
+    state: Path | None, _arguments: Mapping[str, JsonValue], _moment: Moment
+) -> Done:
+    """Get another password: it counts from the next connection on, the old one for a day."""
+    from edge_agent.identity import identity_in
+
+    if state is None or identity_in(state) is None:
+        raise UsageError("this device has not joined: it has no credential to renew")
+    from edge_agent.joining import renew
+
+    try:
+        renew(state, timeout_s=_RENEW_TIMEOUT_S)
+    except EdgeError as error:
+        raise UsageError(str(error)) from error
+    return Done("has a new password")
 
 
 def _capture_samples(

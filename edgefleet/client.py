@@ -10,13 +10,15 @@ from edge_contract.package import Package
 from edgefleet.archives import read_archive
 from edgefleet.client_access import AccessCalls
 from edgefleet.client_fleet import FleetCalls
+from edgefleet.client_members import MemberCalls
 from edgefleet.client_rollouts import RolloutCalls
+from edgefleet.client_samples import SampleCalls
 from edgefleet.connection import ApiConnection, segment_of
 
 __all__ = ["Cloud"]
 
 
-class Cloud(FleetCalls, RolloutCalls, AccessCalls):
+class Cloud(FleetCalls, RolloutCalls, AccessCalls, SampleCalls, MemberCalls):
     """The cloud of a fleet, through its API.
 
     All methods raise ``NotFoundError`` (a ``UsageError``) for a name that is not there,

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import ssl
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Final
@@ -19,7 +20,7 @@ from edge_contract.errors import (
     UsageError,
 )
 from edge_contract.reading import JsonObject, Reader
-from edgefleet.environment import CLOUD_VARIABLE, DEFAULT_URL, TOKEN_VARIABLE
+from edgefleet.environment import CA_VARIABLE, CLOUD_VARIABLE, DEFAULT_URL, TOKEN_VARIABLE
 
 __all__ = ["ApiConnection", "segment_of"]
 
@@ -62,7 +63,7 @@ class ApiConnection:
             base_url=f"{self.url}/api/v1/",
             headers=headers,
             timeout=timeout_s,
-            transport=httpx.HTTPTransport(retries=_CONNECT_RETRIES),
+            transport=httpx.HTTPTransport(retries=_CONNECT_RETRIES, verify=_trusted()),
             trust_env=not _is_loopback(self.url),  # a proxy would look for the cloud on itself
         )
 
@@ -74,6 +75,11 @@ class ApiConnection:
         """Return the answer to a question."""
         given = {name: value for name, value in parameters.items() if value != ""}
         return self._send(self._http.build_request("GET", path, params=given))
+
+    def get_bytes(self, path: str) -> bytes:
+        """Return an answer that is a file."""
+        timeout = httpx.Timeout(self._timeout_s, read=_SEND_TIMEOUT_S)
+        return self._checked(self._http.build_request("GET", path, timeout=timeout)).content
 
     def post(
         self, path: str, body: "JsonObject | None" = None, *, is_repeatable: bool = True
@@ -189,6 +195,19 @@ def _checked_url(url: str) -> str:
     if not usable:
         raise UsageError(f"cloud address {url!r} is none; write it like http://cloud.example:8080")
     return url.rstrip("/")
+
+
+def _trusted() -> ssl.SSLContext | bool:
+    """Return whose certificates count; ``True`` for whom the system trusts."""
+    path = os.environ.get(CA_VARIABLE, "")
+    if not path:
+        return True
+    try:
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot use the certificates in {CA_VARIABLE}={path!r}: {error}"
+        ) from error
 
 
 def _is_loopback(url: str) -> bool:

@@ -2,12 +2,15 @@
 
 from typing import Final
 
-__all__ = ["CLOUD_VARIABLE", "DEFAULT_URL", "TOKEN_VARIABLE"]
+__all__ = ["CA_VARIABLE", "CLOUD_VARIABLE", "DEFAULT_URL", "TOKEN_VARIABLE"]
 
 CLOUD_VARIABLE: Final = "EDGEFLEET_CLOUD"
 """Address of the cloud's API."""
 
 TOKEN_VARIABLE: Final = "EDGEFLEET_TOKEN"  # noqa: S105  the name of one, not a token
 """Token for it, if it asks for one."""
+
+CA_VARIABLE: Final = "EDGEFLEET_CA"
+"""File with the certificates to trust for it, if not the system's."""
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"

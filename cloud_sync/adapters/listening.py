@@ -4,6 +4,7 @@ import contextlib
 import errno
 import random
 import socket
+import ssl
 import sys
 from collections.abc import Collection
 from typing import Final
@@ -71,18 +72,31 @@ def check_port(host: str, port: int, *, option: str) -> None:
         ) from error
 
 
-def answers_mqtt(host: str, port: int) -> bool:
-    """Return whether a broker completes MQTT's handshake there; that it accepts TCP says little."""
+def answers_mqtt(host: str, port: int, *, is_tls: bool = False) -> bool:
+    """Return whether a broker answers MQTT's handshake there; that it accepts TCP says little."""
     client_id = b"edgefleet-probe"
     body = b"\x00\x04MQTT\x04\x02\x00\x0a" + len(client_id).to_bytes(2) + client_id
     try:
-        with socket.create_connection((host, port), timeout=1.0) as connection:
+        with contextlib.ExitStack() as open_ones:
+            connection = open_ones.enter_context(
+                socket.create_connection((host, port), timeout=1.0)
+            )
+            if is_tls:
+                connection = open_ones.enter_context(_unverified().wrap_socket(connection))
             connection.sendall(b"\x10" + len(body).to_bytes(1) + body)
             answer = connection.recv(4)
             connection.sendall(b"\xe0\x00")
     except OSError:
         return False
     return answer[:2] == b"\x20\x02"
+
+
+def _unverified() -> ssl.SSLContext:
+    """Return what looks whether anybody is there, and tells him nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _bind(host: str, port: int) -> None:

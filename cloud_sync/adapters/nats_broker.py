@@ -1,27 +1,27 @@
-"""The broker that comes with the service: a nats-server, run as a child process.
-
-Its settings are the ones under which it lost nothing that it had acknowledged when it was killed:
-messages in files and never in memory, written through every 100 ms, and a server name that stays
-the same, because sessions and retained messages are stored under it.
-"""
+"""The broker that comes with the service: a nats-server, run as a child process."""
 
 import contextlib
 import importlib.metadata
-import json
+import os
+import secrets
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from cloud_sync.adapters.child_process import ChildProcess
 from cloud_sync.adapters.listening import answers_mqtt, check_port, free_port, local_address
+from cloud_sync.adapters.nats_callout import AuthCallout
+from cloud_sync.adapters.nats_settings import Doormen, settings_text
+from cloud_sync.adapters.nats_tokens import NatsSigner
+from cloud_sync.ports import Admission
+from cloud_sync.tls_files import TlsFiles
 from edge_contract.errors import UnavailableError, UsageError
 
 __all__ = ["BrokerConfig", "EmbeddedBroker", "find_nats_server"]
 
 _START_TIMEOUT_S: Final = 15.0
-_MAX_PAYLOAD_BYTES: Final = 131_072  # twice our largest message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,9 @@ class BrokerConfig:
         websocket_port: For browsers (MQTT inside WebSocket, path ``/mqtt``); ``None`` for none.
         monitor_port: For the server's own status pages, on this machine alone; ``None`` for none.
         binary: Path of a nats-server to use; ``None`` takes the one that is installed.
+        tls: Encrypts what devices and browsers say.
+        service_username: Of the cloud itself, where clients are asked who they are.
+        service_password: Of the same; empty for one that is made once and kept in the folder.
     """
 
     data_folder: Path
@@ -43,6 +46,9 @@ class BrokerConfig:
     websocket_port: int | None = None
     monitor_port: int | None = None
     binary: str | None = None
+    tls: TlsFiles | None = None
+    service_username: str = "cloud"
+    service_password: str = field(default="", repr=False)
 
 
 class EmbeddedBroker:
@@ -53,10 +59,19 @@ class EmbeddedBroker:
 
     For some milliseconds after a start it answers clients before it has loaded every retained
     message, and does not send the rest later: what must arrive is repeated until it is answered.
+
+    Args:
+        config: See :class:`BrokerConfig`.
+        admission: Decides who may connect, and what for; ``None`` lets everybody do everything.
     """
 
-    def __init__(self, config: BrokerConfig) -> None:
+    def __init__(self, config: BrokerConfig, *, admission: Admission | None = None) -> None:
         self._config = config
+        self._admission = admission
+        self._signer = NatsSigner()
+        self._callout: AuthCallout | None = None
+        self._callout_password = secrets.token_urlsafe(32)
+        self._service_password = config.service_password
         self._folder = config.data_folder.absolute() / "broker"
         self._ports: dict[str, int] = {}
         self._process: ChildProcess | None = None
@@ -69,12 +84,21 @@ class EmbeddedBroker:
     @property
     def mqtt_url(self) -> str:
         """Where a client on this machine connects, as ``mqtt://host:port``."""
-        return f"mqtt://{self._authority('mqtt')}"
+        return f"{'mqtts' if self._config.tls else 'mqtt'}://{self._authority('mqtt')}"
 
     @property
     def websocket_url(self) -> str | None:
         """The same for browsers, as ``ws://host:port/mqtt``; ``None`` without that listener."""
-        return f"ws://{self._authority('websocket')}/mqtt" if "websocket" in self._ports else None
+        scheme = "wss" if self._config.tls else "ws"
+        found = "websocket" in self._ports
+        return f"{scheme}://{self._authority('websocket')}/mqtt" if found else None
+
+    @property
+    def service_login(self) -> tuple[str, str] | None:
+        """User name and password of the cloud itself; ``None`` where nobody is asked for any."""
+        if self._admission is None:
+            return None
+        return self._config.service_username, self._service_password
 
     @property
     def monitor_url(self) -> str | None:
@@ -104,14 +128,16 @@ class EmbeddedBroker:
         try:
             process.claim()
             self._choose_ports()
+            config_file.touch(mode=0o600)
             config_file.write_text(self._config_text(), encoding="utf-8")
             process.start()
+            self._let_in(process)
             self._wait_until_ready(process)
         except OSError as error:
-            process.stop()
+            self._end(process)
             raise UnavailableError(f"cannot write {str(config_file)!r}: {error}") from error
         except BaseException:
-            process.stop()
+            self._end(process)
             raise
         self._process = process
 
@@ -132,8 +158,14 @@ class EmbeddedBroker:
     def stop(self) -> None:
         """End the broker in good order, within five seconds. Idempotent."""
         if self._process is not None:
-            self._process.stop()
+            self._end(self._process)
             self._process = None
+
+    def _end(self, process: ChildProcess) -> None:
+        if self._callout is not None:
+            self._callout.close()
+            self._callout = None
+        process.stop()
 
     def _authority(self, use: str) -> str:
         host = local_address(self._config.host)
@@ -144,6 +176,7 @@ class EmbeddedBroker:
             "mqtt": (self._config.host, self._config.mqtt_port),
             "websocket": (self._config.host, self._config.websocket_port),
             "monitor": ("127.0.0.1", self._config.monitor_port),
+            "nats": ("127.0.0.1", None if self._admission is None else 0),
         }
         for use, (host, port) in wishes.items():
             if port is None:
@@ -153,40 +186,65 @@ class EmbeddedBroker:
             check_port(host, self._ports[use], option=f"--{use}-port")
 
     def _config_text(self) -> str:
-        """Return the configuration; nats-server reads JSON as well as its own format."""
-        listener = {"host": self._config.host, "port": self._ports["mqtt"]}
-        settings: dict[str, object] = {
-            "server_name": "edgefleet",
-            "listen": "127.0.0.1:-1",  # NATS' own protocol, which we do not use: any free port
-            "max_payload": _MAX_PAYLOAD_BYTES,
-            "log_file": str(self._folder / "nats.log"),
-            "logfile_size_limit": 10_000_000,
-            "logfile_max_num": 3,
-            "jetstream": {
-                "store_dir": str(self._folder / "store"),
-                "sync_interval": "100ms",
-                "limits": {"default_max_consumers": 100_000},  # one for each subscription
-            },
-            "mqtt": {**listener, "max_ack_pending": 1000},
-        }
-        if "websocket" in self._ports:
-            settings["websocket"] = {**listener, "port": self._ports["websocket"], "no_tls": True}
-        if "monitor" in self._ports:
-            settings["http"] = f"127.0.0.1:{self._ports['monitor']}"
-        return json.dumps(settings, indent=2, ensure_ascii=False)
+        doormen = None
+        if self._admission is not None:
+            self._service_password = self._service_password or self._kept_password()
+            doormen = Doormen(
+                issuer=self._signer.issuer,
+                callout_password=self._callout_password,
+                service_username=self._config.service_username,
+                service_password=self._service_password,
+            )
+        return settings_text(
+            self._folder,
+            self._config.host,
+            ports=self._ports,
+            tls=self._config.tls,
+            doormen=doormen,
+        )
+
+    def _kept_password(self) -> str:
+        """Return the password of the cloud itself, made by the first start with this folder."""
+        path = self._folder / "service-password"
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_text(encoding="ascii").strip()
+        password = secrets.token_urlsafe(32)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(password)
+        return password
+
+    def _let_in(self, process: ChildProcess) -> None:
+        """Begin to answer who may connect."""
+        if self._admission is None:
+            return
+        self._callout = AuthCallout(
+            self._ports["nats"],
+            "admission",
+            password=self._callout_password,
+            signer=self._signer,
+            admission=self._admission,
+        )
+        self._callout.start()
+        deadline_s = time.monotonic() + _START_TIMEOUT_S
+        while not self._callout.wait_ready(0.05):
+            self._require_hope(process, deadline_s)
 
     def _wait_until_ready(self, process: ChildProcess) -> None:
         deadline_s = time.monotonic() + _START_TIMEOUT_S
-        while not answers_mqtt(local_address(self._config.host), self._ports["mqtt"]):
-            if process.exit_code is not None:
-                code, words = process.exit_code, self._last_words(process)
-                raise UnavailableError(f"the broker ended with exit code {code}: {words}")
-            if time.monotonic() > deadline_s:
-                raise UnavailableError(
-                    f"the broker did not answer within {_START_TIMEOUT_S:.0f} s; "
-                    f"its log is {str(self._folder / 'nats.log')!r}"
-                )
+        host, port = local_address(self._config.host), self._ports["mqtt"]
+        while not answers_mqtt(host, port, is_tls=self._config.tls is not None):
+            self._require_hope(process, deadline_s)
             time.sleep(0.01)
+
+    def _require_hope(self, process: ChildProcess, deadline_s: float) -> None:
+        if process.exit_code is not None:
+            code, words = process.exit_code, self._last_words(process)
+            raise UnavailableError(f"the broker ended with exit code {code}: {words}")
+        if time.monotonic() > deadline_s:
+            raise UnavailableError(
+                f"the broker did not answer within {_START_TIMEOUT_S:.0f} s; "
+                f"its log is {str(self._folder / 'nats.log')!r}"
+            )
 
     def _last_words(self, process: ChildProcess) -> str:
         log = self._folder / "nats.log"

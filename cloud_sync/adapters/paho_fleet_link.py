@@ -19,6 +19,7 @@ class FleetLinkOptions:
         username: ``None`` if the broker asks for none.
         password: Goes with ``username``.
         ca_file: Certificates to trust; ``None`` trusts what the system trusts.
+        is_pinned: Whether ``ca_file`` is the broker's own certificate, whatever its names.
         cert_file: The service's certificate, PEM.
         key_file: Its key; ``None`` if it is in ``cert_file``.
         will_topic: Where the broker says that the cloud left without a farewell; empty for
@@ -33,6 +34,7 @@ class FleetLinkOptions:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+    is_pinned: bool = False
     cert_file: str | None = None
     key_file: str | None = None
     will_topic: str = ""
@@ -66,6 +68,7 @@ class PahoFleetLink(MqttConnection):
             username=options.username,
             password=options.password,
             ca_file=options.ca_file,
+            is_pinned=options.is_pinned,
             cert_file=options.cert_file,
             key_file=options.key_file,
             will_topic=options.will_topic,

@@ -17,15 +17,24 @@ from cloud_sync.api.settings import ApiSettings
 from cloud_sync.backend import AccessBook
 from cloud_sync.core.access import Identity, Role
 from edge_contract.errors import EdgeError
+from edge_contract.samples import MAX_PARCEL_BYTES
 
 __all__ = ["API", "Guard"]
 
 API: Final = "/api/v1"
 
-_OPEN_PATHS: Final = (f"{API}/health", f"{API}/blobs/", "/healthz", "/readyz")
+_OPEN_PATHS: Final = (
+    f"{API}/health",
+    f"{API}/blobs/",
+    f"{API}/enrolment",  # which asks for proofs of its own
+    f"{API}/uploads/",  # as this does
+    "/healthz",
+    "/readyz",
+)
 _NEEDS: Final = (
     (f"{API}/tokens", Role.ADMIN),
     (f"{API}/audit", Role.OPERATOR),
+    (f"{API}/samples", Role.OPERATOR),
     ("/audit", Role.OPERATOR),
 )
 """Roles that looking at something needs, where that is more than a viewer's."""
@@ -110,6 +119,8 @@ class Guard:
         return identity
 
     def _limit_bytes(self, method: str, path: str) -> int:
+        if method == "PUT" and path.startswith(f"{API}/uploads/"):
+            return MAX_PARCEL_BYTES
         is_push = method == "POST" and path == f"{API}/models"
         return self._settings.max_package_bytes if is_push else self._settings.max_json_bytes
 

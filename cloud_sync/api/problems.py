@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from cloud_sync.backend import NotFoundError
 from cloud_sync.core.device_filter import FilterError
+from cloud_sync.core.enrolment import DeniedError
 from edge_contract.errors import EdgeError, PackageError, PeerError, UnavailableError, UsageError
 from edge_contract.reading import JsonValue
 
@@ -49,6 +50,7 @@ PROBLEMS: Final = {
         ProblemKind("unauthorized", 401, "Token needed", "Send 'Authorization: Bearer TOKEN'."),
         ProblemKind("forbidden", 403, "Refused", "Another web site may not give orders here."),
         ProblemKind("not-allowed", 403, "Not allowed", "Use a token with the role it names."),
+        ProblemKind("denied", 403, "Not proven", "Ask who runs the fleet for a join token."),
         ProblemKind("not-found", 404, "Not found", "Look at the list that it should be in."),
         ProblemKind("wrong-method", 405, "Wrong method", "See the header 'Allow'."),
         ProblemKind("conflict", 409, "Not possible as things stand", "Read the detail."),
@@ -139,6 +141,8 @@ def kind_of(error: EdgeError) -> ProblemKind:
             return PROBLEMS["not-found"]
         case FilterError():
             return PROBLEMS["invalid-filter"]
+        case DeniedError():
+            return PROBLEMS["denied"]
         case UsageError():
             return PROBLEMS["conflict"]
         case PackageError():

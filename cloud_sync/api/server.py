@@ -61,6 +61,8 @@ class ApiServer:
                 host, settings=settings or ApiSettings(), has_tokens=not backend.access.is_open
             ),
         )
+        tls = settings.tls if settings else None
+        self._scheme = "http" if tls is None else "https"
         listener = _listener(host, port)
         self.port: int = listener.getsockname()[1]
         self._server = uvicorn.Server(
@@ -74,6 +76,8 @@ class ApiServer:
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=_GRACE_S,
+                ssl_certfile=None if tls is None else tls.certificate,
+                ssl_keyfile=None if tls is None else tls.key,
             )
         )
         self._thread = threading.Thread(
@@ -85,7 +89,7 @@ class ApiServer:
     def url(self) -> str:
         """Where this machine reaches the API."""
         host = _HERE.get(self._host, self._host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def open_streams(self) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from cloud_sync.tls_files import TlsFiles
+
 __all__ = ["ApiSettings", "SignedMetadata"]
 
 
@@ -37,6 +39,7 @@ class ApiSettings:
         open_to_network: Whether the server may listen beyond loopback without a token.
         max_package_bytes: Largest model package that can be pushed.
         max_json_bytes: Largest other request.
+        tls: Certificate and key to serve HTTPS with; ``None`` serves plain HTTP.
         trust: What signs for this cloud; ``None`` if nothing does.
     """
 
@@ -46,3 +49,4 @@ class ApiSettings:
     max_package_bytes: int = 512 * 2**20
     max_json_bytes: int = 2**20
     trust: SignedMetadata | None = None
+    tls: TlsFiles | None = None

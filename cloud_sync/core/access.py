@@ -13,7 +13,7 @@ from typing import Final
 
 from edge_contract.errors import UsageError
 
-__all__ = ["Identity", "Role", "TokenRecord", "new_token", "token_id_of"]
+__all__ = ["Identity", "Role", "TokenRecord", "hash_of_secret", "new_token", "token_id_of"]
 
 _TOKEN: Final = re.compile(r"ef_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _LABEL: Final = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
@@ -85,7 +85,7 @@ class TokenRecord:
         """Return whether this is that token; takes as long for a wrong one."""
         match = _TOKEN.fullmatch(token)
         secret = match.group(2) if match else ""
-        is_equal = hmac.compare_digest(_hashed(secret), self.secret_hash)
+        is_equal = hmac.compare_digest(hash_of_secret(secret), self.secret_hash)
         return is_equal and match is not None and match.group(1) == self.token_id
 
 
@@ -99,7 +99,7 @@ def new_token(token_id: str, secret: str) -> tuple[str, str]:
     token = f"ef_{token_id}_{secret}"
     if _TOKEN.fullmatch(token) is None:
         raise UsageError(f"a token needs an id of 12 digits and a secret of 43, got {token_id!r}")
-    return token, _hashed(secret)
+    return token, hash_of_secret(secret)
 
 
 def token_id_of(token: str) -> str:
@@ -108,5 +108,6 @@ def token_id_of(token: str) -> str:
     return match.group(1) if match else ""
 
 
-def _hashed(secret: str) -> str:
+def hash_of_secret(secret: str) -> str:
+    """Return what is kept of a secret of 256 bits."""
     return hashlib.sha256(secret.encode()).hexdigest()

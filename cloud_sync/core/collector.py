@@ -72,6 +72,7 @@ class Collector:
         adds_noise: Whether a device adds noise to its counts. They are merged like all others, but
             not judged by alarms: the noise cannot make counts negative, so it moves them all one
             way, which adds up over devices and windows to what a drift would look like.
+        is_apart: Whether a device is in quarantine: what it sends waits on it.
         counting: Decodes, checks and adds up.
     """
 
@@ -84,6 +85,7 @@ class Collector:
         is_known: Callable[[str], bool],
         segments: Callable[[str], tuple[Segment, ...]] = lambda _device: (),
         adds_noise: Callable[[str], bool] = lambda _device: False,
+        is_apart: Callable[[str], bool] = lambda _device: False,
         counting: Counting = PLAIN,
     ) -> None:
         self._config = config
@@ -92,6 +94,7 @@ class Collector:
         self._is_known = is_known
         self._segments = segments
         self._adds_noise = adds_noise
+        self._is_apart = is_apart
         self._lives: dict[Life, SeenBatches] = {}
         self._counting = counting
         self._gathering = Gathering(config, counting)
@@ -206,6 +209,8 @@ class Collector:
             raise _RefusedError(
                 RefusalKind.UNKNOWN_DEVICE, f"device {device!r} has not announced itself"
             )
+        if self._is_apart(device):
+            raise _RefusedError(RefusalKind.QUARANTINED, f"device {device!r} is in quarantine")
         batch, fault = _decoded(payload, self._counting.tools)
         name = batch.batch_id
         if name.device != device:

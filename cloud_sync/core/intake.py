@@ -72,6 +72,8 @@ class RefusalKind(enum.Enum):
     """It may be enrolled later."""
     UNKNOWN_PACKAGE = "unknown package"
     """It may be pushed to the registry later."""
+    QUARANTINED = "quarantined"
+    """An operator keeps the device apart, and may let it back."""
     ELSEWHERE = "elsewhere"
     """Another collector merges its shard, and answers it."""
     INVALID = "invalid"

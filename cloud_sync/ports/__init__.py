@@ -7,10 +7,12 @@ then, and the same call may succeed later.
 
 from cloud_sync.core.pending import Analysis, Pending
 from cloud_sync.ports.access import AccessStore
+from cloud_sync.ports.admission import Admission, AdmissionStore, Asking, Grant
 from cloud_sync.ports.analysis import AnalysisStore
 from cloud_sync.ports.deltas import DeltaShelf, Recipe
 from cloud_sync.ports.fleet import FleetStore
 from cloud_sync.ports.groups import GroupStore
+from cloud_sync.ports.labels import LabelLedger
 from cloud_sync.ports.leases import LeaseStore
 from cloud_sync.ports.link import FleetLink, FleetLinkHandler
 from cloud_sync.ports.packages import PackageRepository, PackageVersion
@@ -20,13 +22,18 @@ from cloud_sync.ports.warehouse import SpecLookup, Warehouse
 
 __all__ = [
     "AccessStore",
+    "Admission",
+    "AdmissionStore",
     "Analysis",
     "AnalysisStore",
+    "Asking",
     "DeltaShelf",
     "FleetLink",
     "FleetLinkHandler",
     "FleetStore",
+    "Grant",
     "GroupStore",
+    "LabelLedger",
     "LeaseStore",
     "PackageRepository",
     "PackageVersion",

@@ -5,9 +5,11 @@ from typing import Protocol, TypeAlias
 
 from cloud_sync.core.increments import PackageRole
 from cloud_sync.ports.access import AccessStore
+from cloud_sync.ports.admission import AdmissionStore
 from cloud_sync.ports.analysis import AnalysisStore
 from cloud_sync.ports.fleet import FleetStore
 from cloud_sync.ports.groups import GroupStore
+from cloud_sync.ports.labels import LabelLedger
 from cloud_sync.ports.leases import LeaseStore
 from cloud_sync.ports.rollouts import RolloutStore
 from cloud_sync.ports.statistics import StatisticsStore
@@ -27,6 +29,8 @@ class Warehouse(
     LeaseStore,
     GroupStore,
     AccessStore,
+    AdmissionStore,
+    LabelLedger,
     Protocol,
 ):
     """Everything that the cloud remembers. Checked by ``tests/ports/test_warehouse.py``."""

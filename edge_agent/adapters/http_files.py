@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from edge_agent.adapters.web import tls_to
 from edge_contract.delta import Parcel
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.package import digest_of, short
@@ -46,12 +47,21 @@ class HttpFiles:
         base: URL without a slash at its end.
         timeout_s: How long the server may be silent.
         leaving: Set when a download shall break off.
+        ca_file: Certificates to trust over HTTPS; ``None`` for the system's.
     """
 
-    def __init__(self, base: str, *, timeout_s: float, leaving: threading.Event) -> None:
+    def __init__(
+        self,
+        base: str,
+        *,
+        timeout_s: float,
+        leaving: threading.Event,
+        ca_file: str | None = None,
+    ) -> None:
         self.base = base
         self._timeout_s = timeout_s
         self._leaving = leaving
+        self._tls = tls_to(base, ca_file)
         self._fetched_bytes = self._again_bytes = self._resumed_bytes = 0
 
     def traffic(self) -> Traffic:
@@ -197,7 +207,9 @@ class HttpFiles:
 
     def _opened(self, request: urllib.request.Request) -> HTTPResponse:
         try:
-            reply: HTTPResponse = urllib.request.urlopen(request, timeout=self._timeout_s)  # noqa: S310
+            reply: HTTPResponse = urllib.request.urlopen(  # noqa: S310
+                request, timeout=self._timeout_s, context=self._tls
+            )
         except urllib.error.HTTPError as error:
             error.close()
             raise RefusedError(f"cannot fetch {request.full_url}: {error}") from error

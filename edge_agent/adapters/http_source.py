@@ -39,6 +39,7 @@ class HttpSource:
             to fetch and an older version serves meanwhile.
         memory_left: Says how much memory applying a delta may take, old file and new one included;
             ``None`` for 1 GiB. What would need more comes whole.
+        ca_file: Certificates to trust over HTTPS; ``None`` for the system's.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class HttpSource:
         compressions: Callable[[], Sequence[Compression]] = compressions_here,
         patience_s: float = 5.0,
         memory_left: Callable[[], int | None] = lambda: None,
+        ca_file: str | None = None,
     ) -> None:
         self._broker_host = broker_host
+        self._ca_file = ca_file
         self._timeout_s = timeout_s
         self._compressions = compressions
         self._patience_s = patience_s
@@ -62,7 +65,10 @@ class HttpSource:
     def fetch(self, digest: str, url: str, store: PackageStore) -> None:
         """Bring a package into the store."""
         files = HttpFiles(
-            resolved_url(url, self._broker_host), timeout_s=self._timeout_s, leaving=self._leaving
+            resolved_url(url, self._broker_host),
+            timeout_s=self._timeout_s,
+            leaving=self._leaving,
+            ca_file=self._ca_file,
         )
         folder = store.downloads(digest)
         manifest_bytes = store.intact_file(digest, MANIFEST_NAME)
@@ -142,9 +148,12 @@ class HttpSource:
 
 
 def resolved_url(url: str, broker_host: str) -> str:
-    """Return where packages are: ``:PORT/path`` is on the host that the broker is reached on."""
-    full = f"http://{_bracketed(broker_host)}{url}" if url.startswith(":") else url
-    return full.rstrip("/")
+    """Return where packages are: what names no host is on the one that the broker is reached on.
+
+    That is ``:PORT/path``, over plain HTTP, and ``https://:PORT/path``.
+    """
+    full = f"http://{url}" if url.startswith(":") else url
+    return full.replace("://:", f"://{_bracketed(broker_host)}:", 1).rstrip("/")
 
 
 def _require_room(

@@ -10,8 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
 import paho.mqtt.client as mqtt
@@ -21,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_contract.errors import UsageError
 from edge_contract.messages.broker_url import BrokerUrl
+from edge_contract.records import dataclass, field
 
 if TYPE_CHECKING:
     from paho.mqtt.client import SocketLike
@@ -42,7 +42,10 @@ class MqttOptions:
         client_id: Unique at the broker; a broker throws out the elder of two.
         username: ``None`` if the broker asks for none.
         password: Goes with ``username``.
+        password_now: Returns the password for each new connection; ``None`` where it stays.
         ca_file: Certificates to trust; ``None`` trusts what the system trusts.
+        is_pinned: Whether ``ca_file`` is the broker's own certificate: no other is accepted then,
+            and it may be for other names.
         cert_file: The client's certificate, PEM.
         key_file: Its key; ``None`` if it is in ``cert_file``.
         will_topic: Where the broker says that this client left without a farewell; empty for no
@@ -60,7 +63,9 @@ class MqttOptions:
     client_id: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    password_now: Callable[[], str | None] | None = field(default=None, repr=False)
     ca_file: str | None = None
+    is_pinned: bool = False
     cert_file: str | None = None
     key_file: str | None = None
     will_topic: str
@@ -188,7 +193,8 @@ class MqttSession:
             client.will_set(
                 options.will_topic, options.will_payload, qos=1, retain=options.is_will_retained
             )
-        client.username_pw_set(options.username, options.password)
+        renewed = options.password_now() if options.password_now is not None else None
+        client.username_pw_set(options.username, renewed or options.password)
         if (context := tls_context(self._url, options)) is not None:
             client.tls_set_context(context)
         if self._url.is_websocket:
@@ -326,6 +332,9 @@ def tls_context(url: BrokerUrl, options: MqttOptions) -> ssl.SSLContext | None:
         context = ssl.create_default_context(cafile=options.ca_file)
         if options.cert_file is not None:
             context.load_cert_chain(options.cert_file, options.key_file)
+        if options.is_pinned:
+            context.check_hostname = False
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     except OSError as error:
         raise UsageError(f"cannot use the TLS files {', '.join(files)}: {error}") from error
     return context

@@ -32,6 +32,7 @@ class PahoLink(MqttConnection):
             client_id=options.client_id,
             username=options.username,
             password=options.password,
+            password_now=options.password_now,
             ca_file=options.ca_file,
             cert_file=options.cert_file,
             key_file=options.key_file,

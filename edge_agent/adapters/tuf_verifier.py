@@ -2,29 +2,19 @@
 
 python-tuf follows the client's workflow of the specification
 (https://theupdateframework.github.io/specification/latest/#detailed-client-workflow): versions that
-only rise, expiry, thresholds, one consistent snapshot. Here stands what it is asked, and a fetcher
-that gives up on servers which send next to nothing for ever.
+only rise, expiry, thresholds, one consistent snapshot. Here stands what it is asked, on devices and
+in browsers alike, which fetch each in their own way.
 """
 
 import contextlib
 import logging
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Key, Signature
-from tuf.api.exceptions import (
-    DownloadError,
-    DownloadHTTPError,
-    ExpiredMetadataError,
-    RepositoryError,
-    SlowRetrievalError,
-)
+from tuf.api.exceptions import DownloadError, ExpiredMetadataError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 from tuf.ngclient import FetcherInterface, Updater
 
@@ -36,10 +26,6 @@ __all__ = ["TufVerifier"]
 
 _log = logging.getLogger("edgefleet.agent")
 
-_SILENCE_S: Final = 10.0
-_LONGEST_S: Final = 30.0
-_BLOCK_BYTES: Final = 1 << 14
-
 
 class TufVerifier:
     """Knows one root, and what it vouches for. Thread-safe.
@@ -48,16 +34,18 @@ class TufVerifier:
         folder: For metadata that was verified, so that nobody can show an older one; made here.
         root: A root that this device trusts, as it got it when it was enrolled; later ones are
             taken over when enough of its keys have signed them.
+        fetcher: Fetches metadata.
 
     Raises:
         UsageError: It is no root.
         UnavailableError: The folder cannot be written.
     """
 
-    def __init__(self, folder: Path, root: bytes) -> None:
+    def __init__(self, folder: Path, root: bytes, fetcher: FetcherInterface) -> None:
         _require_root(root)
         self._folder = folder
         self._root = root
+        self._fetcher = fetcher
         self._url = ""
         self._keys: dict[str, Key] = {}
         self._asking = threading.Lock()
@@ -129,7 +117,7 @@ class TufVerifier:
 
     def _updater(self, url: str) -> Updater:
         self._url = url
-        return Updater(str(self._folder), url, fetcher=_Fetcher(), bootstrap=self._root)
+        return Updater(str(self._folder), url, fetcher=self._fetcher, bootstrap=self._root)
 
     def _learn_director(self) -> None:
         """Take the director's keys out of what was verified."""
@@ -169,21 +157,3 @@ def _told(what: str) -> Iterator[None]:
         raise UnavailableError(f"cannot say {what}: metadata does not come: {error}") from error
     except (OSError, RepositoryError, ValueError) as error:
         raise UnavailableError(f"cannot say {what}: metadata is refused: {error}") from error
-
-
-class _Fetcher(FetcherInterface):
-    """Fetches over HTTP within a time, however slowly the server sends."""
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        began_s = time.monotonic()
-        request = urllib.request.Request(url, headers={"User-Agent": "edgefleet"})  # noqa: S310  the operator's URL
-        try:
-            with urllib.request.urlopen(request, timeout=_SILENCE_S) as reply:  # noqa: S310
-                while block := reply.read1(_BLOCK_BYTES):
-                    if time.monotonic() - began_s > _LONGEST_S:
-                        raise SlowRetrievalError(f"{url} takes more than {_LONGEST_S:g} s")
-                    yield block
-        except urllib.error.HTTPError as error:
-            raise DownloadHTTPError(f"{url} answers {error.code}", error.code) from error
-        except (OSError, ValueError) as error:
-            raise DownloadError(f"{url}: {error}") from error

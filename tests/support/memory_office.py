@@ -1,10 +1,11 @@
-"""What a warehouse in memory keeps for the people of a fleet: groups, tokens, kept answers."""
+"""What a warehouse in memory keeps for the people of a fleet: groups, tokens, answers, members."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 from cloud_sync.core.access import TokenRecord
+from cloud_sync.core.enrolment import AdmissionRecord
 from cloud_sync.core.groups import DeviceGroup
 from cloud_sync.core.kept_answers import AnswerKey, KeptAnswer
 
@@ -12,7 +13,7 @@ __all__ = ["MemoryOffice"]
 
 
 class MemoryOffice:
-    """Implements ``GroupStore`` and ``AccessStore``.
+    """Implements ``GroupStore``, ``AccessStore`` and ``AdmissionStore``.
 
     Args:
         check: Called before everything; raises while the store is out of reach.
@@ -24,6 +25,7 @@ class MemoryOffice:
         self._groups: dict[str, DeviceGroup] = {}
         self._tokens: dict[str, TokenRecord] = {}
         self._answers: dict[AnswerKey, KeptAnswer] = {}
+        self._admissions: dict[tuple[str, str], AdmissionRecord] = {}
 
     def save_group(self, group: DeviceGroup) -> None:
         """See ``GroupStore``."""
@@ -80,3 +82,18 @@ class MemoryOffice:
         for key in old:
             del self._answers[key]
         return len(old)
+
+    def save_admission(self, record: AdmissionRecord) -> None:
+        """See ``AdmissionStore``."""
+        self._check()
+        self._admissions[record.kind, record.key] = record
+
+    def forget_admission(self, record: AdmissionRecord) -> bool:
+        """See ``AdmissionStore``."""
+        self._check()
+        return self._admissions.pop((record.kind, record.key), None) is not None
+
+    def admissions(self) -> list[AdmissionRecord]:
+        """See ``AdmissionStore``."""
+        self._check()
+        return [self._admissions[key] for key in sorted(self._admissions)]

@@ -4,6 +4,7 @@ import typer
 
 from edgefleet.commands.agent.config import config
 from edgefleet.commands.agent.install import install
+from edgefleet.commands.agent.join import register as register_joining
 from edgefleet.commands.agent.run import run
 from edgefleet.commands.agent.score import score
 from edgefleet.commands.agent.status import status
@@ -35,4 +36,5 @@ def register(app: typer.Typer) -> None:
         "--model digits-1.0.0.modelpkg"
     )(score)
     agent_app.command(epilog="Example: sudo edgefleet agent install")(install)
+    register_joining(agent_app)
     app.add_typer(agent_app)

@@ -59,6 +59,12 @@ def run(  # noqa: PLR0917  one argument per option
     download_only: more.DownloadOnly = False,
     maintenance_window: more.MaintenanceWindow = None,
     trusted_root: more.TrustedRoot = None,
+    join_token: more.JoinToken = None,
+    ca: more.CaFile = None,
+    plain_text: more.PlainText = False,
+    keep_samples: more.KeepSamples = None,
+    samples_mb: more.SamplesMb = 16.0,
+    samples_days: more.SamplesDays = 7.0,
     shadow_sample: more.ShadowSample = 1.0,
     shadow_cpu: more.ShadowCpu = 0.25,
     log_format: more.LogFormat = "console",
@@ -133,6 +139,12 @@ def run(  # noqa: PLR0917  one argument per option
             download_only=download_only,
             maintenance_window=maintenance_window or (),
             trusted_root=trusted_root,
+            join_token=join_token,
+            ca_file=ca,
+            plain_text=plain_text,
+            keep_samples=keep_samples or (),
+            samples_mb=samples_mb,
+            samples_days=samples_days,
             shadow_sample=shadow_sample,
             shadow_cpu=shadow_cpu,
         ) as agent,
@@ -144,7 +156,7 @@ def run(  # noqa: PLR0917  one argument per option
             serve_agent(agent, options, console, on_ready=manager.ready)
             return
         manager.ready(f"agent {agent.device} runs")
-        failed = _work(agent, console, stays=cloud is not None)
+        failed = _work(agent, console, stays=agent.has_cloud)
         agent.close()  # nobody is in a hurry
     if failed:
         raise typer.Exit(1)

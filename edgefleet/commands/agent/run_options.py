@@ -6,7 +6,10 @@ from typing import Annotated, TypeAlias
 from edgefleet.commands.agent.options import option
 
 __all__ = [
+    "CaFile",
     "DownloadOnly",
+    "JoinToken",
+    "KeepSamples",
     "LogFile",
     "LogFileMb",
     "LogFiles",
@@ -17,6 +20,9 @@ __all__ = [
     "MaxDisk",
     "MaxMemory",
     "OutboxMb",
+    "PlainText",
+    "SamplesDays",
+    "SamplesMb",
     "Serve",
     "ServeBatch",
     "ServeDeadline",
@@ -110,6 +116,28 @@ TrustedRoot: TypeAlias = Annotated[
         panel="Updates",
     ),
 ]
+JoinToken: TypeAlias = Annotated[
+    str | None,
+    option(
+        "What `edgefleet fleet enroll` printed: the device joins at its first start.",
+        "EDGEFLEET_JOIN_TOKEN",
+        metavar="TOKEN",
+    ),
+]
+CaFile: TypeAlias = Annotated[
+    Path | None,
+    option(
+        "Certificates to trust for the cloud, in place of the system's.", "EDGEFLEET_CA", "--ca"
+    ),
+]
+PlainText: TypeAlias = Annotated[
+    bool,
+    option(
+        "Allow mqtt:// and ws:// beyond this machine, where everybody on the way can listen.",
+        "EDGEFLEET_PLAIN_TEXT",
+        "--plain-text",
+    ),
+]
 MaintenanceWindow: TypeAlias = Annotated[
     str | None,
     option(
@@ -136,6 +164,35 @@ ShadowSample: TypeAlias = Annotated[
         "EDGEFLEET_SHADOW_SAMPLE",
         metavar="SHARE",
         panel="Updates",
+    ),
+]
+KeepSamples: TypeAlias = Annotated[
+    list[str] | None,
+    option(
+        "Purpose for which rows that the model was unsure of, or that differ from its reference, "
+        "may be kept and handed to the cloud when the operator asks; by default no row ever "
+        "leaves the device. Repeatable; in the environment with spaces between.",
+        "EDGEFLEET_KEEP_SAMPLES",
+        metavar="PURPOSE",
+        panel="Samples",
+    ),
+]
+SamplesMb: TypeAlias = Annotated[
+    float,
+    option(
+        "Disk that samples may take; the oldest make room.",
+        "EDGEFLEET_SAMPLES_MB",
+        metavar="MIB",
+        panel="Samples",
+    ),
+]
+SamplesDays: TypeAlias = Annotated[
+    float,
+    option(
+        "How long a sample may stay on the device.",
+        "EDGEFLEET_SAMPLES_DAYS",
+        metavar="DAYS",
+        panel="Samples",
     ),
 ]
 LogFormat: TypeAlias = Annotated[

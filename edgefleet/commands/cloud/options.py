@@ -6,8 +6,10 @@ from typing import Annotated, TypeAlias
 import typer
 
 __all__ = [
+    "Admit",
     "Broker",
     "BrokerBinary",
+    "BrokerCa",
     "BrokerPassword",
     "BrokerUsername",
     "Data",
@@ -30,8 +32,12 @@ __all__ = [
     "OpenEnrolment",
     "OpenToNetwork",
     "PackagesUrl",
+    "PlainText",
     "Segments",
     "Store",
+    "Tls",
+    "TlsCert",
+    "TlsKey",
     "Token",
     "WebsocketPort",
     "sources",
@@ -62,6 +68,42 @@ BrokerUsername: TypeAlias = Annotated[
 ]
 BrokerPassword: TypeAlias = Annotated[
     str | None, typer.Option(envvar="EDGEFLEET_BROKER_PASSWORD", help="For your own broker.")
+]
+BrokerCa: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="File with certificates to trust for your own broker.", envvar="EDGEFLEET_BROKER_CA"
+    ),
+]
+Admit: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|enrolled|anyone",
+        help="Who may speak at the embedded broker: devices that joined (`edgefleet fleet "
+        "enroll`), or anyone. auto: anyone while it listens on this machine alone.",
+        envvar="EDGEFLEET_ADMIT",
+    ),
+]
+Tls: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of `edgefleet ca init`: API, dashboard and embedded broker are encrypted.",
+        envvar="EDGEFLEET_TLS",
+    ),
+]
+TlsCert: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Your own certificate in its place, PEM.", envvar="EDGEFLEET_TLS_CERT"),
+]
+TlsKey: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Its key, PEM.", envvar="EDGEFLEET_TLS_KEY")
+]
+PlainText: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        help="Let passwords and statistics travel unencrypted beyond this machine.",
+        envvar="EDGEFLEET_PLAIN_TEXT",
+    ),
 ]
 BrokerBinary: TypeAlias = Annotated[
     str | None,

@@ -5,11 +5,14 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from edgefleet.commands.cloud import keeping_options as keep
 from edgefleet.commands.cloud.config_file import ConfigFile
 from edgefleet.commands.cloud.leaving import leave_on_signal
 from edgefleet.commands.cloud.options import (
+    Admit,
     Broker,
     BrokerBinary,
+    BrokerCa,
     BrokerPassword,
     BrokerUsername,
     Data,
@@ -32,8 +35,12 @@ from edgefleet.commands.cloud.options import (
     OpenEnrolment,
     OpenToNetwork,
     PackagesUrl,
+    PlainText,
     Segments,
     Store,
+    Tls,
+    TlsCert,
+    TlsKey,
     Token,
     WebsocketPort,
     sources,
@@ -54,7 +61,12 @@ def run(  # noqa: PLR0917  one argument per option
     broker: Broker = None,
     broker_username: BrokerUsername = None,
     broker_password: BrokerPassword = None,
+    broker_ca: BrokerCa = None,
     broker_binary: BrokerBinary = None,
+    admit: Admit = "auto",
+    tls: Tls = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     packages_url: PackagesUrl = "",
     store: Store = "",
     name: Name = "cloud",
@@ -66,6 +78,12 @@ def run(  # noqa: PLR0917  one argument per option
     deltas_mb: DeltasMb = 1024,
     keys: Keys = None,
     keys_password: KeysPassword = "",
+    keep_fine_days: keep.FineDays = 2.0,
+    keep_hourly_days: keep.HourlyDays = 30.0,
+    keep_days: keep.DailyDays = 400.0,
+    samples_days: keep.SamplesDays = 90.0,
+    samples_mb: keep.SamplesMb = 1024,
+    samples_url: keep.SamplesUrl = "",
     log_format: LogFormat = "console",
     log_level: LogLevel = "info",
     log_file: LogFile = None,
@@ -73,11 +91,15 @@ def run(  # noqa: PLR0917  one argument per option
     log_files: LogFiles = 5,
     *,
     open_to_network: OpenToNetwork = False,
+    plain_text: PlainText = False,
     open_enrolment: OpenEnrolment = False,
+    sample_pseudonyms: keep.SamplePseudonyms = False,
 ) -> None:
     """Run broker, collector, registry, rollouts, API and dashboard until Ctrl-C."""
     from cloud_sync.config import CloudConfig
+    from cloud_sync.core.retention import Retention
     from cloud_sync.service import CloudService
+    from cloud_sync.tls_files import TlsFiles
     from edgefleet.logs import LogOptions, start_logging
 
     options = CloudConfig(
@@ -90,7 +112,11 @@ def run(  # noqa: PLR0917  one argument per option
         broker=broker,
         broker_username=broker_username,
         broker_password=broker_password,
+        broker_ca=broker_ca,
         broker_binary=broker_binary,
+        admit=admit,
+        tls=TlsFiles.of(tls, tls_cert, tls_key),
+        plain_text=plain_text,
         packages_url=packages_url,
         store=store,
         name=name,
@@ -102,6 +128,11 @@ def run(  # noqa: PLR0917  one argument per option
         segments=sources(segment),
         min_cohort=min_cohort,
         max_delta_bytes=deltas_mb * 2**20,
+        retention=Retention(fine_days=keep_fine_days, hourly_days=keep_hourly_days, days=keep_days),
+        samples_days=samples_days,
+        max_sample_bytes=samples_mb * 2**20,
+        samples_url=samples_url,
+        sample_pseudonyms=sample_pseudonyms,
         keys=keys,
         keys_password=keys_password,
     )

@@ -7,7 +7,7 @@ import typer
 from edge_contract.errors import UsageError
 from edge_contract.messages import resources_in
 from edgefleet.commands.fleet import command as fleet_commands
-from edgefleet.commands.fleet import groups
+from edgefleet.commands.fleet import groups, members
 from edgefleet.options import (
     AsJson,
     CloudUrl,
@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
     )(pin)
     group.command(epilog=examples("edgefleet fleet unpin digits --device cam-07"))(unpin)
     groups.register(group)
+    members.register(group)
     app.add_typer(group, name="fleet")
 
 

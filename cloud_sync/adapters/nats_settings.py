@@ -1,0 +1,99 @@
+"""What a nats-server is started with.
+
+The settings are the ones under which it lost nothing that it had acknowledged when it was killed:
+messages in files and never in memory, written through every 100 ms, and a server name that stays
+the same, because sessions and retained messages are stored under it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cloud_sync.tls_files import TlsFiles
+from edge_contract.reading import JsonObject
+
+__all__ = ["Doormen", "settings_text"]
+
+_MAX_PAYLOAD_BYTES: Final = 131_072  # twice our largest message
+_PATIENCE_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doormen:
+    """Who decides about clients, and who need not ask.
+
+    Attributes:
+        issuer: Public key that signs what clients may do.
+        callout_password: Of the user ``admission``, who signs.
+        service_username: Of the cloud itself, which may say and hear everything.
+        service_password: Of the same.
+    """
+
+    issuer: str
+    callout_password: str = field(repr=False)
+    service_username: str
+    service_password: str = field(repr=False)
+
+
+def settings_text(
+    folder: Path,
+    host: str,
+    *,
+    ports: Mapping[str, int],
+    tls: TlsFiles | None = None,
+    doormen: Doormen | None = None,
+) -> str:
+    """Return the configuration; nats-server reads JSON as well as its own format.
+
+    Args:
+        folder: For logs and messages.
+        host: Address to listen on.
+        ports: By use: ``mqtt``, and ``nats``, ``websocket`` and ``monitor`` where they are wanted.
+        tls: Encrypts what devices and browsers say.
+        doormen: Decide about clients; ``None`` lets everybody in.
+    """
+    listener: JsonObject = {"host": host, "port": ports["mqtt"]}
+    secured: JsonObject = {}
+    if tls is not None:
+        secured = {
+            "tls": {
+                "cert_file": str(tls.certificate.absolute()),
+                "key_file": str(tls.key.absolute()),
+                "timeout": _PATIENCE_S,
+            }
+        }
+    settings: dict[str, object] = {
+        "server_name": "edgefleet",
+        # NATS' own protocol, for those who decide about clients; else any free port
+        "listen": f"127.0.0.1:{ports.get('nats', -1)}",
+        "max_payload": _MAX_PAYLOAD_BYTES,
+        "log_file": str(folder / "nats.log"),
+        "logfile_size_limit": 10_000_000,
+        "logfile_max_num": 3,
+        "jetstream": {
+            "store_dir": str(folder / "store"),
+            "sync_interval": "100ms",
+            "limits": {"default_max_consumers": 100_000},  # one for each subscription
+        },
+        "mqtt": {**listener, **secured, "max_ack_pending": 1000},
+    }
+    if "websocket" in ports:
+        secured = secured or {"no_tls": True}
+        settings["websocket"] = {**listener, **secured, "port": ports["websocket"]}
+    if "monitor" in ports:
+        settings["http"] = f"127.0.0.1:{ports['monitor']}"
+    if doormen is not None:
+        settings["authorization"] = {
+            "timeout": _PATIENCE_S,
+            "users": [
+                {"user": "admission", "password": doormen.callout_password},
+                {"user": doormen.service_username, "password": doormen.service_password},
+            ],
+            "auth_callout": {
+                "issuer": doormen.issuer,
+                "auth_users": ["admission", doormen.service_username],
+            },
+        }
+    return json.dumps(settings, indent=2, ensure_ascii=False)

@@ -1,0 +1,126 @@
+"""Who belongs to the fleet, put together from a cloud's configuration."""
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from cloud_sync.adapters.local_authority import LocalAuthority, NoAuthority
+from cloud_sync.adapters.nats_broker import EmbeddedBroker
+from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
+from cloud_sync.config import CloudConfig
+from cloud_sync.doorkeeper import Doorkeeper
+from cloud_sync.enrolment_desk import EnrolmentDesk, Terms
+from cloud_sync.group_desk import Note
+from cloud_sync.ports import AdmissionStore
+from cloud_sync.roster import Roster
+from edge_contract.messages.broker_url import parse_broker_url
+
+__all__ = ["Membership", "service_options"]
+
+_log = logging.getLogger("edgefleet.cloud")
+
+_TAKEN_S: Final = 3.0
+
+
+def service_options(config: CloudConfig, broker: EmbeddedBroker | None) -> FleetLinkOptions:
+    """Return how the cloud itself reaches its broker; it hears nothing yet."""
+    client_id = f"cloud-{config.fleet}-{os.getpid()}"
+    if broker is None:
+        return FleetLinkOptions(
+            url=config.broker or "",
+            client_id=client_id,
+            username=config.broker_username,
+            password=config.broker_password,
+            ca_file=config.broker_ca,
+            subscriptions=(),
+        )
+    username, password = broker.service_login or (None, None)
+    return FleetLinkOptions(
+        url=broker.mqtt_url,
+        client_id=client_id,
+        username=username,
+        password=password,
+        ca_file=None if config.tls is None else str(config.tls.certificate),
+        is_pinned=config.tls is not None,  # on this machine its names may be other ones
+        subscriptions=(),
+    )
+
+
+class Membership:
+    """Roster, doorkeeper and enrolment desk of a cloud.
+
+    Args:
+        config: Of the cloud.
+        store: Where records are.
+        root: Returns the TUF root that devices shall pin; empty for none.
+    """
+
+    def __init__(
+        self, config: CloudConfig, store: AdmissionStore, *, root: Callable[[], bytes]
+    ) -> None:
+        self._config = config
+        self.roster = Roster(store)
+        self.doorkeeper = Doorkeeper(self.roster, config.fleet, is_open=config.lets_anyone_in)
+        self._root = root
+        self._broker: EmbeddedBroker | None = None
+
+    def desk(self, broker: EmbeddedBroker | None) -> "Callable[[Note], EnrolmentDesk]":
+        """Return what makes the enrolment desk, given who writes the record."""
+        config = self._config
+        self._broker = broker
+        terms = Terms(
+            fleet=config.fleet,
+            broker=lambda: config.broker or _without_host(broker.mqtt_url if broker else ""),
+            websocket=lambda: _without_host((broker.websocket_url or "") if broker else ""),
+            authority=NoAuthority() if config.tls is None else LocalAuthority(config.tls),
+            root=self._root,
+        )
+        return lambda note: EnrolmentDesk(
+            self.roster, terms, note=note, on_gone=self._take_the_place_of
+        )
+
+    def is_apart(self, device: str) -> bool:
+        """Return whether nothing of a device is to be merged."""
+        return self.roster.quarantine(device) is not None
+
+    def _take_the_place_of(self, device: str) -> None:
+        """End a device's connection: of two clients with one id a broker throws out the elder."""
+        broker = self._broker
+        if broker is None:
+            return  # a broker that is not ours: its own files say who may speak
+        options = replace(service_options(self._config, broker), client_id=device)
+        taken = PahoFleetLink(options)
+        with contextlib.closing(taken):
+            deaf = _Deaf()
+            taken.start(deaf)
+            deaf.is_there.wait(_TAKEN_S)
+
+
+class _Deaf:
+    """Hears nothing: it is there to take a place."""
+
+    def __init__(self) -> None:
+        self.is_there = threading.Event()
+
+    def on_connected(self) -> None:
+        """It is taken."""
+        self.is_there.set()
+
+    def on_disconnected(self, reason: str) -> None:
+        """It could not be taken."""
+        _log.warning("cannot end a device's connection: %s", reason)
+
+    def on_message(self, topic: str, payload: bytes) -> None:
+        """Nothing is listened to."""
+
+
+def _without_host(url: str) -> str:
+    """Return a URL for devices, who fill in the host by which they reach the cloud's API."""
+    if not url:
+        return ""
+    found = parse_broker_url(url)
+    return f"{found.scheme}://:{found.port}{found.path}"

@@ -1,0 +1,138 @@
+"""How an agent reaches its cloud: what it was told, and what it got when it joined."""
+
+import ipaddress
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from edge_agent.config import default_state_folder
+from edge_contract.errors import UsageError
+from edge_contract.messages.broker_url import parse_broker_url
+
+if TYPE_CHECKING:
+    from edge_agent.identity import Identity
+
+__all__ = ["CloudOptions", "way_to_cloud"]
+
+
+class CloudOptions(NamedTuple):
+    """How to reach a cloud.
+
+    Attributes:
+        url: Of the broker; ``None`` for no cloud.
+        username: For the broker.
+        password: For the broker.
+        root: What vouches for its packages and orders; ``None`` to believe whoever speaks.
+        ca_file: Certificates to trust; ``None`` for the system's.
+        cert_file: This device's certificate; ``None`` for none.
+        key_file: Its key.
+        password_now: Returns the password for each new connection, as it may have been renewed;
+            ``None`` where it stays.
+        plain_text: Whether passwords and statistics may travel unencrypted beyond this machine.
+    """
+
+    url: str | None
+    username: str | None = None
+    password: str | None = None
+    root: bytes | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    password_now: Callable[[], str | None] | None = None
+    plain_text: bool = False
+
+
+def way_to_cloud(
+    told: CloudOptions, *, fleet: str, device: str, state: Path | None, join_token: str | None
+) -> CloudOptions:
+    """Return how to reach the cloud; joins its fleet first where a token says so.
+
+    Args:
+        told: By whoever starts the agent; it wins.
+        fleet: Name of the fleet.
+        device: Name of this device.
+        state: Its state folder; ``None`` for the usual one.
+        join_token: Lets it join; ``None`` if it has joined, or needs not.
+
+    Raises:
+        UsageError: Something does not fit, or would travel in plain text.
+        UnavailableError: The cloud is out of reach, and this device has not joined yet.
+    """
+    folder = state or default_state_folder(fleet, device)
+    if told.url is not None and not told.plain_text:
+        _require_secrecy(told.url)
+    if join_token or (folder / "identity" / "membership.json").exists():
+        told = _as_member(told, join_token, fleet=fleet, device=device, folder=folder)
+    return told
+
+
+def _as_member(
+    told: CloudOptions, join_token: str | None, *, fleet: str, device: str, folder: Path
+) -> CloudOptions:
+    from edge_agent.identity import identity_in  # by members only, for it takes time
+
+    if join_token:
+        from edge_agent.joining import join
+
+        identity = join(join_token, device=device, state=folder)
+    else:
+        found = identity_in(folder)
+        if found is None:
+            return told
+        identity = found
+    return _with_identity(told, identity, fleet=fleet, device=device, folder=folder)
+
+
+def _with_identity(
+    told: CloudOptions, identity: "Identity", *, fleet: str, device: str, folder: Path
+) -> CloudOptions:
+    given = identity.membership
+    if (given.fleet, given.device) != (fleet, device):
+        raise UsageError(
+            f"{str(folder)!r} belongs to device {given.device!r} of fleet {given.fleet!r}, not to "
+            f"{device!r} of {fleet!r}: choose another state folder, or say --device and --fleet"
+        )
+    is_own_login = told.username is not None
+    has_certificate = told.cert_file is None and identity.certificate is not None
+    return told._replace(
+        url=told.url or _with_host(given.broker, identity.cloud),
+        username=told.username if is_own_login else device,
+        password=told.password if is_own_login else given.password,
+        password_now=None if is_own_login else lambda: _password_in(folder),
+        root=told.root or identity.root,
+        ca_file=told.ca_file or identity.ca_file,
+        cert_file=identity.certificate if has_certificate else told.cert_file,
+        key_file=str(identity.key) if has_certificate else told.key_file,
+    )
+
+
+def _password_in(folder: Path) -> str | None:
+    from edge_agent.identity import identity_in
+
+    found = identity_in(folder)
+    return None if found is None else found.membership.password
+
+
+def _with_host(broker: str, cloud: str) -> str:
+    """Return a broker's URL; where its host is left out it is the cloud's."""
+    host = urlsplit(cloud).hostname or ""
+    return broker.replace("://:", f"://{f'[{host}]' if ':' in host else host}:", 1)
+
+
+def _require_secrecy(url: str) -> None:
+    """Refuse plain text beyond this machine."""
+    broker = parse_broker_url(url)
+    if broker.is_tls or _is_loopback(broker.host):
+        return
+    raise UsageError(
+        f"to {broker} statistics, orders and passwords would travel in plain text: use "
+        f"{'wss' if broker.is_websocket else 'mqtts'}://, or say plain_text=True (--plain-text)"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
