@@ -54,6 +54,8 @@ _COUNTS: Final = {"TfidfTransformer", "CategoricalNB", "OneHotEncoder", "Ordinal
 _NON_NEGATIVE: Final = {"AdditiveChi2Sampler", "SkewedChi2Sampler", "ComplementNB"} | {
     *("MultinomialNB", "NMF", "MiniBatchNMF", "LatentDirichletAllocation", "BernoulliRBM"),
 }
+_SEARCHES: Final = {"NMF", "MiniBatchNMF", "LatentDirichletAllocation"}
+"""Given float64 at any rate: rounded to float32, their sources depend on the machine, too."""
 _SEVERAL_LABELS: Final = {"ClassifierChain", "MultiOutputClassifier"}
 _SEVERAL_VALUES: Final = {"CCA", "PLSCanonical", "PLSRegression", "PLSSVD", "RegressorChain"} | {
     *("MultiOutputRegressor", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
@@ -193,6 +195,7 @@ def _data(name: str, model: object, kind: str, offset: float) -> Data:
         rows = rows + rng.uniform(-0.04, 0.04, rows.shape)
     order = rng.permutation(len(rows))[:180]
     rows = _suitable_rows(name, rows[order], offset)
+    kind = "float64" if name in _SEARCHES else kind
     rows = rows.astype(np.int64 if name in _COUNTS else kind)
     labels = _suitable_labels(name, labels[order])
     return Data(rows[:120], labels[:120], rows[120:])

@@ -10,12 +10,14 @@ from converters.base import Tensors
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import TensorSpec
 
-__all__ = ["BATCH", "OnnxModel", "first_line_of"]
+__all__ = ["BATCH", "BLOCK_ROWS", "OnnxModel", "first_line_of"]
 
 BATCH: Final = "batch"
 """Name of the first axis of every input and output."""
 
-_BLOCK_ROWS: Final = 1024
+BLOCK_ROWS: Final = 1024
+"""How many rows are computed at once, unless told otherwise."""
+
 _SILENT: Final = 4  # what goes wrong is raised here, and need not be printed as well
 
 _ELEMENT_TYPES: Final = {
@@ -69,7 +71,7 @@ class OnnxModel:
             _require_free_batch(spec, what=what)
 
     def run(
-        self, feeds: Tensors, *, block_rows: int = _BLOCK_ROWS
+        self, feeds: Tensors, *, block_rows: int = BLOCK_ROWS
     ) -> dict[str, NDArray[np.generic]]:
         """Return the outputs of all rows.
 

@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from converters.base import Rows
+from converters.batch_answers import asked_together
 from converters.fitted_names import fitted_names
 from converters.rows import is_frame
 from converters.sklearn_more.answers import as_predictor
@@ -134,12 +135,21 @@ class SklearnModel:
                 rows = rows.to_numpy(dtype=object)
             else:
                 rows = np.column_stack([numbers(rows, i) for i in range(len(columns))])
-        try:  # a copy each: with copy=False, estimators write into what they are given
-            said = [getattr(self.source, it.method)(copy.copy(rows)) for it in self.answers]
+        try:
+            parts = [self._said(some) for some in asked_together(self.source, rows)]
         except Exception as error:  # estimators of all authors raise all kinds
             first = str(error).strip().partition("\n")[0]
             raise ValueError(f"{type(error).__name__}: {first}") from error
-        return [np.asarray(it.toarray() if hasattr(it, "toarray") else it) for it in said]
+        return (
+            parts[0] if len(parts) == 1 else [np.concatenate(it) for it in zip(*parts, strict=True)]
+        )
+
+    def _said(self, rows: Rows) -> list[NDArray[np.generic]]:
+        # a copy each: with copy=False, estimators write into what they are given
+        said = [getattr(self.source, it.method)(copy.copy(rows)) for it in self.answers]
+        return [
+            _in_range(np.asarray(it.toarray() if hasattr(it, "toarray") else it)) for it in said
+        ]
 
     @property
     def parameters(self) -> JsonObject:
@@ -147,6 +157,15 @@ class SklearnModel:
         get_params = getattr(self.source, "get_params", dict)
         found = {str(key): _plain(value) for key, value in sorted(get_params().items())}
         return {key: value for key, value in found.items() if value is not None}
+
+
+def _in_range(said: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return answers with infinity for numbers beyond float32, the element type of outputs."""
+    if said.dtype != np.float64:
+        return said
+    numbers = said.astype(np.float64)
+    beyond = np.isfinite(numbers) & (np.abs(numbers) > np.finfo(np.float32).max)
+    return np.where(beyond, np.copysign(np.inf, numbers), numbers) if beyond.any() else said
 
 
 def _has_probabilities(source: object) -> bool:

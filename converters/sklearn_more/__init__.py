@@ -14,6 +14,7 @@ import converters.sklearn_more.discriminants
 import converters.sklearn_more.dummies
 import converters.sklearn_more.encoders
 import converters.sklearn_more.ensembles
+import converters.sklearn_more.factorizations
 import converters.sklearn_more.functions
 import converters.sklearn_more.gaussian
 import converters.sklearn_more.imputers
@@ -42,5 +43,6 @@ import converters.sklearn_more.selection
 import converters.sklearn_more.sparse_coding
 import converters.sklearn_more.splines
 import converters.sklearn_more.tables
+import converters.sklearn_more.topics
 import converters.sklearn_more.words
 import converters.sklearn_more.wrappers  # noqa: F401
