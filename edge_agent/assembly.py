@@ -1,12 +1,13 @@
 """The assembly: everything that an agent keeps on its device, taken up and let go together."""
 
 import contextlib
-import shutil
-import tempfile
+import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from edge_agent.adapters.durable_files import new_folder, remove_folder
 from edge_agent.adapters.recorder import Recorder
 from edge_agent.config import made, ring_folder
 from edge_agent.core.agent import AgentConfig, AgentCore
@@ -60,6 +61,7 @@ class Limits:
 
 _NO_LIMITS: Final = Limits()
 _SAMPLES: Final = "samples"
+_TEMPORARY: Final = "edgefleet-agent-"
 _SAMPLES_SHARE: Final = 0.1
 """Of the disk that the agent may take, where that is bounded."""
 
@@ -91,7 +93,7 @@ class Assembly:
         with contextlib.ExitStack() as undo:
             self.folder = _temporary(undo) if folder is None else made(folder)
             # The store comes first: it keeps other processes away from all the rest.
-            self.store = opened_alone(self.folder)
+            self.store = opened_alone(self.folder, outlives_us=folder is not None)
             undo.callback(self.store.close)
             undo.callback(forget_holder, self.folder)
             log = LogTail()
@@ -103,7 +105,9 @@ class Assembly:
                 boot,
                 state=self.store.state(),
                 restored=self.store.messages(config.device),
-                more_commands=lambda: device_commands(log, life=boot, samples=self.samples),
+                more_commands=lambda: device_commands(
+                    log, life=boot, state=self.folder, samples=self.samples
+                ),
             )
             rings = made(ring_folder(self.folder))
             claim_rings(rings, self.folder)
@@ -182,7 +186,7 @@ def _sample_keeper(
 ) -> "SampleKeeper | None":
     folder = parts.folder / _SAMPLES
     if options is None or not options.purposes:
-        shutil.rmtree(folder, ignore_errors=True)  # whoever allows none any more wants none kept
+        remove_folder(folder)  # whoever allows none any more wants none kept
         return None
     from edge_agent.samples.keeper import SampleKeeper  # few devices keep samples
     from edge_agent.samples.store import SampleStore
@@ -195,7 +199,16 @@ def _sample_keeper(
 
 
 def _temporary(undo: contextlib.ExitStack) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="edgefleet-agent-"))
-    undo.callback(shutil.rmtree, ring_folder(folder), ignore_errors=True)
-    undo.callback(shutil.rmtree, folder, ignore_errors=True)
+    folder = _new_temporary()
+    undo.callback(remove_folder, ring_folder(folder))
+    undo.callback(remove_folder, folder)
     return folder
+
+
+def _new_temporary() -> Path:
+    if os.name == "posix" and "tempfile" not in sys.modules:
+        with contextlib.suppress(OSError):  # where tempfile would, without what it brings along
+            return new_folder(Path(os.environ.get("TMPDIR") or "/tmp"), _TEMPORARY)  # noqa: S108
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix=_TEMPORARY))

@@ -6,12 +6,11 @@ import platform
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from edge_agent.adapters.durable_files import make_folder
+from edge_agent.adapters.durable_files import make_folder, new_folder
 from edge_contract.errors import UnavailableError
 from edge_contract.reading import JsonValue
 
@@ -81,8 +80,8 @@ def made(folder: Path) -> Path:
     """
     try:
         make_folder(folder, mode=0o700)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        trial = new_folder(folder, ".trial-")
+        trial.rmdir()
     except OSError as error:
         raise UnavailableError(
             f"cannot write to folder {str(folder)!r}: {error.strerror}; "

@@ -21,15 +21,19 @@ __all__ = ["forget_holder", "opened_alone"]
 _NOTE: Final = "holder.json"
 
 
-def opened_alone(folder: Path) -> SqliteBatchStore:
+def opened_alone(folder: Path, *, outlives_us: bool = True) -> SqliteBatchStore:
     """Open the store of a state folder and note that this process holds it.
+
+    Args:
+        folder: The state folder.
+        outlives_us: Whether a later start will find it; if not, nothing waits for the disk.
 
     Raises:
         UsageError: Another process does; the message names it.
         UnavailableError: The folder cannot be written.
     """
     try:
-        store = SqliteBatchStore(folder / "agent.db")
+        store = SqliteBatchStore(folder / "agent.db", is_durable=outlives_us)
     except UsageError as error:
         raise UsageError(f"{error}{_holder_of(folder)}") from error
     note = {

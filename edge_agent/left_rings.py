@@ -5,9 +5,10 @@ that folder does not know of them, and they would take memory until the next reb
 """
 
 import contextlib
-import shutil
 from pathlib import Path
 from typing import Final
+
+from edge_agent.adapters.durable_files import remove_folder
 
 __all__ = ["claim_rings", "sweep_rings"]
 
@@ -29,4 +30,4 @@ def sweep_rings(rings: Path) -> None:
         with contextlib.suppress(OSError):  # another agent may sweep at the same time
             owner = (other / _OWNER).read_text()
             if owner and not Path(owner).exists():
-                shutil.rmtree(other, ignore_errors=True)
+                remove_folder(other)

@@ -1,6 +1,5 @@
 """Noise on windows: added on the device, before anything is stored or sent."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -16,9 +15,6 @@ _EXACT: Final = (LATENCY,)
 """What tells of the machine and of nobody's rows."""
 
 
-_CHANCE: Final = secrets.SystemRandom()
-
-
 class WindowNoise:
     """Adds noise to the counts of windows, see :mod:`edge_contract.stats.noise`.
 
@@ -27,7 +23,7 @@ class WindowNoise:
     Args:
         epsilon: 0 leaves windows as they are.
         recorder: Knows the packages that windows belong to.
-        draw: Source of chance, from 0 to below 1.
+        draw: Source of chance, from 0 to below 1; by default the system's.
     """
 
     def __init__(
@@ -35,7 +31,7 @@ class WindowNoise:
         epsilon: float,
         recorder: Recorder,
         *,
-        draw: Callable[[], float] = _CHANCE.random,
+        draw: Callable[[], float] | None = None,
     ) -> None:
         self._epsilon = checked_epsilon(epsilon)
         self._recorder = recorder
@@ -54,7 +50,13 @@ class WindowNoise:
             spec.decode(entry.profile),
             known,
             epsilon=self._epsilon,
-            draw=self._draw,
+            draw=self._draw or _system_chance(),
             exact=_EXACT,
         )
         return replace(entry, profile=profile.to_state())
+
+
+def _system_chance() -> Callable[[], float]:
+    import random  # few devices add noise
+
+    return random.SystemRandom().random

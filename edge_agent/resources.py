@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import platform
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +44,8 @@ class Vitals:
         """Return the figures of now."""
         free_mb: float | None = None
         with contextlib.suppress(OSError):
+            import shutil  # see :func:`edge_agent.adapters.durable_files.remove_folder`
+
             free_mb = shutil.disk_usage(self._folder).free / _MIB
         used_mb = folder_bytes(self._folder) / _MIB
         return replace(self._meter.read(), disk_mb=used_mb, disk_free_mb=free_mb)

@@ -83,7 +83,7 @@ class Servable:
         self.session = session
         self._encoder = InputEncoder(package.manifest, salt=salt)
         self._decoder = OutputDecoder(package.manifest)
-        spec = package.reference(with_strata=False).profile.spec
+        spec = recorder.reference(digest).profile.spec
         components, classes = observed_outputs(package.manifest, spec)
         self._embedding = EmbeddingReader(package.manifest, components) if components else None
         self._counts_classes = classes > 0

@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["make_folder", "sync_folder", "write_durably"]
+__all__ = ["make_folder", "new_folder", "remove_folder", "sync_folder", "write_durably"]
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -28,6 +28,21 @@ def make_folder(folder: Path, *, mode: int = 0o777) -> None:
     for place in missing or [folder]:
         with contextlib.suppress(PermissionError):  # a folder that others look after
             sync_folder(place.parent)
+
+
+def new_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder with a name that no other has, for this user only; raises ``OSError``."""
+    folder = parent / f"{prefix}{os.urandom(8).hex()}"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that is in it; what cannot be removed stays."""
+    if os.path.lexists(folder):
+        import shutil  # with it come all the compressions, and a start removes nothing
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,13 +1,17 @@
 """Packages in a folder: one folder per package, named by its digest."""
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from edge_agent.adapters.durable_files import make_folder, sync_folder, write_durably
+from edge_agent.adapters.durable_files import (
+    make_folder,
+    new_folder,
+    remove_folder,
+    sync_folder,
+    write_durably,
+)
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.package import (
     MANIFEST_NAME,
@@ -43,7 +47,7 @@ class FolderPackages:
         with self._errors("make the package folder"):
             make_folder(self._partial)
         for left in folder.glob("new-*"):  # a start that was cut off
-            shutil.rmtree(left, ignore_errors=True)
+            remove_folder(left)
 
     def add(self, package: Package) -> None:
         """Keep a package."""
@@ -52,19 +56,18 @@ class FolderPackages:
         if self._holds(place, contents):
             return
         with self._errors(f"keep package {package.manifest.reference} in"):
-            new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
+            new = new_folder(self._folder, "new-")
             try:
                 for path, data in contents.items():
                     write_durably(new / path, data)
                 sync_folder(new)
-                if place.exists():  # pruned or damaged
-                    shutil.rmtree(place)
+                remove_folder(place)  # pruned or damaged
                 new.replace(place)
             except OSError:
-                shutil.rmtree(new, ignore_errors=True)
+                remove_folder(new)
                 raise
             sync_folder(self._folder)
-        shutil.rmtree(self.downloads(package.digest), ignore_errors=True)
+        remove_folder(self.downloads(package.digest))
 
     def load(self, digest: str) -> Package:
         """Return a package, verified anew."""
@@ -115,6 +118,8 @@ class FolderPackages:
     def free_bytes(self) -> int:
         """Return what the file system gives to this user."""
         with self._errors("see how much room there is for"):
+            import shutil
+
             return shutil.disk_usage(self._folder).free
 
     def description(self, digest: str) -> tuple[Manifest, Reference] | None:
@@ -140,7 +145,7 @@ class FolderPackages:
         kept = {self._place(digest) for digest in keep}
         others = [place for place in self._latest_first() if place not in kept]
         for place in others[_KEPT_DESCRIPTIONS:]:
-            shutil.rmtree(place, ignore_errors=True)
+            remove_folder(place)
         for place in others[:_KEPT_DESCRIPTIONS]:
             with contextlib.suppress(OSError, PackageError):
                 manifest = Manifest.from_bytes((place / MANIFEST_NAME).read_bytes())
@@ -149,7 +154,7 @@ class FolderPackages:
                         (place / artifact.path).unlink(missing_ok=True)
         for left in self._partial.iterdir():
             if self._folder / left.name not in kept:
-                shutil.rmtree(left, ignore_errors=True)
+                remove_folder(left)
 
     def downloads(self, digest: str) -> Path:
         """Return the folder where the files of a package wait until all of them are here."""

@@ -7,7 +7,6 @@ is not the same.
 
 import mmap
 import os
-import secrets
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +32,7 @@ def begin_header(header: "memoryview[int]", kind: int, words: Mapping[int, int])
     header[_KIND] = 0  # so that a start that is cut off here is not taken for such a file
     for place in range(_IDENTIFIER + 1, len(header)):
         header[place] = words.get(place, 0)
-    header[_IDENTIFIER] = secrets.randbits(64)
+    header[_IDENTIFIER] = int.from_bytes(os.urandom(8), "big")
     header[_KIND] = kind
 
 
@@ -80,7 +79,8 @@ def mapped(path: Path, size: int, *, at_once: bool = False) -> mmap.mmap:
             os.close(handle)
     except OSError as error:
         raise UnavailableError(
-            f"cannot make file {str(path)!r} ({size} bytes): {error.strerror}; make room on its disk"
+            f"cannot make file {str(path)!r} ({size} bytes): {error.strerror}; "
+            "make room on its disk"
         ) from error
 
 

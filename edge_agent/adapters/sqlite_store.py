@@ -1,7 +1,7 @@
 """What must survive a crash, in one SQLite file."""
 
 import json
-import secrets
+import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -49,6 +49,7 @@ class SqliteBatchStore:
     Args:
         path: The file; made if missing, in a folder that exists.
         wait_s: For another agent that is about to leave.
+        is_durable: Whether what was saved is to survive a power cut.
         labelled_rows: How many labelled rows to remember; each takes about 40 bytes.
         labelled_days: For how many days.
 
@@ -64,6 +65,7 @@ class SqliteBatchStore:
         path: Path,
         *,
         wait_s: float = 5.0,
+        is_durable: bool = True,
         labelled_rows: int = LABELLED_ROWS,
         labelled_days: int = LABELLED_DAYS,
     ) -> None:
@@ -79,13 +81,14 @@ class SqliteBatchStore:
         try:
             with self._errors("open"):
                 self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")  # save() promises durability
+                # save() promises durability, where anything is to last
+                self._db.execute(f"PRAGMA journal_mode = {'WAL' if is_durable else 'MEMORY'}")
+                self._db.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
                 self._db.executescript(_SCHEMA)
             with self._transaction("open"):  # from here on the file is locked
                 self._db.execute(
                     "INSERT OR IGNORE INTO journal VALUES ('identity', ?)",
-                    (str(secrets.randbits(64)),),
+                    (str(_chance(64)),),
                 )
         except EdgeError:
             self._db.close()
@@ -105,7 +108,7 @@ class SqliteBatchStore:
 
         It is the time in its upper 33 bits and chance in its lower 20, or one more than the last.
         """
-        by_clock = (int(at_unix_s) & 0x1FFFFFFFF) << 20 | secrets.randbits(20)
+        by_clock = (int(at_unix_s) & 0x1FFFFFFFF) << 20 | _chance(20)
         with self._transaction("note a start in"):
             boot = max(by_clock, int(self._value("boot") or -1) + 1)
             self._db.execute("INSERT OR REPLACE INTO journal VALUES ('boot', ?)", (str(boot),))
@@ -262,3 +265,8 @@ def _batch(payload: bytes) -> TelemetryBatch:
     if not isinstance(message, TelemetryBatch):
         raise MessageError(f"it holds a {type(message).__name__} as a batch")
     return message
+
+
+def _chance(bits: int) -> int:
+    """Return a number of so many bits that nobody can guess."""
+    return int.from_bytes(os.urandom(8), "big") >> (64 - bits)

@@ -4,10 +4,8 @@ The one-file form, ``NAME-VERSION.modelpkg``, is a zip whose members are stored,
 ONNX model hardly compresses, and stored members can be read in place.
 """
 
-import io
-import zipfile
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from edge_contract.errors import PackageError
 from edge_contract.package.digests import digest_of, short
@@ -20,20 +18,15 @@ from edge_contract.package.manifest import (
     Manifest,
 )
 from edge_contract.package.reference import Reference
+from edge_contract.package.stored_files import stored_files
 from edge_contract.records import dataclass, replace
+
+if TYPE_CHECKING:
+    import zipfile
 
 __all__ = ["PACKAGE_SUFFIX", "Package", "verify_artifact"]
 
 PACKAGE_SUFFIX: Final = ".modelpkg"
-
-_UNREADABLE: Final = (
-    zipfile.BadZipFile,
-    EOFError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,  # a member that says it is encrypted
-    ValueError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +76,27 @@ class Package:
         Raises:
             PackageError: It is no zip, damaged, has folders, or does not fit its manifest.
         """
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                contents = _members(archive, size=len(data))
-        except _UNREADABLE as error:
-            raise PackageError(f"not a readable model package: {error}") from error
+        contents = stored_files(data)
+        if contents is None:
+            contents = _contents(data)
         manifest_bytes = contents.pop(MANIFEST_NAME, None)
         if manifest_bytes is None:
             raise PackageError(f"not a model package: it holds no {MANIFEST_NAME}")
+        if len(manifest_bytes) > MAX_MANIFEST_BYTES:
+            raise PackageError(f"{MANIFEST_NAME} has {len(manifest_bytes)} bytes, too many")
         return cls.verified(manifest_bytes, contents)
 
     def to_archive(self) -> bytes:
         """Return the one-file form; the same package always gives the same bytes."""
+        import io
+        import zipfile
+
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(_member(MANIFEST_NAME), self.manifest_bytes)
-            for path in sorted(self.files):
-                archive.writestr(_member(path), self.files[path])
+            for path in (MANIFEST_NAME, *sorted(self.files)):
+                info = zipfile.ZipInfo(path)
+                info.create_system = 3  # Unix, also where Python would write down another system
+                archive.writestr(info, self.files.get(path, self.manifest_bytes))
         return buffer.getvalue()
 
     @property
@@ -158,25 +155,36 @@ def verify_artifact(artifact: Artifact, data: bytes, *, package: str) -> None:
         )
 
 
-def _member(path: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(path)
-    info.create_system = 3  # Unix, also where Python would write down another system
-    return info
+def _contents(data: bytes) -> dict[str, bytes]:
+    """Return the members of a zip; raises ``PackageError`` and says why if it is no package."""
+    import io
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return _members(archive, size=len(data))
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,  # a member that says it is encrypted
+        ValueError,
+    ) as error:
+        raise PackageError(f"not a readable model package: {error}") from error
 
 
-def _members(archive: zipfile.ZipFile, *, size: int) -> dict[str, bytes]:
+def _members(archive: "zipfile.ZipFile", *, size: int) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     left_bytes = size
     for info in archive.infolist():
-        if info.compress_type != zipfile.ZIP_STORED:  # so that nothing can inflate
+        if info.compress_type:  # so that nothing can inflate
             raise PackageError(f"{info.filename!r} is compressed; packages store their files as is")
         left_bytes -= info.file_size
         if left_bytes < 0:  # members that share their bytes
             raise PackageError(f"not a model package: its files have more than its {size} bytes")
         if info.filename in contents:
             raise PackageError(f"not a model package: {info.filename!r} is in it twice")
-        if info.filename == MANIFEST_NAME and info.file_size > MAX_MANIFEST_BYTES:
-            raise PackageError(f"{MANIFEST_NAME} has {info.file_size} bytes, too many")
         if "/" in info.filename or "\\" in info.filename:
             raise PackageError(f"not a model package: {info.filename!r} is in a folder")
         contents[info.filename] = archive.read(info)
