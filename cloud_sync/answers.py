@@ -1,7 +1,7 @@
 """Answers to what the API asks: views of the warehouse, the registry and the cores."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,13 +16,16 @@ from cloud_sync.backend import (
     AuditView,
     Commands,
     DeviceView,
+    EnrolmentBook,
     GroupBook,
+    LabelBook,
     ModelView,
     NotFoundError,
     PinView,
     PreflightView,
     RolloutOrder,
     RolloutView,
+    SampleBook,
     StatisticsView,
     SummaryView,
     VersionView,
@@ -31,8 +34,9 @@ from cloud_sync.command_desk import CommandDesk
 from cloud_sync.conductor import Conductor
 from cloud_sync.config import CloudConfig
 from cloud_sync.core.facts import DeviceStatus, EvidenceSource
-from cloud_sync.core.records import AuditRecord
-from cloud_sync.group_desk import GroupDesk
+from cloud_sync.core.records import AcknowledgementRecord, AuditRecord
+from cloud_sync.group_desk import GroupDesk, Note
+from cloud_sync.labelling import Labelling
 from cloud_sync.measure import Measure
 from cloud_sync.measures import measures_of, measures_of_pulse
 from cloud_sync.offer_desk import OfferDesk
@@ -57,6 +61,7 @@ __all__ = ["Answers"]
 _ENDED: Final = ("succeeded", "aborted", "rolled_back", "superseded")
 _ALARMS_IN_REPORT: Final = 20
 _ALARMS_LOOKED_THROUGH: Final = 500
+_ALARMS_KEPT: Final = 100_000
 
 
 class Answers:
@@ -70,9 +75,11 @@ class Answers:
         packages: The registry.
         offers: Ways to packages.
         evidence: Statistics by cohort.
+        enrolment: Makes who belongs to the fleet known, given who writes the record.
+        labelling: Makes the desks of samples and labels.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all that there is to be asked about
         self,
         config: CloudConfig,
         *,
@@ -82,6 +89,8 @@ class Answers:
         packages: PackageRepository,
         offers: OfferDesk,
         evidence: EvidenceSource,
+        enrolment: Callable[[Note], EnrolmentBook],
+        labelling: Labelling,
     ) -> None:
         self._config = config
         self._conductor = conductor
@@ -93,6 +102,9 @@ class Answers:
         self._groups = GroupDesk(warehouse, lambda: conductor.snapshot.facts, self._audit)
         self._commands = CommandDesk(conductor, warehouse, self._groups, self._audit)
         self._rollouts = RolloutAnswers(conductor, packages, evidence, note=self._audit)
+        self._enrolment = enrolment(self._audit)
+        self._samples = labelling.samples(conductor, self._audit)
+        self._labels = labelling.labels(conductor, self._audit)
         self._access = AccessDesk(warehouse, admin_token=config.token, note=self._audit)
         self._statistics = StatisticsDesk(
             evidence,
@@ -159,9 +171,24 @@ class Answers:
         return self._commands
 
     @property
+    def samples(self) -> SampleBook:
+        """Samples that devices sent."""
+        return self._samples
+
+    @property
+    def labels(self) -> LabelBook:
+        """Truths that people found out."""
+        return self._labels
+
+    @property
     def access(self) -> AccessBook:
         """Tokens of the API."""
         return self._access
+
+    @property
+    def enrolment(self) -> EnrolmentBook:
+        """Who belongs to the fleet."""
+        return self._enrolment
 
     @property
     def kept_answers(self) -> AccessStore:
@@ -332,7 +359,24 @@ class Answers:
 
     def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:
         """Return alarms, newest first."""
-        return [alarm_view(r) for r in self._warehouse.alarms(model=model, limit=limit)]
+        known = self._warehouse.acknowledgements()
+        records = self._warehouse.alarms(model=model, limit=limit)
+        return [alarm_view(record, known.get(record.alarm_id)) for record in records]
+
+    def alarm(self, alarm_id: str) -> AlarmView:
+        """Return one alarm."""
+        for view in self.alarms(limit=_ALARMS_KEPT):
+            if view.alarm_id == alarm_id:
+                return view
+        raise NotFoundError(f"there is no alarm {alarm_id!r:.100}")
+
+    def acknowledge_alarm(self, alarm_id: str, *, note: str, by: str) -> AlarmView:
+        """Say that somebody looks after an alarm."""
+        self.alarm(alarm_id)
+        record = AcknowledgementRecord(alarm_id, by, time.time(), note)
+        self._conductor.order(lambda: self._warehouse.acknowledge(record))
+        self._audit(by, "alarm.acknowledge", alarm_id, {"note": note})
+        return self.alarm(alarm_id)
 
     def audit(
         self, *, limit: int = 100, before: int | None = None, action: str = ""

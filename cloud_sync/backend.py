@@ -11,6 +11,13 @@ from typing import Protocol
 
 from cloud_sync.core.groups import Audience
 from cloud_sync.core.rollout import RolloutPlan
+from cloud_sync.enrolment_views import (
+    CredentialView,
+    EnrolmentBook,
+    JoinTokenView,
+    NewJoinTokenView,
+    QuarantineView,
+)
 from cloud_sync.measure import Measure
 from cloud_sync.operator_views import (
     AccessBook,
@@ -26,6 +33,7 @@ from cloud_sync.operator_views import (
     TokenView,
 )
 from cloud_sync.ports import AccessStore
+from cloud_sync.sample_views import LabelBook, LabelsView, SampleBook, SampleFileView
 from cloud_sync.statistics_view import (
     AlarmView,
     ClassShare,
@@ -50,21 +58,30 @@ __all__ = [
     "CommandDeviceView",
     "CommandView",
     "Commands",
+    "CredentialView",
     "DeviceShareView",
     "DeviceView",
+    "EnrolmentBook",
     "EvidenceView",
     "FeatureView",
     "ForecastView",
     "GroupBook",
     "GroupView",
+    "JoinTokenView",
+    "LabelBook",
+    "LabelsView",
     "ModelView",
+    "NewJoinTokenView",
     "NewTokenView",
     "NotFoundError",
     "PinView",
     "PreflightView",
+    "QuarantineView",
     "RolloutEventView",
     "RolloutOrder",
     "RolloutView",
+    "SampleBook",
+    "SampleFileView",
     "SegmentView",
     "StageView",
     "StatisticsView",
@@ -276,8 +293,23 @@ class CloudBackend(Protocol):
         ...
 
     @property
+    def samples(self) -> SampleBook:
+        """Samples that devices sent."""
+        ...
+
+    @property
+    def labels(self) -> LabelBook:
+        """Truths that people found out."""
+        ...
+
+    @property
     def access(self) -> AccessBook:
         """Tokens of the API."""
+        ...
+
+    @property
+    def enrolment(self) -> EnrolmentBook:
+        """Who belongs to the fleet."""
         ...
 
     @property
@@ -383,6 +415,17 @@ class CloudBackend(Protocol):
 
     def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:
         """Return alarms, newest first."""
+        ...
+
+    def alarm(self, alarm_id: str) -> AlarmView:
+        """Return one alarm."""
+        ...
+
+    def acknowledge_alarm(self, alarm_id: str, *, note: str, by: str) -> AlarmView:
+        """Say that somebody looks after an alarm, in place of who did before.
+
+        It goes on to count as open until what drifted is calm again, or its version is gone.
+        """
         ...
 
     def audit(

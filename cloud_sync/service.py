@@ -1,8 +1,9 @@
 """A whole cloud in one process: broker, collector, registry, rollouts, API and dashboard."""
 
 import logging
-import os
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,7 @@ from typing import Self
 from cloud_sync.adapters.delta_workshop import DeltaWorkshop
 from cloud_sync.adapters.folder_registry import FolderRegistry
 from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker
-from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
+from cloud_sync.adapters.paho_fleet_link import PahoFleetLink
 from cloud_sync.adapters.quickest import quickest_counting
 from cloud_sync.adapters.river_adwin import register_if_installed
 from cloud_sync.adapters.sql.warehouse import SqlWarehouse
@@ -27,6 +28,8 @@ from cloud_sync.core.fleet import Fleet, FleetConfig
 from cloud_sync.core.rollout import RolloutController
 from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.wishes import FleetWishes
+from cloud_sync.labelling import Labelling
+from cloud_sync.membership import Membership, service_options
 from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.policy_desk import PolicyDesk
 from cloud_sync.policy_world import POLICIES, CloudPolicyWorld
@@ -151,6 +154,7 @@ class CloudService:
             self._online.publish(now=datetime.now(UTC))  # keys may have been replaced
         warehouse = self._warehouse = open_store(config.store, config.data)
         warehouse.lead()
+        membership = Membership(config, warehouse, root=self._trusted_root)
         packages = self._packages = FolderRegistry(config.data)
         if config.max_delta_bytes:
             self._deltas = DeltaWorkshop(
@@ -164,7 +168,11 @@ class CloudService:
                     mqtt_port=config.mqtt_port,
                     websocket_port=config.websocket_port,
                     binary=config.broker_binary,
-                )
+                    tls=config.tls,
+                    service_username=config.broker_username or "cloud",
+                    service_password=config.broker_password or "",
+                ),
+                admission=membership.doorkeeper,
             )
             self.broker.start()
         evidence = WarehouseEvidence(packages, warehouse)
@@ -180,7 +188,10 @@ class CloudService:
             members=segments.devices_of,
         )
         alarms.restore(time.time())
-        conductor = self._make_conductor(warehouse, packages, evidence, alarms, segments)
+        labelling = Labelling(config, warehouse, packages, segments=segments.of)
+        conductor = self._make_conductor(
+            warehouse, packages, evidence, alarms, segments, membership.is_apart, labelling
+        )
         self._conductor = conductor
         answers = Answers(
             config,
@@ -190,6 +201,8 @@ class CloudService:
             packages=packages,
             offers=OfferDesk(packages, self._deltas),
             evidence=evidence,
+            enrolment=membership.desk(self.broker),
+            labelling=labelling,
         )
         self._server = ApiServer(
             answers,
@@ -198,6 +211,7 @@ class CloudService:
             settings=ApiSettings(
                 token=config.token,
                 open_to_network=config.open_to_network,
+                tls=config.tls,
                 trust=None if self._online is None else TrustDesk(self._online),
             ),
         )
@@ -205,7 +219,9 @@ class CloudService:
             config.data / POLICIES, CloudPolicyWorld(answers, warehouse, packages)
         )
         self._policies.start()
-        packages_url = config.packages_url or f":{self._server.port}/api/v1/blobs"
+        here = "https://" if config.tls else ""  # on the host by which devices know the broker
+        packages_url = config.packages_url or f"{here}:{self._server.port}/api/v1/blobs"
+        labelling.serve_at(packages_url)
         now_unix_s = time.time()
         wishes = FleetWishes(_stable_targets(packages), packages_url, config.interval_s)
         conductor.start(lambda: conductor.carry_out(conductor.fleet.set_wishes(wishes, now_unix_s)))
@@ -217,6 +233,8 @@ class CloudService:
         evidence: WarehouseEvidence,
         alarms: AlarmDesk,
         segments: SegmentIndex,
+        is_apart: Callable[[str], bool],
+        labelling: Labelling,
     ) -> Conductor:
         config = self.config
         now_unix_s = time.time()
@@ -237,6 +255,7 @@ class CloudService:
             is_known=fleet.knows,
             segments=segments.of,
             adds_noise=fleet.adds_noise,
+            is_apart=is_apart,
             counting=quickest_counting(),
         )
         return Conductor(
@@ -257,17 +276,16 @@ class CloudService:
             flush_s=config.flush_s,
             analysis_s=config.window_s,
             retention=config.retention,
+            dress=labelling.tickets.dressed,
+            chores=(labelling.clean,),
             identity=identity_of(config.name) if config.store else None,
         )
 
     def _make_link(self) -> FleetLink:
         topics = FleetTopics(self.config.fleet)
         link = PahoFleetLink(
-            FleetLinkOptions(
-                url=self.broker_url,
-                client_id=f"cloud-{self.config.fleet}-{os.getpid()}",
-                username=self.config.broker_username,
-                password=self.config.broker_password,
+            replace(
+                service_options(self.config, self.broker),
                 will_topic=topics.collector_state,
                 will_payload=encode(CollectorState(listening=False)),
                 # With several collectors, telemetry of our shards alone: once we know which.
@@ -277,6 +295,9 @@ class CloudService:
             )
         )
         return link if self._online is None else SealedLink(link, self._online.seal)
+
+    def _trusted_root(self) -> bytes:
+        return (self._online and self._online.metadata.file("root.json")) or b""
 
 
 def _stable_targets(packages: PackageRepository) -> dict[str, Target]:

@@ -25,7 +25,6 @@ from edge_agent.models import Models
 from edge_agent.ports import InferenceEngine
 from edge_agent.shadow import ShadowRunner
 from edge_agent.starting import (
-    CloudOptions,
     agent_version,
     listed,
     require_packages,
@@ -35,6 +34,7 @@ from edge_agent.starting import (
     trusted,
 )
 from edge_agent.variants import VariantPolicy
+from edge_agent.way_to_cloud import CloudOptions, way_to_cloud
 from edge_contract.names import checked_name
 from edge_contract.package import Package
 
@@ -110,6 +110,12 @@ class Agent(Models):
         samples_days: For how many days a sample may stay on the device.
         trusted_root: File with a TUF root, ``root.json`` of `edgefleet keys init`. Only versions
             that it vouches for are then installed, and only its director gives orders.
+        join_token: What `edgefleet fleet enroll` printed: the device joins the fleet when it starts
+            the first time, and what it gets is in the state folder from then on; ``cloud`` and
+            credentials need not be told any more.
+        ca_file: File with the certificates to trust for the cloud; by default the system's, or what
+            the device got when it joined.
+        plain_text: Allows ``mqtt://`` and ``ws://`` beyond this machine.
 
     Attributes:
         model: Name of the model; of several their names with commas between.
@@ -156,11 +162,30 @@ class Agent(Models):
         samples_mb: float = 16.0,
         samples_days: float = 7.0,
         trusted_root: str | os.PathLike[str] | None = None,
+        join_token: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        plain_text: bool = False,
     ) -> None:
         asked = asked_models(model)
+        self.device = checked_name(device or default_device(), "device")
+        way = way_to_cloud(
+            CloudOptions(
+                cloud,
+                username,
+                password,
+                trusted(trusted_root),
+                None if ca_file is None else os.fspath(ca_file),
+                plain_text=plain_text,
+            ),
+            fleet=fleet,
+            device=self.device,
+            state=None if state is None else Path(state),
+            join_token=join_token,
+        )
+        cloud = way.url
+        self._has_cloud = cloud is not None
         if cloud is None and state is None:
             require_packages(asked)
-        self.device = checked_name(device or default_device(), "device")
         policy = VariantPolicy.of(variant)
         engine: InferenceEngine
         engine = runtime = OnnxRuntimeEngine(
@@ -205,9 +230,8 @@ class Agent(Models):
                 self._compiled = compiled
             if limits.memory_bytes is not None:
                 engine = MemoryCeiling(engine, self._parts.meter, limits.memory_bytes)
-            where = CloudOptions(cloud, username, password, trusted(trusted_root))
             parts = self._parts
-            shell = self._shell = shell_of(parts, where, engine, policy)
+            shell = self._shell = shell_of(parts, way, engine, policy)
             shared = Shared(
                 device=self.device,
                 shell=shell,
@@ -277,6 +301,11 @@ class Agent(Models):
         return self._shell.updates.install()
 
     # Life.
+
+    @property
+    def has_cloud(self) -> bool:
+        """Whether it follows a cloud: the one it was told, or the one of the fleet it joined."""
+        return self._has_cloud
 
     def rows_observed(self) -> int:
         """Return how many rows of calls were observed since this device's rings were made.

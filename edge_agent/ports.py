@@ -39,6 +39,7 @@ class LinkOptions:
         client_id: Unique in the fleet; a broker throws out the elder of two.
         username: ``None`` if the broker asks for none.
         password: Goes with ``username``.
+        password_now: Returns the password for each new connection; ``None`` where it stays.
         ca_file: Certificates to trust; ``None`` trusts what the system trusts.
         cert_file: This device's certificate, PEM.
         key_file: Its key; ``None`` if it is in ``cert_file``.
@@ -52,6 +53,7 @@ class LinkOptions:
     client_id: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    password_now: Callable[[], str | None] | None = field(default=None, repr=False)
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from edge_agent.assembly import Assembly
 from edge_agent.core.effects import Effect
@@ -12,6 +12,7 @@ from edge_agent.ports import InferenceEngine, Link, PackageSource
 from edge_agent.retired import MOST
 from edge_agent.shell import Shell
 from edge_agent.variants import VariantPolicy
+from edge_agent.way_to_cloud import CloudOptions
 from edge_contract.errors import UsageError
 from edge_contract.package import Package
 from edge_contract.version import VERSION
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from edge_agent.samples.options import SampleOptions
 
 __all__ = [
-    "CloudOptions",
     "agent_version",
     "listed",
     "require_packages",
@@ -29,22 +29,6 @@ __all__ = [
     "start_with",
     "trusted",
 ]
-
-
-class CloudOptions(NamedTuple):
-    """How to reach a cloud.
-
-    Attributes:
-        url: Of the broker; ``None`` for no cloud.
-        username: For the broker.
-        password: For the broker.
-        root: What vouches for its packages and orders; ``None`` to believe whoever speaks.
-    """
-
-    url: str | None
-    username: str | None = None
-    password: str | None = None
-    root: bytes | None = None
 
 
 def shell_of(
@@ -58,9 +42,7 @@ def shell_of(
 
         link, source = cloud_link(
             parts.core,
-            cloud.url,
-            username=cloud.username,
-            password=cloud.password,
+            cloud,
             memory_left=parts.memory_left,
             trust=None if cloud.root is None else Trust(cloud.root, parts.folder / "trust"),
         )

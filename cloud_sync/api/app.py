@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from cloud_sync.api.access_routes import access_routes
 from cloud_sync.api.answering import PROBLEM
 from cloud_sync.api.command_routes import command_routes
+from cloud_sync.api.enrolment_routes import enrolment_routes
 from cloud_sync.api.etags import EtagMiddleware
 from cloud_sync.api.events import RevisionFeed
 from cloud_sync.api.fleet_routes import fleet_routes
@@ -20,6 +21,7 @@ from cloud_sync.api.metrics import Metrics, RequestMeter, metrics_routes
 from cloud_sync.api.model_routes import model_routes
 from cloud_sync.api.problems import add_problem_handlers, problem_schema
 from cloud_sync.api.rollout_routes import rollout_routes
+from cloud_sync.api.sample_routes import sample_routes
 from cloud_sync.api.settings import ApiSettings
 from cloud_sync.api.system_routes import system_routes
 from cloud_sync.api.trust_routes import trust_routes
@@ -29,13 +31,19 @@ from cloud_sync.backend import (
     CloudBackend,
     CommandDeviceView,
     CommandView,
+    CredentialView,
     DeviceView,
     GroupView,
+    JoinTokenView,
+    LabelsView,
     ModelView,
+    NewJoinTokenView,
     NewTokenView,
     PinView,
     PreflightView,
+    QuarantineView,
     RolloutView,
+    SampleFileView,
     StatisticsView,
     SummaryView,
     TokenView,
@@ -50,13 +58,19 @@ _VIEWS = (
     AuditView,
     CommandDeviceView,
     CommandView,
+    CredentialView,
     DeviceView,
     GroupView,
+    JoinTokenView,
     ModelView,
+    NewJoinTokenView,
     NewTokenView,
     PinView,
     PreflightView,
+    QuarantineView,
+    LabelsView,
     RolloutView,
+    SampleFileView,
     StatisticsView,
     SummaryView,
     TokenView,
@@ -72,12 +86,16 @@ _ROUTES = (
     rollout_routes,
     access_routes,
     trust_routes,
+    enrolment_routes,
+    sample_routes,
     system_routes,
 )
 
 
-_KEPT_NOWHERE = (f"{API}/models", f"{API}/tokens")
-"""Whose answers are not kept: a package may come twice without harm, a token is kept nowhere."""
+_KEPT_NOWHERE = tuple(
+    f"{API}/{name}" for name in ("models", "tokens", "join-tokens", "enrolment", "enrolment/renew")
+)
+"""Whose answers are not kept: a package may come twice without harm, a secret is kept nowhere."""
 
 
 class CloudApi(FastAPI):

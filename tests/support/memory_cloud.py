@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cloud_sync.access_desk import AccessDesk
+from cloud_sync.adapters.local_authority import NoAuthority
 from cloud_sync.backend import (
     AlarmView,
     Audience,
@@ -32,10 +33,12 @@ from cloud_sync.backend import (
 from cloud_sync.core.facts import DeviceFacts, DeviceStatus
 from cloud_sync.core.records import AuditRecord
 from cloud_sync.core.rollout import Step
+from cloud_sync.enrolment_desk import EnrolmentDesk, Terms
 from cloud_sync.group_desk import GroupDesk
 from cloud_sync.measure import Measure
 from cloud_sync.measures import measures_of
 from cloud_sync.record_views import audit_view
+from cloud_sync.roster import Roster
 from edge_contract.delta import FileOffer, Offer, Parcel
 from edge_contract.errors import UsageError
 from edge_contract.messages import CommandResult
@@ -73,6 +76,17 @@ class MemoryCloud:
         self.groups = GroupDesk(self.kept_answers, self._facts, self._note)
         self.wrong: dict[str, str] = {}
         self.commands = MemoryCommands(self.groups, self._note)
+        self.enrolment = EnrolmentDesk(
+            Roster(self.kept_answers),
+            Terms(
+                fleet=fleet,
+                broker=lambda: "mqtt://:1883",
+                websocket=lambda: "",
+                authority=NoAuthority(),
+                root=lambda: b"",
+            ),
+            note=self._note,
+        )
         self.access = AccessDesk(self.kept_answers, admin_token=token, note=self._note)
         self.on_start: Callable[[RolloutView], None] = lambda _: None
 

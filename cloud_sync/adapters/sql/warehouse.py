@@ -1,11 +1,13 @@
 """Every room of a warehouse, around one database."""
 
 from cloud_sync.adapters.sql.access import SqlAccess
+from cloud_sync.adapters.sql.admission import SqlAdmission
 from cloud_sync.adapters.sql.analysis import SqlAnalysis
 from cloud_sync.adapters.sql.database import SqlDatabase
 from cloud_sync.adapters.sql.fleet import SqlFleet
 from cloud_sync.adapters.sql.fresh import FreshCounts
 from cloud_sync.adapters.sql.groups import SqlGroups
+from cloud_sync.adapters.sql.labels import SqlLabels
 from cloud_sync.adapters.sql.leases import SqlLeases
 from cloud_sync.adapters.sql.rollouts import SqlRollouts
 from cloud_sync.adapters.sql.rollup import SqlRollUp
@@ -23,6 +25,8 @@ class SqlWarehouse(
     SqlRollUp,
     SqlGroups,
     SqlAccess,
+    SqlAdmission,
+    SqlLabels,
 ):
     """Implements :class:`cloud_sync.ports.Warehouse`.
 
