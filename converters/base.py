@@ -83,6 +83,11 @@ class Converted:
     parameters: JsonObject = field(default_factory=dict)
     lineage: JsonObject = field(default_factory=dict)
 
+    @property
+    def takes_float64(self) -> bool:
+        """Whether an input is of float64."""
+        return any(spec.element_type == "float64" for spec in self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

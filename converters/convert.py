@@ -19,6 +19,7 @@ from converters.parity import RELATIVE_TOLERANCE, check_parity, largest_differen
 from converters.probes import MISSING
 from converters.quality import quality, truth_of
 from converters.reference import RowCounter, build_reference, count_plainly, with_categories
+from converters.refusal import WIDE_INPUTS, found_in
 from converters.robustness import Trials, robustness
 from converters.rows import as_rows, digest_of_rows, row_count
 from converters.runtime import OnnxModel
@@ -197,22 +198,29 @@ def _faithful(
     """Return a conversion that passes the parity check, loaded, with its evidence.
 
     It is the first one that passes with room to spare, for rows that nobody gave; else the closest.
+    Inputs of float64 are for what fails with those of float32, and the evidence says how it did.
 
     Raises:
-        PackageError: None passes; the reason is that of the first, which is fed most simply.
+        PackageError: None passes; the reason is that of the first, which is fed most simply, of
+            those that are given all digits.
     """
-    refusal: PackageError | None = None
+    refusals: dict[bool, PackageError] = {}
     closest: tuple[float, tuple[Converted, OnnxModel, JsonObject]] | None = None
     tell("Converting", 0.05)
     for converted in source_for(request.model).conversions(request):
+        is_wide = converted.takes_float64
+        if closest is not None and is_wide and not closest[1][0].takes_float64:
+            break  # what devices send as they always do is right already
         tell("Comparing with the source model", 0.2)
         runtime = OnnxModel(converted.model, what="the converted model")
         try:
             parity = check_parity(converted, runtime, accept_difference=accept_difference)
         except PackageError as error:
-            refusal = refusal or error
+            refusals.setdefault(is_wide, error)
             tell("Converting in another way", 0.2)
             continue
+        if is_wide and False in refusals:
+            parity = {**parity, WIDE_INPUTS: found_in(refusals[False])}
         off = largest_difference(parity)
         if accept_difference or off <= _ROOM:
             return converted, runtime, parity
@@ -220,8 +228,9 @@ def _faithful(
             closest = off, (converted, runtime, parity)
     if closest is not None:
         return closest[1]
-    raise refusal or UsageError(
-        f"{type(request.model).__name__} cannot be converted in any way that is known"
+    raise next(
+        (refusals[is_wide] for is_wide in (True, False) if is_wide in refusals),
+        UsageError(f"{type(request.model).__name__} cannot be converted in any way that is known"),
     )
 
 

@@ -8,12 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "RELATIVE_TOLERANCE",
     "Difference",
+    "alike",
     "class_indices",
     "difference_of_labels",
     "difference_of_numbers",
     "undecided",
 ]
+
+RELATIVE_TOLERANCE: Final = 1e-4
+"""Largest relative difference of a faithful conversion."""
 
 _TIE: Final = 1e-5
 _FLOOR: Final = 0.1
@@ -99,6 +104,23 @@ def difference_of_numbers(
         found=_shown(found, worst),
         expected=_shown(expected, worst),
     )
+
+
+def alike(
+    expected: Mapping[str, NDArray[np.generic]],
+    found: Mapping[str, NDArray[np.generic]],
+    *,
+    tolerance: float,
+) -> NDArray[np.bool_]:
+    """Return in which rows two say the same; numbers may differ by a relative tolerance."""
+    same: NDArray[np.bool_] = np.ones(len(next(iter(expected.values()))), dtype=bool)
+    for name, theirs in expected.items():
+        ours = found[name].reshape(theirs.shape)
+        equal = theirs == ours
+        if theirs.dtype.kind == "f":
+            equal |= np.isclose(ours, theirs, rtol=tolerance, equal_nan=True)
+        same &= equal.reshape(len(same), -1).all(axis=1)
+    return same
 
 
 def class_indices(

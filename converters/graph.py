@@ -114,12 +114,12 @@ def keep_outputs(model: ModelProto, names: Sequence[str]) -> None:
     graph.initializer.extend(weights)
 
 
-def use_float32_outside(model: ModelProto) -> None:
-    """Make inputs and outputs of float64 those of float32, and cast inside."""
+def use_float32_outside(model: ModelProto, *, inputs: bool = True) -> None:
+    """Make outputs of float64 those of float32, and cast inside; inputs, too, unless not wanted."""
     graph = model.graph
     before, after = [], []
     for given in graph.input:
-        if given.type.tensor_type.elem_type == TensorProto.DOUBLE:
+        if inputs and given.type.tensor_type.elem_type == TensorProto.DOUBLE:
             given.type.tensor_type.elem_type = TensorProto.FLOAT
             wide = f"{given.name}_wide"
             for node in graph.node:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from converters.base import Converted, Rows, Tensors
 from converters.differences import (
+    RELATIVE_TOLERANCE,
     Difference,
     class_indices,
     difference_of_labels,
@@ -27,14 +28,12 @@ from converters.refusal import advice_for, refusal_of
 from converters.rows import in_float64, row_count, take
 from converters.runtime import OnnxModel
 from converters.thresholds import SourceConverted, threshold_probes
+from converters.undecided import as_found_beside
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec
 from edge_contract.reading import JsonObject
 
 __all__ = ["RELATIVE_TOLERANCE", "check_parity", "largest_difference"]
-
-RELATIVE_TOLERANCE: Final = 1e-4
-"""Largest relative difference of a faithful conversion."""
 
 _MAX_ROWS: Final = 20_000
 _BATCHES: Final = (1, 2, 7)
@@ -81,6 +80,7 @@ def check_parity(
         "made_up_rows": made_up,
         "accept_difference": accept_difference,
         "source_rounds": gate.source_rounds,
+        "undecided_rows": gate.undecided,
         "outputs": gate.report(),
     }
 
@@ -154,6 +154,7 @@ class _Gate:
         self._seen: dict[str, list[tuple[Difference, str]]] = defaultdict(list)
         self._usual: dict[str, float] = {}
         self.source_rounds = False
+        self.undecided: dict[str, int] = {}
 
     def compare(
         self,
@@ -184,7 +185,7 @@ class _Gate:
             if not self._too_far_off(closer, tolerance):
                 differences, refused, self.source_rounds = closer, [], True
         if refused:
-            raise PackageError(refusal_of(refused, where, advice=advice))
+            raise refusal_of(refused, where, advice=advice)
         for output, difference in differences:
             self._seen[output.tensor.name].append((difference, where[difference.worst]))
 
@@ -219,22 +220,17 @@ class _Gate:
             expected = predict(take(probe.rows, accepted))
         asked = take(probe.rows, accepted)
         found = self.model.run(self.converted.feeds(asked))
-        for rows in probe.beside:
-            if not _alike(expected, found).all():
-                expected = self._nearer(expected, predict(take(rows, accepted)), found)
+        beside = [take(rows, accepted) for rows in probe.beside]
+        expected, doubtful = as_found_beside(
+            self.converted, expected, found, rows=asked, beside=beside
+        )
+        if doubtful:
+            self.undecided[probe.kind] = doubtful
         where = [f"a made-up row ({probe.kind}: {probe.changed[row]})" for row in accepted.tolist()]
         advice = advice_for(self.converted, probe.rows, kind=probe.kind)
         finer = partial(_said_of_finer_rows, self.converted, asked)
         self.compare(expected, found, where, finer=finer, advice=advice)
         return len(accepted)
-
-    def _nearer(self, expected: Tensors, beside: Tensors, found: Tensors) -> Tensors:
-        """Return what is expected, but of rows that are only as found beside it what is there."""
-        is_near = _alike(beside, found) & ~_alike(expected, found)
-        return {
-            name: np.where(is_near.reshape(-1, *[1] * (said.ndim - 1)), beside[name], said)
-            for name, said in expected.items()
-        }
 
     def report(self) -> JsonObject:
         """Return the largest difference of every output, and how many rows it was looked for in."""
@@ -290,18 +286,6 @@ def _said_of_finer_rows(converted: Converted, rows: Rows) -> "Tensors | None":
         return converted.predict(finer)
     except ValueError:
         return None
-
-
-def _alike(said: Tensors, found: Tensors) -> NDArray[np.bool_]:
-    """Return in which rows two say the same."""
-    alike: NDArray[np.bool_] = np.ones(len(next(iter(said.values()))), dtype=bool)
-    for name, theirs in said.items():
-        ours = found[name].reshape(theirs.shape)
-        same = theirs == ours
-        if theirs.dtype.kind == "f":
-            same |= np.isclose(ours, theirs, rtol=RELATIVE_TOLERANCE, equal_nan=True)
-        alike &= same.reshape(len(alike), -1).all(axis=1)
-    return alike
 
 
 def _accepts(predict: Callable[[Rows], Tensors], probe: Probe, row: int) -> bool:

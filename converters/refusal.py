@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from converters.base import Converted, Rows
 from converters.differences import Difference
@@ -9,9 +10,30 @@ from converters.probes import JUMP, MISSING
 from converters.rows import in_float64
 from converters.table import has_missing_texts
 from converters.thresholds import SourceConverted
+from edge_contract.errors import PackageError
 from edge_contract.package import OutputRole, OutputSpec
 
-__all__ = ["advice_for", "refusal_of"]
+__all__ = ["WIDE_INPUTS", "UnfaithfulError", "advice_for", "found_in", "refusal_of"]
+
+WIDE_INPUTS: Final = "float64_inputs"
+"""Where the evidence of parity says why inputs are float64: what was found with float32."""
+
+
+class UnfaithfulError(PackageError):
+    """A conversion does not repeat its source.
+
+    Attributes:
+        found: The differences, without what to do about them.
+    """
+
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(f"the conversion is not faithful: {found}; {advice}")
+        self.found = found
+
+
+def found_in(error: PackageError) -> str:
+    """Return what a refusal found, without its advice."""
+    return error.found if isinstance(error, UnfaithfulError) else str(error)
 
 
 def advice_for(converted: Converted, rows: Rows, *, kind: str = "") -> str:
@@ -29,18 +51,21 @@ def advice_for(converted: Converted, rows: Rows, *, kind: str = "") -> str:
             "X has missing texts, which reach a device's model as the empty text: replace them "
             "by '' before fitting"
         )
-    if isinstance(converted, SourceConverted) and converted.has_jumps:
-        if in_float64(rows) is not None:
-            return (
-                "X is float32, in which steps before trees round in another way on every machine: "
-                "fit on X.astype('float64') and give such rows, or leave these steps out (trees "
-                "need none)"
-            )
-        if kind == JUMP:
-            return (
-                "steps before the trees make numbers of which the last bits decide: leave these "
-                "steps out (trees need none)"
-            )
+    has_jumps = isinstance(converted, SourceConverted) and converted.has_jumps
+    if has_jumps and in_float64(rows) is not None:
+        return (
+            "X is float32, in which steps before trees round in another way on every machine: "
+            "fit on X.astype('float64') and give such rows, or leave these steps out (trees "
+            "need none)"
+        )
+    if has_jumps and (kind == JUMP or converted.takes_float64):
+        return (
+            "steps before the trees make numbers of which the last bits decide: leave these "
+            "steps out (trees need none)"
+        )
+    if converted.takes_float64:
+        return "the model cannot be converted as it is"
+    if has_jumps:
         return (
             "trees behind other steps tell numbers apart that are the same float32, which devices "
             "send: fit on X.astype('float32').astype('float64') and give such rows, or leave these "
@@ -54,14 +79,14 @@ def advice_for(converted: Converted, rows: Rows, *, kind: str = "") -> str:
 
 def refusal_of(
     refused: Sequence[tuple[OutputSpec, Difference]], where: Sequence[str], *, advice: str
-) -> str:
-    """Return what to say about each output that is off, and what would let all of them pass."""
+) -> UnfaithfulError:
+    """Return an error that tells each output that is off, and what would let all of them pass."""
     largest = max(difference.size for _, difference in refused)
     if math.isfinite(largest):
         enough = f"{largest * 1.05:.1e}"
         advice += f"; or accept the difference knowingly with accept_difference={enough}"
     told = "; ".join(_told(output, difference, where) for output, difference in refused)
-    return f"the conversion is not faithful: {told}; {advice}"
+    return UnfaithfulError(told, advice)
 
 
 def _told(output: OutputSpec, difference: Difference, where: Sequence[str]) -> str:

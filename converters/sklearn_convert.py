@@ -3,7 +3,7 @@
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Final
 
@@ -52,8 +52,15 @@ from converters.sklearn_more.registry import (
 )
 from converters.sklearn_parts import parts_of, with_whole_labels
 from converters.sklearn_precision import given_sparse, trees_see_computed
+from converters.sklearn_rounding import rounding_of
 from converters.sklearn_scalers import SCALERS
-from converters.sklearn_schema import SchemaInput, features_of, feeds_of, schemas_for
+from converters.sklearn_schema import (
+    Schema,
+    features_of,
+    feeds_of,
+    schemas_for,
+    takes_float64,
+)
 from converters.sklearn_thresholds import looks_up_numbers, thresholds_of
 from converters.sklearn_trees import TREES, shape_calculators
 from converters.sklearn_ways import Way, is_tree, ways_of
@@ -67,6 +74,7 @@ __all__ = ["conversions_of"]
 
 _TENSOR_TYPES: Final = {
     "float32": FloatTensorType,
+    "float64": DoubleTensorType,
     "int64": Int64TensorType,
     "string": StringTensorType,
 }
@@ -95,6 +103,8 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     failure: EdgeError | None = None
     for schema, way in product(schemas_for(rows), ways_of(model.estimator, rows)):
         if is_exact and not way.is_exact:  # it may pass a check on few rows and still be wrong
+            continue
+        if takes_float64(schema) and not way.keeps_float64:
             continue
         try:
             with registered(nearest=way.is_nearest, singles=way.singles, sparses=sparses):
@@ -140,11 +150,11 @@ def _knows_missing_texts(part: object) -> bool:
     return knows_missing_texts(part) or (isinstance(fill, np.ndarray) and fill.dtype.kind in "OU")
 
 
-def _converted(
-    model: SklearnModel, schema: Sequence[SchemaInput], rows: Rows, way: Way
-) -> Converted:
+def _converted(model: SklearnModel, schema: Schema, rows: Rows, way: Way) -> Converted:
     what = f"the converted {type(model.source).__name__}"
-    proto = _finished(_to_onnx(model.estimator, schema, way), model, rows)
+    proto = _to_onnx(model.estimator, schema, way)
+    use_float32_outside(proto, inputs=not takes_float64(schema))
+    _finish(proto, model, rows)
     check_model(proto, what=what)
     data = proto.SerializeToString(deterministic=True)
     graph = OnnxModel(data, what=what)
@@ -159,6 +169,7 @@ def _converted(
     filled = set(_filled_in(model.source))
     looks_up = any(map(looks_up_numbers, parts_of(model.source)))
     has_trees = any(is_tree(type(it)) for it in parts_of(model.source))
+    has_jumps = trees_see_computed(model.estimator)
 
     def predict(rows: Rows) -> Tensors:
         return dict(zip(outputs, model.say(rows), strict=False))
@@ -182,11 +193,12 @@ def _converted(
         fills_texts=any(map(_knows_missing_texts, parts_of(model.source))),
         looks_up_numbers=looks_up,
         may_round=not (looks_up or has_trees),
-        has_jumps=trees_see_computed(model.estimator),
+        has_jumps=has_jumps,
+        rounding=rounding_of(model.estimator, rows) if has_jumps else 0.0,
     )
 
 
-def _to_onnx(estimator: object, schema: Sequence[SchemaInput], way: Way) -> onnx.ModelProto:
+def _to_onnx(estimator: object, schema: Schema, way: Way) -> onnx.ModelProto:
     kinds = {**_TENSOR_TYPES, "float32": DoubleTensorType if way.is_wide else FloatTensorType}
     types = [(item.name, kinds[item.element_type]([None, len(item.columns)])) for item in schema]
     options: dict[int, dict[str, bool]] = {}
@@ -245,15 +257,13 @@ def _missing_part(error: Exception) -> str:
     return found.group(1) if found else str(error).splitlines()[0]
 
 
-def _finished(proto: onnx.ModelProto, model: SklearnModel, rows: Rows) -> onnx.ModelProto:
-    """Return a model that says what the source says, in the shapes and types of a package."""
-    use_float32_outside(proto)
+def _finish(proto: onnx.ModelProto, model: SklearnModel, rows: Rows) -> None:
+    """Make a model say what the source says, in the shapes of a package."""
     if model.threshold is not None:
         predict_at_threshold(proto, classes=model.classes, threshold=model.threshold)
     use_fixed_opsets(proto)
     keep_outputs(proto, [output.name for output in proto.graph.output[: len(model.answers)]])
     _correct_shapes(proto, model, rows)
-    return proto
 
 
 def _correct_shapes(proto: onnx.ModelProto, model: SklearnModel, rows: Rows) -> None:

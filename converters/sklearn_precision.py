@@ -22,7 +22,12 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer, LabelEncoder, OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    LabelEncoder,
+    OneHotEncoder,
+    OrdinalEncoder,
+)
 from sklearn.utils import _safe_indexing
 
 from converters.base import Rows
@@ -33,11 +38,18 @@ from converters.sklearn_parts import parts_of
 from converters.sklearn_thresholds import EDGED
 from converters.sklearn_trees import TREES
 
-__all__ = ["given_sparse", "in_single_precision", "trees_see_computed"]
+__all__ = [
+    "KEEP",
+    "given_sparse",
+    "in_single_precision",
+    "parts_with_rows",
+    "transformed",
+    "trees_see_computed",
+]
 
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
 _FEW: Final = 2
-_KEEP: Final = (
+KEEP: Final = (
     ColumnTransformer,
     CountVectorizer,
     FeatureUnion,
@@ -90,14 +102,14 @@ def trees_see_computed(estimator: object, *, computed: bool = False) -> bool:
 
 def in_single_precision(estimator: object, rows: Rows) -> frozenset[int]:
     """Return the ids of the transformers that compute in float32 for rows like these."""
-    found = _with_rows(estimator, _few(rows))
-    return frozenset(id(part) for part, given in found if _is_single(_transformed(part, given)))
+    found = parts_with_rows(estimator, _few(rows))
+    return frozenset(id(part) for part, given in found if _is_single(transformed(part, given)))
 
 
 def given_sparse(estimator: object, rows: Rows) -> frozenset[int]:
     """Return the ids of the parts that are given sparse tables for rows like these."""
     return frozenset(
-        id(part) for part, given in _with_rows(estimator, _few(rows)) if issparse(given)
+        id(part) for part, given in parts_with_rows(estimator, _few(rows)) if issparse(given)
     )
 
 
@@ -115,24 +127,24 @@ def _computes(part: object) -> bool:
     if isinstance(part, FunctionTransformer) and part.func is None:
         return False
     is_model = hasattr(part, "predict") and not hasattr(part, "fit_transform")
-    return hasattr(part, "transform") and not is_model and not isinstance(part, _KEEP)
+    return hasattr(part, "transform") and not is_model and not isinstance(part, KEEP)
 
 
-def _with_rows(part: object, rows: object) -> Iterator[tuple[object, object]]:
+def parts_with_rows(part: object, rows: object) -> Iterator[tuple[object, object]]:
     """Yield the parts of an estimator with what they are given; ``None`` if that is unknown."""
     match part:
         case Pipeline():
             for _, step in part.steps:
-                yield from _with_rows(step, rows)
-                rows = _transformed(step, rows)
+                yield from parts_with_rows(step, rows)
+                rows = transformed(step, rows)
         case ColumnTransformer():
             for name, inner, _ in part.transformers_:
                 columns = part_columns(part, name)
                 if not isinstance(inner, str) and columns and rows is not None:
-                    yield from _with_rows(inner, _safe_indexing(rows, columns, axis=1))
+                    yield from parts_with_rows(inner, _safe_indexing(rows, columns, axis=1))
         case FeatureUnion():
             for _, inner in part.transformer_list:
-                yield from _with_rows(inner, rows)
+                yield from parts_with_rows(inner, rows)
         case _:
             yield part, rows
             yield from _inner_with_rows(part, rows)
@@ -144,9 +156,9 @@ def _inner_with_rows(part: object, rows: object) -> Iterator[tuple[object, objec
         given = rows
         if subsets is not None and rows is not None:
             given = _safe_indexing(rows, np.asarray(subsets[index]), axis=1)
-        yield from _with_rows(member, given)
+        yield from parts_with_rows(member, given)
     if isinstance(part, StackingClassifier | StackingRegressor):
-        yield from _with_rows(part.final_estimator_, _transformed(part, rows))
+        yield from parts_with_rows(part.final_estimator_, transformed(part, rows))
 
 
 def _members(part: object) -> Iterator[object]:
@@ -162,7 +174,7 @@ def _members(part: object) -> Iterator[object]:
             yield member
 
 
-def _transformed(part: object, rows: object) -> object:
+def transformed(part: object, rows: object) -> object:
     """Return what a part makes of rows, sparse or an array; ``None`` if it does not take them."""
     if isinstance(part, str) or rows is None:
         return rows if part == "passthrough" else None

@@ -1,7 +1,8 @@
 """How rows are fed to a converted estimator: which columns make up which ONNX input."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from converters.rows import is_frame
 from converters.table import Column, columns_of, numbers, texts
 from edge_contract.package import Feature
 
-__all__ = ["SchemaInput", "schemas_for"]
+__all__ = ["Schema", "SchemaInput", "features_of", "feeds_of", "schemas_for", "takes_float64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class SchemaInput:
 
     Attributes:
         name: As skl2onnx is told; in the graph it may be spelt otherwise.
-        element_type: ``float32``, ``int64`` or ``string``.
+        element_type: ``float32``, ``float64``, ``int64`` or ``string``.
         columns: Indices of the columns that stand in its row.
     """
 
@@ -29,12 +30,44 @@ class SchemaInput:
     columns: tuple[int, ...]
 
 
-def schemas_for(rows: Rows) -> Iterator[tuple[SchemaInput, ...]]:
+Schema: TypeAlias = tuple[SchemaInput, ...]
+"""The inputs in their order."""
+
+
+def schemas_for(rows: Rows) -> Iterator[Schema]:
     """Return the ways to feed rows like these, the best one first.
 
     One matrix is best: a device fills one tensor and not many. Estimators that choose columns by
-    name need an input for each; those that tell whole numbers apart may need them as such.
+    name need an input for each; those that tell whole numbers apart may need them as such. Numbers
+    of float64 come last, for what float32 does not tell apart.
     """
+    schemas = tuple(_schemas_for(rows))
+    yield from schemas
+    if any(_rounds(rows, place) for place in range(len(columns_of(rows)))):
+        yield from dict.fromkeys(filter(takes_float64, map(_widened, schemas)))
+
+
+def takes_float64(schema: Schema) -> bool:
+    """Whether a schema has inputs of float64."""
+    return any(item.element_type == "float64" for item in schema)
+
+
+def _widened(schema: Schema) -> Schema:
+    """Return the schema with all its float32 as float64: what comes together stays together."""
+    return tuple(
+        replace(item, element_type="float64") if item.element_type == "float32" else item
+        for item in schema
+    )
+
+
+def _rounds(rows: Rows, place: int) -> bool:
+    """Whether float32 does not hold every number of a column's type."""
+    kind = rows.iloc[:, place].dtype if is_frame(rows) else getattr(rows, "dtype", None)
+    kind = getattr(kind, "numpy_dtype", kind)  # of numbers of pandas that may be missing
+    return not (isinstance(kind, np.dtype) and np.can_cast(kind, np.float32))
+
+
+def _schemas_for(rows: Rows) -> Iterator[Schema]:
     columns = columns_of(rows)
     every = tuple(range(len(columns)))
     texts_only = all(column.is_text for column in columns)

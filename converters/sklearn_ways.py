@@ -40,6 +40,11 @@ class Way:
     singles: frozenset[int] = frozenset()
     is_exact: bool = False
 
+    @property
+    def keeps_float64(self) -> bool:
+        """Whether the way suits inputs of float64, of which nothing is to be rounded."""
+        return self.is_wide and not self.is_nearest
+
 
 def ways_of(estimator: object, rows: Rows) -> Iterator[Way]:
     """Yield what to try: trees are always repaired, scalers if there are trees behind them.

@@ -40,6 +40,8 @@ class SourceConverted(Converted):
         fills_texts: Whether the empty text means a missing one, which the model knows.
         looks_up_numbers: Whether it compares numbers with exact ones: markers, categories.
         has_jumps: Whether answers jump at thresholds of numbers that are computed from the rows.
+        rounding: How much the source rounds on the way there, in the size of a row's numbers: what
+            lies so near to a jump, nobody can decide.
     """
 
     thresholds: tuple[Threshold, ...] = ()
@@ -47,6 +49,7 @@ class SourceConverted(Converted):
     fills_texts: bool = False
     looks_up_numbers: bool = False
     has_jumps: bool = False
+    rounding: float = 0.0
 
 
 def threshold_probes(converted: Converted) -> Iterator[Probe]:

@@ -35,6 +35,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from converters.base import SOURCES, Converted, Request
 from converters.jumps import jump_probes
+from converters.number_line import FLOAT32, FLOAT64, middle_of
 from converters.parity import check_parity
 from converters.runtime import OnnxModel
 from converters.sklearn_precision import in_single_precision, trees_see_computed
@@ -92,9 +93,13 @@ def forest() -> object:
     return RandomForestRegressor(5, random_state=0)
 
 
-def converted(model: object, rows: object) -> Converted:
+def conversions(model: object, rows: object) -> Iterator[Converted]:
     assert isinstance(rows, np.ndarray | pd.DataFrame)
-    return next(iter(SOURCES["scikit-learn"].conversions(Request(model, rows))))
+    yield from SOURCES["scikit-learn"].conversions(Request(model, rows))
+
+
+def converted(model: object, rows: object) -> Converted:
+    return next(conversions(model, rows))
 
 
 def neighbours(values: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -180,13 +185,40 @@ def test_missing_and_extreme_numbers_take_the_same_way_behind_a_scaler() -> None
 
 
 @pytest.mark.parametrize("step", [PCA(2), PowerTransformer()])
-def test_what_rounds_float32_on_the_way_to_trees_is_refused_with_a_way_out(step: object) -> None:
+def test_what_float32_leaves_undecided_on_the_way_to_trees_is_counted(step: object) -> None:
     rows, values = numbers()
     single = rows.astype(np.float32)
     model = make_pipeline(step, forest()).fit(single, values)
 
+    parity = quietly_converted(model, single[:60]).manifest.evidence.parity
+
+    undecided, asked = parity["undecided_rows"], parity["made_up_rows"]
+    assert isinstance(undecided, dict)
+    assert isinstance(asked, dict)
+    assert set(undecided) == {"value beside a jump"}
+    assert 0 < undecided["value beside a jump"] < asked["value beside a jump"] / 2
+
+
+def test_steps_that_every_machine_rounds_alike_leave_nothing_undecided() -> None:
+    rows, values = numbers()
+    single = rows.astype(np.float32)
+    model = make_pipeline(StandardScaler(), forest()).fit(single, values)
+
+    assert not quietly_converted(model, single[:60]).manifest.evidence.parity["undecided_rows"]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_rows_at_thresholds_whose_float32_the_source_rounds_are_refused_with_a_way_out(
+    kind: type[np.floating],
+) -> None:
+    single = numbers()[0].astype(np.float32)
+    model = make_pipeline(PowerTransformer(), xgboost_model()).fit(single, numbers()[1])
+
+    if kind is np.float64:
+        quietly_converted(model, single.astype(kind))
+        return
     with pytest.raises(PackageError, match=r"fit on X\.astype\('float64'\)"):
-        quietly_converted(model, single[:60])
+        quietly_converted(model, single)
 
 
 def test_scalers_and_products_of_float32_are_rounded_at_every_step() -> None:
@@ -202,13 +234,16 @@ def test_scalers_and_products_of_float32_are_rounded_at_every_step() -> None:
     assert found == pytest.approx(model.predict(beside), rel=1e-5)
 
 
-def test_rows_that_a_device_would_round_to_another_answer_are_refused_with_a_way_out() -> None:
+def test_rows_that_float32_would_round_to_another_answer_are_given_as_float64() -> None:
     rows = np.random.default_rng(3).normal(size=(160, 3)) * 10
     values = rows[:, 0] + np.abs(rows[:, 1])
     model = make_pipeline(StandardScaler(), xgboost_model()).fit(rows, values)
 
-    with pytest.raises(PackageError, match=r"X\.astype\('float32'\)\.astype\('float64'\)"):
-        quietly_converted(model, rows)
+    package = quietly_converted(model, rows)
+
+    assert [spec.element_type for spec in package.manifest.inputs] == ["float64"]
+    assert says(package, {"X": rows})["variable"] == pytest.approx(model.predict(rows), rel=1e-5)
+    assert "differs in" in str(package.manifest.evidence.parity["float64_inputs"])
 
 
 def test_a_jump_is_found_between_two_neighbouring_float32() -> None:
@@ -218,9 +253,50 @@ def test_a_jump_is_found_between_two_neighbouring_float32() -> None:
 
     assert isinstance(probe.rows, np.ndarray)
     step = 2.0**-23
-    assert set(probe.rows[:, 0].tolist()) == {1.5 - step, 1.5, 1.5 + step, 1.5 + 2 * step}
+    near = {it for it in probe.rows[:, 0].tolist() if abs(it - 1.5) < 3 * step}
+    assert near == {1.5 - step, 1.5, 1.5 + step, 1.5 + 2 * step}
     assert set(probe.changed) == {"x0"}
-    assert len(probe.beside) == 4
+    assert len(probe.beside) == 2
+
+
+def test_a_jump_is_found_between_two_neighbouring_float64_if_inputs_are() -> None:
+    model = make_pipeline(StandardScaler(), DecisionTreeRegressor()).fit(STEPS, HEIGHTS)
+    (wide,) = (it for it in conversions(model, STEPS) if it.takes_float64)
+
+    (probe,) = jump_probes(wide)
+
+    assert isinstance(probe.rows, np.ndarray)
+    step = 2.0**-52
+    near = {it for it in probe.rows[:, 0].tolist() if abs(it - 1.5) < 4 * step}
+    assert {1.5, 1.5 + step} <= near
+    assert len(near) == 4
+    assert probe.beside == ()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0, -0.0, 1e-45, -1e-45, 1.0, -1.0, 3.4e38, -3.4e38],
+        [0.0, 5e-324, -5e-324, 1.5, -1.5, 1.7e308, -1.7e308],
+    ],
+)
+def test_places_of_numbers_are_in_their_order_and_lead_back_to_them(values: list[float]) -> None:
+    line = FLOAT32 if len(values) == 8 else FLOAT64
+    given = line.rounded(np.sort(np.array(values)))
+
+    places = line.place_of(given)
+
+    assert (np.diff(places) >= 0).all()
+    assert (line.at(places) == given).all()
+    beyond = line.at(places + 1).astype(line.kind)
+    assert (beyond == np.nextafter(given, line.kind(np.inf))).all()
+
+
+def test_the_middle_of_places_far_apart_does_not_overflow() -> None:
+    ends = FLOAT64.place_of(np.array([1.7e308, -1.7e308]))
+
+    assert middle_of(ends, ends).tolist() == ends.tolist()
+    assert middle_of(ends, ends[::-1]).tolist() == [0, 0]
 
 
 def test_a_jump_of_a_table_is_looked_for_in_its_float_columns_alone() -> None:

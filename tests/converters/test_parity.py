@@ -22,6 +22,7 @@ from tests.converters.helpers import (
     customers,
     flowers,
     quietly_converted,
+    says,
     tumours,
 )
 
@@ -173,14 +174,53 @@ def test_missing_texts_that_are_not_the_empty_text_to_the_model_are_refused_with
     quietly_converted(customer_model().fit(filled, labels), filled, labels)
 
 
-def test_rows_with_more_digits_than_a_device_has_are_refused_with_advice() -> None:
+def test_numbers_that_are_the_same_float32_are_told_apart_as_float64() -> None:
     rows = np.array([[1.0], [1.0 + 1e-12]] * 50)
     labels = np.array([0, 1] * 50)
     model = make_pipeline(StandardScaler(), HistGradientBoostingClassifier(max_iter=5))
     model.fit(rows, labels)
 
-    with pytest.raises(PackageError, match=r"fit on X\.astype"):
-        quietly_converted(model, rows, labels)
+    package = quietly_converted(model, rows, labels)
+
+    assert [str(spec) for spec in package.manifest.inputs] == ["float64[batch, 1]"]
+    assert says(package, {"X": rows[:2]})["label"].tolist() == [0, 1]
+    reason = package.manifest.evidence.parity["float64_inputs"]
+    assert str(reason).startswith("output 'label' differs in 50 of 100 rows; worst is row 1 of X")
+
+
+def test_inputs_stay_float32_where_that_is_enough() -> None:
+    rows, labels = tumours()
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, labels)
+
+    package = quietly_converted(model, rows, labels)
+
+    assert [spec.element_type for spec in package.manifest.inputs] == ["float32"]
+    assert "float64_inputs" not in package.manifest.evidence.parity
+
+
+def test_numbers_of_a_table_with_texts_are_float64_where_that_is_needed() -> None:
+    rows, _ = customers()
+    rows["income (EUR)"] += 4e9
+    labels = np.where(rows["income (EUR)"] > 4e9 + 30_000, "rich", "poor")
+    model = customer_model(HistGradientBoostingClassifier(max_iter=5)).fit(rows, labels)
+
+    package = quietly_converted(model, rows, labels)
+
+    kinds = {spec.name: spec.element_type for spec in package.manifest.inputs}
+    assert kinds["income__EUR_"] == kinds["age"] == "float64"
+    assert kinds["city"] == "string"
+
+
+def test_a_column_far_from_zero_is_not_rounded_on_its_way_to_a_regression() -> None:
+    random = np.random.default_rng(1)
+    seconds = 1.7e9 + random.integers(0, 100_000, 80) + random.random(80)
+    values = (seconds - 1.7e9) / 1000
+    model = make_pipeline(StandardScaler(), LinearRegression()).fit(seconds[:, None], values)
+
+    package = quietly_converted(model, seconds[:, None], values)
+
+    found = says(package, {"X": seconds[:, None]})["variable"]
+    assert found == pytest.approx(values, rel=1e-4, abs=1e-4)
 
 
 def test_rows_that_the_source_model_does_not_accept_are_the_callers_mistake() -> None:
