@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## run the whole story in one terminal (ARGS=--once ends by i
 
 test: $(INSTALLED) $(FRAMEWORKS) $(BROWSER_INSTALLED) ## run all tests (ARGS="-k outbox" picks some)
 	.ci/system-packages mosquitto chromium
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(INSTALLED) $(BROWSER_INSTALLED) ## lint, formatting, types, import rules, wheels for devices
 	$(BIN)/ruff check .
