@@ -15,7 +15,8 @@ from cloud_sync.trust.ceremony import Ceremony, Passwords
 from cloud_sync.trust.keys import load_key
 from cloud_sync.trust.online import OnlineRoles
 from cloud_sync.trust.releasing import released
-from edge_agent.adapters import tuf_verifier
+from edge_agent.adapters import tuf_fetcher
+from edge_agent.adapters.tuf_fetcher import TufFetcher
 from edge_agent.adapters.tuf_verifier import TufVerifier
 from edge_contract.errors import MessageError, PackageError, UnavailableError, UsageError
 from edge_contract.messages import DesiredState, decode, encode
@@ -48,7 +49,7 @@ class Fleet:
         self.online.accept("model-digits", released(newest, package, signer, now=now), now=now)
 
     def device(self, folder: Path) -> TufVerifier:
-        return TufVerifier(folder, self.root)
+        return TufVerifier(folder, self.root, TufFetcher())
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_endless_data_is_cut_off(fleet: Fleet, device: TufVerifier) -> None:
 def test_a_mirror_that_sends_a_byte_now_and_then_is_left(
     fleet: Fleet, device: TufVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuf_verifier, "_LONGEST_S", 0.5)
+    monkeypatch.setattr(tuf_fetcher, "_LONGEST_S", 0.5)
     fleet.mirror.trickles.add("timestamp.json")
 
     with pytest.raises(UnavailableError, match=r"takes more than 0\.5 s"):
@@ -279,7 +280,7 @@ def test_what_is_no_root_cannot_be_pinned(tmp_path: Path, fleet: Fleet) -> None:
 
     for data in (b"", b"{}", json.dumps(unsigned).encode()):
         with pytest.raises(UsageError, match="the trusted root is none"):
-            TufVerifier(tmp_path / "other", data)
+            TufVerifier(tmp_path / "other", data, TufFetcher())
 
 
 def test_keys_that_are_encrypted_need_their_password(tmp_path: Path) -> None:
