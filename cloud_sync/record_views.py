@@ -19,6 +19,7 @@ from cloud_sync.backend import (
 )
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.core.records import (
+    AcknowledgementRecord,
     AlarmRecord,
     AuditRecord,
     CommandRecord,
@@ -104,8 +105,14 @@ def rollout_view(rollout: RolloutSummary) -> RolloutView:
     )
 
 
-def alarm_view(record: AlarmRecord) -> AlarmView:
-    """Return an alarm; raises ``PackageError`` if what was kept of it is damaged."""
+def alarm_view(
+    record: AlarmRecord, acknowledged: AcknowledgementRecord | None = None
+) -> AlarmView:
+    """Return an alarm and who looks after it.
+
+    Raises:
+        PackageError: What was kept of it is damaged.
+    """
     document = Reader(record.document, f"alarm {record.alarm_id}", PackageError)
     segment = Segment.from_key(document["segment"].text())
     return AlarmView(
@@ -119,6 +126,9 @@ def alarm_view(record: AlarmRecord) -> AlarmView:
         devices=[item.text() for item in document["devices"].items()],
         evidence=document["evidence"].json_object(),
         segment="" if segment == WHOLE_FLEET else segment.title,
+        acknowledged_by="" if acknowledged is None else acknowledged.by,
+        acknowledged_unix_s=None if acknowledged is None else acknowledged.at_unix_s,
+        note="" if acknowledged is None else acknowledged.note,
     )
 
 

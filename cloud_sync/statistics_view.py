@@ -44,7 +44,8 @@ class AlarmView:
     """Something drifted; ``devices`` are the ones that cause it, worst first.
 
     ``segment`` is the part of the fleet in which it was found, such as ``site=oslo``; empty if it
-    is all of it.
+    is all of it. ``acknowledged_by`` says who looks after it, since when and what they ``note``;
+    empty if nobody does.
     """
 
     alarm_id: str
@@ -57,6 +58,9 @@ class AlarmView:
     devices: Sequence[str]
     evidence: JsonObject
     segment: str = ""
+    acknowledged_by: str = ""
+    acknowledged_unix_s: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

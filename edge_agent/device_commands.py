@@ -132,6 +132,9 @@ def _capture_samples(
     samples: Samples | None, arguments: Mapping[str, JsonValue], _moment: Moment
 ) -> Done:
     """Hand over rows that were kept, where the owner of the device allows it."""
+    purpose = arguments.get("purpose")
+    if not isinstance(purpose, str) or not purpose.strip():
+        raise UsageError(f"command {CAPTURE!r} needs a purpose, which is recorded")
     if samples is None:
         raise UsageError(
             "this device has not opted in to samples: no row of it is kept or leaves it"

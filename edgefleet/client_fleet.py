@@ -67,6 +67,15 @@ class FleetCalls:
         items = self._api.get("alarms", model=model, limit=limit)["items"].items()
         return [view_from_json(AlarmView, item) for item in items]
 
+    def alarm(self, alarm_id: str) -> AlarmView:
+        """Return one alarm."""
+        return view_from_json(AlarmView, self._api.get(f"alarms/{segment_of(alarm_id)}"))
+
+    def acknowledge_alarm(self, alarm_id: str, *, note: str = "") -> AlarmView:
+        """Say that you look after an alarm; everybody sees who does, since when and the note."""
+        path = f"alarms/{segment_of(alarm_id)}/acknowledge"
+        return view_from_json(AlarmView, self._api.post(path, {"note": note}))
+
     # Groups.
 
     def groups(self) -> list[GroupView]:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cloud_sync.api.answering import (
     NEEDS_JSON,
@@ -30,6 +30,7 @@ __all__ = ["fleet_routes"]
 fleet_routes = APIRouter(tags=["fleet"])
 
 _MOST_ALARMS: Final = 10_000
+_AlarmId = Annotated[str, Path(pattern="^[0-9A-Za-z_-]{1,64}$")]
 
 
 @fleet_routes.get("/summary", responses=described(SummaryView))
@@ -74,6 +75,38 @@ def alarms(
     found = backend.alarms(model=model or "", limit=_MOST_ALARMS)
     page, following = page_of(found, [alarm.alarm_id for alarm in found], after, limit)
     return list_answer(page, after=following)
+
+
+@fleet_routes.get("/alarms/{alarm_id}", responses=described(AlarmView))
+def alarm(backend: Backend, alarm_id: _AlarmId) -> Response:
+    """Return one alarm."""
+    return view_answer(backend.alarm(alarm_id))
+
+
+class AcknowledgeRequest(BaseModel):
+    """That whoever sends it looks after an alarm."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+    @field_validator("note")
+    @classmethod
+    def _can_be_kept(cls, note: str) -> str:
+        """Refuse what no database keeps."""
+        if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in note):
+            raise ValueError("it holds a NUL or half a character")
+        return note
+
+
+@fleet_routes.post(
+    "/alarms/{alarm_id}/acknowledge", dependencies=[NEEDS_JSON], responses=described(AlarmView)
+)
+def acknowledge_alarm(
+    backend: Backend, by: Author, alarm_id: _AlarmId, request: AcknowledgeRequest
+) -> Response:
+    """Say that you look after an alarm; who did before is replaced."""
+    return view_answer(backend.acknowledge_alarm(alarm_id, note=request.note, by=by))
 
 
 class PinRequest(BaseModel):

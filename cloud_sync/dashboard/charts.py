@@ -1,17 +1,19 @@
 """Geometry of the small charts; the templates draw it as SVG."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cloud_sync.backend import FeatureView
+from cloud_sync.backend import EvidenceView, FeatureView
 from cloud_sync.dashboard.wording import decimal, tone
 
-__all__ = ["Bar", "Histogram", "Segment", "ends_of", "histogram", "stacked"]
+__all__ = ["Bar", "Histogram", "Segment", "Trend", "ends_of", "histogram", "stacked", "trend"]
 
 HISTOGRAM_WIDTH: Final = 240.0
 HISTOGRAM_HEIGHT: Final = 64.0
 _WIDEST_GAP: Final = 1.0
+_HIGHEST: Final = 10.0
 _ORDER: Final = ("good", "busy", "idle", "warn", "bad")
 
 
@@ -53,6 +55,25 @@ class Segment:
     state: str
     tone: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Evidence over time.
+
+    Attributes:
+        line: As the data of an SVG path.
+        threshold_y: Where the line would be at an alarm.
+        begin_unix_s: Of the axis.
+        end_unix_s: Of the axis.
+        peak: The greatest evidence.
+    """
+
+    line: str
+    threshold_y: float
+    begin_unix_s: float
+    end_unix_s: float
+    peak: float
 
 
 def histogram(feature: FeatureView) -> Histogram | None:
@@ -109,3 +130,28 @@ def stacked(states: Mapping[str, str]) -> tuple[Segment, ...]:
         segments.append(Segment(round(x, 3), round(width, 3), state, tone(state), counts[state]))
         x += width
     return tuple(segments)
+
+
+def trend(history: Sequence[EvidenceView]) -> Trend | None:
+    """Return evidence over time as a line; ``None`` below two points.
+
+    The axis reaches 1, where an alarm is raised, or as far as the evidence does; beyond ten times
+    the threshold nobody reads a difference.
+    """
+    points = [(p.at_unix_s, p.evidence) for p in history if math.isfinite(p.evidence)]
+    if len(points) < 2 or points[-1][0] <= points[0][0]:
+        return None
+    begin, end = points[0][0], points[-1][0]
+    top = min(max(1.25, *(value for _, value in points)), _HIGHEST)
+    path = []
+    for at_unix_s, value in points:
+        x = HISTOGRAM_WIDTH * (at_unix_s - begin) / (end - begin)
+        y = HISTOGRAM_HEIGHT * (1.0 - min(max(value, 0.0), top) / top)
+        path.append(f"{x:.1f} {y:.1f}")
+    return Trend(
+        line=f"M{'L'.join(path)}",
+        threshold_y=round(HISTOGRAM_HEIGHT * (1.0 - 1.0 / top), 1),
+        begin_unix_s=begin,
+        end_unix_s=end,
+        peak=max(value for _, value in points),
+    )

@@ -15,7 +15,7 @@ from cloud_sync.backend import (
 )
 from cloud_sync.dashboard.charts import Histogram, histogram
 
-__all__ = ["DriftPanel", "FeaturePanel", "drift_panel"]
+__all__ = ["DriftPanel", "FeaturePanel", "drift_panel", "feature_panels"]
 
 _FEATURES: Final = 8
 _SEGMENTS: Final = 6
@@ -73,19 +73,24 @@ def drift_panel(
         view = next((found for found in candidates if found is not None), None)
     if view is None:
         return None
-    worst = sorted(view.features, key=_severity, reverse=True)
+    panels = feature_panels(view.features)
     return DriftPanel(
         reference=f"{view.name}@{view.version}",
         rows=view.rows,
-        features=[
-            FeaturePanel(feature, _title(feature.subject), histogram(feature))
-            for feature in worst[:_FEATURES]
-        ],
-        total=len(worst),
+        features=panels[:_FEATURES],
+        total=len(panels),
         segments=[_segment_panel(segment) for segment in view.segments[:_SEGMENTS]],
         total_segments=len(view.segments),
         suppressed=view.suppressed,
     )
+
+
+def feature_panels(features: Sequence[FeatureView]) -> list[FeaturePanel]:
+    """Return all features with their charts, the one that drifts most first."""
+    return [
+        FeaturePanel(feature, _title(feature.subject), histogram(feature))
+        for feature in sorted(features, key=_severity, reverse=True)
+    ]
 
 
 def _segment_panel(segment: SegmentView) -> SegmentPanel:

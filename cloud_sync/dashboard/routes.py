@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -15,6 +15,7 @@ from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.dashboard import wording
 from cloud_sync.dashboard.evidence import gate_lines, plain_lines
 from cloud_sync.dashboard.page import Question, page_of
+from cloud_sync.dashboard.roles import may_operate
 from cloud_sync.dashboard.side_routes import add_side_pages
 from edge_contract.errors import EdgeError, UnavailableError
 from edge_contract.package import digest_of, short
@@ -50,24 +51,24 @@ class _Rendered:
         self._backend = backend
         self._templates = templates
         self._lock = threading.Lock()
-        self._html: dict[Question, str] = {}
+        self._html: dict[tuple[Question, bool], str] = {}
         self._revision: int | None = None
 
-    def parts(self, question: Question) -> str:
-        """Return the HTML for a question."""
+    def parts(self, question: Question, *, orders: bool) -> str:
+        """Return the HTML for a question; with buttons for who may give orders."""
         revision = self._backend.revision()
         with self._lock:
             if revision != self._revision or len(self._html) >= _MOST_CACHED:
                 self._html.clear()
                 self._revision = revision
-            known = self._html.get(question)
+            known = self._html.get((question, orders))
         if known is not None:
             return known
         page = page_of(self._backend, question)
-        html = self._templates.get_template("parts.html").render(page=page)
+        html = self._templates.get_template("parts.html").render(page=page, may_operate=orders)
         with self._lock:
             if revision == self._revision:
-                self._html[question] = html
+                self._html[question, orders] = html
         return html
 
 
@@ -80,6 +81,7 @@ def dashboard_routes(backend: CloudBackend) -> APIRouter:
 
     @routes.get("/")
     def page(
+        request: Request,
         status: DeviceStatus | None = None,
         after: _Text = "",
         focus: _Text = "",
@@ -87,7 +89,7 @@ def dashboard_routes(backend: CloudBackend) -> APIRouter:
     ) -> HTMLResponse:
         question = Question(status.value if status else "", after, focus, filter)
         try:
-            parts = rendered.parts(question)
+            parts = rendered.parts(question, orders=may_operate(request))
         except EdgeError as error:
             code = 503 if isinstance(error, UnavailableError) else 500
             html = templates.get_template("error.html").render(message=str(error))
@@ -95,19 +97,20 @@ def dashboard_routes(backend: CloudBackend) -> APIRouter:
         fleet = backend.summary().fleet
         return HTMLResponse(
             templates.get_template("page.html").render(
-                parts=parts, fleet=fleet, parts_path="/parts"
+                parts=parts, fleet=fleet, parts_path="/parts", may_operate=may_operate(request)
             )
         )
 
     @routes.get("/parts")
     def parts(
+        request: Request,
         status: DeviceStatus | None = None,
         after: _Text = "",
         focus: _Text = "",
         filter: _Filter = "",  # noqa: A002  its name in the address
     ) -> HTMLResponse:
         question = Question(status.value if status else "", after, focus, filter)
-        return HTMLResponse(rendered.parts(question))
+        return HTMLResponse(rendered.parts(question, orders=may_operate(request)))
 
     add_side_pages(routes, backend, templates)
     for asset in assets.values():

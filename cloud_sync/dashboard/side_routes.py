@@ -1,23 +1,27 @@
-"""Routes of the pages beside the fleet's: a device, commands, and who did what."""
+"""Routes of the pages beside the fleet's: devices, versions, alarms, commands, who did what."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from cloud_sync.backend import CloudBackend, NotFoundError
 from cloud_sync.core.records import CommandState
+from cloud_sync.dashboard.alarm_pages import alarm_page_of, alarms_page_of
 from cloud_sync.dashboard.device_page import device_page_of
 from cloud_sync.dashboard.people_pages import audit_page_of, command_page_of, commands_page_of
-from edge_contract.errors import EdgeError, UnavailableError
+from cloud_sync.dashboard.roles import may_operate
+from cloud_sync.dashboard.version_page import version_page_of
+from edge_contract.errors import EdgeError, UnavailableError, UsageError
 
 __all__ = ["add_side_pages"]
 
 _Text = Annotated[str, Query(max_length=200)]
 _Name = Annotated[str, Path(max_length=200)]
+_AlarmState = Annotated[str, Query(pattern="^(new|acknowledged)?$")]
 _Number = Annotated[int, Query(ge=1, le=2**53)]
 
 
@@ -29,10 +33,17 @@ class _Pages:
     templates: Environment
 
     def draw(
-        self, template: str, address: str, ask: Callable[[], object], *, whole: bool
+        self,
+        template: str,
+        address: str,
+        ask: Callable[[], object],
+        *,
+        whole: bool,
+        request: Request,
     ) -> HTMLResponse:
+        orders = may_operate(request)
         try:
-            parts = self.templates.get_template(template).render(page=ask())
+            parts = self.templates.get_template(template).render(page=ask(), may_operate=orders)
             fleet = self.backend.summary().fleet
         except EdgeError as error:
             html = self.templates.get_template("error.html").render(message=str(error))
@@ -42,6 +53,7 @@ class _Pages:
         page = self.templates.get_template("side.html").render(
             parts=parts,
             fleet=fleet,
+            may_operate=orders,
             heading=address.strip("/").replace("/", " "),
             parts_path=f"/parts{address}",
         )
@@ -56,27 +68,33 @@ def add_side_pages(routes: APIRouter, backend: CloudBackend, templates: Environm
         routes.add_api_route(f"{prefix}/commands", _commands(pages, whole=whole))
         routes.add_api_route(f"{prefix}/commands/{{command_id}}", _command(pages, whole=whole))
         routes.add_api_route(f"{prefix}/audit", _audit(pages, whole=whole))
+        routes.add_api_route(f"{prefix}/alarms", _alarms(pages, whole=whole))
+        routes.add_api_route(f"{prefix}/alarms/{{alarm_id}}", _alarm(pages, whole=whole))
+        version = f"{prefix}/models/{{model}}/{{version}}"
+        routes.add_api_route(version, _version(pages, whole=whole))
 
 
 def _device(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
-    def show(name: _Name) -> HTMLResponse:
+    def show(request: Request, name: _Name) -> HTMLResponse:
         return pages.draw(
             "device_parts.html",
             f"/devices/{name}",
             lambda: device_page_of(pages.backend, name),
             whole=whole,
+            request=request,
         )
 
     return show
 
 
 def _commands(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
-    def show(after: _Text = "") -> HTMLResponse:
+    def show(request: Request, after: _Text = "") -> HTMLResponse:
         return pages.draw(
             "commands_parts.html",
             "/commands",
             lambda: commands_page_of(pages.backend, after),
             whole=whole,
+            request=request,
         )
 
     return show
@@ -84,7 +102,7 @@ def _commands(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
 
 def _command(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
     def show(
-        command_id: _Name, state: CommandState | None = None, after: _Text = ""
+        request: Request, command_id: _Name, state: CommandState | None = None, after: _Text = ""
     ) -> HTMLResponse:
         wanted = state.value if state else ""
         return pages.draw(
@@ -92,18 +110,61 @@ def _command(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
             f"/commands/{command_id}",
             lambda: command_page_of(pages.backend, command_id, state=wanted, after=after),
             whole=whole,
+            request=request,
         )
 
     return show
 
 
 def _audit(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
-    def show(action: _Text = "", before: _Number | None = None) -> HTMLResponse:
+    def show(request: Request, action: _Text = "", before: _Number | None = None) -> HTMLResponse:
         return pages.draw(
             "audit_parts.html",
             "/audit",
             lambda: audit_page_of(pages.backend, action=action, before=before),
             whole=whole,
+            request=request,
+        )
+
+    return show
+
+
+def _alarms(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
+    def show(
+        request: Request, model: _Text = "", state: _AlarmState = "", after: _Text = ""
+    ) -> HTMLResponse:
+        return pages.draw(
+            "alarms_parts.html",
+            "/alarms",
+            lambda: alarms_page_of(pages.backend, model=model, state=state, after=after),
+            whole=whole,
+            request=request,
+        )
+
+    return show
+
+
+def _alarm(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
+    def show(request: Request, alarm_id: _Name) -> HTMLResponse:
+        return pages.draw(
+            "alarm_parts.html",
+            f"/alarms/{alarm_id}",
+            lambda: alarm_page_of(pages.backend, alarm_id),
+            whole=whole,
+            request=request,
+        )
+
+    return show
+
+
+def _version(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
+    def show(request: Request, model: _Name, version: _Name, segment: _Text = "") -> HTMLResponse:
+        return pages.draw(
+            "version_parts.html",
+            f"/models/{model}/{version}",
+            lambda: version_page_of(pages.backend, model, version, segment=segment),
+            whole=whole,
+            request=request,
         )
 
     return show
@@ -113,6 +174,8 @@ def _status_of(error: EdgeError) -> int:
     match error:
         case NotFoundError():
             return 404
+        case UsageError():
+            return 409
         case UnavailableError():
             return 503
         case _:

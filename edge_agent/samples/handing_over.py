@@ -68,9 +68,7 @@ class Asked:
                 f"command {CAPTURE!r} knows no {unknown[0]!r} "
                 "(known: model, most, purpose, reasons)"
             )
-        purpose = arguments.get("purpose")
-        if not isinstance(purpose, str) or not purpose.strip():
-            raise UsageError(f"command {CAPTURE!r} needs a purpose, which is recorded")
+        purpose = str(arguments.get("purpose", "")).strip()
         most = arguments.get("most", _USUAL)
         if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= _MOST:
             raise UsageError(f"command {CAPTURE!r} needs most from 1 to {_MOST}, got {most!r}")
@@ -83,7 +81,7 @@ class Asked:
         try:
             upload = Reader(arguments.get("upload"), "upload", MessageError)
             return cls(
-                purpose=purpose.strip(),
+                purpose=purpose,
                 most=most,
                 models=_texts(arguments.get("model", ""), "model"),
                 reasons=reasons,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from edge_contract.errors import UsageError
 from edgefleet.options import AsJson, CloudUrl, examples
 from edgefleet.printing import clock, plain, print_hanging, print_json, print_line
 
@@ -19,21 +20,30 @@ _NAMED: Final = 6
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog=examples("edgefleet alarms", "edgefleet alarms --model digits --limit 5 --json")
+        epilog=examples("edgefleet alarms", "edgefleet alarms --acknowledge 20261123-5f0c")
     )(alarms)
 
 
 def alarms(
     model: Annotated[str, typer.Option(help="Only of this model.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    acknowledge: Annotated[
+        str, typer.Option(metavar="ID", help="Say that you look after this one.")
+    ] = "",
+    note: Annotated[str, typer.Option(help="What to tell the others about it.")] = "",
     cloud: CloudUrl = "",
     as_json: AsJson = False,
 ) -> None:
     """List alarms, newest first: what drifted, where, and which devices cause it."""
     from edgefleet.client import Cloud
 
+    if note and not acknowledge:
+        raise UsageError("a note goes with --acknowledge ID")
     with Cloud(cloud, program="cli") as connection:
-        found = connection.alarms(model=model, limit=limit)
+        if acknowledge:
+            found = [connection.acknowledge_alarm(acknowledge, note=note)]
+        else:
+            found = connection.alarms(model=model, limit=limit)
     if as_json:
         print_json(found)
     elif not found:
@@ -48,13 +58,18 @@ def alarms(
 def _print_alarm(alarm: "AlarmView") -> None:
     where = f", {alarm.segment}" if alarm.segment else ""
     head = f"{alarm.model}@{alarm.version}  {alarm.kind.replace('_', ' ')}{where}"
-    print_line(plain(f"{clock(alarm.raised_unix_s)}  {head}"), style="bold")
+    line = f"{clock(alarm.raised_unix_s)}  {head}  {alarm.alarm_id}"
+    print_line(plain(line), style="bold")
     print_hanging("  ", plain(alarm.sentence))
     evidence = _evidence(alarm)
     if evidence:
         print_hanging("  evidence  ", plain(evidence))
     if alarm.devices:
         print_hanging("  devices   ", plain(_listed(alarm.devices)))
+    if alarm.acknowledged_by:
+        note = f": {alarm.note}" if alarm.note else ""
+        since = clock(alarm.acknowledged_unix_s or 0.0)
+        print_hanging("  looked after by ", plain(f"{alarm.acknowledged_by} since {since}{note}"))
     print_hanging("  ", f"more: edgefleet report {alarm.model}@{alarm.version}{_option(alarm)}")
 
 

@@ -47,6 +47,7 @@ from edge_contract.package import Manifest, Package, digest_of
 from edge_contract.reading import JsonObject
 from tests.support.memory_commands import START_UNIX_S, MemoryCommands
 from tests.support.memory_office import MemoryOffice
+from tests.support.memory_samples import MemoryLabels, MemorySamples
 
 __all__ = ["START_UNIX_S", "MemoryCloud"]
 
@@ -84,10 +85,13 @@ class MemoryCloud:
                 websocket=lambda: "",
                 authority=NoAuthority(),
                 root=lambda: b"",
+                broker_hash=lambda _password: "",
             ),
             note=self._note,
         )
         self.access = AccessDesk(self.kept_answers, admin_token=token, note=self._note)
+        self.samples = MemorySamples(folder)
+        self.labels = MemoryLabels()
         self.on_start: Callable[[RolloutView], None] = lambda _: None
 
     # What a fleet would do.
@@ -368,6 +372,23 @@ class MemoryCloud:
     def alarms(self, *, model: str = "", limit: int = 100) -> Sequence[AlarmView]:
         """See ``CloudBackend``."""
         return [alarm for alarm in self._alarms if model in ("", alarm.model)][:limit]
+
+    def alarm(self, alarm_id: str) -> AlarmView:
+        """See ``CloudBackend``."""
+        for alarm in self._alarms:
+            if alarm.alarm_id == alarm_id:
+                return alarm
+        raise NotFoundError(f"there is no alarm {alarm_id!r}")
+
+    def acknowledge_alarm(self, alarm_id: str, *, note: str, by: str) -> AlarmView:
+        """See ``CloudBackend``."""
+        seen = replace(
+            self.alarm(alarm_id), acknowledged_by=by, acknowledged_unix_s=START_UNIX_S, note=note
+        )
+        with self._change():
+            self._alarms = [seen if a.alarm_id == alarm_id else a for a in self._alarms]
+        self._note(by, "alarm.acknowledge", alarm_id, {"note": note})
+        return seen
 
     def audit(
         self, *, limit: int = 100, before: int | None = None, action: str = ""

@@ -34,6 +34,7 @@ from edge_contract.messages import Counters
 from edge_contract.reading import JsonValue
 from edge_contract.stats import Profile, ProfileSpec
 from tests.support.memory_leases import MemoryLeases
+from tests.support.memory_samples import MemoryLedger
 from tests.support.memory_records import MemoryRecords, copied
 
 __all__ = ["MemoryWarehouse"]
@@ -43,12 +44,13 @@ K = TypeVar("K")
 W = TypeVar("W", FleetWindow, DeviceWindow)
 
 
-class MemoryWarehouse(MemoryRecords, MemoryLeases):
+class MemoryWarehouse(MemoryRecords, MemoryLeases, MemoryLedger):
     """Implements ``Warehouse``."""
 
     def __init__(self) -> None:
         super().__init__()
         MemoryLeases.__init__(self)
+        MemoryLedger.__init__(self, self.commit, self._check_opened)
         self._windows: dict[FleetWindow, Increment] = {}
         self._device_windows: dict[DeviceWindow, Increment] = {}
         self._device_totals: dict[DeviceRole, Counters] = {}

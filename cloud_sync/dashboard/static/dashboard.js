@@ -140,12 +140,17 @@
   }
 
   function order(button) {
-    const { action, rollout, command, device } = button.dataset;
+    const { action, alarm, rollout, command, device } = button.dataset;
     const headers = { "X-Edgefleet-Client": "dashboard", "Idempotency-Key": key() };
     if (command) {
       headers["Content-Type"] = "application/json";
       const body = JSON.stringify({ name: command, devices: [device] });
       return fetch("/api/v1/commands", { method: "POST", headers, body });
+    }
+    if (alarm) {
+      headers["Content-Type"] = "application/json";
+      const address = `/api/v1/alarms/${encodeURIComponent(alarm)}/acknowledge`;
+      return fetch(address, { method: "POST", headers, body: "{}" });
     }
     return fetch(`/api/v1/rollouts/${encodeURIComponent(rollout)}/${action}`, { method: "POST", headers });
   }
@@ -171,7 +176,7 @@
   tick();
   setInterval(tick, 1000);
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("button[data-action], button[data-command]");
+    const button = event.target.closest("button[data-action], button[data-alarm], button[data-command]");
     if (button) give(button);
   });
   dialog.addEventListener("close", () => {
