@@ -43,6 +43,7 @@ _ORDER_TIMEOUT_S: Final = 30.0
 _TELL_AGAIN_S: Final = 30.0
 _OVERLAP_S: Final = 5.0  # commits and clocks of other collectors may be as late
 _MOST_AT_ONCE: Final = 2_000
+_SNAPSHOT_S: Final = 0.1  # pages need no more; each one looks at the whole fleet
 
 T = TypeVar("T")
 
@@ -214,9 +215,11 @@ class Conductor:
     # The conductor's thread.
 
     def _run(self) -> None:
-        next_flush_s = next_tick_s = time.monotonic()
+        next_flush_s = next_tick_s = next_snapshot_s = time.monotonic()
         while True:
-            wait_s = max(min(next_flush_s, next_tick_s) - time.monotonic(), 0.0)
+            due_s = min(next_flush_s, next_tick_s)
+            due_s = min(due_s, next_snapshot_s) if self._changed else due_s
+            wait_s = max(due_s - time.monotonic(), 0.0)
             is_going_on = self._work_off(wait_s)
             self._attempt(self._carry_out_held)
             if not is_going_on:
@@ -231,9 +234,10 @@ class Conductor:
             if now_s >= next_tick_s:
                 next_tick_s = now_s + _TICK_S
                 self._attempt(self._tick)
-            if self._changed:
+            if self._changed and time.monotonic() >= next_snapshot_s:
                 self._changed = False
                 self._attempt(self._take_snapshot)
+                next_snapshot_s = time.monotonic() + _SNAPSHOT_S
 
     def _work_off(self, wait_s: float) -> bool:
         """Do what is in the queue, but not for ever; return whether to go on."""

@@ -149,6 +149,8 @@ class RolloutRequest(BaseModel):
     delivered_share: _Share = 0.9
     unhealthy_share: _Share = 0.1
     baseline_s: _Seconds = 0.0
+    trial_calls: Annotated[int, Field(ge=0, le=10**7)] = 0
+    trial_s: _Seconds = 0.0
     notify_s: _Seconds = 0.0
     progress_s: _Seconds = 0.0
     supersede: bool = False

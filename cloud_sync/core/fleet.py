@@ -98,6 +98,7 @@ class Fleet:
         self._twins = {twin.name: twin for twin in twins}
         self._heard_unix_s = dict.fromkeys(self._twins, now_unix_s)
         self._repeats: dict[str, _Repeats] = {}
+        self._facts: dict[str, tuple[DeviceTwin, DeviceFacts]] = {}
         self._commands = CommandBook(
             commands, life_of=lambda device: self.twin(device).boot, repeat_s=config.repeat_s
         )
@@ -115,7 +116,8 @@ class Fleet:
     def adds_noise(self, device: str) -> bool:
         """Return whether a device says that it adds noise to its counts, for privacy."""
         twin = self._twins.get(device)
-        return twin is not None and bool(twin.facts().facts.get(NOISE_FACT))
+        birth = None if twin is None else twin.birth
+        return birth is not None and bool(birth.facts.get(NOISE_FACT))
 
     def twin(self, device: str) -> DeviceTwin:
         """Return a device's twin; raises ``UsageError`` if it is unknown."""
@@ -129,7 +131,12 @@ class Fleet:
 
     def facts(self) -> dict[str, DeviceFacts]:
         """Return what decisions are made from, by device."""
-        return {name: twin.facts() for name, twin in self._twins.items()}
+        known = self._facts
+        for name, twin in self._twins.items():
+            found = known.get(name)
+            if found is None or found[0] is not twin:  # most have not changed since the last time
+                known[name] = (twin, twin.facts())
+        return {name: facts for name, (_, facts) in known.items()}
 
     @property
     def lease_s(self) -> float:

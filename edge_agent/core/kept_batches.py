@@ -80,6 +80,11 @@ class Kept:
         self.hold_back()
 
     @property
+    def message(self) -> bytes:
+        """The batch as it is sent."""
+        return self._message
+
+    @property
     def size_bytes(self) -> int:
         """Of the message."""
         return len(self._message)
@@ -156,6 +161,11 @@ class KeptBatches:
     def __iter__(self) -> Iterator[Kept]:
         """The oldest first."""
         return iter(self._kept.values())
+
+    def message_of(self, batch_id: BatchId) -> bytes | None:
+        """Return a batch as it is sent; ``None`` if it is not here."""
+        kept = self._kept.get(batch_id)
+        return None if kept is None else kept.message
 
     @property
     def size_bytes(self) -> int:

@@ -31,7 +31,7 @@ from edge_agent.core.effects import (
 )
 from edge_agent.core.kept_batches import Kept, KeptBatches, Merge, StoredBatch
 from edge_contract.errors import MessageError, UsageError
-from edge_contract.messages import BootAck, TelemetryBatch
+from edge_contract.messages import BatchId, BootAck, TelemetryBatch
 from edge_contract.records import dataclass
 
 __all__ = ["Outbox", "OutboxConfig"]
@@ -116,6 +116,10 @@ class Outbox:
     def wake_at_s(self) -> float | None:
         """When :meth:`on_timer` is due; ``None`` for never."""
         return self._wake_at_s
+
+    def message_of(self, batch_id: BatchId) -> bytes | None:
+        """Return a batch as it is sent; ``None`` if it is not here."""
+        return self._kept.message_of(batch_id)
 
     # Inputs. Each returns the effects to carry out.
 

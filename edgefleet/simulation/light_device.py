@@ -268,8 +268,9 @@ class LightDevice:
         for batch in save.batches:
             if batch.batch_id not in self._stored:
                 self._around.tally.batches += 1
+            message = self.core.outbox.message_of(batch.batch_id) or encode(batch)
             self._stored[batch.batch_id] = _Stored(
-                encode(batch), _served(batch.entries), batch.lost_rows, now_s, batch.span > 1
+                message, _served(batch.entries), batch.lost_rows, now_s, batch.span > 1
             )
         self._carry_out(self.core.on_saved(save, now_s), now_s)
 
