@@ -32,6 +32,8 @@ class CloudConfig:
         broker_password: Of the same; of the embedded broker by default one that lies in ``data``.
         broker_ca: File with certificates to trust for that broker; ``None`` trusts what the system
             trusts.
+        broker_files: Folder of `edgefleet broker config`, by which that broker is told who may
+            speak; ``None`` leaves that to it.
         broker_binary: Path of a nats-server to run; ``None`` takes the installed one.
         packages_url: Where devices fetch packages; by default this host's HTTP port.
         token: Asked of everybody who uses the API; empty asks nobody.
@@ -78,6 +80,7 @@ class CloudConfig:
     broker_username: str | None = None
     broker_password: str | None = None
     broker_ca: str | None = None
+    broker_files: Path | None = None
     broker_binary: str | None = None
     packages_url: str = ""
     token: str = ""
@@ -121,16 +124,13 @@ class CloudConfig:
             raise UsageError(
                 f"false alarms per month must be above 0, got {self.false_alarms_per_month}"
             )
-        if self.admit not in ADMIT:
-            raise UsageError(f"admit is {self.admit!r}: use one of {', '.join(ADMIT)}")
         if self.min_cohort < 1:
             raise UsageError(f"min_cohort must be at least 1 device, got {self.min_cohort}")
         if self.max_delta_bytes < 0:
             raise UsageError(f"max_delta_bytes must be 0 or more, got {self.max_delta_bytes}")
         self._require_sample_limits()
         _ = self.segment_rules  # refuses what is none
-        if not self.plain_text:
-            require_tls(self.host, has_tls=self.tls is not None, broker=self.broker)
+        self._require_safety()
         if not self.device_window_s:
             object.__setattr__(self, "device_window_s", self.window_s)
 
@@ -143,6 +143,15 @@ class CloudConfig:
             raise UsageError(
                 f"samples_url {self.samples_url!r:.200} does not begin with http:// or https://"
             )
+
+    def _require_safety(self) -> None:
+        """Refuse what lets in somebody whom nobody meant."""
+        if self.admit not in ADMIT:
+            raise UsageError(f"admit is {self.admit!r}: use one of {', '.join(ADMIT)}")
+        if self.broker_files is not None and self.broker is None:
+            raise UsageError("--broker-files are those of a broker of your own: give --broker, too")
+        if not self.plain_text:
+            require_tls(self.host, has_tls=self.tls is not None, broker=self.broker)
 
     @property
     def segment_rules(self) -> SegmentRules:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -65,6 +65,7 @@ class Terms:
         websocket: Returns the same for browsers; empty for none.
         authority: Signs certificates.
         root: Returns the TUF root to pin; empty for none.
+        broker_hash: Returns a password as brokers keep it that read files.
     """
 
     fleet: str
@@ -72,6 +73,7 @@ class Terms:
     websocket: Callable[[], str]
     authority: Authority
     root: Callable[[], bytes]
+    broker_hash: Callable[[str], str]
 
 
 class EnrolmentDesk:
@@ -197,6 +199,7 @@ class EnrolmentDesk:
                 replace(
                     known,
                     secret_hash=hash_of_secret(password),
+                    broker_hash=self._terms.broker_hash(password),
                     former_hash=known.secret_hash,
                     former_until_unix_s=now_unix_s + GRACE_S,
                     issued_unix_s=now_unix_s,
@@ -213,6 +216,10 @@ class EnrolmentDesk:
     def credentials(self) -> Sequence[CredentialView]:
         """Return the credentials of all devices by rising name."""
         return [_credential_view(record) for record in self._roster.credentials()]
+
+    def broker_passwords(self) -> Mapping[str, str]:
+        """Return what mosquitto keeps of the password of each device that may speak."""
+        return self._roster.broker_passwords()
 
     def revoke_credential(self, device: str, *, by: str) -> CredentialView:
         """Put a device out of the fleet: what it has is refused, and its connection ends."""
@@ -257,6 +264,7 @@ class EnrolmentDesk:
                 device=device,
                 public_key=public_key,
                 secret_hash=hash_of_secret(password),
+                broker_hash=self._terms.broker_hash(password),
                 token_id=token_id,
                 enrolled_unix_s=now_unix_s,
                 issued_unix_s=now_unix_s,

@@ -1,6 +1,6 @@
 """Views of who may join a fleet, who has joined, and who is kept apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -117,6 +117,10 @@ class EnrolmentBook(Protocol):
 
     def credentials(self) -> Sequence[CredentialView]:
         """Return the credentials of all devices by rising name."""
+        ...
+
+    def broker_passwords(self) -> Mapping[str, str]:
+        """Return what mosquitto keeps of the password of each device that may speak."""
         ...
 
     def revoke_credential(self, device: str, *, by: str) -> CredentialView:

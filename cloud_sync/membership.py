@@ -6,10 +6,14 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from cloud_sync.adapters.local_authority import LocalAuthority, NoAuthority
+from cloud_sync.adapters.mosquitto_files import MosquittoFiles, mosquitto_hash
 from cloud_sync.adapters.nats_broker import EmbeddedBroker
+from cloud_sync.adapters.nats_callout import AuthCallout
+from cloud_sync.adapters.nats_files import NatsFiles
 from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
 from cloud_sync.config import CloudConfig
 from cloud_sync.doorkeeper import Doorkeeper
@@ -17,6 +21,7 @@ from cloud_sync.enrolment_desk import EnrolmentDesk, Terms
 from cloud_sync.group_desk import Note
 from cloud_sync.ports import AdmissionStore
 from cloud_sync.roster import Roster
+from edge_contract.errors import UsageError
 from edge_contract.messages.broker_url import parse_broker_url
 
 __all__ = ["Membership", "service_options"]
@@ -30,11 +35,14 @@ def service_options(config: CloudConfig, broker: EmbeddedBroker | None) -> Fleet
     """Return how the cloud itself reaches its broker; it hears nothing yet."""
     client_id = f"cloud-{config.fleet}-{os.getpid()}"
     if broker is None:
+        username, password = config.broker_username, config.broker_password
+        if config.broker_files is not None and username is None:
+            username, password = "cloud", _service_password(config.broker_files)
         return FleetLinkOptions(
             url=config.broker or "",
             client_id=client_id,
-            username=config.broker_username,
-            password=config.broker_password,
+            username=username,
+            password=password,
             ca_file=config.broker_ca,
             subscriptions=(),
         )
@@ -48,6 +56,16 @@ def service_options(config: CloudConfig, broker: EmbeddedBroker | None) -> Fleet
         is_pinned=config.tls is not None,  # on this machine its names may be other ones
         subscriptions=(),
     )
+
+
+def _service_password(folder: Path) -> str:
+    try:
+        return (folder / "service-password").read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise UsageError(
+            f"{str(folder)!r} has no files of a broker: {error.strerror}; make them with "
+            "`edgefleet broker config mosquitto --out DIR`, or nats"
+        ) from error
 
 
 class Membership:
@@ -67,6 +85,25 @@ class Membership:
         self.doorkeeper = Doorkeeper(self.roster, config.fleet, is_open=config.lets_anyone_in)
         self._root = root
         self._broker: EmbeddedBroker | None = None
+        self._callout: AuthCallout | None = None
+
+    def serve(self) -> None:
+        """Let a broker of one's own know who may speak, from now on."""
+        if self._config.broker_files is None:
+            return
+        if (self._config.broker_files / "nats.conf").exists():
+            self._callout = NatsFiles(self._config.broker_files).callout(self.doorkeeper)
+            self._callout.start()
+            return
+        files = MosquittoFiles(self._config.broker_files)
+        self.roster.on_change = lambda: files.write_passwords(self.roster.broker_passwords())
+        self.roster.on_change()
+
+    def close(self) -> None:
+        """Let go of a broker of one's own. Idempotent."""
+        if self._callout is not None:
+            self._callout.close()
+            self._callout = None
 
     def desk(self, broker: EmbeddedBroker | None) -> "Callable[[Note], EnrolmentDesk]":
         """Return what makes the enrolment desk, given who writes the record."""
@@ -78,6 +115,7 @@ class Membership:
             websocket=lambda: _without_host((broker.websocket_url or "") if broker else ""),
             authority=NoAuthority() if config.tls is None else LocalAuthority(config.tls),
             root=self._root,
+            broker_hash=mosquitto_hash,
         )
         return lambda note: EnrolmentDesk(
             self.roster, terms, note=note, on_gone=self._take_the_place_of
@@ -89,10 +127,9 @@ class Membership:
 
     def _take_the_place_of(self, device: str) -> None:
         """End a device's connection: of two clients with one id a broker throws out the elder."""
-        broker = self._broker
-        if broker is None:
+        if self._broker is None and self._callout is None:
             return  # a broker that is not ours: its own files say who may speak
-        options = replace(service_options(self._config, broker), client_id=device)
+        options = replace(service_options(self._config, self._broker), client_id=device)
         taken = PahoFleetLink(options)
         with contextlib.closing(taken):
             deaf = _Deaf()

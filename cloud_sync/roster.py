@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cloud_sync.core.enrolment import (
@@ -37,6 +37,8 @@ class Roster:
         self._store = store
         self._is_only = is_only
         self._clock_s = clock_s
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after every change, with the lock held."""
         self.lock = threading.RLock()
         """Held while a record is looked at and changed, so that nobody changes it in between."""
         self._read_s = clock_s()
@@ -67,6 +69,11 @@ class Roster:
         """Return all credentials by rising device."""
         return [one for one in self._all() if isinstance(one, CredentialRecord)]
 
+    def broker_passwords(self) -> Mapping[str, str]:
+        """Return what mosquitto keeps of the password of each device that may speak."""
+        may = [one for one in self.credentials() if one.revoked_unix_s is None]
+        return {one.device: one.broker_hash for one in may if one.broker_hash}
+
     def quarantines(self) -> Sequence[QuarantineRecord]:
         """Return all quarantines by rising device."""
         return [one for one in self._all() if isinstance(one, QuarantineRecord)]
@@ -76,12 +83,14 @@ class Roster:
         with self.lock:
             self._store.save_admission(record)
             self._records[record.kind, record.key] = record
+            self.on_change()
 
     def forget(self, record: AdmissionRecord) -> None:
         """Forget a record."""
         with self.lock:
             self._store.forget_admission(record)
             self._records.pop((record.kind, record.key), None)
+            self.on_change()
 
     def _all(self) -> list[AdmissionRecord]:
         with self.lock:

@@ -57,6 +57,7 @@ class CloudService:
     def __init__(self, config: CloudConfig) -> None:
         self.config = config
         self.broker: EmbeddedBroker | None = None
+        self._membership: Membership | None = None
         self._warehouse: SqlWarehouse | None = None
         self._packages: FolderRegistry | None = None
         self._online: OnlineRoles | None = None
@@ -112,6 +113,9 @@ class CloudService:
         if self._conductor is not None:
             self._conductor.stop()
             self._conductor = None
+        if self._membership is not None:
+            self._membership.close()
+            self._membership = None
         if self._warehouse is not None:
             self._warehouse.close()
             self._warehouse = None
@@ -155,6 +159,8 @@ class CloudService:
         warehouse = self._warehouse = open_store(config.store, config.data)
         warehouse.lead()
         membership = Membership(config, warehouse, root=self._trusted_root)
+        self._membership = membership
+        membership.serve()
         packages = self._packages = FolderRegistry(config.data)
         if config.max_delta_bytes:
             self._deltas = DeltaWorkshop(

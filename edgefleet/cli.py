@@ -24,6 +24,7 @@ _ORDER: Final = (
     "model",
     "keys",
     "ca",
+    "broker",
     "cloud",
     "agent",
     "fleet",

@@ -48,6 +48,11 @@ class MemberCalls:
         items = self._api.get("credentials")["items"].items()
         return [view_from_json(CredentialView, item) for item in items]
 
+    def broker_passwords(self) -> dict[str, str]:
+        """Return hashes of devices' passwords, for a broker that reads files."""
+        found = self._api.get("broker-passwords")["passwords"].fields(max_length=1_000_000)
+        return {device: reader.text() for device, reader in found.items()}
+
     def revoke_credential(self, device: str) -> CredentialView:
         """Put a device out of the fleet."""
         path = f"credentials/{segment_of(device)}/revoke"

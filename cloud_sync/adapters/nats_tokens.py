@@ -18,14 +18,19 @@ _HEADER: Final = b'{"typ":"JWT","alg":"ed25519-nkey"}'
 
 
 class NatsSigner:
-    """A key of its own, made when this is, that signs for an account.
+    """Signs for an account.
+
+    Args:
+        seed: 32 bytes that the key is made of; ``None`` makes another one.
 
     Attributes:
+        seed: The same, secret.
         issuer: The key's public half, as the server's configuration names it.
     """
 
-    def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.generate()
+    def __init__(self, seed: bytes | None = None) -> None:
+        self.seed = seed or secrets.token_bytes(32)
+        self._key = Ed25519PrivateKey.from_private_bytes(self.seed)
         self.issuer = _notation(_ACCOUNT, self._key.public_key().public_bytes_raw())
 
     def signed(self, claims: JsonObject) -> str:

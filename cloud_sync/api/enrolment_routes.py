@@ -141,6 +141,12 @@ def credentials(backend: Backend) -> Response:
     return list_answer(backend.enrolment.credentials())
 
 
+@enrolment_routes.get("/broker-passwords")
+def broker_passwords(backend: Backend) -> Response:
+    """Return hashes of devices' passwords, for a broker that reads files. Needs the role admin."""
+    return JSONResponse({"passwords": dict(backend.enrolment.broker_passwords())})
+
+
 @enrolment_routes.post("/credentials/{device}/revoke", responses=described(CredentialView))
 def revoke_credential(backend: Backend, by: Author, device: DeviceName) -> Response:
     """Put a device out of the fleet: its connection ends, and it may not come back."""

@@ -33,6 +33,7 @@ _OPEN_PATHS: Final = (
 )
 _NEEDS: Final = (
     (f"{API}/tokens", Role.ADMIN),
+    (f"{API}/broker-passwords", Role.ADMIN),
     (f"{API}/audit", Role.OPERATOR),
     (f"{API}/samples", Role.OPERATOR),
     ("/audit", Role.OPERATOR),

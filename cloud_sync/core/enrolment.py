@@ -99,6 +99,7 @@ class CredentialRecord:
         secret_hash: SHA-256 of its password.
         former_hash: Of the one before; empty for none.
         former_until_unix_s: How long that one is good.
+        broker_hash: The password as mosquitto keeps it.
         token_id: Of the token that it joined by.
         enrolled_unix_s: When it joined.
         issued_unix_s: When it got its password.
@@ -112,6 +113,7 @@ class CredentialRecord:
     device: str
     public_key: str
     secret_hash: str = field(repr=False)
+    broker_hash: str = field(default="", repr=False)
     former_hash: str = field(default="", repr=False)
     former_until_unix_s: float = 0.0
     token_id: str

@@ -261,10 +261,11 @@ def test_a_taken_broker_cannot_make_a_tab_run_a_hostile_model(
         packages_url=f"{site.url}/models",
     )
 
+    attacker = Client(CallbackAPIVersion.VERSION2, client_id="attacker")
+    attacker.connect("127.0.0.1", int(cloud.broker_url.rpartition(":")[2]))
+    attacker.loop_start()
+    eventually("the attacker is let in", attacker.is_connected)
     with cloud.standing_still():  # it would set the forged order right before the tab follows it
-        attacker = Client(CallbackAPIVersion.VERSION2, client_id="attacker")
-        attacker.connect("127.0.0.1", int(cloud.broker_url.rpartition(":")[2]))
-        attacker.loop_start()
         topic = FleetTopics("default").device(device).desired
         attacker.publish(topic, encode(wish), qos=1, retain=True).wait_for_publish(10.0)
         attacker.disconnect()

@@ -158,6 +158,11 @@ class CloudProcess(_Process):
         path = self.data / "broker" / "pid"
         return int(path.read_text()) if path.exists() else None
 
+    @property
+    def broker_login(self) -> tuple[str, str]:
+        """What the cloud gives the embedded broker: who has it can say anything to anybody."""
+        return "cloud", (self.data / "broker" / "service-password").read_text().strip()
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         self._spawn(self._command)

@@ -90,10 +90,11 @@ def packed(document: object) -> bytes:
     return b"\x01" + zlib.compress(json.dumps(document).encode(), 1)
 
 
-def publish(broker_url: str, messages: Sequence[tuple[str, bytes]]) -> None:
-    """Publish as a program does that is none of ours; return when the broker has everything."""
-    url = parse_broker_url(broker_url)
+def publish(cloud: CloudProcess, messages: Sequence[tuple[str, bytes]]) -> None:
+    """Publish for all devices, by a broker that somebody took; return when it has everything."""
+    url = parse_broker_url(cloud.broker_url)
     client = mqtt.Client(CallbackAPIVersion.VERSION2, "stranger")
+    client.username_pw_set(*cloud.broker_login)
     client.connect(url.host, url.port)
     client.loop_start()
     try:
@@ -135,7 +136,7 @@ def test_messages_that_cannot_be_true_are_counted_and_disturb_nobody(
         (mine.events, packed(telemetry(package=digest))),
     ]
 
-    publish(cloud.broker_url, refused)
+    publish(cloud, refused)
 
     eventually("all are counted", lambda: cloud.client.summary().messages_refused >= len(refused))
     assert_its_rows_arrive(cloud, camera)

@@ -81,12 +81,15 @@ def test_orders_that_the_director_did_not_sign_are_not_heard(
         packages_url=f"{fleet.cloud.url}/api/v1/blobs",
     )
 
+    username, password = fleet.cloud.broker_login  # the broker is in somebody's hands
+
     publish.single(
         FleetTopics("default").device("gate-3").desired,
         encode(forged),
         qos=1,
         port=int(fleet.cloud.broker_url.rpartition(":")[2]),
         client_id="attacker",
+        auth={"username": username, "password": password},
     )
 
     eventually("it is told", lambda: "it is not signed" in caplog.text)

@@ -62,6 +62,7 @@ def _document(record: AdmissionRecord) -> JsonObject:
             return {
                 "public_key": record.public_key,
                 "secret_hash": record.secret_hash,
+                "broker_hash": record.broker_hash,
                 "former_hash": record.former_hash,
                 "former_until_unix_s": record.former_until_unix_s,
                 "token_id": record.token_id,
@@ -99,6 +100,7 @@ def _record(kind: str, key: str, document: str) -> AdmissionRecord:
                 device=key,
                 public_key=reader["public_key"].text(),
                 secret_hash=reader["secret_hash"].text(),
+                broker_hash=reader["broker_hash"].text(),
                 former_hash=reader["former_hash"].text(),
                 former_until_unix_s=reader["former_until_unix_s"].number(),
                 token_id=reader["token_id"].text(),

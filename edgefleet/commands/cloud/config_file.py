@@ -32,6 +32,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "broker.username": Key("broker_username"),
     "broker.password": Key("broker_password"),
     "broker.ca": Key("broker_ca"),
+    "broker.files": Key("broker_files"),
     "broker.binary": Key("broker_binary"),
     "broker.admit": Key("admit"),
     "broker.mqtt_port": Key("mqtt_port", "whole"),

@@ -10,6 +10,7 @@ __all__ = [
     "Broker",
     "BrokerBinary",
     "BrokerCa",
+    "BrokerFiles",
     "BrokerPassword",
     "BrokerUsername",
     "Data",
@@ -73,6 +74,13 @@ BrokerCa: TypeAlias = Annotated[
     str | None,
     typer.Option(
         help="File with certificates to trust for your own broker.", envvar="EDGEFLEET_BROKER_CA"
+    ),
+]
+BrokerFiles: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of `edgefleet broker config`, by which your own broker is told who may speak.",
+        envvar="EDGEFLEET_BROKER_FILES",
     ),
 ]
 Admit: TypeAlias = Annotated[
