@@ -59,6 +59,7 @@ def _options() -> Sequence[Plan]:
         Plan("regression, one leaf", _regressor(min_child_samples=1000)),
         Plan("regression, rows of float64", _regressor(), "float64"),
         Plan("regression, linear_tree", _regressor(linear_tree=True, min_child_samples=40)),
+        Plan("multiclass, linear_tree", _classifier("three", linear_tree=True)),
         Plan("binary, categorical_feature", own_categories, "categories"),
         Plan("binary, stopped early", _stopped_early),
         Plan("regression, trained on (init_model)", _trained_on),

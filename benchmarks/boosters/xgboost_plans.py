@@ -51,13 +51,16 @@ def xgboost_plans() -> Sequence[Plan]:
 
 
 def _options() -> Sequence[Plan]:
+    line: dict[str, object] = {"booster": "gblinear"}
     trees_of_two = _regressor("several", multi_strategy="multi_output_tree")
     return [
         Plan("reg:squarederror, random forest", fitting(XGBRFRegressor, "real", _SMALL)),
         Plan("binary:logistic, random forest", fitting(XGBRFClassifier, "two", _SMALL)),
         Plan("binary:logistic, num_parallel_tree", _classifier(num_parallel_tree=3, subsample=0.6)),
         Plan("binary:logistic, dart", _classifier(booster="dart", rate_drop=0.5)),
-        Plan("reg:squarederror, gblinear", _regressor(booster="gblinear"), "categories"),
+        Plan("reg:squarederror, gblinear", _regressor("real", **line)),
+        Plan("count:poisson, gblinear", _regressor("positive", objective="count:poisson", **line)),
+        Plan("multi:softprob, gblinear", _classifier("three", **line), "categories"),
         Plan("reg:squarederror, base_score", _regressor(base_score=70.0)),
         Plan("reg:squarederror, lossguide", _regressor(grow_policy="lossguide", max_leaves=6)),
         Plan("reg:squarederror, monotone", _regressor(monotone_constraints=(1, 0, 0, 0, 0))),
@@ -81,7 +84,10 @@ def _options() -> Sequence[Plan]:
         ),
         Plan("binary:logistic, stopped early", _stopped_early),
         Plan("reg:squarederror, trained on (xgb_model)", _trained_on),
-        Plan("multi:softprob, Booster", _booster_of_classes),
+        *(
+            Plan(f"{it}, Booster", _booster_of_classes(it))
+            for it in ("multi:softprob", "multi:softmax")
+        ),
     ]
 
 
@@ -93,9 +99,12 @@ def _classifier(labels: str = "two", **more: object) -> Callable[[Rows, Labels],
     return fitting(XGBClassifier, labels, _SMALL | more)
 
 
-def _booster_of_classes(rows: Rows, labels: Labels) -> object:
-    settings = {"objective": "multi:softprob", "num_class": 3, "max_depth": 3, "nthread": 1}
-    return xgboost.train(settings, xgboost.DMatrix(rows, labels.three), num_boost_round=6)
+def _booster_of_classes(objective: str) -> Callable[[Rows, Labels], object]:
+    def fit(rows: Rows, labels: Labels) -> object:
+        settings = {"objective": objective, "num_class": 3, "max_depth": 3, "nthread": 1}
+        return xgboost.train(settings, xgboost.DMatrix(rows, labels.three), num_boost_round=6)
+
+    return fit
 
 
 def _survival(rows: Rows, labels: Labels) -> object:

@@ -10,6 +10,7 @@ from sklearn.cluster import Birch, BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.feature_selection import RFE
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import Pipeline
@@ -33,13 +34,7 @@ __all__ = [
     "values_of",
 ]
 
-_UNSCORED: Final = (
-    BaggingClassifier,
-    FixedThresholdClassifier,
-    NearestCentroid,
-    StackingClassifier,
-    TunedThresholdClassifierCV,
-)
+_UNSCORED: Final = (BaggingClassifier, NearestCentroid, StackingClassifier)
 """Classifiers whose ``decision_function`` is not known here."""
 
 PREDICTING: Final = (
@@ -140,7 +135,7 @@ def scores_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
     Raises:
         UsageError: It is not known how to compute it.
     """
-    inner = getattr(estimator, "best_estimator_", None)
+    inner = _that_scores(estimator)
     if inner is not None:
         return scores_of(nodes, inner, value)
     if isinstance(estimator, RFE):
@@ -163,6 +158,17 @@ def scores_of(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:
         f"{type(estimator).__name__} inside another model is asked for its decision_function, "
         "which cannot be converted: use a model with probabilities"
     )
+
+
+def _that_scores(estimator: BaseEstimator) -> BaseEstimator | None:
+    """Return the classifier inside another one that says its own scores for it, if one does."""
+    match estimator:
+        case FrozenEstimator():
+            return estimator.estimator
+        case FixedThresholdClassifier() | TunedThresholdClassifierCV():
+            return getattr(estimator, "estimator_", estimator.estimator)
+        case _:
+            return getattr(estimator, "best_estimator_", None)
 
 
 def binary_scores(nodes: Nodes, estimator: BaseEstimator, value: str = "") -> str:

@@ -20,6 +20,7 @@ from converters.sklearn_more.memberships import numbers_of
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.questions import Question, with_answers
 from converters.sklearn_more.registry import converts
+from converters.sklearn_more.several import says_several
 from converters.sklearn_more.trees import Branches, Leaves, TreeSum
 from converters.thresholds import Threshold
 from edge_contract.errors import UsageError
@@ -47,7 +48,7 @@ class Ensemble:
     """A sum of trees, and what is made of it.
 
     Attributes:
-        trees: At least one.
+        trees: At least one, unless there is a line.
         compares_float64: Whether rows of float64 are compared as such, and not made float32.
         base: What is added to the sums, by target.
         link: What is made of the sums; a key of the links.
@@ -57,6 +58,11 @@ class Ensemble:
         lacks_zeros: Whether a zero of a sparse table means a missing value.
         near_zero: If not ``None``, numbers as near to 0 as this mean a missing value.
         questions: What is asked about categories.
+        line: What columns are multiplied with and added to the sums, ``[columns, targets]``;
+            missing values add nothing.
+        sloped: Columns that leaves multiply: the trees have a target more for each of them and
+            each target proper, which follow these, column by column. Each column stands there
+            twice, for slopes above 0 and below: of an infinite number they leave nothing.
     """
 
     trees: tuple[BoostedTree, ...]
@@ -69,6 +75,8 @@ class Ensemble:
     questions: tuple[Question, ...] = ()
     compares_float64: bool = False
     lacks_zeros: bool = False
+    line: NDArray[np.float64] | None = None
+    sloped: tuple[int, ...] = ()
 
 
 Read: TypeAlias = Callable[[BaseEstimator], Ensemble]
@@ -120,7 +128,7 @@ def _is_fitted(estimator: object) -> bool:
 
 
 def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
-    if not ensemble.trees:
+    if not ensemble.trees and ensemble.line is None:
         raise UsageError(f"{type(model).__name__} has no trees: fit it with one iteration or more")
     numbers = numbers_of(nodes)
     if nodes.gets_sparse and ensemble.lacks_zeros:
@@ -129,7 +137,13 @@ def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
     if ensemble.questions:
         asked = numbers if ensemble.near_zero is not None else given  # a category 0 is not missing
         given = with_answers(nodes, given, asked, ensemble.questions)
-    summed = nodes("Add", _sums(nodes, given, ensemble), ensemble.base)
+    if ensemble.line is not None:
+        known = nodes("Where", nodes("IsNaN", given), 0.0, given)
+        sums = nodes.cast(nodes.linear(known, ensemble.line), "float32")  # may be infinite there
+        sums = nodes.cast(sums, "float64")
+    else:
+        sums = _with_slopes(nodes, _sums(nodes, given, ensemble), numbers, ensemble)
+    summed = nodes("Add", sums, ensemble.base)
     if is_classifier(model) and nodes.is_asked_for_scores:
         is_binary = len(ensemble.base) == 1
         scores = nodes("Concat", nodes("Neg", summed), summed, axis=1) if is_binary else summed
@@ -138,6 +152,10 @@ def _write(nodes: Nodes, model: BaseEstimator, ensemble: Ensemble) -> None:
     said = LINKS[ensemble.link](nodes, nodes("Mul", summed, ensemble.slope))
     if not is_classifier(model):
         nodes.say_numbers(said)
+        return
+    if says_several(model):
+        nodes.say_as_it_is(nodes.cast(nodes("Greater", said, 0.5), "int64"))
+        nodes.say_numbers(said, 1)
         return
     if len(ensemble.base) == 1:
         said = nodes("Concat", nodes("Sub", 1.0, said), said, axis=1)
@@ -161,17 +179,31 @@ def _sums(nodes: Nodes, given: str, ensemble: Ensemble) -> str:
     sums = TreeSum(is_strict=ensemble.is_strict)
     for tree in ensemble.trees:
         leaves, several = np.flatnonzero(tree.branches.left < 0), len(tree.targets)
+        weights = tree.values[leaves].ravel()
+        counts = weights != 0 if ensemble.sloped else np.full(len(weights), fill_value=True)
         sums.add_branches(
             tree.branches,
             Leaves(
-                nodes=leaves.repeat(several),
-                targets=np.tile(tree.targets, len(leaves)),
-                weights=tree.values[leaves].ravel(),
+                nodes=leaves.repeat(several)[counts],
+                targets=np.tile(tree.targets, len(leaves))[counts],
+                weights=weights[counts],
             ),
         )
     return sums.write(
         nodes,
-        targets=len(ensemble.base),
+        targets=len(ensemble.base) * (1 + len(ensemble.sloped)),
         given=given,
         compares_float64=ensemble.compares_float64,
     )
+
+
+def _with_slopes(nodes: Nodes, sums: str, numbers: str, ensemble: Ensemble) -> str:
+    """Return sums to which the columns are added that leaves multiply."""
+    targets = len(ensemble.base)
+    total = nodes.columns(sums, np.arange(targets))
+    for place, column in enumerate(ensemble.sloped, 1):
+        slopes = nodes.columns(sums, np.arange(targets) + place * targets)
+        rises = nodes("Mul", slopes, nodes.column(numbers, column))
+        is_flat = nodes("Equal", slopes, 0.0)  # whatever the number is, even none
+        total = nodes("Add", total, nodes("Where", is_flat, 0.0, rises))
+    return total

@@ -1,6 +1,7 @@
 """CatBoost's models that stand alone, whose categories are named by the rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from converters.sklearn_more.boosters import (
 from converters.sklearn_more.catboost_categories import Categories, texts_of
 from converters.sklearn_more.catboost_file import kept_of, loss_of, require_fitted
 from converters.sklearn_more.catboost_trees import CLASSIFYING, ensemble_of
+from converters.sklearn_more.several import says_several
 from edge_contract.errors import UsageError
 
 __all__ = ["model_estimator"]
@@ -54,10 +56,13 @@ def model_estimator(
             f"classes {list(classes[:8])} are not those of the model, {own[:8]}: leave them out, a "
             "fitted model knows its own"
         )
+    ensemble = ensemble_of(model, kept, Categories(kept, known, names))
+    if says_several(model):
+        ensemble = replace(ensemble, link="step")  # its answers are labels, 0 or 1
     trained = Trained(
         predict=_prediction(model, "Probability" if kind is Kind.CLASSES else ""),
         predict_labels=_prediction(model, "Class") if kind is Kind.CLASSES else None,
-        ensemble=ensemble_of(model, kept, Categories(kept, known, names)),
+        ensemble=ensemble,
         kind=kind,
         library="catboost",
         width=len(names),
@@ -70,7 +75,7 @@ def model_estimator(
 def _kind_of(model: CatBoost, loss: str) -> Kind:
     match model:
         case CatBoostClassifier():
-            return Kind.CLASSES
+            return Kind.NUMBERS if says_several(model) else Kind.CLASSES
         case CatBoostRanker():
             return Kind.RANKS
         case CatBoostRegressor():

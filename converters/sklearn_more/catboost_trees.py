@@ -28,7 +28,9 @@ __all__ = ["CLASSIFYING", "ensemble_of"]
 CLASSIFYING: Final = {"CrossEntropy", "Focal", "Logloss", "MultiClass", "MultiClassOneVsAll"}
 """Losses of which probabilities of classes are made."""
 
-_SEVERAL_LABELS: Final = {"MultiCrossEntropy", "MultiLogloss"}
+_ONE_BY_ONE: Final = {"MultiClassOneVsAll", "MultiCrossEntropy", "MultiLogloss"}
+"""Losses of which each target is a probability of its own."""
+
 _EXPONENTIAL: Final = {"Poisson", "Tweedie"}
 
 
@@ -71,16 +73,10 @@ def ensemble_of(model: CatBoost, kept: Kept, categories: Categories) -> Ensemble
 
 def _link_of(model: CatBoost, loss: str, *, targets: int) -> str:
     """Return what a model's class makes of sums; CatBoost's plain one only makes probabilities."""
-    name = type(model).__name__
-    if loss in _SEVERAL_LABELS:
-        raise UsageError(
-            f"{name} of several labels (loss_function={loss!r}) cannot be converted: fit one model "
-            "for each, for example with MultiOutputClassifier"
-        )
     if isinstance(model, CatBoostClassifier) or (
         loss in CLASSIFYING and not isinstance(model, CatBoostRanker | CatBoostRegressor)
     ):
-        return "softmax" if targets > 1 and loss != "MultiClassOneVsAll" else "logistic"
+        return "softmax" if targets > 1 and loss not in _ONE_BY_ONE else "logistic"
     if isinstance(model, CatBoostRegressor) and loss in _EXPONENTIAL:
         return "exp"
     if isinstance(model, CatBoostRegressor) and loss == "RMSEWithUncertainty":

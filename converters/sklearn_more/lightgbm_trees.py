@@ -17,6 +17,7 @@ from converters.sklearn_more.boosters import (
     objective_of,
 )
 from converters.sklearn_more.lightgbm_categories import LightGBMCategories
+from converters.sklearn_more.lightgbm_slopes import slopes_of, with_asking_leaves
 from converters.sklearn_more.questions import Questions
 from converters.sklearn_more.trees import Branches
 from edge_contract.errors import UsageError
@@ -86,11 +87,7 @@ def booster_estimator(booster: object, classes: Sequence[str | int]) -> BoosterE
 
 
 def _ensemble_of(booster: Booster) -> Ensemble:
-    """Read a booster's trees.
-
-    Raises:
-        UsageError: It has leaves that are linear models, or categories of another kind.
-    """
+    """Read a booster's trees; raises ``UsageError`` if it has categories of another kind."""
     found = booster.dump_model()
     targets = int(found["num_tree_per_iteration"])
     kind, *settings = str(found.get("objective", "")).split(" ")
@@ -101,12 +98,11 @@ def _ensemble_of(booster: Booster) -> Ensemble:
     has_empty_zeros = any(it.get("missing_type") == "Zero" for root in roots for it in _nodes(root))
     # random forests say the mean of their trees
     share = targets / max(len(entries), 1) if found.get("average_output") else 1.0
-    reader = _TreeReader(
-        LightGBMCategories(
-            found["feature_infos"], booster.feature_name(), found.get("pandas_categorical")
-        ),
-        width=booster.num_feature(),
+    categories = LightGBMCategories(
+        found["feature_infos"], booster.feature_name(), found.get("pandas_categorical")
     )
+    sloped = sorted({column for root in roots for it in _nodes(root) for column in slopes_of(it)})
+    reader = _TreeReader(categories, targets=targets, sloped=sloped, width=booster.num_feature())
     trees = [reader.tree(root, target=place % targets) for place, root in enumerate(roots)]
     return Ensemble(
         trees=tuple(tree._replace(values=tree.values * share) for tree in trees),
@@ -116,6 +112,7 @@ def _ensemble_of(booster: Booster) -> Ensemble:
         near_zero=float(_NEAR_ZERO) if has_empty_zeros else None,
         questions=reader.questions.asked,
         compares_float64=True,
+        sloped=(*sloped, *sloped),
     )
 
 
@@ -138,15 +135,31 @@ class _Branch(NamedTuple):
 
 
 class _TreeReader:
-    """Reads trees; collects the questions about categories in them."""
+    """Reads trees; collects the questions about categories in them.
 
-    def __init__(self, categories: LightGBMCategories, *, width: int) -> None:
+    Args:
+        categories: Of the booster.
+        targets: How many there are.
+        sloped: Columns that leaves multiply.
+        width: How many columns there are.
+    """
+
+    def __init__(
+        self,
+        categories: LightGBMCategories,
+        *,
+        targets: int,
+        sloped: Sequence[int],
+        width: int,
+    ) -> None:
         self._categories = categories
+        self._targets = targets
+        self._sloped = sloped
         self.questions = Questions(width)
 
     def tree(self, root: dict[str, object], *, target: int) -> BoostedTree:
-        """Return a tree that adds to one column of the answer."""
-        nodes = _nodes(root)
+        """Return a tree that adds to one column of the answer, and to slopes of it."""
+        nodes = _nodes(with_asking_leaves(root) if self._sloped else root)
         places = {id(node): place for place, node in enumerate(nodes)}
         left = np.array([places.get(id(node.get("left_child")), -1) for node in nodes])
         right = np.array([places.get(id(node.get("right_child")), -1) for node in nodes])
@@ -160,9 +173,17 @@ class _TreeReader:
                 left=np.where(goes_left, left, right),
                 right=np.where(goes_left, right, left),
             ),
-            targets=np.array([target]),
-            values=np.array([[_leaf(it)] for it in nodes]),
+            targets=np.arange(1 + 2 * len(self._sloped)) * self._targets + target,
+            values=np.array([self._values(it) for it in nodes]),
         )
+
+    def _values(self, node: dict[str, object]) -> list[float]:
+        """Return what a leaf adds, and what it multiplies columns with: above 0, and below."""
+        slopes = slopes_of(node)
+        added = _number(node.get("leaf_const", node.get("leaf_value", 0.0)))
+        falls = [min(slopes.get(column, 0.0), 0.0) for column in self._sloped]
+        rises = [max(slopes.get(column, 0.0), 0.0) for column in self._sloped]
+        return [added, *rises, *falls]
 
     def _branch(self, node: dict[str, object]) -> _Branch:
         column = _whole(node["split_feature"])
@@ -186,15 +207,6 @@ def _threshold(node: dict[str, object]) -> float:
 def _missing_left(node: dict[str, object], threshold: float) -> bool:
     """Return where a missing value goes; without a rule for them they are taken for 0."""
     return threshold >= 0 if node["missing_type"] == "None" else bool(node["default_left"])
-
-
-def _leaf(node: dict[str, object]) -> float:
-    if node.get("leaf_features"):
-        raise UsageError(
-            "LightGBM's leaves with linear models cannot be converted: fit it with "
-            "linear_tree=False"
-        )
-    return _number(node.get("leaf_value", 0.0))
 
 
 def _number(value: object) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import xgboost
+from scipy.special import softmax
 from sklearn.base import is_classifier
 from xgboost import Booster, DMatrix, XGBModel
 
@@ -40,7 +41,9 @@ _LINKS: Final = {
 """What is made of sums, by objective; of the others they are the answer."""
 
 _KINDS: Final = {
-    **dict.fromkeys(("binary:logistic", "binary:hinge", "multi:softprob"), Kind.CLASSES),
+    **dict.fromkeys(
+        ("binary:logistic", "binary:hinge", "multi:softmax", "multi:softprob"), Kind.CLASSES
+    ),
     **dict.fromkeys(("rank:map", "rank:ndcg", "rank:pairwise"), Kind.RANKS),
 }
 """What a booster's answers are, by objective; of the others numbers."""
@@ -69,17 +72,12 @@ def xgboost_model(model: XGBModel) -> Ensemble:
         iterations=0 if best is None else int(best) + 1,
         missing=None if math.isnan(missing) else float(missing),
     )
-    if is_classifier(model):
-        if callable(model.objective) or ensemble.link not in {"logistic", "softmax", "step"}:
-            raise UsageError(
-                f"{name} with {objective_of(model)} has no probabilities: "
-                "use 'binary:logistic' or 'multi:softprob'"
-            )
-        if ensemble.link != "softmax" and len(ensemble.base) > 1:
-            raise UsageError(
-                f"{name} of several labels cannot be converted: fit one model for each, for "
-                "example with MultiOutputClassifier"
-            )
+    has_link = not callable(model.objective) and ensemble.link in {"logistic", "softmax", "step"}
+    if is_classifier(model) and not has_link:
+        raise UsageError(
+            f"{name} with {objective_of(model)} has no probabilities: "
+            "use 'binary:logistic' or 'multi:softprob'"
+        )
     return ensemble
 
 
@@ -87,25 +85,25 @@ def booster_estimator(booster: object, classes: Sequence[str | int]) -> BoosterE
     """Return a booster as an estimator; its classes are 0, 1 and so on if none are given.
 
     Raises:
-        UsageError: It says which class is the likeliest, but no probabilities, or it cannot be
-            converted.
+        UsageError: It cannot be converted.
     """
     if not isinstance(booster, Booster):
         raise UsageError(f"expected an xgboost.Booster, got {type(booster).__qualname__}")
     objective = str(json.loads(booster.save_config())["learner"]["objective"]["name"])
-    if objective == "multi:softmax":
-        raise UsageError(
-            "XGBoost's booster with objective='multi:softmax' has no probabilities: train it with "
-            "'multi:softprob', or load it into an XGBClassifier"
-        )
 
     def predict(rows: object) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
-        return np.asarray(booster.predict(DMatrix(rows)))
+        if objective != "multi:softmax":
+            return np.asarray(booster.predict(DMatrix(rows)))
+        sums = np.asarray(booster.predict(DMatrix(rows), output_margin=True), dtype=np.float64)
+        return np.asarray(softmax(sums, axis=1))  # of itself, it says the likeliest class alone
 
+    ensemble = _ensemble_of(booster)
+    # of several labels, each has a probability of its own
+    is_several = ensemble.link != "softmax" and len(ensemble.base) > 1
     trained = Trained(
         predict=predict,
-        ensemble=_ensemble_of(booster),
-        kind=_KINDS.get(objective, Kind.NUMBERS),
+        ensemble=ensemble,
+        kind=Kind.NUMBERS if is_several else _KINDS.get(objective, Kind.NUMBERS),
         library="xgboost",
         width=booster.num_features(),
         names=booster.feature_names or (),
@@ -130,11 +128,9 @@ def _ensemble_of(
     kept = learner["gradient_booster"]
     weights = kept.get("weight_drop")
     model = kept.get("gbtree", kept)["model"]
+    link = _LINKS.get(learner["objective"]["name"], "identity")
     if "trees" not in model:
-        raise UsageError(
-            "XGBoost's booster='gblinear' cannot be converted: use 'gbtree' or 'dart', or a linear "
-            "model of scikit-learn"
-        )
+        return _linear(booster, model["weights"], link, missing=missing)
     ends = model["iteration_indptr"]
     count = ends[iterations] if 0 < iterations < len(ends) else len(model["trees"])
     reader = _TreeReader(model, width=booster.num_features())
@@ -150,11 +146,22 @@ def _ensemble_of(
     return Ensemble(
         trees=trees,
         base=_base(booster, trees[: ends[1]]),
-        link=_LINKS.get(learner["objective"]["name"], "identity"),
+        link=link,
         is_strict=True,
         lacks_zeros=True,
         missing=missing,
         questions=reader.questions.asked,
+    )
+
+
+def _linear(
+    booster: Booster, weights: Sequence[float], link: str, *, missing: float | None
+) -> Ensemble:
+    """Return a linear model: ``weights`` of all targets, column by column, and then biases."""
+    base = _said_of_nothing(booster)
+    table = np.asarray(weights, dtype=np.float64).reshape(-1, len(base))
+    return Ensemble(
+        trees=(), base=base, link=link, line=table[:-1], lacks_zeros=True, missing=missing
     )
 
 
@@ -166,17 +173,22 @@ def _base(
     Versions keep it in many ways, so the trees of the first iteration, whose sums are not large
     yet, are asked about a row without any value.
     """
-    empty = DMatrix(np.full((1, booster.num_features()), np.nan, dtype=np.float32))
-    said = booster.predict(
-        empty, output_margin=True, validate_features=False, iteration_range=(0, 1)
-    )
-    base = np.atleast_1d(np.asarray(said, dtype=np.float64).ravel())
+    base = _said_of_nothing(booster)
     for tree in first:
         node, found = 0, tree.branches
         while found.left[node] >= 0:
             node = int(found.left[node] if found.missing_left[node] else found.right[node])
         base[tree.targets] -= tree.values[node]
     return base
+
+
+def _said_of_nothing(booster: Booster) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    """Return the sums of the first iteration for a row without any value."""
+    empty = DMatrix(np.full((1, booster.num_features()), np.nan, dtype=np.float32))
+    said = booster.predict(
+        empty, output_margin=True, validate_features=False, iteration_range=(0, 1)
+    )
+    return np.atleast_1d(np.asarray(said, dtype=np.float64).ravel())
 
 
 class _TreeReader:

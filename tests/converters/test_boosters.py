@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor
@@ -113,6 +114,15 @@ FAITHFUL: Final[Mapping[str, tuple[Callable[[], BaseEstimator], Callable[[], Dat
     "LightGBM that takes no value for 0": (lambda: light(use_missing=False), gappy_cells),
     "LightGBM with zeros that are missing": (lambda: light(zero_as_missing=True), holed_cells),
     "LightGBM of infinite edges": (lambda: light_regressor(objective="mape"), empty_patients),
+    "LightGBM in a calibration, fitted before": (
+        lambda: CalibratedClassifierCV(FrozenEstimator(light().fit(*cells()))),
+        cells,
+    ),
+    "XGBoost of a line": (
+        lambda: XGBRegressor(booster="gblinear", n_estimators=8, n_jobs=1),
+        patients,
+    ),
+    "LightGBM with lines in its leaves": (lambda: light_regressor(linear_tree=True), patients),
     "LightGBM in a calibration": (lambda: CalibratedClassifierCV(light(), cv=2), cells),
     "LightGBM of three classes in a calibration": (
         lambda: CalibratedClassifierCV(light(), cv=2, ensemble=False),
@@ -307,11 +317,6 @@ def test_a_ranker_is_a_model_of_another_task() -> None:
 
 
 REFUSED: Final[Mapping[str, tuple[Callable[[], BaseEstimator], str]]] = {
-    "linear leaves": (lambda: light_regressor(linear_tree=True), "linear_tree=False"),
-    "linear booster": (
-        lambda: XGBRegressor(booster="gblinear", n_estimators=2),
-        "'gblinear' cannot be converted",
-    ),
     "raw scores": (
         lambda: extreme(objective="binary:logitraw"),
         "has no probabilities: use 'binary:logistic'",
@@ -338,12 +343,32 @@ def test_what_cannot_be_right_is_refused_with_the_reason(case: str) -> None:
         quietly_converted(model, np.round(rows))
 
 
-def test_several_labels_of_xgboost_are_refused() -> None:
+def test_several_labels_of_xgboost_are_said_at_once() -> None:
     rows, labels = cells()
-    model = extreme().fit(rows, np.column_stack([labels, 1 - labels]))
+    both = np.column_stack([labels, rows[:, 0] > 0])
+    model = extreme().fit(rows, both)
+    booster = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(rows, both), 3)
 
-    with pytest.raises(UsageError, match="MultiOutputClassifier"):
-        quietly_converted(model, rows)
+    package, of_booster = quietly_converted(model, rows), quietly_converted(booster, rows)
+
+    (found,) = says(package, {package.manifest.inputs[0].name: rows}).values()
+    (shares,) = says(of_booster, {of_booster.manifest.inputs[0].name: rows}).values()
+    assert package.manifest.task is of_booster.manifest.task is Task.OTHER
+    assert found.tolist() == model.predict(rows).tolist()
+    expected = booster.predict(xgboost.DMatrix(rows))
+    np.testing.assert_allclose(shares.astype(float), expected, rtol=1e-4)
+
+
+def test_the_numbers_that_leaves_multiply_may_be_missing_or_infinite() -> None:
+    rows, values = patients()
+    model = light_regressor(linear_tree=True, min_child_samples=5).fit(rows, values)
+    package = quietly_converted(model, rows)
+    odd = rows[:6].copy()
+    odd[range(6), range(6)] = [np.inf, -np.inf, np.nan, 1e30, 0.0, -1e30]
+
+    (found,) = says(package, {package.manifest.inputs[0].name: odd.astype(np.float32)}).values()
+
+    np.testing.assert_allclose(found.astype(float), model.predict(odd), rtol=1e-4)
 
 
 def test_an_unfitted_booster_is_refused() -> None:

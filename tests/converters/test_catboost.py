@@ -322,12 +322,6 @@ REFUSED: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
     "texts": (texts, "text_features .* TfidfVectorizer"),
     "infinite borders": (infinite, "infinite number, .* replace infinities"),
     "a threshold of its own": (own_threshold, "FixedThresholdClassifier"),
-    "several labels": (
-        lambda: classifier(loss_function="MultiLogloss").fit(
-            gappy()[0], np.column_stack([gappy()[1] > 0, gappy()[1] > 1]).astype(int)
-        ),
-        "MultiOutputClassifier",
-    ),
     "unfitted": (classifier, "CatBoostClassifier is not fitted: fit it"),
 }
 
