@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 from edge_agent.samples.store import KeptSample, SampleStore
+from edge_contract.reading import JsonValue
 
 DAY_S = 86_400.0
 
 
 def sample(number: int, *, at_unix_s: float = 1000.0, reason: str = "drifted") -> KeptSample:
-    row = [f"id-{number}", at_unix_s, [reason], "3", 0.5, "", "", [float(number)] * 20]
+    row: JsonValue = [f"id-{number}", at_unix_s, [reason], "3", 0.5, "", "", [float(number)] * 20]
     return KeptSample("sha256:aa", "digits", at_unix_s, f"id-{number}", (reason,), row)
 
 
