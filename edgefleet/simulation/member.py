@@ -59,6 +59,7 @@ class Member:
         self._up_since_s: float | None = None
         self._wanted = False
         self._is_opening = False
+        self._has_arrived = False
         self._may_connect_s = 0.0
         self._wakes_at_s = float("inf")
         config = AgentConfig(
@@ -232,6 +233,9 @@ class Member:
         tally.connected += 1
         tally.connects += 1
         tally.connecting.add(connecting_s)
+        if not self._has_arrived:
+            self._has_arrived = True
+            tally.arriving.add(self._crowd.elapsed_s(now_s))
         self.device.on_connected(now_s)
 
     def on_down(self, reason: str) -> None:

@@ -99,10 +99,13 @@ class Orders:
         self.rollouts: list[RolloutRun] = []
 
     @property
-    def are_open(self) -> bool:
-        """Whether something that was ordered is still under way."""
-        return any(one.all_after_s is None and not one.error for one in self.commands) or any(
-            one.ended_after_s is None and not one.error for one in self.rollouts
+    def are_done(self) -> bool:
+        """Whether everything was ordered, and nothing of it is under way."""
+        return not (
+            self._commands
+            or self._rollouts
+            or any(one.all_after_s is None and not one.error for one in self.commands)
+            or any(one.ended_after_s is None and not one.error for one in self.rollouts)
         )
 
     def tick(self, elapsed_s: float) -> None:

@@ -111,6 +111,7 @@ class Outcome:
             "batches_unacknowledged": tally.waiting_batches,
             "sent_bytes": tally.sent_bytes,
             "heard_bytes": tally.heard_bytes,
+            "first_connection_s": _delays(tally.arriving),
             "connect_s": _delays(tally.connecting),
             "flush_to_queryable_s": _delays(tally.merging),
             "commands": [

@@ -46,6 +46,7 @@ class SimulationOptions:
         processes: That share the devices; 0 for as many as suit.
         drain_s: How long devices may take in the end to have everything acknowledged.
         store: PostgreSQL database of a cloud of its own; empty for a file.
+        ends_when_done: Whether it ends as soon as nothing that was ordered is open.
     """
 
     cloud: str = ""
@@ -55,6 +56,7 @@ class SimulationOptions:
     processes: int = 0
     drain_s: float = 60.0
     store: str = ""
+    ends_when_done: bool = False
 
     def __post_init__(self) -> None:
         checked_name(f"{self.prefix}00000", "device")
@@ -182,6 +184,8 @@ class Simulation:
                 return
             workers.check()
             orders.tick(elapsed_s)
+            if self._options.ends_when_done and orders.are_done:
+                return
             if time.monotonic() >= self._looks_at_s:
                 self._looks_at_s = time.monotonic() + _LOOK_S
                 phase = "devices are made" if elapsed_s < 0 else "running"

@@ -68,6 +68,7 @@ class Tally:
         heard_bytes: Payload of what they heard.
         commands: Commands that were answered.
         warnings: What devices logged as a warning, by text.
+        arriving: From the beginning until a device had its first connection.
         connecting: From the first packet to the confirmed subscriptions.
         merging: From the end of a window to the acknowledgement: then it can be queried.
     """
@@ -88,6 +89,7 @@ class Tally:
     heard_bytes: int = 0
     commands: int = 0
     warnings: Counter[str] = field(default_factory=Counter)
+    arriving: Delays = field(default_factory=Delays)
     connecting: Delays = field(default_factory=Delays)
     merging: Delays = field(default_factory=Delays)
 

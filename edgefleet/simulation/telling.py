@@ -105,6 +105,7 @@ def _print_losses(console: Console, outcome: Outcome) -> None:
 
 def _delay_table(outcome: Outcome) -> Table:
     table = Table("delays", "count", "p50", "p95", "longest")
+    _add_delays(table, "beginning to first connection", outcome.tally.arriving)
     _add_delays(table, "connect", outcome.tally.connecting)
     _add_delays(table, "end of a window to queryable", outcome.tally.merging)
     for command in outcome.commands:

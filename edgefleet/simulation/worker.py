@@ -23,6 +23,7 @@ LEAVE: Final = "leave"
 
 _TELL_S: Final = 0.5
 _FAREWELL_S: Final = 3.0
+_AT_ONCE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,12 @@ class _Work:
 
     def _drain(self) -> None:
         """Let every device send what it has, and wait until it is acknowledged."""
-        now_s = time.monotonic()
-        for member in self._crowd.members:
-            member.come_back(now_s)
-            member.close(now_s)
-        ends_s = now_s + self._part.drain_s
+        ends_s = time.monotonic() + self._part.drain_s
+        for number, member in enumerate(self._crowd.members):
+            member.come_back(time.monotonic())
+            member.close(time.monotonic())
+            if number % _AT_ONCE == 0:
+                self._turn()
         while time.monotonic() < ends_s and any(
             member.device.waiting_batches for member in self._crowd.members
         ):
