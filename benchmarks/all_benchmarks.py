@@ -1,10 +1,13 @@
 """Imports every benchmark, so that ``BENCHMARKS`` lists it."""
 
+from benchmarks.arm import arm
+from benchmarks.browser import browser
 from benchmarks.calibration import calibration
 from benchmarks.collectors import collectors
 from benchmarks.conversion import conversion
 from benchmarks.deltas import deltas
 from benchmarks.drift import drift
+from benchmarks.fleet import fleet
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
@@ -15,11 +18,14 @@ from benchmarks.serving import serving
 from benchmarks.variants import variants
 
 __all__ = [
+    "arm",
+    "browser",
     "calibration",
     "collectors",
     "conversion",
     "deltas",
     "drift",
+    "fleet",
     "gpu",
     "inference",
     "ingest",
