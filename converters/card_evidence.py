@@ -7,7 +7,7 @@ from converters.card_parts import Section, field_of, flat, pairs, shown
 from converters.card_variants import variants_section
 from edge_contract.package import Evidence, Manifest
 from edge_contract.package.metrics import gain_over
-from edge_contract.reading import JsonValue
+from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["evidence_sections"]
 
@@ -15,6 +15,7 @@ __all__ = ["evidence_sections"]
 def evidence_sections(manifest: Manifest) -> Iterator[Section]:
     """Yield parity, quality beside the baseline, quality by class, robustness, and variants."""
     yield _parity(manifest)
+    yield pairs("Parity in detail", _parity_in_detail(manifest.evidence.parity))
     yield _quality(manifest.evidence)
     yield _per_class(manifest)
     yield _robustness(manifest.evidence)
@@ -57,6 +58,19 @@ def _parity(manifest: Manifest) -> Section:
         title += f" (accepted knowingly: {shown(parity['accept_difference'])})"
     columns = ("output", "rows compared", "unequal", "largest difference", "in")
     return Section(title, columns, tuple(rows))
+
+
+def _parity_in_detail(parity: JsonObject) -> Iterator[tuple[str, str]]:
+    """Yield why inputs are float64, and what the source model itself leaves open."""
+    reason = parity.get("float64_inputs")
+    if reason:
+        yield "inputs are float64, because with float32", shown(reason)
+    asked, undecided = parity.get("made_up_rows"), parity.get("undecided_rows")
+    for kind, rows in undecided.items() if isinstance(undecided, Mapping) else ():
+        what = f"made-up rows ({kind}) that the source's own rounding decides"
+        yield what, f"{shown(rows)} of {shown(field_of(asked, kind))}"
+    if parity.get("source_rounds"):
+        yield "rows that the source rounds more", "are compared with what it says of float64"
 
 
 def _per_class(manifest: Manifest) -> Section:

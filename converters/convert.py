@@ -19,7 +19,7 @@ from converters.parity import RELATIVE_TOLERANCE, check_parity, largest_differen
 from converters.probes import MISSING
 from converters.quality import quality, truth_of
 from converters.reference import RowCounter, build_reference, count_plainly, with_categories
-from converters.refusal import WIDE_INPUTS, found_in
+from converters.refusal import found_in
 from converters.robustness import Trials, robustness
 from converters.rows import as_rows, digest_of_rows, row_count
 from converters.runtime import OnnxModel
@@ -220,7 +220,7 @@ def _faithful(
             tell("Converting in another way", 0.2)
             continue
         if is_wide and False in refusals:
-            parity = {**parity, WIDE_INPUTS: found_in(refusals[False])}
+            parity = {**parity, "float64_inputs": found_in(refusals[False])}
         off = largest_difference(parity)
         if accept_difference or off <= _ROOM:
             return converted, runtime, parity

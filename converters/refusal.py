@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
 from converters.base import Converted, Rows
 from converters.differences import Difference
@@ -13,27 +12,24 @@ from converters.thresholds import SourceConverted
 from edge_contract.errors import PackageError
 from edge_contract.package import OutputRole, OutputSpec
 
-__all__ = ["WIDE_INPUTS", "UnfaithfulError", "advice_for", "found_in", "refusal_of"]
-
-WIDE_INPUTS: Final = "float64_inputs"
-"""Where the evidence of parity says why inputs are float64: what was found with float32."""
+__all__ = ["UnfaithfulError", "advice_for", "found_in", "refusal_of"]
 
 
 class UnfaithfulError(PackageError):
     """A conversion does not repeat its source.
 
     Attributes:
-        found: The differences, without what to do about them.
+        first: The first of the differences, for people.
     """
 
-    def __init__(self, found: str, advice: str) -> None:
-        super().__init__(f"the conversion is not faithful: {found}; {advice}")
-        self.found = found
+    def __init__(self, found: Sequence[str], advice: str) -> None:
+        super().__init__(f"the conversion is not faithful: {'; '.join(found)}; {advice}")
+        self.first = found[0]
 
 
 def found_in(error: PackageError) -> str:
-    """Return what a refusal found, without its advice."""
-    return error.found if isinstance(error, UnfaithfulError) else str(error)
+    """Return what a refusal found first, without its advice."""
+    return error.first if isinstance(error, UnfaithfulError) else str(error)
 
 
 def advice_for(converted: Converted, rows: Rows, *, kind: str = "") -> str:
@@ -85,8 +81,7 @@ def refusal_of(
     if math.isfinite(largest):
         enough = f"{largest * 1.05:.1e}"
         advice += f"; or accept the difference knowingly with accept_difference={enough}"
-    told = "; ".join(_told(output, difference, where) for output, difference in refused)
-    return UnfaithfulError(told, advice)
+    return UnfaithfulError([_told(*difference, where) for difference in refused], advice)
 
 
 def _told(output: OutputSpec, difference: Difference, where: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """How much an estimator rounds on the way to its trees, measured on rows."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
     PolynomialFeatures,
+    PowerTransformer,
     QuantileTransformer,
 )
 
@@ -19,13 +21,12 @@ from converters.rows import row_count, take
 from converters.sklearn_precision import KEEP, parts_with_rows, transformed
 from converters.sklearn_scalers import SCALERS
 
-__all__ = ["rounding_of"]
+__all__ = ["rounding_of", "slack_of"]
 
 _REPEATABLE: Final = (
     *KEEP,
     *SCALERS,
     Binarizer,
-    FunctionTransformer,
     KBinsDiscretizer,
     MissingIndicator,
     PolynomialFeatures,
@@ -34,10 +35,16 @@ _REPEATABLE: Final = (
 )
 """What gives the same float32 on every machine: one operation after another, and no sum."""
 
+_ONE_BY_ONE: Final = (FunctionTransformer, PowerTransformer)
+"""What changes each number for itself."""
+_SLACK: Final = 2.0**-42
+"""Some units in the last place of a float64."""
 _ROWS: Final = 64
 _STEP: Final = 2.0**-20
 _LEAST: Final = 2.0**-21
 _MOST: Final = 2.0**-12
+_LAST_BITS_OF_SUMS: Final = 2.0**-40
+"""How much sums, powers and the like of float64 may differ between machines."""
 _ROOM: Final = 4.0
 """The largest of many roundings, in their root mean square."""
 
@@ -56,13 +63,39 @@ def rounding_of(estimator: object, rows: Rows) -> float:
     Returns:
         The largest relative change of a number that comes to the same as a rounding.
     """
-    some = take(rows, np.linspace(0, row_count(rows) - 1, _ROWS).astype(np.int64))
     found = [LAST_BITS]
-    for part, given in parts_with_rows(estimator, some):
-        said = None if isinstance(part, _REPEATABLE) else transformed(part, given)
+    for part, given, said in _rounding_parts(estimator, rows):
         if isinstance(said, np.ndarray) and said.dtype == np.float32:
             found.append(min(max(_ROOM * _rounding(part, given, said), _LEAST), _MOST))
+        else:
+            found.append(_LAST_BITS_OF_SUMS)
     return max(found)
+
+
+def slack_of(estimator: object, rows: Rows) -> float:
+    """Return how much to raise thresholds that are numbers of training rows, as a share of them.
+
+    Powers and logarithms of float64 differ between machines in their last bits, but are the same
+    when a model is fitted and when it is asked: what equals a threshold there shall not be above it
+    elsewhere. Sums differ already between fitting and asking, so that nothing is won there.
+    """
+    found = [(part, said) for part, _, said in _rounding_parts(estimator, rows)]
+    are_powers = all(
+        isinstance(part, _ONE_BY_ONE) and getattr(said, "dtype", None) == np.float64
+        for part, said in found
+    )
+    return _SLACK if found and are_powers else 0.0
+
+
+def _rounding_parts(estimator: object, rows: Rows) -> Iterator[tuple[object, object, object]]:
+    """Yield what does not round alike everywhere, what it is given, and what it makes of it."""
+    some = take(rows, np.linspace(0, row_count(rows) - 1, _ROWS).astype(np.int64))
+    for part, given in parts_with_rows(estimator, some):
+        is_plain = isinstance(part, FunctionTransformer) and part.func is None
+        if not is_plain and not isinstance(part, _REPEATABLE):
+            said = transformed(part, given)
+            if said is not None:
+                yield part, given, said
 
 
 def _rounding(part: object, given: object, said: NDArray[np.generic]) -> float:

@@ -11,6 +11,7 @@ from converters.sklearn_more.histogram_trees import HISTOGRAMS, with_categories
 from converters.sklearn_more.registry import hook_of
 from converters.sklearn_parts import parts_of
 from converters.sklearn_precision import in_single_precision, trees_see_computed
+from converters.sklearn_rounding import slack_of
 from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_thresholds import EDGED, looks_up_numbers
 from converters.sklearn_trees import BOOSTED, Hook, tree_converters
@@ -85,15 +86,18 @@ def _exact_ways(estimator: object, rows: Rows, *, has_edges: bool) -> Iterator[W
     singles = in_single_precision(estimator, rows)
     in_order = {kind: hook_of(write, singles=singles) for kind, write in IN_ORDER.items()}
     scalers = scaler_converters(lambda scaler: id(scaler) in singles)
+    slack = slack_of(estimator, rows)
     for is_nearest in (False, True) if has_edges else (False,):
-        hooks = {**_trees(nearest=is_nearest), **scalers, **in_order}
+        hooks = {**_trees(nearest=is_nearest, slack=slack), **scalers, **in_order}
         yield Way(hooks, is_wide=True, is_nearest=is_nearest, singles=singles, is_exact=True)
 
 
-def _trees(*, nearest: bool) -> dict[type, Hook]:
+def _trees(*, nearest: bool, slack: float = 0.0) -> dict[type, Hook]:
     """Return the repairs of trees, of which some know categories, too."""
     hooks = tree_converters(nearest=nearest)
-    known = {kind: with_categories(hooks[kind], nearest=nearest) for kind in HISTOGRAMS}
+    known = {
+        kind: with_categories(hooks[kind], nearest=nearest, slack=slack) for kind in HISTOGRAMS
+    }
     return {**hooks, **known}
 
 

@@ -39,18 +39,21 @@ def asks_for_categories(model: object) -> bool:
     return isinstance(model, HISTOGRAMS) and model.is_categorical_ is not None
 
 
-def with_categories(hook: Hook, *, nearest: bool) -> Hook:
+def with_categories(hook: Hook, *, nearest: bool, slack: float = 0.0) -> Hook:
     """Return a hook that also converts models with categories, and those that are given float64.
 
     Args:
         hook: What converts the others.
         nearest: See :meth:`converters.sklearn_more.nodes.Nodes.edges`.
+        slack: How much to raise what float64 is compared with, relative to the largest that its
+            column is compared with. Thresholds are often numbers of training rows: where these
+            were computed, other machines have them a little larger, and they would change sides.
     """
 
     def convert(scope: Scope, operator: Operator, container: Container) -> None:
         nodes = Nodes(scope, operator, container, nearest=nearest)
         if asks_for_categories(operator.raw_operator) or nodes.is_wide:
-            _write(nodes, operator.raw_operator)
+            _write(nodes, operator.raw_operator, slack)
         else:
             hook(scope, operator, container)
 
@@ -65,8 +68,8 @@ def category_shapes(operator: Operator) -> None:
         get_shape_calculator(_get_sklearn_operator_name(type(operator.raw_operator)))(operator)
 
 
-def _write(nodes: Nodes, model: BaseEstimator) -> None:
-    summed = nodes("Add", _sums(nodes, model), np.asarray(model._baseline_prediction))
+def _write(nodes: Nodes, model: BaseEstimator, slack: float) -> None:
+    summed = nodes("Add", _sums(nodes, model, slack), np.asarray(model._baseline_prediction))
     if not is_classifier(model):
         has_log_link = type(model._loss.link).__name__ == "LogLink"
         nodes.say_numbers(nodes("Exp", summed) if has_log_link else summed)
@@ -80,15 +83,17 @@ def _write(nodes: Nodes, model: BaseEstimator) -> None:
         nodes.say_numbers(sigmoid(nodes, scores) if is_binary else nodes.softmax(scores), 1)
 
 
-def _sums(nodes: Nodes, model: BaseEstimator) -> str:
+def _sums(nodes: Nodes, model: BaseEstimator, slack: float) -> str:
     """Return what the leaves add up to: ``float64[batch, targets]``."""
     given = _Given(nodes, model)
+    raised = slack * _largest_thresholds(model) if nodes.is_wide else 0.0
     sums = TreeSum()
     for group in model._predictors:
         for target, predictor in enumerate(group):
             found = predictor.nodes
             is_leaf = found["is_leaf"].astype(bool)
             columns, edges = given.splits(found, predictor.raw_left_cat_bitsets)
+            edges = edges + np.broadcast_to(raised, model.n_features_in_)[found["feature_idx"]]
             leaves = np.flatnonzero(is_leaf)
             sums.add_branches(
                 Branches(
@@ -106,6 +111,19 @@ def _sums(nodes: Nodes, model: BaseEstimator) -> str:
         given=given.write() if asks_for_categories(model) else nodes.x,
         compares_float64=True,
     )
+
+
+def _largest_thresholds(model: BaseEstimator) -> NDArray[np.float64]:
+    """Return the size of the largest threshold of each column; 0 where there is none."""
+    largest = np.zeros(model.n_features_in_)
+    for group in model._predictors:
+        for predictor in group:
+            found = predictor.nodes[predictor.nodes["is_leaf"] == 0]
+            size = np.where(
+                np.isfinite(found["num_threshold"]), np.abs(found["num_threshold"]), 0.0
+            )
+            np.maximum.at(largest, found["feature_idx"], size)
+    return largest
 
 
 class _Given:
