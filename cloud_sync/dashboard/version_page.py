@@ -126,7 +126,10 @@ def _listed(items: Sequence[JsonValue]) -> str:
 def _metrics(seen: StatisticsView) -> list[MetricLine]:
     parts = (seen.held_out, seen.estimated, seen.labelled)
     names = dict.fromkeys(
-        name for part in parts for name, value in part.items() if isinstance(value, float)
+        name
+        for part in parts
+        for name, value in part.items()
+        if isinstance(value, float) and name != "standard_error"
     )
     return [
         MetricLine(name.replace("_", " "), *(_value(part.get(name)) for part in parts))
