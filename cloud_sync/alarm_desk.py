@@ -10,7 +10,7 @@ operator gets one alarm and not ten.
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -56,6 +56,8 @@ class AlarmDesk:
         per_month: False alarms allowed per month, for the whole fleet.
         grouping_s: How long an alarm grows after it was raised.
         members: Finds the devices of a segment.
+        left_out: Finds how many windows of which devices alarms about a package did not take,
+            because they count more than one device may.
 
     Attributes:
         watched: By digest, where the detectors of each package stand.
@@ -70,6 +72,7 @@ class AlarmDesk:
         per_month: float,
         grouping_s: float,
         members: MembersLookup = lambda _segment: frozenset(),
+        left_out: Callable[[str], Mapping[str, int]] = lambda _package: {},
     ) -> None:
         self._store = store
         self._packages = packages
@@ -77,6 +80,7 @@ class AlarmDesk:
         self._per_month = per_month
         self._grouping_s = grouping_s
         self._members = members
+        self._left_out = left_out
         self._growing: dict[str, GrowingAlarm] = {}
         self._panels: dict[PackageRole, Panel] = {}
         self.watched: Mapping[str, Watched] = {}
@@ -208,6 +212,7 @@ class AlarmDesk:
             growing.findings,
             self._source,
             members=self._members,
+            left_out=self._left_out(package.digest) if self._source else {},
             since_unix_s=growing.raised_unix_s - self._grouping_s / _BEFORE,
             now_unix_s=growing.raised_unix_s,
         )

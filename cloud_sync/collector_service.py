@@ -21,6 +21,8 @@ from cloud_sync.core.collector_config import CollectorConfig
 from cloud_sync.core.intake import Refusal, RefusalKind
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.twin import DeviceTwin
+from cloud_sync.core.volume_cap import VolumeCap
+from cloud_sync.roster import Roster
 from cloud_sync.stores import identity_of, open_store
 from edge_contract.errors import EdgeError, UsageError
 from edge_contract.messages import FleetTopics
@@ -115,6 +117,7 @@ class CollectorService:
         self._segments = SegmentIndex(
             SegmentRules(sources=config.segments, min_devices=max(config.min_cohort, 2))
         )
+        roster = Roster(self._warehouse, is_only=False)
         window_s = max(round(config.interval_s), 1)
         self._collector = Collector(
             CollectorConfig(
@@ -127,7 +130,9 @@ class CollectorService:
             is_known=lambda device: device in self._twins,
             segments=self._segments.of,
             adds_noise=self._adds_noise,
+            is_apart=lambda device: roster.quarantine(device) is not None,
             counting=quickest_counting(),
+            cap=VolumeCap(window_s),
         )
         self._desk = CollectorDesk(
             self._collector,

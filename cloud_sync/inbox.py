@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from cloud_sync.core.collector import Collector
 from cloud_sync.core.fleet import Fleet
 from cloud_sync.core.fleet_effects import FleetEffect
+from cloud_sync.core.flow_limit import FlowLimit
 from cloud_sync.core.intake import Refusal, RefusalKind, read_event
 from edge_contract.errors import MessageError
 from edge_contract.messages import parse_up_topic
@@ -36,11 +37,15 @@ class Inbox:
     Args:
         collector: Gets telemetry.
         fleet: Gets events, and hears of everybody who sends anything.
+        flow: Bounds how fast a device may speak.
     """
 
-    def __init__(self, collector: Collector, fleet: Fleet) -> None:
+    def __init__(
+        self, collector: Collector, fleet: Fleet, *, flow: FlowLimit | None = None
+    ) -> None:
         self._collector = collector
         self._fleet = fleet
+        self._flow = flow or FlowLimit()
         self._logged_s = 0.0
 
     def take(self, topic: str, payload: bytes) -> Taken:
@@ -48,6 +53,10 @@ class Inbox:
         now_unix_s = time.time()
         try:
             channel, device = parse_up_topic(topic)[1:]
+            if not self._flow.allows(device, len(payload), time.monotonic()):
+                self._collector.refuse(RefusalKind.TOO_FAST)
+                self._log(f"device {device!r} sends too much at once: it is heard later")
+                return Taken([], is_event=False)
             event = read_event(topic, payload) if channel == "e" else None
         except MessageError as error:
             self._collector.refuse(RefusalKind.UNREADABLE)

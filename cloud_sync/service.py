@@ -27,6 +27,7 @@ from cloud_sync.core.collector_config import CollectorConfig
 from cloud_sync.core.fleet import Fleet, FleetConfig
 from cloud_sync.core.rollout import RolloutController
 from cloud_sync.core.segment_index import SegmentIndex
+from cloud_sync.core.volume_cap import VolumeCap
 from cloud_sync.core.wishes import FleetWishes
 from cloud_sync.labelling import Labelling
 from cloud_sync.membership import Membership, service_options
@@ -57,6 +58,7 @@ class CloudService:
     def __init__(self, config: CloudConfig) -> None:
         self.config = config
         self.broker: EmbeddedBroker | None = None
+        self._cap = VolumeCap(config.window_s)
         self._membership: Membership | None = None
         self._warehouse: SqlWarehouse | None = None
         self._packages: FolderRegistry | None = None
@@ -192,6 +194,7 @@ class CloudService:
             per_month=config.false_alarms_per_month,
             grouping_s=10.0 * max(config.window_s, config.device_window_s),
             members=segments.devices_of,
+            left_out=self._cap.left_out,
         )
         alarms.restore(time.time())
         labelling = Labelling(config, warehouse, packages, segments=segments.of)
@@ -263,6 +266,7 @@ class CloudService:
             adds_noise=fleet.adds_noise,
             is_apart=is_apart,
             counting=quickest_counting(),
+            cap=self._cap,
         )
         return Conductor(
             config.fleet,

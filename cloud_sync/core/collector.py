@@ -27,10 +27,12 @@ from cloud_sync.core.intake import (
     UnknownPackageError,
     checked_windows,
     name_of,
+    require_plausible,
     speaker_of,
 )
 from cloud_sync.core.seen import Arrival, Marks, SeenBatches
 from cloud_sync.core.segments import Segment
+from cloud_sync.core.volume_cap import VolumeCap
 from edge_contract.errors import MessageError, UnavailableError, UsageError
 from edge_contract.messages import Acks, BatchId, TelemetryBatch, decode
 from edge_contract.messages.codec import Tools
@@ -74,9 +76,10 @@ class Collector:
             way, which adds up over devices and windows to what a drift would look like.
         is_apart: Whether a device is in quarantine: what it sends waits on it.
         counting: Decodes, checks and adds up.
+        cap: Bounds what alarms take from one device; ``None`` for nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all that decides about a batch
         self,
         config: CollectorConfig,
         *,
@@ -87,6 +90,7 @@ class Collector:
         adds_noise: Callable[[str], bool] = lambda _device: False,
         is_apart: Callable[[str], bool] = lambda _device: False,
         counting: Counting = PLAIN,
+        cap: VolumeCap | None = None,
     ) -> None:
         self._config = config
         self._packages = packages
@@ -97,7 +101,8 @@ class Collector:
         self._is_apart = is_apart
         self._lives: dict[Life, SeenBatches] = {}
         self._counting = counting
-        self._gathering = Gathering(config, counting)
+        self._cap = cap
+        self._gathering = Gathering(config, counting, cap)
         self._flight: _Flight | None = None
         self._leases: Mapping[int, int] | None = None
 
@@ -142,7 +147,7 @@ class Collector:
             if not self._gathering:
                 return None
             self._flight = _Flight(self._gathering.commit(self._lives, self._leases))
-            self._gathering = Gathering(self._config, self._counting)
+            self._gathering = Gathering(self._config, self._counting, self._cap)
         elif self._flight.is_pending:
             raise UsageError("a commit is under way: call committed() or failed() first")
         self._flight.is_pending = True
@@ -171,7 +176,7 @@ class Collector:
         if self._flight is not None:
             batches += self._flight.commit.tally.batches
         self._flight = None
-        self._gathering = Gathering(self._config, self._counting)
+        self._gathering = Gathering(self._config, self._counting, self._cap)
         self._lives.clear()
         return batches
 
@@ -240,6 +245,7 @@ class Collector:
                 windows = checked_windows(
                     batch, self._packages, payload=payload, counting=self._counting
                 )
+                require_plausible(windows, max_rows_per_s=self._config.max_rows_per_s)
         except UnknownPackageError as error:
             raise _RefusedError(RefusalKind.UNKNOWN_PACKAGE, str(error)) from error
         except MessageError as error:

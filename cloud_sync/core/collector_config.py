@@ -20,6 +20,7 @@ class CollectorConfig:
         open_enrolment: Whether telemetry of devices that never announced themselves is merged.
         max_future_s: Windows that end later than so far in the future are misdated.
         max_age_s: So are windows that ended longer ago.
+        max_rows_per_s: No device predicts faster; a window that says so is invalid.
         analysed_roles: Roles whose counts the alarm analysis takes.
     """
 
@@ -30,6 +31,7 @@ class CollectorConfig:
     open_enrolment: bool = True
     max_future_s: float = 300.0
     max_age_s: float = 40 * 86_400.0
+    max_rows_per_s: float = 1e7
     analysed_roles: frozenset[str] = frozenset({Role.PRIMARY, Role.LABELS})
 
     def __post_init__(self) -> None:

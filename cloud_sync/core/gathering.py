@@ -20,6 +20,7 @@ from cloud_sync.core.increments import (
 from cloud_sync.core.intake import CheckedWindow, RefusalKind
 from cloud_sync.core.seen import Marks, SeenBatches
 from cloud_sync.core.segments import Segment
+from cloud_sync.core.volume_cap import VolumeCap
 from edge_contract.messages import Acks, BootAck, Counters
 from edge_contract.messages.topics import shard_of
 
@@ -60,15 +61,22 @@ class Gathering:
     Args:
         config: Lengths of windows.
         counting: Adds profiles up.
+        cap: Says which windows alarms take; ``None`` for all.
 
     Attributes:
         batches: Merged batches in it.
         lives: Lives that it says anything about.
     """
 
-    def __init__(self, config: CollectorConfig, counting: Counting | None = None) -> None:
+    def __init__(
+        self,
+        config: CollectorConfig,
+        counting: Counting | None = None,
+        cap: VolumeCap | None = None,
+    ) -> None:
         self._config = config
         self._counting = counting or PlainCounting()
+        self._cap = cap
         self._pieces: dict[_PieceKey, _Total] = {}
         self._device_windows: dict[DeviceWindow, DeviceIncrement] = {}
         self._marked: set[Life] = set()
@@ -153,18 +161,22 @@ class Gathering:
             self._tally = self._tally.plus(Tally(misdated=1))
             start_unix_s = now_unix_s
             stratum = None if stratum else stratum  # nobody knows when its rows were seen
-        if stratum is None:
-            self._tally = self._tally.plus(Tally(unjudged=1))
         start_unix_s = min(start_unix_s, now_unix_s)
         fleet = FleetWindow(window.subject, _aligned(start_unix_s, self._config.window_s))
+        if stratum is not None and self._cap is not None and window.counters.rows:
+            rows, start = window.counters.rows, fleet.start_unix_s
+            if not self._cap.takes(device, window.subject, start_unix_s=start, rows=rows):
+                stratum = None
+        if stratum is None:
+            self._tally = self._tally.plus(Tally(unjudged=1))
         key = _PieceKey(fleet, segments, stratum)
         total = self._pieces.get(key)
         if total is None:
             total = self._pieces[key] = _Total(self._counting.sum(window.spec))
         total.add(window)
 
-        start = _aligned(start_unix_s, self._config.device_window_s)
-        own = DeviceWindow(device, window.subject, start)
+        begins_unix_s = _aligned(start_unix_s, self._config.device_window_s)
+        own = DeviceWindow(device, window.subject, begins_unix_s)
         piece = DeviceIncrement(window.counters, window.spec, (window.piece,))
         known = self._device_windows.get(own)
         self._device_windows[own] = known.merged(piece) if known else piece

@@ -145,7 +145,8 @@ class Tally(NamedTuple):
         lost_rows: Rows that devices say they had to forget.
         misdated: Windows whose dates could not be true, filed under the time of their arrival.
         unjudged: Windows that the alarm analysis leaves out, because nobody can tell which part of
-            the day or week they belong to, or because the device adds noise to its counts.
+            the day or week they belong to, because the device adds noise to its counts, or because
+            it counts more than its part of the fleet.
     """
 
     batches: int = 0

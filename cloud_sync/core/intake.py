@@ -40,6 +40,7 @@ __all__ = [
     "checked_windows",
     "name_of",
     "read_event",
+    "require_plausible",
     "speaker_of",
     "state_of_message",
 ]
@@ -72,6 +73,8 @@ class RefusalKind(enum.Enum):
     """It may be enrolled later."""
     UNKNOWN_PACKAGE = "unknown package"
     """It may be pushed to the registry later."""
+    TOO_FAST = "too fast"
+    """Its device sends more at once than one may: it comes again."""
     QUARANTINED = "quarantined"
     """An operator keeps the device apart, and may let it back."""
     ELSEWHERE = "elsewhere"
@@ -209,6 +212,18 @@ def checked_windows(
     if batch.span == 1:  # of merged batches, counters and profile may be in different ones
         _require_no_more_than_rows(windows)
     return windows
+
+
+def require_plausible(windows: list[CheckedWindow], *, max_rows_per_s: float) -> None:
+    """Raise ``MessageError`` if a window counts faster than any device does."""
+    for window in windows:
+        rows = window.counters.rows
+        lasts_s = max(window.end_unix_s - window.start_unix_s, 1.0)
+        if rows > max_rows_per_s * lasts_s:
+            raise MessageError(
+                f"{rows} rows in a window of {lasts_s:.0f} s are more than {max_rows_per_s:.0f} a "
+                "second"
+            )
 
 
 def _package(digest: str, packages: PackageLookup) -> PackageFacts:

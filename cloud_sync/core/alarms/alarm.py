@@ -70,6 +70,7 @@ def alarm_of(
     source: EvidenceSource | None,
     *,
     members: MembersLookup,
+    left_out: Mapping[str, int] | None = None,
     since_unix_s: float,
     now_unix_s: float,
 ) -> Alarm:
@@ -82,6 +83,8 @@ def alarm_of(
         findings: What detectors returned, the surest first; at least one.
         source: Where the devices' own statistics are; ``None`` if no device is to be named.
         members: Finds the devices of a segment.
+        left_out: How many windows of which devices alarms did not take, for there was too much in
+            them.
         since_unix_s: How far back devices are looked at; a few windows are enough.
         now_unix_s: Now.
     """
@@ -105,7 +108,9 @@ def alarm_of(
         digest=package.digest,
         kind=story.lead.kind,
         raised_unix_s=now_unix_s,
-        sentence=story.sentence(package) + _blame(devices, blamed=len(blamed), seen=len(ranked)),
+        sentence=story.sentence(package)
+        + _blame(devices, blamed=len(blamed), seen=len(ranked))
+        + _left_out(left_out or {}),
         segment=story.segment,
         features=story.subjects,
         devices=devices,
@@ -113,6 +118,7 @@ def alarm_of(
             "findings": {subject: story.surest[subject].to_json() for subject in story.subjects},
             "found": found_json(findings),
             "devices": {share.device: share.to_json() for share in ranked[:_NAMED]},
+            "devices_left_out": dict(sorted((left_out or {}).items())[:_NAMED]),
             "devices_seen": len(ranked),
             "devices_blamed": len(blamed),
             "variance_inflation": package.reference.variance_inflation,
@@ -191,6 +197,15 @@ class _Story:
         more = f" and {self.others} more segments" if self.others > 1 else ""
         more = more or (" and 1 more segment" if self.others else "")
         return f"{worst} at {self.segment.title}{more}"
+
+
+def _left_out(windows: Mapping[str, int]) -> str:
+    """Return of which devices alarms do not take everything, in words."""
+    if not windows:
+        return ""
+    names = sorted(windows, key=lambda name: (-windows[name], name))
+    told = ", ".join(names[:_SPOKEN])
+    return f"; not counted, for there is too much of it: part of what {told} sent"
 
 
 def _blame(devices: Sequence[str], *, blamed: int, seen: int) -> str:

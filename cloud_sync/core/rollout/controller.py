@@ -44,6 +44,7 @@ class RolloutController:
             self._rollouts[record.rollout_id] = Rollout(record)
         self._troubles: dict[str, str] = {}
         self._ended_views: dict[str, RolloutSummary] = {}
+        self._views: dict[str, RolloutSummary] = {}  # of the others, until something happens
         self._crowd = Crowd(targeting)
         for rollout_id in self.ids():
             self._note_end(self._rollouts[rollout_id])
@@ -93,6 +94,7 @@ class RolloutController:
             self._note_end(other)
             taken_over |= {*other.record.executions, *other.record.returning}
         self._crowd.test_of(plan.target)
+        self._views.clear()
         rollout = Rollout(_record(plan, rollout_id, salt, candidate, previous, now_unix_s))
         rollout.record.returning = taken_over
         effects += rollout.submit(by=by, now_unix_s=now_unix_s)
@@ -110,6 +112,7 @@ class RolloutController:
             evidence: Where statistics come from.
         """
         effects: list[RolloutEffect] = []
+        self._views.clear()
         busy = [one for one in self._rollouts.values() if not one.ended]
         for rollout in busy:
             rollout_id = rollout.record.rollout_id
@@ -137,6 +140,7 @@ class RolloutController:
         self, rollout_id: str, action: str, *, by: str, now_unix_s: float
     ) -> Sequence[RolloutEffect]:
         """Pause, resume, retry, abort, rollback or approve; see :meth:`Rollout.steer`."""
+        self._views.clear()
         return self._find(rollout_id).steer(action, by=by, now_unix_s=now_unix_s)
 
     def forget(self, rollout_id: str) -> None:
@@ -188,7 +192,9 @@ class RolloutController:
         """Return a rollout for people."""
         rollout = self._find(rollout_id)
         if not rollout.ended:
-            return summary_of(rollout.record)
+            if rollout_id not in self._views:
+                self._views[rollout_id] = summary_of(rollout.record)
+            return self._views[rollout_id]
         if rollout_id not in self._ended_views:  # it will never be another one
             self._ended_views[rollout_id] = summary_of(rollout.record)
         return self._ended_views[rollout_id]
