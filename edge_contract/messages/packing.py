@@ -41,6 +41,7 @@ Unpack: TypeAlias = Callable[[Sequence[Reader], Reader, Reader], Sequence[Mappin
 
 _Columns: TypeAlias = "Mapping[int, JsonValue | State]"
 
+_WHOLE: Final = {int}
 _SMALL: Final = 9999
 """Largest number that is written in a text: the digits of greater ones are chance, which takes less
 room where all the other digits are."""
@@ -184,9 +185,10 @@ def unpacked(
 
 def _is_small(state: "Sequence[JsonValue | State]") -> "TypeGuard[Sequence[int]]":
     """Return whether this is a list of small whole numbers, and not empty."""
-    return set(map(type, state)) == {int} and all(
-        isinstance(item, int) and -_SMALL <= item <= _SMALL for item in state
-    )
+    if {*map(type, state)} != _WHOLE:
+        return False
+    numbers = [item for item in state if isinstance(item, int)]
+    return -_SMALL <= min(numbers) and max(numbers) <= _SMALL
 
 
 @lru_cache(4096)

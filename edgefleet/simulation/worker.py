@@ -118,6 +118,8 @@ class _Work:
         """Let every device send what it has, and wait until it is acknowledged."""
         ends_s = time.monotonic() + self._part.drain_s
         for number, member in enumerate(self._crowd.members):
+            if time.monotonic() >= ends_s:
+                break  # nobody has counted yet what the others observed last
             member.come_back(time.monotonic())
             member.close(time.monotonic())
             if number % _AT_ONCE == 0:

@@ -14,6 +14,7 @@ from edgefleet.simulation.worker import LEAVE, Part, Words, work
 __all__ = ["Workers"]
 
 _LEAVE_S: Final = 10.0
+_LEAVE_EACH_S: Final = 0.01
 
 
 class Workers:
@@ -26,7 +27,9 @@ class Workers:
 
     def __init__(self, parts: Sequence[Part], *, on_served: Callable[[str, float], None]) -> None:
         context = multiprocessing.get_context("spawn")
-        self._drain_s = max(part.drain_s for part in parts)
+        self._patience_s = _LEAVE_S + max(
+            part.drain_s + _LEAVE_EACH_S * len(part.numbers) for part in parts
+        )
         self._on_served = on_served
         self._pipes: list[Connection] = []
         self._processes = []
@@ -65,7 +68,7 @@ class Workers:
         for pipe, process in zip(self._pipes, self._processes, strict=True):
             if process.is_alive():
                 pipe.send(LEAVE)
-        self._listener.join(self._drain_s + _LEAVE_S)
+        self._listener.join(self._patience_s)
         self.kill()
         self.check()
         return self._rows
