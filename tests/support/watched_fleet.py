@@ -19,6 +19,7 @@ from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.core.collector import Collector, CollectorConfig
 from cloud_sync.core.facts import DeviceFacts, DeviceStatus, PackageFacts
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
+from cloud_sync.core.volume_cap import VolumeCap
 from edge_contract.messages import Counters, WindowEntry
 from edge_contract.package import (
     Artifact,
@@ -148,6 +149,7 @@ class WatchedFleet(AbstractContextManager["WatchedFleet"]):
         rules: How devices are told apart.
         window_s: How long devices count.
         now_unix_s: The time; moves by :meth:`pass_by`.
+        cap: Bounds what alarms take from one device; ``None`` for nothing.
     """
 
     folder: Path
@@ -155,6 +157,7 @@ class WatchedFleet(AbstractContextManager["WatchedFleet"]):
     rules: SegmentRules = field(default_factory=SegmentRules)
     window_s: float = MINUTE_S
     now_unix_s: float = START_UNIX_S
+    cap: VolumeCap | None = None
     devices: dict[str, _Device] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -246,6 +249,7 @@ class WatchedFleet(AbstractContextManager["WatchedFleet"]):
             per_month=self.per_month,
             grouping_s=10 * self.window_s,
             members=self.segments.devices_of,
+            left_out=self.cap.left_out if self.cap else lambda _package: {},
         )
         self.desk.restore(self.now_unix_s)
         self.collector = Collector(
@@ -254,6 +258,7 @@ class WatchedFleet(AbstractContextManager["WatchedFleet"]):
             marks=self.warehouse.marks,
             is_known=lambda name: name in self.devices,
             segments=self.segments.of,
+            cap=self.cap,
         )
 
     def _close(self) -> None:
