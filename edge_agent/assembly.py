@@ -11,7 +11,6 @@ from edge_agent.adapters.durable_files import new_folder, remove_folder
 from edge_agent.adapters.recorder import Recorder
 from edge_agent.config import made, ring_folder
 from edge_agent.core.agent import AgentConfig, AgentCore
-from edge_agent.device_commands import device_commands
 from edge_agent.holder import forget_holder, opened_alone
 from edge_agent.housekeeping import BudgetedPackages, DiskBudget, Housekeeping
 from edge_agent.left_rings import claim_rings, sweep_rings
@@ -22,9 +21,10 @@ from edge_agent.status import StatusFile
 from edge_contract.records import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from edge_agent.adapters.inputs import Rows
+    from edge_agent.core.commands import Action
     from edge_agent.prediction import Prediction
     from edge_agent.samples.keeper import SampleKeeper
     from edge_agent.samples.options import SampleOptions
@@ -105,13 +105,10 @@ class Assembly:
                 boot,
                 state=self.store.state(),
                 restored=self.store.messages(config.device),
-                more_commands=lambda: device_commands(
-                    log, life=boot, state=self.folder, samples=self.samples
-                ),
+                more_commands=lambda: self._device_commands(log, life=boot),
             )
             rings = made(ring_folder(self.folder))
             claim_rings(rings, self.folder)
-            sweep_rings(rings)
             self.predictions: PredictionLog | None = None
             """Where calls are logged for people, if they are."""
             if limits.log_predictions:
@@ -122,7 +119,10 @@ class Assembly:
             )
             self.meter = meter_here()
             self.housekeeping = Housekeeping(
-                Vitals(self.meter, self.folder), budget, self.predictions
+                Vitals(self.meter, self.folder),
+                budget,
+                self.predictions,
+                sweep=lambda: sweep_rings(rings),
             )
             self.recorder = Recorder(
                 rings,
@@ -168,6 +168,11 @@ class Assembly:
     def close(self) -> None:
         """Let go of everything."""
         self._release.close()
+
+    def _device_commands(self, log: LogTail, *, life: int) -> "Mapping[str, Action]":
+        from edge_agent.device_commands import device_commands  # rare, and never at a start
+
+        return device_commands(log, life=life, state=self.folder, samples=self.samples)
 
     def _know_stored_packages(self) -> None:
         """Take up rings that an earlier life left, whichever package they belong to."""

@@ -1,6 +1,5 @@
 """Where an agent keeps things and what it is called when nobody says so."""
 
-import hashlib
 import os
 import platform
 import re
@@ -13,6 +12,7 @@ from typing import Final
 from edge_agent.adapters.durable_files import make_folder, new_folder
 from edge_contract.errors import UnavailableError
 from edge_contract.reading import JsonValue
+from edge_contract.sha256 import sha256
 
 __all__ = ["default_device", "default_state_folder", "hardware_facts", "made", "ring_folder"]
 
@@ -69,7 +69,7 @@ def _is_safe(folder: Path) -> bool:
 
 
 def _short_hash(text: str, characters: int) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:characters]
+    return sha256(text.encode()).hexdigest()[:characters]
 
 
 def made(folder: Path) -> Path:

@@ -11,6 +11,7 @@ The versions in use and the journal are never touched.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -89,14 +90,21 @@ class Housekeeping:
         vitals: Measures.
         budget: Of the state folder.
         predictions: What gives way first.
+        sweep: Is called once, some time after the start; ``None`` for nothing.
     """
 
     def __init__(
-        self, vitals: Vitals, budget: DiskBudget, predictions: PredictionLog | None
+        self,
+        vitals: Vitals,
+        budget: DiskBudget,
+        predictions: PredictionLog | None,
+        *,
+        sweep: Callable[[], None] | None = None,
     ) -> None:
         self._vitals = vitals
         self._budget = budget
         self._predictions = predictions
+        self._sweep = sweep
         self._at_s = -_EVERY_S
         self._latest = Resources()
 
@@ -109,4 +117,7 @@ class Housekeeping:
         if left is not None and left < 0 and self._predictions is not None:
             self._predictions.clear()
         self._latest = self._vitals.read()
+        if self._sweep is not None:
+            self._sweep()
+            self._sweep = None
         return self._latest

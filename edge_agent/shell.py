@@ -278,9 +278,9 @@ class Shell:
             case _:
                 assert_never(effect)
 
-    def _collect(self) -> None:
+    def _collect(self, *, looks: bool = True) -> None:
         self._collecting.clear()
-        if self._housekeeping is not None:
+        if self._housekeeping is not None and looks:
             self._core.on_resources(self._housekeeping.look())
         counted, marks = self._recorder.collect(time.time())
         entries = self._noise.added(counted)
@@ -323,7 +323,7 @@ class Shell:
 
     def _delete_packages(self, keep: tuple[str, ...]) -> None:
         self._packages.prune(keep)
-        self._collect()  # rings of packages that are gone for good are removed
+        self._collect(looks=False)  # rings of packages that are gone for good are removed
         self._recorder.forget_others(self._packages.digests())
 
     def _tell_status(self) -> None:

@@ -64,7 +64,7 @@ def shell_of(
 def start_with(shell: Shell, parts: Assembly, packages: Sequence[Package]) -> None:
     """Start the shell, and let packages serve that somebody handed over."""
     for package in packages:
-        parts.packages.add(package)
+        parts.packages.add_and_load_next(package)
 
     def adopt(_now_s: float) -> Sequence[Effect]:
         effects: list[Effect] = []

@@ -1,6 +1,6 @@
 """Which devices are in a rollout: a stable hash, so that widening never moves a device out."""
 
-import hashlib
+from edge_contract.sha256 import sha256
 
 __all__ = ["cohort_position"]
 
@@ -15,5 +15,5 @@ def cohort_position(salt: str, device: str) -> float:
         salt: Of the rollout, so that different rollouts try different devices first.
         device: Name of the device.
     """
-    digest = hashlib.sha256(f"{salt}\x00{device}".encode()).digest()
+    digest = sha256(f"{salt}\x00{device}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

@@ -8,12 +8,12 @@ or mistyped, and keeps nobody from making one up.
 
 import base64
 import binascii
-import hashlib
 import struct
 import zlib
 from typing import Final, NamedTuple
 
 from edge_contract.errors import UsageError
+from edge_contract.sha256 import sha256
 
 __all__ = ["HEAD", "PREFIX_CHARACTERS", "PredictionRows", "checksum", "label_key", "read_id"]
 
@@ -73,5 +73,5 @@ def label_key(package: str, number: int) -> int:
 
     No two rows share one, but for a chance of 1 in 10**9 among 100,000.
     """
-    found = hashlib.sha256(f"{package}/{number}".encode()).digest()
+    found = sha256(f"{package}/{number}".encode()).digest()
     return int.from_bytes(found[:8], "big", signed=True)

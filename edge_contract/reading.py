@@ -60,6 +60,9 @@ class Reader:
 
     def __getitem__(self, key: str | int) -> "Reader":
         """Return the field of an object or the item of a list; it must be there."""
+        value = self._value
+        if type(value) is dict and key in value and type(key) is str:  # nearly always
+            return Reader(value[key], (self, key), self._error)
         found = self.get(key)
         if found is None:
             raise self._error(f"{Reader(None, (self, key), self._error)._where} is missing")

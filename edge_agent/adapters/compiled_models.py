@@ -7,7 +7,6 @@ each model and runtime, in a process of its own.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
@@ -62,8 +61,7 @@ class CompiledModels:
         place = self._place(digest)
         try:
             noted = json.loads(place.with_suffix(".json").read_text())
-            with place.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = _digest_of(place)
         except (OSError, ValueError):
             return None
         return place if noted == found else None
@@ -125,7 +123,7 @@ class CompiledModels:
                 return None
             with new.open("rb") as file:
                 os.fsync(file.fileno())
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = _digest_of(new)
             place.with_suffix(".json").write_text(json.dumps(found))
             new.replace(place)
             self._forget_others(place)
@@ -179,3 +177,10 @@ class CompiledModels:
 def _is_old(path: Path) -> bool:
     """Return whether nobody can still be about to compile a file."""
     return path.stat().st_mtime < time.time() - 3600.0
+
+
+def _digest_of(path: Path) -> str:
+    import hashlib  # it takes as long to load as a small model, which is never compiled
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

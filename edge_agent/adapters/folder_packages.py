@@ -44,6 +44,7 @@ class FolderPackages:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._partial = folder / "partial"
+        self._given: Package | None = None
         with self._errors("make the package folder"):
             make_folder(self._partial)
         for left in folder.glob("new-*"):  # a start that was cut off
@@ -69,8 +70,16 @@ class FolderPackages:
             sync_folder(self._folder)
         remove_folder(self.downloads(package.digest))
 
+    def add_and_load_next(self, package: Package) -> None:
+        """Keep a package that :meth:`load` gives as it is the next time, without reading it."""
+        self.add(package)
+        self._given = package
+
     def load(self, digest: str) -> Package:
         """Return a package, verified anew."""
+        given, self._given = self._given, None
+        if given is not None and given.digest == digest:
+            return given
         place = self._place(digest)
         manifest_bytes, manifest = self._manifest(digest)
         files: dict[str, bytes] = {}

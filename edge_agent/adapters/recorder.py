@@ -5,12 +5,11 @@ import logging
 import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_agent.adapters.block_log import BlockLog, BlockMark
 from edge_agent.adapters.block_rows import BlockRows
 from edge_agent.adapters.block_stream import BlockStream
-from edge_agent.adapters.numpy_counting import BlockCounter
 from edge_agent.adapters.ring import Ring, RingMark
 from edge_agent.adapters.row_layout import row_layout_of
 from edge_agent.adapters.stream import Stream
@@ -18,6 +17,9 @@ from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages import WindowEntry
 from edge_contract.package import Manifest, Reference, Role, layout_of, profile_specs
 from edge_contract.records import dataclass
+
+if TYPE_CHECKING:
+    from edge_agent.adapters.numpy_counting import BlockCounter
 
 __all__ = ["Recorder", "Stream"]
 
@@ -190,7 +192,12 @@ class Recorder:
         if row_layout is not None and row_layout.ring_bytes == 4 * layout.width:
             rows = BlockRows(row_layout)
             blocks = BlockStream(rows, lambda: self._log(digest, role, rows.row_bytes))
-        counter = BlockCounter(spec, layout, on_failure=_tell_once)
+
+        def counter() -> "BlockCounter":
+            from edge_agent.adapters.numpy_counting import BlockCounter  # after the first answers
+
+            return BlockCounter(spec, layout, on_failure=_tell_once)
+
         return Stream(
             digest, role, spec=spec, counter=counter, ring=ring, taken=taken, blocks=blocks
         )

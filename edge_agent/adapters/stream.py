@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_agent.adapters.block_stream import BlockStream
-from edge_agent.adapters.numpy_counting import BlockCounter
 from edge_agent.adapters.ring import Ring, RingMark, rows_of
 from edge_contract.messages import Counters, WindowEntry
 from edge_contract.messages.telemetry import LATEST_UNIX_S
 from edge_contract.stats import Profile, ProfileSpec
 
 if TYPE_CHECKING:
+    from edge_agent.adapters.numpy_counting import BlockCounter
     from edge_agent.adapters.ring import Parts
 
 __all__ = ["Collected", "Stream"]
@@ -34,7 +34,7 @@ class Stream:
         digest: Of the package.
         role: One of :class:`edge_contract.package.Role`.
         spec: What is counted.
-        counter: Counts blocks of rows.
+        counter: Makes what counts blocks of rows, when there are any.
         ring: Where rows wait.
         taken: How far they are in batches already; not above what the ring has counted.
         blocks: Where calls of many rows wait; ``None`` if the ring takes them too.
@@ -46,7 +46,7 @@ class Stream:
         role: str,
         *,
         spec: ProfileSpec,
-        counter: BlockCounter,
+        counter: "Callable[[], BlockCounter]",
         ring: Ring,
         taken: RingMark,
         blocks: BlockStream | None = None,
@@ -56,7 +56,8 @@ class Stream:
         self.ring = ring
         self.blocks = blocks
         self._spec = spec
-        self._counter = counter
+        self._make_counter = counter
+        self._made_counter: BlockCounter | None = None
         self._taken = taken
         self._taken_unix_s = ring.opened_unix_s
         self._lock = ring.lock
@@ -206,6 +207,12 @@ class Stream:
         if self.blocks is not None and waiting is not None:
             self.blocks.take(waiting.mark)
         return Collected(entry, marks)
+
+    @property
+    def _counter(self) -> "BlockCounter":
+        if self._made_counter is None:
+            self._made_counter = self._make_counter()
+        return self._made_counter
 
     def release(self, marks: Mapping[str, tuple[int, ...]]) -> None:
         """Rows below these marks are in a batch: their place is free."""

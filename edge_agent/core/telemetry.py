@@ -1,6 +1,5 @@
 """Telemetry: closes windows, cuts them into numbered batches and sees them through the outbox."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -11,6 +10,7 @@ from edge_agent.core.windows import WindowClock, batches_of, merged_entries
 from edge_contract.errors import UsageError
 from edge_contract.messages import BatchId, TelemetryBatch, WindowEntry
 from edge_contract.package import Manifest, Reference, profile_specs
+from edge_contract.sha256 import sha256
 from edge_contract.stats import ProfileSpec
 
 __all__ = ["LONGEST_INTERVAL_S", "SHORTEST_INTERVAL_S", "Telemetry", "checked_interval_s"]
@@ -155,5 +155,5 @@ class Telemetry:
 
 def _jitter(device: str, boot: int) -> float:
     """Return a number from 0 to 1 that differs between devices and lives."""
-    digest = hashlib.sha256(f"{device}/{boot}".encode()).digest()
+    digest = sha256(f"{device}/{boot}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32

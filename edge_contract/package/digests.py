@@ -1,10 +1,10 @@
 """Content addresses and canonical JSON."""
 
-import hashlib
 import json
 from typing import Final
 
 from edge_contract.reading import JsonValue
+from edge_contract.sha256 import sha256
 
 __all__ = ["DIGEST_PATTERN", "canonical_json", "digest_of", "short"]
 
@@ -13,7 +13,7 @@ DIGEST_PATTERN: Final = r"sha256:[0-9a-f]{64}"
 
 def digest_of(data: bytes) -> str:
     """Return ``sha256:`` and 64 hexadecimal digits."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return f"sha256:{sha256(data).hexdigest()}"
 
 
 def short(digest: str) -> str:

@@ -5,10 +5,11 @@ has 23 bits, so that the code is exact in a float32. It depends on a secret, the
 no salt cannot try which texts of a dictionary have that hash.
 """
 
-import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
+
+from edge_contract.sha256 import sha256
 
 __all__ = ["HASH_BITS", "category_code", "text_hash"]
 
@@ -21,7 +22,7 @@ def text_hash(text: str, *, salt: str = "") -> int:
     The prefix has one length whatever the salt is, and so little of the result is given away that
     nothing can be appended to a hash that was seen: the plain prefix is as good as HMAC here.
     """
-    digest = hashlib.sha256(_key(salt) + text.encode(errors="surrogatepass")).digest()
+    digest = sha256(_key(salt) + text.encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:4], "big") >> (32 - HASH_BITS)
 
 
@@ -33,4 +34,4 @@ def category_code(text: str, known: Mapping[str, int], *, salt: str = "") -> flo
 
 @lru_cache(maxsize=16)
 def _key(salt: str) -> bytes:
-    return hashlib.sha256(salt.encode(errors="surrogatepass")).digest()
+    return sha256(salt.encode(errors="surrogatepass")).digest()

@@ -460,4 +460,5 @@ def test_eight_threads_that_predict_while_rows_are_collected_are_all_counted_onc
             weighted += count * mean
     assert total == Counters(rows=8 * 900, calls=8 * 300, failures=8 * 30)
     assert values == 7200
-    assert weighted == pytest.approx(900 * (0 + 1 + 2 + 3 + 4 + 5 + 6 + 7))
+    # Means leave with seven digits, in as many windows as it happened to be.
+    assert weighted == pytest.approx(900 * (0 + 1 + 2 + 3 + 4 + 5 + 6 + 7), rel=1e-5)
