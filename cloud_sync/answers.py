@@ -17,6 +17,7 @@ from cloud_sync.backend import (
     Commands,
     DeviceView,
     EnrolmentBook,
+    ErasureView,
     GroupBook,
     LabelBook,
     ModelView,
@@ -35,6 +36,7 @@ from cloud_sync.conductor import Conductor
 from cloud_sync.config import CloudConfig
 from cloud_sync.core.facts import DeviceStatus, EvidenceSource
 from cloud_sync.core.records import AcknowledgementRecord, AuditRecord
+from cloud_sync.erasure_desk import ErasureDesk
 from cloud_sync.group_desk import GroupDesk, Note
 from cloud_sync.labelling import Labelling
 from cloud_sync.measure import Measure
@@ -105,6 +107,13 @@ class Answers:
         self._enrolment = enrolment(self._audit)
         self._samples = labelling.samples(conductor, self._audit)
         self._labels = labelling.labels(conductor, self._audit)
+        self._erasure = ErasureDesk(
+            conductor,
+            warehouse,
+            self._samples,
+            pseudonym=labelling.tickets.pseudonym,
+            note=self._audit,
+        )
         self._access = AccessDesk(warehouse, admin_token=config.token, note=self._audit)
         self._statistics = StatisticsDesk(
             evidence,
@@ -189,6 +198,10 @@ class Answers:
     def enrolment(self) -> EnrolmentBook:
         """Who belongs to the fleet."""
         return self._enrolment
+
+    def erase(self, device: str, *, by: str) -> ErasureView:
+        """Forget what is known of a device."""
+        return self._erasure.erase(device, by=by)
 
     @property
     def kept_answers(self) -> AccessStore:

@@ -14,6 +14,7 @@ from cloud_sync.core.rollout import RolloutPlan
 from cloud_sync.enrolment_views import (
     CredentialView,
     EnrolmentBook,
+    ErasureView,
     JoinTokenView,
     NewJoinTokenView,
     QuarantineView,
@@ -62,6 +63,7 @@ __all__ = [
     "DeviceShareView",
     "DeviceView",
     "EnrolmentBook",
+    "ErasureView",
     "EvidenceView",
     "FeatureView",
     "ForecastView",
@@ -310,6 +312,10 @@ class CloudBackend(Protocol):
     @property
     def enrolment(self) -> EnrolmentBook:
         """Who belongs to the fleet."""
+        ...
+
+    def erase(self, device: str, *, by: str) -> ErasureView:
+        """Forget what is known of a device; raises ``NotFoundError``."""
         ...
 
     @property

@@ -9,6 +9,7 @@ from edge_contract.enrolment import Membership
 __all__ = [
     "CredentialView",
     "EnrolmentBook",
+    "ErasureView",
     "JoinTokenView",
     "NewJoinTokenView",
     "QuarantineView",
@@ -69,6 +70,17 @@ class QuarantineView:
     reason: str
     since_unix_s: float
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureView:
+    """What was forgotten of a device, in numbers, and in words what stays."""
+
+    device: str
+    windows: int
+    answers: int
+    samples: int
+    stays: Sequence[str]
 
 
 class EnrolmentBook(Protocol):

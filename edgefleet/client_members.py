@@ -1,7 +1,13 @@
 """What a program asks the cloud about devices' membership: who may join, who has, who is apart."""
 
 from cloud_sync.api.json_views import view_from_json
-from cloud_sync.backend import CredentialView, JoinTokenView, NewJoinTokenView, QuarantineView
+from cloud_sync.backend import (
+    CredentialView,
+    ErasureView,
+    JoinTokenView,
+    NewJoinTokenView,
+    QuarantineView,
+)
 from edge_contract.reading import JsonObject
 from edgefleet.connection import ApiConnection, segment_of
 
@@ -67,6 +73,11 @@ class MemberCalls:
         """Merge nothing of a device until it is released."""
         path = f"quarantine/{segment_of(device)}"
         return view_from_json(QuarantineView, self._api.put(path, {"reason": reason}))
+
+    def erase(self, device: str) -> ErasureView:
+        """Forget what is known of a device; what it added to sums of the fleet stays."""
+        path = f"devices/{segment_of(device)}/data"
+        return view_from_json(ErasureView, self._api.remove(path))
 
     def release(self, device: str) -> None:
         """Let a device back that was kept apart."""

@@ -111,6 +111,10 @@ class ApiConnection:
         """Remove something."""
         self._checked(self._http.build_request("DELETE", path))
 
+    def remove(self, path: str) -> Reader:
+        """Remove something and return what the cloud says of it."""
+        return self._send(self._http.build_request("DELETE", path))
+
     def _order(
         self, method: str, path: str, body: "JsonObject | None", headers: Mapping[str, str]
     ) -> Reader:

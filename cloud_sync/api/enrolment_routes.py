@@ -20,6 +20,7 @@ from cloud_sync.backend import NotFoundError
 from cloud_sync.core.enrolment import MOST_USES
 from cloud_sync.enrolment_views import (
     CredentialView,
+    ErasureView,
     JoinTokenView,
     NewJoinTokenView,
     QuarantineView,
@@ -174,3 +175,12 @@ def release(backend: Backend, by: Author, device: DeviceName) -> Response:
     """Let a device back that was kept apart."""
     backend.enrolment.release(device, by=by)
     return Response(status_code=204)
+
+
+@enrolment_routes.delete("/devices/{name}/data", responses=described(ErasureView))
+def erase(backend: Backend, by: Author, name: DeviceName) -> Response:
+    """Forget what is known of a device: its own statistics, facts, tags, answers and samples.
+
+    Needs the role admin. What it added to sums of the fleet cannot be told apart and stays.
+    """
+    return view_answer(backend.erase(name, by=by))

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud_sync.api.answering import IDENTITY
 from cloud_sync.api.problems import ApiError, kind_of, problem_response
+from cloud_sync.api.rates import Rates
 from cloud_sync.api.settings import ApiSettings
 from cloud_sync.backend import AccessBook
 from cloud_sync.core.access import Identity, Role
@@ -49,8 +50,11 @@ _RESPONSE_HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
+_TLS_HEADERS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class Guard:
@@ -60,6 +64,8 @@ class Guard:
         self._app = app
         self._settings = settings
         self._access = access
+        self._rates = Rates(per_s=settings.requests_per_s, failures_per_s=settings.failures_per_s)
+        self._headers = {**_RESPONSE_HEADERS, **(_TLS_HEADERS if settings.tls else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let an HTTP request through, or answer it with a problem."""
@@ -70,7 +76,7 @@ class Guard:
         async def send_hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _RESPONSE_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
@@ -79,7 +85,11 @@ class Guard:
         try:
             self._check(scope, limit_bytes)
             if not scope["path"].startswith(_OPEN_PATHS):
-                scope[IDENTITY] = await run_in_threadpool(self._identity, scope)
+                identity = await run_in_threadpool(self._identity, scope)
+                scope[IDENTITY] = identity
+                self._rates.count(scope, "" if identity is None else identity.name)
+            elif scope["method"] == "POST":  # a device that joins
+                self._rates.count_unproven(scope)
         except ApiError as error:
             response = problem_response(error.kind, error.detail, headers=error.headers)
             await response(scope, receive, send_hardened)
@@ -102,6 +112,8 @@ class Guard:
         ):
             identity = Identity("admin", Role.ADMIN)
         if identity is None:
+            if token:
+                self._rates.count_unproven(scope)
             # a browser asks its user for the one on a page, and repeats it to the API by itself
             challenge = "Bearer" if path.startswith(API) else "Basic"
             raise ApiError(
@@ -136,6 +148,8 @@ class Guard:
 
 
 def _role_for(method: str, path: str) -> Role:
+    if method == "DELETE" and path.startswith(f"{API}/devices/"):
+        return Role.ADMIN  # what is forgotten does not come back
     for prefix, role in _NEEDS:
         if path == prefix or path.startswith(f"{prefix}/"):
             return role

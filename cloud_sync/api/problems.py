@@ -65,6 +65,7 @@ PROBLEMS: Final = {
         ProblemKind("key-reused", 422, "Key used before", "Take a new key for every order."),
         ProblemKind("invalid-package", 422, "Invalid model package", "Convert the model again."),
         ProblemKind("invalid-data", 422, "Invalid data", "Read the detail."),
+        ProblemKind("too-many", 429, "Too many requests", "Wait, as 'Retry-After' says."),
         ProblemKind("internal", 500, "Fault of the cloud", "See the log of the cloud."),
         ProblemKind("unavailable", 503, "Not available now", "Try again in a moment."),
     )

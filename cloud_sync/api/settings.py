@@ -39,6 +39,8 @@ class ApiSettings:
         open_to_network: Whether the server may listen beyond loopback without a token.
         max_package_bytes: Largest model package that can be pushed.
         max_json_bytes: Largest other request.
+        requests_per_s: How often somebody may ask; ten times as many at once.
+        failures_per_s: How often an address may show wrong tokens; fifty times as many at once.
         tls: Certificate and key to serve HTTPS with; ``None`` serves plain HTTP.
         trust: What signs for this cloud; ``None`` if nothing does.
     """
@@ -48,5 +50,7 @@ class ApiSettings:
     open_to_network: bool = False
     max_package_bytes: int = 512 * 2**20
     max_json_bytes: int = 2**20
+    requests_per_s: float = 200.0
+    failures_per_s: float = 2.0
     trust: SignedMetadata | None = None
     tls: TlsFiles | None = None

@@ -147,6 +147,13 @@ class Fleet:
 
     # What devices say.
 
+    def forget(self, device: str) -> bool:
+        """Forget a device until it is heard again; return whether it was known."""
+        self._heard_unix_s.pop(device, None)
+        self._repeats.pop(device, None)
+        self._facts.pop(device, None)
+        return self._twins.pop(device, None) is not None
+
     def on_event(self, event: FleetEvent, now_unix_s: float) -> list[FleetEffect]:
         """A device said something on its event topic; stale events change nothing."""
         match event:

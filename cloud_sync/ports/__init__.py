@@ -10,6 +10,7 @@ from cloud_sync.ports.access import AccessStore
 from cloud_sync.ports.admission import Admission, AdmissionStore, Asking, Grant
 from cloud_sync.ports.analysis import AnalysisStore
 from cloud_sync.ports.deltas import DeltaShelf, Recipe
+from cloud_sync.ports.erasure import Erased, ErasureStore
 from cloud_sync.ports.fleet import FleetStore
 from cloud_sync.ports.groups import GroupStore
 from cloud_sync.ports.labels import LabelLedger
@@ -28,6 +29,8 @@ __all__ = [
     "AnalysisStore",
     "Asking",
     "DeltaShelf",
+    "Erased",
+    "ErasureStore",
     "FleetLink",
     "FleetLinkHandler",
     "FleetStore",

@@ -7,6 +7,7 @@ from cloud_sync.core.increments import PackageRole
 from cloud_sync.ports.access import AccessStore
 from cloud_sync.ports.admission import AdmissionStore
 from cloud_sync.ports.analysis import AnalysisStore
+from cloud_sync.ports.erasure import ErasureStore
 from cloud_sync.ports.fleet import FleetStore
 from cloud_sync.ports.groups import GroupStore
 from cloud_sync.ports.labels import LabelLedger
@@ -30,6 +31,7 @@ class Warehouse(
     GroupStore,
     AccessStore,
     AdmissionStore,
+    ErasureStore,
     LabelLedger,
     Protocol,
 ):

@@ -10,10 +10,13 @@ import pytest
 from cloud_sync.adapters.postgres_warehouse import PostgresWarehouse
 from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
 from cloud_sync.core.access import Role, TokenRecord
+from cloud_sync.core.enrolment import CredentialRecord, JoinTokenRecord, QuarantineRecord
+from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.core.groups import DeviceGroup
 from cloud_sync.core.kept_answers import AnswerKey, KeptAnswer
 from cloud_sync.core.records import CommandRecord, DeviceAnswer
-from cloud_sync.ports import Warehouse
+from cloud_sync.core.twin import DeviceTwin
+from cloud_sync.ports import Erased, Warehouse
 from edge_contract.errors import UnavailableError
 from edge_contract.messages import Command, CommandResult
 from tests.support.memory_warehouse import MemoryWarehouse
@@ -133,3 +136,49 @@ def test_commands_are_told_in_numbers_and_answers_by_device(store: Warehouse) ->
     ]
     assert store.answers_of("cam-1", limit=1) == [DeviceAnswer("ping", pong, 6.0)]
     assert store.answers_of("cam-4") == []
+
+
+def test_admissions_are_kept_by_kind_and_key_and_forgotten_once(store: Warehouse) -> None:
+    token = JoinTokenRecord(
+        token_id="a" * 12,
+        secret_hash="ab" * 32,
+        label="hall 3, 深圳",
+        uses=500,
+        created_unix_s=1.0,
+        expires_unix_s=9.5,
+        by="anna",
+    )
+    credential = CredentialRecord(
+        device="cam-1",
+        public_key="cd" * 32,
+        secret_hash="ef" * 32,
+        broker_hash="$7$101$c2FsdA==$aGFzaA==",
+        token_id="a" * 12,
+        enrolled_unix_s=2.0,
+        issued_unix_s=3.0,
+    )
+    apart = QuarantineRecord(device="cam-1", reason="odd", since_unix_s=4.0, by="bob")
+    for record in (token, apart, credential, replace(token, used=7, revoked_unix_s=5.0)):
+        store.save_admission(record)
+
+    found = store.admissions()
+    forgotten = store.forget_admission(apart), store.forget_admission(apart)
+
+    assert found == [credential, replace(token, used=7, revoked_unix_s=5.0), apart]
+    assert forgotten == (True, False)
+    assert store.admissions() == [credential, replace(token, used=7, revoked_unix_s=5.0)]
+
+
+def test_a_device_is_forgotten_with_its_answers_and_no_other(store: Warehouse) -> None:
+    twins = [DeviceTwin(name, DeviceStatus.ONLINE) for name in ("cam-1", "cam-2")]
+    command = CommandRecord(Command("c1", "ping", 10.0), ("cam-1", "cam-2"), 1.0, "anna")
+    answers = [(CommandResult(name, "c1", ok=True), 2.0) for name in ("cam-1", "cam-2")]
+    store.save_fleet(twins=twins, commands=[command])
+    store.save_fleet(results=answers)
+
+    first, second = store.erase_device("cam-1"), store.erase_device("cam-1")
+
+    assert (first, second) == (Erased(0, 1), Erased(0, 0))
+    assert [twin.name for twin in store.devices()] == ["cam-2"]
+    assert store.answers_of("cam-1") == []
+    assert len(store.answers_of("cam-2")) == 1

@@ -17,6 +17,7 @@ from cloud_sync.backend import (
     Audience,
     AuditView,
     DeviceView,
+    ErasureView,
     ForecastView,
     ModelView,
     NotFoundError,
@@ -93,6 +94,14 @@ class MemoryCloud:
         self.samples = MemorySamples(folder)
         self.labels = MemoryLabels()
         self.on_start: Callable[[RolloutView], None] = lambda _: None
+
+    def erase(self, device: str, *, by: str) -> ErasureView:
+        """See ``CloudBackend``."""
+        with self._change():
+            if self._devices.pop(device, None) is None:
+                raise NotFoundError(f"nothing is known of a device {device!r}")
+        self._note(by, "device.erase", device, {})
+        return ErasureView(device, 0, 0, 0, ())
 
     # What a fleet would do.
 

@@ -77,6 +77,18 @@ class MemoryRecords(MemoryOffice):
                     self._commands[result.command_id] = replace(known, results=answers)
                     self._answered[result.command_id, result.device] = at_unix_s
 
+    def forget_device(self, device: str) -> int:
+        """Forget a twin and its answers; return how many those were."""
+        with self.opened():
+            self._twins.pop(device, None)
+            answered = [key for key in self._answered if key[1] == device]
+            for key in answered:
+                del self._answered[key]
+                known = self._commands[key[0]]
+                rest = {name: one for name, one in known.results.items() if name != device}
+                self._commands[key[0]] = replace(known, results=rest)
+            return len(answered)
+
     def devices(self) -> list[DeviceTwin]:
         """See ``FleetStore``."""
         with self.opened():

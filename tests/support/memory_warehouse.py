@@ -29,18 +29,19 @@ from cloud_sync.core.records import (
 from cloud_sync.core.seen import Marks
 from cloud_sync.core.segments import Segment
 from cloud_sync.core.shards import CollectorId
-from cloud_sync.ports import SpecLookup, Totals
+from cloud_sync.ports import Erased, SpecLookup, Totals
 from edge_contract.messages import Counters
 from edge_contract.reading import JsonValue
 from edge_contract.stats import Profile, ProfileSpec
 from tests.support.memory_leases import MemoryLeases
-from tests.support.memory_samples import MemoryLedger
 from tests.support.memory_records import MemoryRecords, copied
+from tests.support.memory_samples import MemoryLedger
 
 __all__ = ["MemoryWarehouse"]
 
 _DAY_S = 86_400.0
 K = TypeVar("K")
+V = TypeVar("V")
 W = TypeVar("W", FleetWindow, DeviceWindow)
 
 
@@ -190,6 +191,14 @@ class MemoryWarehouse(MemoryRecords, MemoryLeases, MemoryLedger):
                 lambda window: window.start_unix_s < device_windows_before_unix_s,
             )
 
+    def erase_device(self, device: str) -> Erased:
+        """See ``ErasureStore``."""
+        answers = self.forget_device(device)
+        with self.opened():
+            windows = _forget(self._device_windows, lambda window: window.device == device)
+            _forget(self._device_totals, lambda who: who.device == device)
+        return Erased(windows, answers)
+
     # Analysis.
 
     def pending_subjects(self) -> list[PackageRole]:
@@ -300,7 +309,7 @@ def _only(profile: Profile, columns: Collection[int] | None) -> Profile:
     return profile.spec.decode(state)
 
 
-def _forget(windows: dict[K, Increment], is_old: Callable[[K], bool]) -> int:
+def _forget(windows: dict[K, V], is_old: Callable[[K], bool]) -> int:
     old = [window for window in windows if is_old(window)]
     for window in old:
         del windows[window]

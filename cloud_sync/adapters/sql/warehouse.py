@@ -4,6 +4,7 @@ from cloud_sync.adapters.sql.access import SqlAccess
 from cloud_sync.adapters.sql.admission import SqlAdmission
 from cloud_sync.adapters.sql.analysis import SqlAnalysis
 from cloud_sync.adapters.sql.database import SqlDatabase
+from cloud_sync.adapters.sql.erasure import SqlErasure
 from cloud_sync.adapters.sql.fleet import SqlFleet
 from cloud_sync.adapters.sql.fresh import FreshCounts
 from cloud_sync.adapters.sql.groups import SqlGroups
@@ -26,6 +27,7 @@ class SqlWarehouse(
     SqlGroups,
     SqlAccess,
     SqlAdmission,
+    SqlErasure,
     SqlLabels,
 ):
     """Implements :class:`cloud_sync.ports.Warehouse`.

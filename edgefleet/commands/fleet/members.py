@@ -33,6 +33,7 @@ def register(group: typer.Typer) -> None:
         epilog=examples("edgefleet fleet quarantine cam-07 --reason 'counts that cannot be'")
     )(quarantine)
     group.command(epilog=examples("edgefleet fleet release cam-07"))(release)
+    group.command(epilog=examples("edgefleet fleet erase cam-07 --yes"))(erase)
 
 
 def enroll(
@@ -199,3 +200,25 @@ def release(device: DeviceArgument, cloud: CloudUrl = "") -> None:
     with Cloud(cloud, program="cli") as connection:
         connection.release(device)
     print_line(f"{device} counts again")
+
+
+def erase(
+    device: DeviceArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    cloud: CloudUrl = "",
+) -> None:
+    """Forget what is known of a device: statistics of its own, facts, tags, answers, samples.
+
+    Sums of the fleet stay. A device that still speaks becomes known anew: revoke it first.
+    """
+    from edgefleet.client import Cloud
+
+    if not yes:
+        typer.confirm(f"forget everything about {device}?", abort=True)
+    with Cloud(cloud, program="cli") as connection:
+        view = connection.erase(device)
+    print_line(
+        f"forgot {view.windows:,} windows, {view.answers:,} answers and {view.samples:,} files of "
+        f"samples of {view.device}"
+    )
+    print_line(f"what stays: {'; '.join(view.stays)}")
