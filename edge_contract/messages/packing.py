@@ -188,7 +188,7 @@ def _is_small(state: "Sequence[JsonValue | State]") -> "TypeGuard[Sequence[int]]
     if {*map(type, state)} != _WHOLE:
         return False
     numbers = [item for item in state if isinstance(item, int)]
-    return -_SMALL <= min(numbers) and max(numbers) <= _SMALL
+    return min(numbers) >= -_SMALL and max(numbers) <= _SMALL
 
 
 @lru_cache(4096)
