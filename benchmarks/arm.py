@@ -16,7 +16,7 @@ from rich.console import Console
 from benchmarks.arm_system import ArmSystem, lacks
 from benchmarks.harness import Figure, benchmark
 from edge_agent.agent import Agent
-from edgefleet.demo.story import MODEL, make_packages
+from edgefleet.demo.versions import MODEL, make_packages
 from tests.integration.processes import ROOT, CloudProcess, Outcome, cli, eventually
 
 if TYPE_CHECKING:

@@ -105,9 +105,7 @@ def rollout_view(rollout: RolloutSummary) -> RolloutView:
     )
 
 
-def alarm_view(
-    record: AlarmRecord, acknowledged: AcknowledgementRecord | None = None
-) -> AlarmView:
+def alarm_view(record: AlarmRecord, acknowledged: AcknowledgementRecord | None = None) -> AlarmView:
     """Return an alarm and who looks after it.
 
     Raises:

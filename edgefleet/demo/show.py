@@ -23,7 +23,8 @@ from edge_contract.errors import EdgeError
 from edge_contract.package import Package
 from edgefleet.client import Cloud
 from edgefleet.demo.cameras import Camera, Cameras
-from edgefleet.demo.story import RATE_HZ, Story, make_packages, save_images
+from edgefleet.demo.story import RATE_HZ, Story
+from edgefleet.demo.versions import make_packages, save_images
 
 __all__ = ["run_demo"]
 
@@ -79,6 +80,7 @@ def run_demo(console: Console, *, once: bool, http_port: int, mqtt_port: int) ->
         cameras = stack.enter_context(_cameras(folder, service.broker_url, images))
         story = Story(console, service=service, cloud=cloud, cameras=cameras, packages=packages)
         story.bring_up()
+        story.close_the_loop()
         console.rule("[bold]3  Some lenses get dirty")
         story.drift()
         console.rule("[bold]4  digits 1.1.0: shadow, then canary 10 % - 50 % - 100 %")
@@ -124,6 +126,7 @@ def _checks(story: Story, numbers: dict[str, object]) -> dict[str, bool]:
         "the drift alarm named the cameras with dirty lenses": facts.alarm_devices_right,
         "the estimate fell before any label came": facts.labels_when_alarmed == 0
         and facts.estimated_accuracy < facts.clean_accuracy,
+        "the alarm led to a request for retraining, and 1.1.0 answered it": facts.loop_closed,
         "1.1.0 was promoted by shadow and canary": facts.rollouts[0].outcome == "succeeded",
         "1.2.0 was rolled back by itself": facts.rollouts[-1].outcome == "rolled_back",
         "no camera outside the canary ever ran 1.2.0": story.strangers("1.2.0") <= canaries

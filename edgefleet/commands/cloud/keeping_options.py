@@ -38,14 +38,14 @@ DailyDays: TypeAlias = Annotated[
 SamplesDays: TypeAlias = Annotated[
     float,
     typer.Option(
-        help="Days after which samples of devices are removed.", envvar="EDGEFLEET_SAMPLES_DAYS"
+        help="Days after which samples of devices are removed.", envvar="EDGEFLEET_CLOUD_SAMPLES_DAYS"
     ),
 ]
 SamplesMb: TypeAlias = Annotated[
     int,
     typer.Option(
         help="MiB of disk for samples of devices; then no more are taken.",
-        envvar="EDGEFLEET_SAMPLES_MB",
+        envvar="EDGEFLEET_CLOUD_SAMPLES_MB",
     ),
 ]
 SamplePseudonyms: TypeAlias = Annotated[
