@@ -67,6 +67,8 @@ class Converted:
         framework: Versions of what made it, by name.
         parameters: Settings of the source model that are plain values.
         lineage: What its file says of where it comes from.
+        has_jumps: Whether answers jump at thresholds of numbers that are computed from the rows.
+        why_float64: Why inputs are of float64 though nobody has tried float32.
     """
 
     model: bytes
@@ -82,6 +84,8 @@ class Converted:
     framework: JsonObject = field(default_factory=dict)
     parameters: JsonObject = field(default_factory=dict)
     lineage: JsonObject = field(default_factory=dict)
+    has_jumps: bool = False
+    why_float64: str = ""
 
     @property
     def takes_float64(self) -> bool:

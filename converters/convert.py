@@ -10,7 +10,7 @@ from converters.base import Converted, Progress, Request, source_for
 from converters.baseline import checked_baseline, require_known_metrics
 from converters.embedding import with_embedding
 from converters.feature_names import with_feature_names
-from converters.golden import golden_vectors
+from converters.golden import golden_rows, golden_vectors
 from converters.graph import opsets_of, parse_model
 from converters.image_input import with_image_input
 from converters.labels import require_label_for_each
@@ -141,7 +141,7 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
     tell("Counting the reference", 0.6)
     reference = build_reference(draft, feeds, outputs, truth=truth, count=count, watching=wanted)
     tell("Choosing golden vectors", 0.9)
-    golden = golden_vectors(draft, runtime, feeds, outputs)
+    chosen = golden_rows(draft, runtime, feeds, outputs, has_jumps=converted.has_jumps)
     made = Variants()
     if variants is not None:
         tell("Making variants, and judging them", 0.92)
@@ -151,12 +151,13 @@ def convert(  # noqa: PLR0913  one argument for each thing that a package says
             model=runtime,
             feeds=feeds,
             outputs=outputs,
+            golden=chosen,
             truth=truth,
             takes_missing=takes_missing,
         )
         made = make_variants(exact, variants)
     tell("Packing", 0.98)
-    golden = replace(golden, variants=made.golden)
+    golden = replace(golden_vectors(runtime, feeds, chosen), variants=made.golden)
     measured = replace(measured, variants=made.evidence)
     files = {_EXACT: converted.model, **made.models}
     package = _packed(replace(draft, evidence=measured), files, reference, golden)
@@ -219,8 +220,9 @@ def _faithful(
             refusals.setdefault(is_wide, error)
             tell("Converting in another way", 0.2)
             continue
-        if is_wide and False in refusals:
-            parity = {**parity, "float64_inputs": found_in(refusals[False])}
+        why = found_in(refusals[False]) if False in refusals else converted.why_float64
+        if is_wide and why:
+            parity = {**parity, "float64_inputs": why}
         off = largest_difference(parity)
         if accept_difference or off <= _ROOM:
             return converted, runtime, parity

@@ -4,6 +4,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
@@ -56,6 +57,7 @@ from converters.sklearn_rounding import rounding_of
 from converters.sklearn_scalers import SCALERS
 from converters.sklearn_schema import (
     Schema,
+    coarsest_column,
     features_of,
     feeds_of,
     schemas_for,
@@ -63,7 +65,7 @@ from converters.sklearn_schema import (
 )
 from converters.sklearn_thresholds import looks_up_numbers, thresholds_of
 from converters.sklearn_trees import TREES, shape_calculators
-from converters.sklearn_ways import Way, is_tree, ways_of
+from converters.sklearn_ways import Way, is_tree, rounds_by_itself, ways_of
 from converters.table import columns_of
 from converters.thresholds import SourceConverted
 from edge_contract.errors import EdgeError, PackageError, UsageError
@@ -101,7 +103,9 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     found = is_exact = False
     sparses = given_sparse(model.estimator, rows)
     failure: EdgeError | None = None
-    for schema, way in product(schemas_for(rows), ways_of(model.estimator, rows)):
+    coarse = "" if rounds_by_itself(model.estimator) else coarsest_column(rows)
+    schemas = schemas_for(rows, wide_first=bool(coarse))
+    for schema, way in product(schemas, ways_of(model.estimator, rows)):
         if is_exact and not way.is_exact:  # it may pass a check on few rows and still be wrong
             continue
         if takes_float64(schema) and not way.keeps_float64:
@@ -114,7 +118,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
                 failure = error
             continue
         found, is_exact = True, is_exact or way.is_exact
-        yield converted
+        yield replace(converted, why_float64=coarse)
     if failure is not None and not found:
         raise failure
 

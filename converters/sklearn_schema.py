@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,15 @@ from converters.rows import is_frame
 from converters.table import Column, columns_of, numbers, texts
 from edge_contract.package import Feature
 
-__all__ = ["Schema", "SchemaInput", "features_of", "feeds_of", "schemas_for", "takes_float64"]
+__all__ = [
+    "Schema",
+    "SchemaInput",
+    "coarsest_column",
+    "features_of",
+    "feeds_of",
+    "schemas_for",
+    "takes_float64",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +38,51 @@ class SchemaInput:
     columns: tuple[int, ...]
 
 
+_COARSE: Final = 2.0**-16
+_LARGEST: Final = 3.4e38
+
 Schema: TypeAlias = tuple[SchemaInput, ...]
 """The inputs in their order."""
 
 
-def schemas_for(rows: Rows) -> Iterator[Schema]:
+def schemas_for(rows: Rows, *, wide_first: bool = False) -> Iterator[Schema]:
     """Return the ways to feed rows like these, the best one first.
 
     One matrix is best: a device fills one tensor and not many. Estimators that choose columns by
-    name need an input for each; those that tell whole numbers apart may need them as such. Numbers
-    of float64 come last, for what float32 does not tell apart.
+    name need an input for each; those that tell whole numbers apart may need them as such.
+
+    Args:
+        rows: The rows.
+        wide_first: Whether numbers of float64 come first; else last, for what float32 does not
+            tell apart.
     """
-    schemas = tuple(_schemas_for(rows))
-    yield from schemas
-    if any(_rounds(rows, place) for place in range(len(columns_of(rows)))):
-        yield from dict.fromkeys(filter(takes_float64, map(_widened, schemas)))
+    single = tuple(_schemas_for(rows))
+    is_finer = any(_rounds(rows, place) for place in range(len(columns_of(rows))))
+    wide = tuple(dict.fromkeys(filter(takes_float64, map(_widened, single)))) if is_finer else ()
+    yield from (*wide, *single) if wide_first else (*single, *wide)
+
+
+def coarsest_column(rows: Rows) -> str:
+    """Tell of a column that float32 rounds by much, beside how much it varies; empty if none is.
+
+    That is by more than 1/65,536 of its standard deviation: its numbers lie far from zero. Among
+    some thousand rows, a few then change sides of a threshold.
+    """
+    for place, column in enumerate(columns_of(rows)):
+        if column.is_text or not _rounds(rows, place):
+            continue
+        values = numbers(rows, place)
+        values = values[np.abs(values) < _LARGEST]  # NaN is not
+        if not len(values):
+            continue
+        apart = float(np.spacing(np.float32(np.median(np.abs(values)))))
+        spread = float(np.std(values - values[0]))
+        if apart / 2 > spread * _COARSE > 0:
+            return (
+                f"column {column.name!r} varies by {spread:.3g}, but numbers of float32 are "
+                f"{apart:.3g} apart there"
+            )
+    return ""
 
 
 def takes_float64(schema: Schema) -> bool:

@@ -16,7 +16,7 @@ from converters.sklearn_scalers import SCALERS, scaler_converters
 from converters.sklearn_thresholds import EDGED, looks_up_numbers
 from converters.sklearn_trees import BOOSTED, Hook, tree_converters
 
-__all__ = ["Way", "is_tree", "ways_of"]
+__all__ = ["Way", "is_tree", "rounds_by_itself", "ways_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,14 @@ def ways_of(estimator: object, rows: Rows) -> Iterator[Way]:
                 yield Way({**trees, **scalers}, is_nearest=is_nearest)
         yield Way(trees, is_nearest=is_nearest)
     yield Way(_trees(nearest=False), is_wide=True)
+
+
+def rounds_by_itself(estimator: object) -> bool:
+    """Whether an estimator of trees makes float32 of the rows itself, before it compares them."""
+    kinds = {type(part) for part in parts_of(estimator)}
+    compares = any(map(looks_up_numbers, parts_of(estimator)))
+    compares |= bool(kinds & {*BOOSTED, *EDGED, *READERS})
+    return is_tree(type(estimator)) and not compares and not trees_see_computed(estimator)
 
 
 def _always(_: object) -> bool:

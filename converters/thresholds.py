@@ -39,16 +39,14 @@ class SourceConverted(Converted):
             rounding into another answer.
         fills_texts: Whether the empty text means a missing one, which the model knows.
         looks_up_numbers: Whether it compares numbers with exact ones: markers, categories.
-        has_jumps: Whether answers jump at thresholds of numbers that are computed from the rows.
-        rounding: How much the source rounds on the way there, in the size of a row's numbers: what
-            lies so near to a jump, nobody can decide.
+        rounding: How much the source rounds before its answers jump, relative to a row's numbers:
+            what lies so near to a jump, nobody can decide.
     """
 
     thresholds: tuple[Threshold, ...] = ()
     may_round: bool = False
     fills_texts: bool = False
     looks_up_numbers: bool = False
-    has_jumps: bool = False
     rounding: float = 0.0
 
 

@@ -73,6 +73,7 @@ class Exact:
         model: The same, loaded.
         feeds: What it takes for the author's rows.
         outputs: What it says of them.
+        golden: The places of the golden rows.
         truth: Their labels.
         takes_missing: Whether the source model accepts missing numbers.
     """
@@ -82,6 +83,7 @@ class Exact:
     model: OnnxModel
     feeds: Tensors
     outputs: Tensors
+    golden: NDArray[np.int64]
     truth: Truth
     takes_missing: bool
 
@@ -212,7 +214,8 @@ def _trial(
         _require_same_interface(exact.model, variant)
         trial = replace(trial, verdict=judge.verdict(variant))
         trial = replace(trial, latencies=latencies(exact.model, variant, judge.feeds))
-        golden = golden_of_variant(exact.manifest, variant, exact.feeds, exact.outputs)
+        rows = taken(exact.feeds, exact.golden), taken(exact.outputs, exact.golden)
+        golden = golden_of_variant(exact.manifest, variant, *rows)
     except (PackageError, UsageError) as error:
         return replace(trial, why_not=str(error))
     why_not = "" if trial.verdict is None else trial.verdict.why_not

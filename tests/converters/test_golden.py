@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from edge_contract.package import Golden, GoldenTensor
@@ -65,3 +67,19 @@ def test_large_rows_are_few() -> None:
     package = quietly_converted(StandardScaler().fit(rows), rows)
 
     assert package.golden().inputs["X"].shape == (10, 20_000)
+
+
+def test_rows_that_last_bits_decide_are_no_golden_rows() -> None:
+    random = np.random.default_rng(5)
+    rows = random.normal(size=(400, 3))
+    model = make_pipeline(PCA(), HistGradientBoostingRegressor(max_iter=4, max_leaf_nodes=8))
+    model.fit(rows, np.sin(4 * rows[:, 0]) + rows[:, 1])
+    package = quietly_converted(model, rows)
+
+    golden = array_of(package.golden().inputs["X"])
+
+    expected = says(package, {"X": golden})["variable"]
+    for share in (-(2.0**-42), 2.0**-42):
+        found = says(package, {"X": golden * (1.0 + share)})["variable"]
+        assert found.tolist() == expected.tolist()
+    assert len(golden) == 16

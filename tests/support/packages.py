@@ -22,6 +22,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from converters.base import ConversionWarning
 from edge_contract.package import ArtifactRole, Package, digest_of
@@ -39,6 +40,7 @@ __all__ = [
     "pictures",
     "regression",
     "reversed_digits",
+    "seconds",
     "touchy_digits",
     "with_version",
     "words",
@@ -163,6 +165,18 @@ def network(inputs: int = 4) -> Example:
     labels = (rows @ weights).argmax(axis=1)
     package = _package(model.SerializeToString(), rows, labels, name="net")
     return Example(package, rows, labels)
+
+
+@cache
+def seconds() -> TableExample:
+    """``even`` or ``odd`` minutes by seconds since 1970, which float32 knows to two minutes."""
+    random = np.random.default_rng(8)
+    time = 1.7e9 + np.round(random.uniform(0.0, 3600.0, 400), 3)
+    table = pd.DataFrame({"time": time, "load": random.normal(size=400)})
+    truths = np.where(time % 120 < 60, "even", "odd")
+    model = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0))
+    package = _package(model.fit(table, truths), table, truths, name="minutes")
+    return TableExample(package, table, model.predict(table))
 
 
 @cache
