@@ -59,6 +59,7 @@ class Shell:
         recorder: Where observed rows wait.
         link: To the broker; ``None`` without a cloud.
         on_report: Is told every reported state, for the status file.
+        on_sent: Is given every batch as it leaves, for people who want to know what does.
         variants: Which variant of a model to run.
         housekeeping: Measures the device and keeps it tidy; ``None`` for nobody.
         retired: How many sessions that serve no more are kept while calls come, see
@@ -79,6 +80,7 @@ class Shell:
         variants: VariantPolicy = VariantPolicy.EXACT,
         housekeeping: Housekeeping | None = None,
         retired: int = MOST,
+        on_sent: Callable[[bytes], None] = lambda _payload: None,
     ) -> None:
         self._core = core
         self._store = store
@@ -86,6 +88,7 @@ class Shell:
         self._recorder = recorder
         self._link = link
         self._on_report = on_report
+        self._on_sent = on_sent
         self._housekeeping = housekeeping
         self._noise = WindowNoise(core.config.noise_epsilon, recorder)
         self._worker = PackageWorker(
@@ -253,7 +256,9 @@ class Shell:
             case DeleteBatches(batch_ids):
                 self._store.delete(batch_ids)
             case PublishBatch(batch):
-                self._publish(self._core.topics.telemetry, encode(batch))
+                payload = encode(batch)
+                self._publish(self._core.topics.telemetry, payload)
+                self._on_sent(payload)
             case SendEvent(message):
                 self._publish(self._core.topics.events, encode(message))
                 if isinstance(message, Report):

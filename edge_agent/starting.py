@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.assembly import Assembly
 from edge_agent.core.effects import Effect
+from edge_agent.last_batch import LastBatch
 from edge_agent.memory_ceiling import MemoryCeiling
 from edge_agent.ports import InferenceEngine, Link, PackageSource
 from edge_agent.retired import MOST
@@ -55,6 +56,7 @@ def shell_of(
         recorder=parts.recorder,
         link=link,
         on_report=parts.status.write,
+        on_sent=LastBatch(parts.folder).note,
         variants=policy,
         housekeeping=parts.housekeeping,
         retired=0 if isinstance(engine, MemoryCeiling) else MOST,
@@ -93,7 +95,7 @@ def listed(windows: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def sample_options(
-    purposes: str | Sequence[str], mib: float, days: float, *, cloud: str | None
+    purposes: str | Sequence[str], mib: float, days: float, *, way: CloudOptions
 ) -> "SampleOptions | None":
     """Return what a device's owner allows; ``None`` for no samples.
 
@@ -109,7 +111,9 @@ def sample_options(
         purposes=(purposes,) if isinstance(purposes, str) else tuple(purposes),
         most_mib=mib,
         days=days,
-        broker_host="" if cloud is None else parse_broker_url(cloud).host,
+        broker_host="" if way.url is None else parse_broker_url(way.url).host,
+        ca_file=way.ca_file,
+        plain_text=way.plain_text,
     )
 
 

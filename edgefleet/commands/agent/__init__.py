@@ -3,6 +3,7 @@
 import typer
 
 from edgefleet.commands.agent.config import config
+from edgefleet.commands.agent.explain import explain_telemetry
 from edgefleet.commands.agent.install import install
 from edgefleet.commands.agent.join import register as register_joining
 from edgefleet.commands.agent.run import run
@@ -36,5 +37,8 @@ def register(app: typer.Typer) -> None:
         "--model digits-1.0.0.modelpkg"
     )(score)
     agent_app.command(epilog="Example: sudo edgefleet agent install")(install)
+    agent_app.command(
+        "explain-telemetry", epilog="Example: edgefleet agent explain-telemetry --device cam-07"
+    )(explain_telemetry)
     register_joining(agent_app)
     app.add_typer(agent_app)
