@@ -217,7 +217,7 @@ class Agent(Models):
             folder = default_state_folder(fleet, self.device)
         with contextlib.ExitStack() as undo:
             limits = Limits.in_mib(max_memory_mb, max_disk_mb, log_predictions=log_predictions)
-            samples = sample_options(keep_samples, samples_mb, samples_days, cloud=cloud)
+            samples = sample_options(keep_samples, samples_mb, samples_days, way=way)
             self._parts = Assembly(config, folder, limits, samples=samples)
             undo.callback(self._parts.close)
             self.state = self._parts.folder

@@ -150,6 +150,8 @@ class HandingOver:
             device=self._device,
             ticket=asked.ticket,
             leaving=self._leaving,
+            ca_file=self._options.ca_file,
+            plain_text=self._options.plain_text,
         )
         sent = 0
         try:

@@ -16,12 +16,16 @@ class SampleOptions:
         most_mib: What samples may take of the disk.
         days: How long one may stay on the device.
         broker_host: Stands in for the host where the cloud's URL begins with ``:PORT``.
+        ca_file: Certificates to trust for the cloud; ``None`` for the system's.
+        plain_text: Whether rows may travel unencrypted beyond this machine.
     """
 
     purposes: tuple[str, ...] = ()
     most_mib: float = 16.0
     days: float = 7.0
     broker_host: str = ""
+    ca_file: str | None = None
+    plain_text: bool = False
 
     def __post_init__(self) -> None:
         for purpose in self.purposes:

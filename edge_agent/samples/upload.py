@@ -1,13 +1,16 @@
 """Hands samples to the cloud: ``PUT URL/COMMAND/DEVICE/PART``, with the ticket that it gave."""
 
 import http.client
+import ipaddress
 import json
 import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
+from edge_agent.adapters.web import tls_to
 from edge_contract.errors import PeerError, UnavailableError
 
 __all__ = ["RefusedSamplesError", "SampleUpload"]
@@ -31,6 +34,8 @@ class SampleUpload:
         device: Who answers it.
         ticket: Shows that the command came to this device.
         leaving: Set when the agent ends.
+        ca_file: Certificates to trust; ``None`` for the system's.
+        plain_text: Whether rows may travel unencrypted beyond this machine.
     """
 
     url: str
@@ -38,6 +43,8 @@ class SampleUpload:
     device: str
     ticket: str = field(repr=False)
     leaving: threading.Event
+    ca_file: str | None = None
+    plain_text: bool = False
 
     def put(self, part: int, data: bytes) -> None:
         """Send a parcel until the cloud has written it; the same part twice counts once.
@@ -48,6 +55,11 @@ class SampleUpload:
         """
         if not self.url.startswith(_SCHEMES):
             raise RefusedSamplesError(f"samples go to http:// or https://, not to {self.url!r:.99}")
+        if not self.plain_text and not _is_secret(self.url):
+            raise RefusedSamplesError(
+                f"rows would travel to {self.url} in plain text: serve the cloud with TLS, or say "
+                "plain_text=True (--plain-text) on this device"
+            )
         for wait_s in (*_WAITS_S, None):
             try:
                 self._put_once(part, data)
@@ -65,7 +77,8 @@ class SampleUpload:
             headers={"Content-Type": "application/json", "X-Edgefleet-Ticket": self.ticket},
         )
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310  as above
+            tls = tls_to(self.url, self.ca_file)
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=tls):  # noqa: S310
                 return
         except urllib.error.HTTPError as error:
             text = f"the cloud answers {error.code}: {_detail(error)}"
@@ -75,6 +88,17 @@ class SampleUpload:
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
             raise UnavailableError(f"cannot send samples to {self.url}: {reason}") from error
+
+
+def _is_secret(url: str) -> bool:
+    """Return whether nobody else can read what goes there."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        is_here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_here = host == "localhost"
+    return parts.scheme == "https" or is_here
 
 
 def _detail(error: urllib.error.HTTPError) -> str:

@@ -11,7 +11,8 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.samples.handing_over import Asked
 from edge_agent.samples.keeper import SampleKeeper
-from edge_contract.errors import UsageError
+from edge_agent.samples.upload import RefusedSamplesError, SampleUpload
+from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.reading import JsonValue
 from edge_contract.samples import SampleParcel, sample_columns
 from tests.edge_agent.conftest import MakeAgent
@@ -243,3 +244,31 @@ def test_limits_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         make_agent(digits().package, **options)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://192.0.2.7:8080/uploads", "rows would travel to .* in plain text"),
+        ("http://cloud.example/uploads", "rows would travel to .* in plain text"),
+        ("file:///etc", "samples go to http:// or https://"),
+    ],
+)
+def test_rows_do_not_travel_where_others_read_them(url: str, message: str) -> None:
+    upload = SampleUpload(
+        url=url, command_id="c1", device="cam-7", ticket="t1", leaving=threading.Event()
+    )
+
+    with pytest.raises(RefusedSamplesError, match=message):
+        upload.put(0, b"[]")
+
+
+def test_an_agent_that_leaves_does_not_wait_for_a_cloud_that_is_away() -> None:
+    leaving = threading.Event()
+    leaving.set()
+    upload = SampleUpload(
+        url="http://127.0.0.1:9", command_id="c1", device="cam-7", ticket="t1", leaving=leaving
+    )
+
+    with pytest.raises(UnavailableError, match=r"cannot send samples to http://127\.0\.0\.1:9"):
+        upload.put(0, b"[]")
