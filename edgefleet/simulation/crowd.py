@@ -181,6 +181,7 @@ class Crowd:
         """Let go of all threads and sockets."""
         self.connector.close()
         self._shelf.close()
+        self._by_socket.clear()  # sockets that are closed from now on are nobody's
         self._selector.close()
 
     def _hear_news(self, ends_s: float) -> None:
