@@ -76,6 +76,7 @@ _SETTINGS: Final[dict[str, dict[str, object]]] = {
     "GaussianRandomProjection": {"n_components": 2},
     "GenericUnivariateSelect": {"mode": "k_best", "param": 2},
     "GridSearchCV": {"param_grid": {"C": [0.1, 1.0]}},
+    "HashingVectorizer": {"n_features": 1024},
     "IncrementalPCA": {"n_components": 2},
     "KBinsDiscretizer": {"n_bins": 4, "quantile_method": "averaged_inverted_cdf"},
     "KernelPCA": {"n_components": 2, "kernel": "rbf"},

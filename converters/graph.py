@@ -9,6 +9,7 @@ from onnx import (
     AttributeProto,
     GraphProto,
     ModelProto,
+    NodeProto,
     TensorProto,
     ValueInfoProto,
     helper,
@@ -33,6 +34,10 @@ __all__ = [
 
 OPSETS: Final = {"": 18, "ai.onnx.ml": 3}
 """Operator sets of converted models: old enough for every onnxruntime in the field."""
+
+_JOINING: Final = "StringConcat"
+_WITH_JOINING: Final = 20
+"""The first operator set that joins texts."""
 
 
 def parse_model(data: bytes, *, what: str) -> ModelProto:
@@ -85,6 +90,10 @@ def opsets_of(model: ModelProto) -> dict[str, int]:
 def use_fixed_opsets(model: ModelProto) -> None:
     """Ask for :data:`OPSETS`, or for newer ones if the model needs them; one entry a domain."""
     wanted = dict(OPSETS)
+    for node in _nodes(model.graph):
+        wanted.setdefault(node.domain, 1)
+        if node.op_type == _JOINING:
+            wanted[""] = _WITH_JOINING
     for entry in model.opset_import:
         wanted[entry.domain] = max(int(entry.version), wanted.get(entry.domain, 0))
     del model.opset_import[:]
@@ -216,6 +225,13 @@ def _rename(names: MutableSequence[str], old: str, new: str) -> None:
     for position, name in enumerate(names):
         if name == old:
             names[position] = new
+
+
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    for node in graph.node:
+        yield node
+        for inner in _subgraphs(node.attribute):
+            yield from _nodes(inner)
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:

@@ -17,6 +17,7 @@ import converters.sklearn_more.ensembles
 import converters.sklearn_more.factorizations
 import converters.sklearn_more.functions
 import converters.sklearn_more.gaussian
+import converters.sklearn_more.hashes
 import converters.sklearn_more.imputers
 import converters.sklearn_more.in_the_middle
 import converters.sklearn_more.isolation

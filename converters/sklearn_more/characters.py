@@ -10,12 +10,13 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.terms import STOP, UNKNOWN, capitals, counted, without_stops
-from edge_contract.errors import UsageError
 
-__all__ = ["UNBROKEN", "character_counts"]
+__all__ = ["SIGMAS", "UNBROKEN", "character_counts"]
 
 _SPACE: Final = " "
-_SIGMAS: Final = frozenset("\u03c3\u03c2")
+SIGMAS: Final = frozenset("\u03c3\u03c2")
+"""Small letters of one Greek capital."""
+
 _PAD: Final = -2
 """The number of what stands where a text or word has no character."""
 
@@ -33,21 +34,13 @@ def character_counts(nodes: Nodes, model: CountVectorizer, texts: str) -> str:
     Args:
         nodes: Where to write.
         model: Fitted, with ``analyzer="char"`` or ``"char_wb"``.
-        texts: ``string[batch]``, those of A to Z in small letters if the model wants all so.
-
-    Raises:
-        UsageError: It makes small letters of Greek capitals, which depends on those beside them.
+        texts: ``string[batch]``, those of A to Z in small letters if the model wants all so. It
+            knows no Greek sigma then, whose small form depends on the letters beside it.
     """
     terms: dict[Sequence[str], int] = {
         tuple(term): int(place) for term, place in model.vocabulary_.items()
     }
     alphabet = sorted({letter for term in terms for letter in term})
-    if model.lowercase and _SIGMAS & set(alphabet):
-        raise UsageError(
-            f"{type(model).__name__} with analyzer={model.analyzer!r} knows a Greek sigma, whose "
-            "small form depends on where it stands: make texts lower case before the vectorizer, "
-            "and set lowercase=False"
-        )
     numbers = {letter: number for number, letter in enumerate(alphabet, UNKNOWN + 1)}
     known = dict(numbers)
     if model.lowercase:

@@ -84,7 +84,7 @@ def factorization_in_batches(nodes: Nodes, model: MiniBatchNMF) -> None:
     size = body("Sqrt", body.whole(body("Mul", better, better)))
     limit = body("Mul", size, float(model.tol))  # without any share nothing is within it
     has_settled = body("And", body("LessOrEqual", change, limit), body("Greater", size, 0.0))
-    goes_on = body("Not", has_settled) if model.tol > 0 else "was_on"
+    goes_on = body("Not", has_settled) if model.tol > 0 else Round.was_on
     found = body.run(
         nodes,
         {"shares": (_equal_shares(nodes, nodes.x, parts), better)},
@@ -147,7 +147,7 @@ def _by_factors(nodes: Nodes, model: NMF, parts: _Parts, rows: str) -> str:
         shares = better
     after = _divergence(body, parts, shares)
     fall = body("Div", body("Sub", before, after), at_first)
-    goes_on = body("Not", body("Less", fall, float(model.tol))) if model.tol > 0 else "was_on"
+    goes_on = body("Not", body("Less", fall, float(model.tol))) if model.tol > 0 else Round.was_on
     ends = body.run(
         nodes,
         {

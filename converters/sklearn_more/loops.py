@@ -1,44 +1,27 @@
 """Loops in a graph: rounds of arithmetic that end when an answer has settled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
+from converters.sklearn_more.bodies import Body, Port
 from converters.sklearn_more.constants import Value
 from converters.sklearn_more.nodes import Nodes
 
 __all__ = ["Round"]
 
-_ELEMENTS = {
-    "bool": TensorProto.BOOL,
-    "float64": TensorProto.DOUBLE,
-    "int64": TensorProto.INT64,
-}
 
-
-class Round:
+class Round(Body):
     """Collects what happens in one round of a loop, in float64; :meth:`run` writes the loop."""
 
     number = "number"
     """How many rounds were before: ``int64``."""
 
+    was_on = "was_on"
+    """True."""
+
     def __init__(self) -> None:
-        self._nodes: list[NodeProto] = []
-        self._constants: dict[str, NDArray[np.generic]] = {}
-
-    def __call__(self, kind: str, *inputs: Value, **attributes: int) -> str:
-        """Add a node of one output; numbers are constants."""
-        name = f"in_round_{len(self._nodes)}"
-        node = helper.make_node(kind, [self._name_of(it) for it in inputs], [name])
-        node.attribute.extend(helper.make_attribute(*pair) for pair in attributes.items())
-        self._nodes.append(node)
-        return name
-
-    def cast(self, value: str, kind: str) -> str:
-        """Return a tensor in another element type."""
-        return self("Cast", value, to=_ELEMENTS[kind])
+        super().__init__("in_round")
 
     def total(self, value: str) -> str:
         """Return the sum of each row of a table: ``[batch, 1]``."""
@@ -73,37 +56,21 @@ class Round:
         given = {**{name: it for name, (it, _) in state.items()}, **(kept or {})}
         made = {name: it for name, (_, it) in state.items()}
         found = {name: nodes.name(name) for name in given}
+        inside = self.graph(
+            [
+                Port(self.number, "int64", []),
+                Port(self.was_on, "bool", []),
+                *(Port(name, "float64") for name in given),
+            ],
+            [
+                Port(goes_on, "bool", []),
+                *(Port(made.get(name, name), "float64") for name in given),
+            ],
+        )
         nodes.write(
             "Loop",
             [np.int64(rounds), np.array(True), *given.values()],  # noqa: FBT003  of the graph
             list(found.values()),
-            body=self._graph(list(given), made, goes_on),
+            body=inside,
         )
         return {name: found[name] for name in state}
-
-    def _graph(self, given: Sequence[str], made: Mapping[str, str], goes_on: str) -> GraphProto:
-        ends = [("goes_on", goes_on), *((f"{it}_next", made.get(it, it)) for it in given)]
-        numbers = TensorProto.DOUBLE
-        return helper.make_graph(
-            [*self._nodes, *(helper.make_node("Identity", [it], [end]) for end, it in ends)],
-            "round",
-            [
-                helper.make_tensor_value_info(self.number, TensorProto.INT64, []),
-                helper.make_tensor_value_info("was_on", TensorProto.BOOL, []),
-                *(helper.make_tensor_value_info(it, numbers, None) for it in given),
-            ],
-            [
-                helper.make_tensor_value_info("goes_on", TensorProto.BOOL, []),
-                *(helper.make_tensor_value_info(f"{it}_next", numbers, None) for it in given),
-            ],
-            [numpy_helper.from_array(value, name) for name, value in self._constants.items()],
-        )
-
-    def _name_of(self, value: Value) -> str:
-        if isinstance(value, str):
-            return value
-        array = np.asarray(value)
-        kind = {"b": "bool", "f": "float64"}.get(array.dtype.kind, "int64")
-        name = f"constant_{len(self._constants)}"
-        self._constants[name] = array.astype(kind)
-        return name

@@ -4,7 +4,7 @@ Devices have no locale but "C", which tells capitals apart only from A to Z. Wor
 letters are therefore listed in all their spellings; each counts as the word in small letters.
 """
 
-import re
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
@@ -14,19 +14,14 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 
 from converters.sklearn_more.arithmetic import row_size
-from converters.sklearn_more.characters import UNBROKEN, character_counts
+from converters.sklearn_more.characters import SIGMAS, character_counts
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
+from converters.sklearn_more.split_texts import prepared_texts, word_pattern
 from converters.sklearn_more.terms import NOTHING, STOP, UNKNOWN, capitals, counted, without_stops
-from edge_contract.errors import UsageError
 
 __all__: list[str] = []
 
-_LETTER: Final = r"[\p{L}\p{N}_]"
-_RUN: Final = re.compile(r"(?:\(\?u\))?(?:\\b)?((?:\\w)*)\\w(?:\+|\{(\d+),\})(?:\\b)?")
-"""A pattern of words of so many letters or more, however it is written."""
-
-_UNBROKEN: Final = (r"\S+", r"(?u)\S+")
 _MAX_SPELLINGS: Final = 256
 _SIGMA: Final = "\u03c3"
 _FINAL_SIGMA: Final = "\u03c2"
@@ -65,17 +60,18 @@ def _weighed(nodes: Nodes, counts: str, model: TfidfTransformer) -> str:
 
 def _counts(nodes: Nodes, model: CountVectorizer) -> str:
     """Return how often each term of the vocabulary occurs: ``float64[batch, terms]``."""
-    _require_plain(model)
-    texts = nodes("Reshape", nodes.inputs[0], np.array([-1]))
-    if model.lowercase:
-        texts = nodes("StringNormalizer", texts, case_change_action="LOWER", locale="C")
+    wholly = model.lowercase and _is_spelled_in_many_ways(model)
+    texts = prepared_texts(nodes, model, wholly=wholly)
+    if wholly or model.strip_accents is not None:
+        model = copy.copy(model)
+        model.lowercase = False  # all letters of texts are small already
     counts = _word_counts if model.analyzer == "word" else character_counts
     found = nodes.cast(counts(nodes, model, texts), "float64")
     return nodes.cast(nodes("Greater", found, 0.0), "float64") if model.binary else found
 
 
 def _word_counts(nodes: Nodes, model: CountVectorizer, texts: str) -> str:
-    pattern = _pattern_of(model)
+    pattern = word_pattern(model)
     terms: dict[Sequence[str], int] = {
         tuple(term.split(" ")): int(place) for term, place in model.vocabulary_.items()
     }
@@ -114,61 +110,27 @@ def _numbered(numbers: Mapping[str, int], model: CountVectorizer) -> dict[str, i
     return {spelling: number for word, number in listed.items() for spelling in _spellings(word)}
 
 
-def _require_plain(model: CountVectorizer) -> None:
-    """Raise ``UsageError`` if texts are changed or split by what a device has not."""
-    name = type(model).__name__
-    if model.analyzer not in ("word", "char", "char_wb"):
-        raise UsageError(
-            f"{name} with analyzer={model.analyzer!r} cannot be converted: use 'word', 'char' or "
-            "'char_wb'"
-        )
-    for setting in ("strip_accents", "preprocessor", "tokenizer"):
-        if getattr(model, setting) is not None:
-            raise UsageError(
-                f"{name} with {setting}={getattr(model, setting)!r} cannot be converted: leave it "
-                "out, and change the texts before the model"
-            )
+def _is_spelled_in_many_ways(model: CountVectorizer) -> bool:
+    """Whether texts with capitals cannot be listed that become the same in small letters.
 
-
-def _pattern_of(model: CountVectorizer) -> str:
-    """Return the pattern of a word, as devices read it.
-
-    Raises:
-        UsageError: They would read it otherwise.
+    There are too many, or a Greek capital becomes small in another way at the end of a word.
     """
-    pattern: str = model.token_pattern
-    run = _RUN.fullmatch(pattern)
-    if run is not None:
-        least = len(run[1]) // 2 + int(run[2] or 1)
-        return f"{_LETTER}{{{least},}}"
-    if pattern in _UNBROKEN:
-        return UNBROKEN
-    parts = [part for term in model.vocabulary_ for part in term.split(" ")]
-    is_plain = all(re.fullmatch(pattern, part) for part in parts)  # words have no spaces in them
-    if not is_plain or re.search(r"\(|\\[wWbBdDsS]", pattern) is not None:
-        raise UsageError(
-            f"{type(model).__name__} with token_pattern={pattern!r} cannot be converted: use "
-            r"'\w+', '\b\w\w+\b' or the like, '\S+', or one of plain letters, such as '[a-z]+'"
-        )
-    return pattern
+    stops = model.get_stop_words() or ()
+    words = {word for term in (*model.vocabulary_, *stops) for word in term.split(" ")}
+    if not SIGMAS.isdisjoint(letter for word in words for letter in word):
+        return True
+    is_word = model.analyzer == "word"
+    return is_word and any(prod(map(len, _letters(it))) > _MAX_SPELLINGS for it in words)
 
 
 def _spellings(word: str) -> Iterator[str]:
     """Yield a word with every mix of capitals, of letters that the "C" locale does not know."""
-    letters = [(letter, *_forms(word, place)) for place, letter in enumerate(word)]
+    yield from map("".join, product(*_letters(word)))
+
+
+def _letters(word: str) -> Sequence[Sequence[str]]:
+    """Return each letter of a word in all its forms."""
+    letters = [(letter, *capitals().get(letter, ())) for letter in word]
     if prod(map(len, letters)) > _MAX_SPELLINGS:  # nobody writes kelvins that often
         letters = [(it[0],) if it[0].isascii() else it for it in letters]
-    if prod(map(len, letters)) > _MAX_SPELLINGS:
-        raise UsageError(
-            f"the word {word!r} has more than {_MAX_SPELLINGS} spellings with capitals beyond A to "
-            "Z: make texts lower case before the vectorizer, and set lowercase=False"
-        )
-    yield from map("".join, product(*letters))
-
-
-def _forms(word: str, place: int) -> Sequence[str]:
-    """Return the capitals of a letter; that of sigma is another letter at the end of a word."""
-    letter = word[place]
-    if place == len(word) - 1 and place and word[place - 1].isalpha():
-        return {_FINAL_SIGMA: _CAPITAL_SIGMA, _SIGMA: ""}.get(letter, capitals().get(letter, ()))
-    return capitals().get(letter, ())
+    return letters

@@ -58,6 +58,7 @@ CONVERT = frozenset(
         "GradientBoostingClassifier",
         "GradientBoostingRegressor",
         "GridSearchCV",
+        "HashingVectorizer",
         "HistGradientBoostingClassifier",
         "HistGradientBoostingRegressor",
         "HuberRegressor",
@@ -196,7 +197,6 @@ CONVERT = frozenset(
 REFUSED = {
     "DictVectorizer": "X mixes dict",
     "FeatureHasher": "X mixes dict",
-    "HashingVectorizer": "no converter for",
     "LocallyLinearEmbedding": "no converter for",
     "MultiLabelBinarizer": "its rows differ in length",
     "PatchExtractor": "X must have two axes",

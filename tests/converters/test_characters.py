@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from edge_contract.errors import UsageError
 from tests.converters.helpers import quietly_converted, says
 
 _TEXTS: Final = np.array(
@@ -62,14 +61,6 @@ def test_a_batch_without_any_character_counts_nothing() -> None:
 
     (found,) = says(package, {"X": empty.reshape(-1, 1)}).values()
     assert np.count_nonzero(found) == 0
-
-
-def test_a_sigma_that_becomes_small_by_its_place_is_refused_with_a_way_out() -> None:
-    texts = np.array(["\u039f\u0394\u039f\u03a3 x"] * 3, dtype=object)
-    model = CountVectorizer(analyzer="char").fit(texts)
-
-    with pytest.raises(UsageError, match="before the vectorizer, and set lowercase=False"):
-        quietly_converted(model, texts)
 
 
 def test_a_sigma_at_the_end_of_a_word_counts_in_capitals_too() -> None:

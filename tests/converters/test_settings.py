@@ -265,7 +265,8 @@ def test_words_count_the_same_in_texts_that_nobody_checked(settings: dict[str, o
     ("settings", "words"),
     [
         ({"analyzer": str.split}, "use 'word', 'char' or 'char_wb'"),
-        ({"strip_accents": "unicode"}, "change the texts before the model"),
+        ({"strip_accents": str.title}, "use 'ascii' or 'unicode'"),
+        ({"tokenizer": str.split, "token_pattern": None}, "change the texts before the model"),
         ({"token_pattern": r"\w\d"}, "such as '\\[a-z\\]\\+'"),
     ],
     ids=str,
