@@ -8,6 +8,7 @@ from benchmarks.conversion import conversion
 from benchmarks.deltas import deltas
 from benchmarks.drift import drift
 from benchmarks.fleet import fleet
+from benchmarks.fuzz import fuzz
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.ingest import ingest
@@ -26,6 +27,7 @@ __all__ = [
     "deltas",
     "drift",
     "fleet",
+    "fuzz",
     "gpu",
     "inference",
     "ingest",
