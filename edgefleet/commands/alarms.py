@@ -58,8 +58,7 @@ def alarms(
 def _print_alarm(alarm: "AlarmView") -> None:
     where = f", {alarm.segment}" if alarm.segment else ""
     head = f"{alarm.model}@{alarm.version}  {alarm.kind.replace('_', ' ')}{where}"
-    line = f"{clock(alarm.raised_unix_s)}  {head}  {alarm.alarm_id}"
-    print_line(plain(line), style="bold")
+    print_line(plain(f"{clock(alarm.raised_unix_s)}  {head}"), style="bold")
     print_hanging("  ", plain(alarm.sentence))
     evidence = _evidence(alarm)
     if evidence:
@@ -71,6 +70,10 @@ def _print_alarm(alarm: "AlarmView") -> None:
         since = clock(alarm.acknowledged_unix_s or 0.0)
         print_hanging("  looked after by ", plain(f"{alarm.acknowledged_by} since {since}{note}"))
     print_hanging("  ", f"more: edgefleet report {alarm.model}@{alarm.version}{_option(alarm)}")
+    if not alarm.acknowledged_by:
+        print_hanging(
+            "  ", f"look after it: edgefleet alarms --acknowledge {plain(alarm.alarm_id)}"
+        )
 
 
 def _evidence(alarm: "AlarmView") -> str:

@@ -147,15 +147,31 @@ def test_an_alarm_is_one_block_with_its_segment_evidence_and_devices(
     lines = run("alarms").out.splitlines()
 
     assert lines[0].endswith("digits@1.0.0  drift, site=oslo")
-    assert lines[1:6] == [
+    assert lines[1:7] == [
         "  2 features of digits@1.0.0 drifted, mostly on cam-03 and cam-04",
         "  evidence  left 3.4 (e-detector), prediction",
         "  devices   cam-03, cam-04",
         "  more: edgefleet report digits@1.0.0 --segment site=oslo",
+        "  look after it: edgefleet alarms --acknowledge a2",
         "",
     ]
-    assert lines[6].endswith("digits@1.0.0  drift")
+    assert lines[7].endswith("digits@1.0.0  drift")
     assert max(map(len, lines)) < 100
+
+
+def test_somebody_looks_after_an_alarm(run: Run, backend: MemoryCloud) -> None:
+    backend.raise_alarm(alarm("a1"))
+
+    taken = run("alarms", "--acknowledge", "a1", "--note", "the lamp is broken")
+    listed = run("alarms")
+    unknown = run("alarms", "--acknowledge", "a9")
+    alone = run("alarms", "--note", "hm")
+
+    assert "  looked after by cli at 127.0.0.1 since " in taken.out
+    assert ": the lamp is broken" in listed.out
+    assert "--acknowledge" not in listed.out
+    assert (unknown.code, "there is no alarm 'a9'" in unknown.err) == (2, True)
+    assert (alone.code, "a note goes with --acknowledge ID" in alone.err) == (2, True)
 
 
 def test_an_alarm_cannot_steer_the_terminal(run: Run, backend: MemoryCloud) -> None:
