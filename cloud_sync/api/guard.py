@@ -54,6 +54,12 @@ _RESPONSE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_BLOBS: Final = f"{API}/blobs/"
+_BLOB_HEADERS: Final = {
+    # Agents in pages of other sites have to see why they get nothing, too.
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 _TLS_HEADERS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -73,10 +79,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        own = _BLOB_HEADERS if scope["path"].startswith(_BLOBS) else {}
+
         async def send_hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                for name, value in {**self._headers, **own}.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)

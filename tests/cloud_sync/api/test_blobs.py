@@ -160,3 +160,12 @@ def test_what_a_device_cannot_have_is_refused(
 
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["trust/2.root.json", f"sha256:{'0' * 64}"])
+def test_a_page_of_another_site_sees_why_it_gets_nothing(server: ApiServer, path: str) -> None:
+    answer = httpx.get(f"{server.url}/api/v1/blobs/{path}")
+
+    assert answer.status_code == 404
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
