@@ -43,6 +43,7 @@ from cloud_sync.measure import Measure
 from cloud_sync.measures import measures_of, measures_of_pulse
 from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.ports import AccessStore, PackageRepository, PackageVersion, Warehouse
+from cloud_sync.recent import Recent
 from cloud_sync.record_views import (
     alarm_view,
     audit_view,
@@ -64,6 +65,7 @@ _ENDED: Final = ("succeeded", "aborted", "rolled_back", "superseded")
 _ALARMS_IN_REPORT: Final = 20
 _ALARMS_LOOKED_THROUGH: Final = 500
 _ALARMS_KEPT: Final = 100_000
+_BRIEF_S: Final = 5.0
 
 
 class Answers:
@@ -101,6 +103,8 @@ class Answers:
         self._packages = packages
         self._offers = offers
         self._evidence = evidence
+        self._recent: Recent[tuple[str, str, float | None], StatisticsView]
+        self._recent = Recent(keep_s=_BRIEF_S)
         self._groups = GroupDesk(warehouse, lambda: conductor.snapshot.facts, self._audit)
         self._commands = CommandDesk(conductor, warehouse, self._groups, self._audit)
         self._rollouts = RolloutAnswers(conductor, packages, evidence, note=self._audit)
@@ -295,13 +299,25 @@ class Answers:
         )
 
     def statistics(
-        self, model: str, version: str, *, segment: str = "", since_unix_s: float | None = None
+        self,
+        model: str,
+        version: str,
+        *,
+        segment: str = "",
+        since_unix_s: float | None = None,
+        brief: bool = False,
     ) -> StatisticsView:
         """Return what a version saw, for a report."""
+        found = self._found(model, version)
         facts = self._conductor.snapshot.facts
-        view = self._statistics.view(
-            self._found(model, version), facts, segment=segment, since_unix_s=since_unix_s
-        )
+
+        def ask() -> StatisticsView:
+            return self._statistics.view(
+                found, facts, segment=segment, since_unix_s=since_unix_s, brief=brief
+            )
+
+        key = (found.digest, segment, since_unix_s)
+        view = self._recent.get(key, ask) if brief else ask()
         alarms = self.alarms(model=model, limit=_ALARMS_LOOKED_THROUGH)
         mine = [
             alarm

@@ -367,7 +367,13 @@ class CloudBackend(Protocol):
         ...
 
     def statistics(
-        self, model: str, version: str, *, segment: str = "", since_unix_s: float | None = None
+        self,
+        model: str,
+        version: str,
+        *,
+        segment: str = "",
+        since_unix_s: float | None = None,
+        brief: bool = False,
     ) -> StatisticsView:
         """Return what a version saw, for a report.
 
@@ -376,6 +382,8 @@ class CloudBackend(Protocol):
             version: Its version.
             segment: Only devices with this tag, as ``site=oslo``; empty for all.
             since_unix_s: From when on; ``None`` for as far back as pages look.
+            brief: Leave out what needs the statistics of every single device; as they were some
+                seconds ago, for pages that are asked for again and again.
 
         Raises:
             UsageError: The segment is written otherwise, or no device is in it.

@@ -148,6 +148,7 @@ class StatisticsDesk:
         *,
         segment: str = "",
         since_unix_s: float | None = None,
+        brief: bool = False,
     ) -> StatisticsView:
         """Return everything that a report shows but the alarms.
 
@@ -156,6 +157,7 @@ class StatisticsDesk:
             facts: What is known of every device, by name.
             segment: As people write it, ``site=oslo``; empty for the whole fleet.
             since_unix_s: Only windows that began then or later; by default the latest ones.
+            brief: Leave out what needs the statistics of every single device.
 
         Raises:
             UsageError: The segment is written otherwise, or no device is in it.
@@ -167,14 +169,15 @@ class StatisticsDesk:
         members = self._members(facts)
         devices = devices_of(wanted, members, facts)
         seen = self.seen(package, segment=wanted, devices=devices, since_unix_s=since_unix_s)
-        by_device = {
-            name: statistics
-            for name, statistics in self._evidence.by_device(
-                package.digest, since_unix_s=since_unix_s
-            ).items()
-            if devices is None or name in devices
-        }
-        shares, note = self._device_shares(package, by_device, seen)
+        shares: Sequence[DeviceShareView] = ()
+        note = ""
+        if brief:
+            is_part = bool(seen.suppressed) or wanted != WHOLE_FLEET
+            segments = () if is_part else self.segments_watched(package, facts)
+        else:
+            by_device = self._by_device(package, devices, since_unix_s)
+            shares, note = self._device_shares(package, by_device, seen)
+            segments = self._segments(package, by_device, members)
         histories = {} if seen.suppressed else self._histories(package, wanted, since_unix_s)
         return StatisticsView(
             name=found.model,
@@ -198,10 +201,20 @@ class StatisticsDesk:
             held_out=package.manifest.evidence.quality,
             estimated=seen.estimated,
             labelled=seen.labelled,
-            segments=self._segments(package, by_device, members),
+            segments=segments,
             device_shares=shares,
             device_note=note,
         )
+
+    def _by_device(
+        self, package: PackageFacts, devices: frozenset[str] | None, since_unix_s: float
+    ) -> dict[str, CohortStatistics]:
+        found = self._evidence.by_device(package.digest, since_unix_s=since_unix_s)
+        return {
+            name: statistics
+            for name, statistics in found.items()
+            if devices is None or name in devices
+        }
 
     def _members(self, facts: Mapping[str, DeviceFacts]) -> Mapping[Segment, frozenset[str]]:
         """Return every segment's devices, as they were some seconds ago at most.

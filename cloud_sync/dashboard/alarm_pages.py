@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cloud_sync.backend import AlarmView, CloudBackend, FeatureView, NotFoundError
+from cloud_sync.backend import AlarmView, CloudBackend, FeatureView
 from cloud_sync.dashboard.charts import Histogram, Trend, histogram, trend
+from edge_contract.errors import UsageError
 
 __all__ = ["AlarmPage", "AlarmsPage", "alarm_page_of", "alarms_page_of"]
 
 _ON_PAGE: Final = 30
-_LOOKED_THROUGH: Final = 2_000
+_LOOKED_THROUGH: Final = 1_000
 _CHARTS: Final = 12
 
 
@@ -85,11 +86,11 @@ def alarm_page_of(backend: CloudBackend, alarm_id: str) -> AlarmPage:
     features: Mapping[str, FeatureView] = {}
     gone = ""
     try:
-        view = backend.statistics(alarm.model, alarm.version, segment=_segment(alarm))
+        view = backend.statistics(alarm.model, alarm.version, segment=_segment(alarm), brief=True)
         features = {feature.subject: feature for feature in view.features}
-        gone = view.suppressed
-    except NotFoundError:
-        gone = "gone: the version is no longer in the registry"
+        gone = f"Statistics are {view.suppressed}." if view.suppressed else ""
+    except UsageError as error:  # the version, or the segment's last device, is gone
+        gone = f"Nothing can be said of now: {error}."
     findings = alarm.evidence.get("findings")
     named = findings if isinstance(findings, Mapping) else dict.fromkeys(alarm.features)
     panels = [_panel(subject, finding, features) for subject, finding in named.items()]

@@ -66,7 +66,7 @@ def version_page_of(
         UsageError: Nothing is in the segment, or it is none.
     """
     view = backend.version(model, version)
-    seen = backend.statistics(model, version, segment=segment)
+    seen = backend.statistics(model, version, segment=segment, brief=True)
     busy = any(r.model == model and r.ended_unix_s is None for r in backend.rollouts())
     rows = seen.labelled.get("rows")
     return VersionPage(

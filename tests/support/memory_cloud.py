@@ -206,7 +206,13 @@ class MemoryCloud:
         return self._versions[model, version]
 
     def statistics(
-        self, model: str, version: str, *, segment: str = "", since_unix_s: float | None = None
+        self,
+        model: str,
+        version: str,
+        *,
+        segment: str = "",
+        since_unix_s: float | None = None,
+        brief: bool = False,
     ) -> StatisticsView:
         """See ``CloudBackend``: what was put in by hand, else what the version's view holds."""
         seen = self.version(model, version)
