@@ -4,7 +4,7 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -299,6 +299,30 @@ class Agent(Models):
             UnavailableError: The thread that looks after updates does not answer.
         """
         return self._shell.updates.install()
+
+    # Commands.
+
+    def on_command(self, name: str, handler: Callable[..., object]) -> None:
+        """Let a function do a command of the operator's, for as long as the agent runs.
+
+        ::
+
+            agent.on_command("blink", lambda times=1: f"blinked {lamp.blink(times)} times")
+
+        It gets the command's arguments by name, on the agent's thread, so it must be quick; what it
+        returns is the answer, and what it raises is the answer that it could not be done.
+
+        Args:
+            name: Lower-case letters, digits and ``-``.
+            handler: Does it.
+
+        Raises:
+            UsageError: The name is none, or the agent knows such a command already.
+            UnavailableError: The thread that looks after updates does not answer.
+        """
+        from edge_agent.device_commands import action_by
+
+        self._shell.updates.add_command(name, action_by(handler, repr(name)))
 
     # Life.
 

@@ -9,7 +9,7 @@ name, on the agent's thread, so it must be quick, and returns the answer as a te
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -24,7 +24,7 @@ from edge_contract.samples import CAPTURE
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["PLUGIN_GROUP", "device_commands"]
+__all__ = ["PLUGIN_GROUP", "action_by", "device_commands"]
 
 PLUGIN_GROUP: Final = "edgefleet.commands"
 
@@ -149,6 +149,16 @@ def _action_of(point: "EntryPoint") -> Action:
     function = point.load()
     if not callable(function):
         raise UsageError(f"{point.value} is a {type(function).__name__} and cannot be called")
+    return action_by(function, f"{point.name!r} of plugin {point.value}")
+
+
+def action_by(function: Callable[..., object], name: str) -> Action:
+    """Return what calls a function with a command's arguments by name, and answers what it returns.
+
+    Args:
+        function: May raise anything, which is then the answer.
+        name: Of the command and where it is from, for the log.
+    """
 
     def act(arguments: Mapping[str, JsonValue], _moment: Moment) -> Done:
         try:
@@ -156,7 +166,7 @@ def _action_of(point: "EntryPoint") -> Action:
         except EdgeError as error:
             raise UsageError(str(error)) from error
         except Exception as error:
-            _log.exception("command %r of plugin %s failed", point.name, point.value)
+            _log.exception("command %s failed", name)
             raise UsageError(f"{type(error).__name__}: {error}") from error
 
     return act

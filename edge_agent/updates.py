@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edge_agent.core.agent import AgentCore
+from edge_agent.core.commands import Action
 from edge_agent.core.effects import Effect
 from edge_agent.core_loop import CoreLoop, Input
 from edge_contract.errors import UnavailableError, UsageError
@@ -66,6 +67,26 @@ class Updates:
 
         self._ask(begin, "install updates")
         return found
+
+    def add_command(self, name: str, action: Action) -> None:
+        """Know one more command.
+
+        Raises:
+            UsageError: Its name is none or is taken, or see :meth:`hold`.
+            UnavailableError: See :meth:`hold`.
+        """
+        refused: list[UsageError] = []
+
+        def add(_now_s: float) -> Sequence[Effect]:
+            try:
+                self._core.add_command(name, action)
+            except UsageError as error:
+                refused.append(error)
+            return []
+
+        self._ask(add, f"add command {name!r}")
+        if refused:
+            raise refused[0]
 
     def close(self) -> None:
         """Take no more orders: the agent leaves."""

@@ -296,6 +296,10 @@ class AgentCore:
         """A candidate in the shadow rests for a while, as ``reason`` says, or does no longer."""
         return self._journaled(self.deployers.on_shadow(digest, reason))
 
+    def add_command(self, name: str, action: Action) -> None:
+        """Know one more command; raises ``UsageError`` if its name is none, or is taken."""
+        self._commands.add(name, action)
+
     def on_command_done(self, command_id: str, *, ok: bool, answer: str) -> Sequence[Effect]:
         """A command that was taken up is done, or failed as ``answer`` says."""
         return self._commands.finish(command_id, ok=ok, answer=answer)

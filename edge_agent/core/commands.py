@@ -1,5 +1,6 @@
 """Commands: does each one once, in time, and answers it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -11,6 +12,7 @@ from edge_contract.reading import JsonValue
 
 __all__ = ["Action", "Commands", "Done", "Moment"]
 
+_NAME: Final = "[a-z][a-z0-9-]{0,63}"
 _REMEMBERED: Final = 100
 _MOST_CHARACTERS: Final = 8000
 """Of an answer; the cloud reads 10,000."""
@@ -61,6 +63,18 @@ class Commands:
         self._more: Callable[[], Mapping[str, Action]] | None = more
         self._answers: dict[str, CommandResult] = {}
 
+    def add(self, name: str, action: Action) -> None:
+        """Know one more command; raises ``UsageError`` if its name is none, or is taken."""
+        if re.fullmatch(_NAME, name) is None:
+            raise UsageError(
+                f"command {name!r:.80} is not allowed: use lower-case letters, digits and '-', "
+                "beginning with a letter"
+            )
+        self._load_more()
+        if name in self._actions:
+            raise UsageError(f"command {name!r} is taken: choose another name")
+        self._actions = {**self._actions, name: action}
+
     def on_command(self, command: Command, moment: Moment) -> list[Effect]:
         """Do a command and answer it; one that came before is answered again, and done no more.
 
@@ -92,11 +106,15 @@ class Commands:
     def _done(self, command: Command, moment: Moment) -> Done:
         if moment.at_unix_s > command.expires_unix_s:
             raise UsageError("expired before it arrived")
-        if command.name not in self._actions and self._more is not None:
-            self._actions = {**self._more(), **self._actions}
-            self._more = None
+        if command.name not in self._actions:
+            self._load_more()
         action = self._actions.get(command.name)
         if action is None:
             known = ", ".join(self._actions)
             raise UsageError(f"command {command.name!r} is unknown (known: {known})")
         return action(command.arguments, moment)
+
+    def _load_more(self) -> None:
+        if self._more is not None:
+            self._actions = {**self._more(), **self._actions}
+            self._more = None

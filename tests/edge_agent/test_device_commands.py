@@ -1,8 +1,10 @@
 """Commands of the device, with plugins as installed packages have them."""
 
 import logging
+import queue
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +12,14 @@ import pytest
 
 from edge_agent import restarting
 from edge_agent.core.commands import Action, Commands, Done, Moment
-from edge_agent.device_commands import device_commands
+from edge_agent.device_commands import action_by, device_commands
 from edge_agent.log_tail import LogTail
-from edge_contract.messages import Command, CommandResult
+from edge_contract.errors import UsageError
+from edge_contract.messages import Command, CommandResult, FleetTopics, encode
 from edge_contract.reading import JsonValue
+from tests.edge_agent.conftest import MakeAgent
 from tests.support.agent_core import told
+from tests.support.packages import digits
 
 PLUGIN = """
 from edge_contract.errors import UnavailableError
@@ -175,3 +180,44 @@ def test_samples_are_refused_by_a_device_that_did_not_opt_in() -> None:
         False,
         "this device has not opted in to samples: no row of it is kept or leaves it",
     )
+
+
+def test_an_application_adds_commands_that_are_answered_as_others_are() -> None:
+    commands = Commands("cam-7", {}, device_commands)
+
+    def fail(**_arguments: object) -> str:
+        raise ValueError("no lamp")
+
+    commands.add("blink", action_by(lambda times=1: f"blinked {times} times", "'blink'"))
+    commands.add("fail", action_by(fail, "'fail'"))
+
+    def ask(command_id: str, name: str, **arguments: JsonValue) -> CommandResult:
+        command = Command(command_id, name, 100.0, arguments)
+        (result,) = told(commands.on_command(command, Moment(0.0, 0.0)))
+        assert isinstance(result, CommandResult)
+        return result
+
+    assert ask("c1", "blink", times=3).detail == "blinked 3 times"
+    assert (ask("c2", "fail").ok, ask("c3", "fail").detail) == (False, "ValueError: no lamp")
+    assert ask("c4", "blink", colour="red").detail.startswith("TypeError: ")
+
+
+@pytest.mark.parametrize("name", ["", "Blink", "blink me", "7up", "x" * 65, "restart", "ping"])
+def test_a_command_without_a_name_of_its_own_is_refused(name: str) -> None:
+    actions: dict[str, Action] = {"ping": lambda _arguments, _moment: Done("pong")}
+    commands = Commands("cam-7", actions, device_commands)
+
+    with pytest.raises(UsageError, match=r"is not allowed|is taken"):
+        commands.add(name, action_by(lambda: "done", name))
+
+
+def test_a_running_agent_does_what_it_was_taught(make_agent: MakeAgent) -> None:
+    agent = make_agent(digits().package)
+    done: queue.SimpleQueue[int] = queue.SimpleQueue()
+    topics = FleetTopics("default").device("cam-7")
+
+    agent.on_command("blink", lambda times: done.put(int(times)))
+    command = Command("c1", "blink", time.time() + 60.0, {"times": 2})
+    agent._shell.on_message(topics.commands, encode(command))
+
+    assert done.get(timeout=10.0) == 2
