@@ -17,12 +17,14 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from cloud_sync.adapters.listening import free_port
 from cloud_sync.config import CloudConfig
 from cloud_sync.service import CloudService
 from edge_contract.errors import EdgeError
 from edge_contract.package import Package
 from edgefleet.client import Cloud
 from edgefleet.demo.cameras import Camera, Cameras
+from edgefleet.demo.page import bring_page
 from edgefleet.demo.story import RATE_HZ, Story
 from edgefleet.demo.versions import make_packages, save_images
 
@@ -59,6 +61,7 @@ def run_demo(console: Console, *, once: bool, http_port: int, mqtt_port: int) ->
         packages, data = make_packages(console)
         _tell_package(console, packages["1.0.0"])
         console.rule(f"[bold]2  A cloud and {_CAMERAS} cameras")
+        websocket_port = free_port("127.0.0.1", besides=[http_port, mqtt_port])
         service = stack.enter_context(
             CloudService(
                 CloudConfig(
@@ -66,6 +69,8 @@ def run_demo(console: Console, *, once: bool, http_port: int, mqtt_port: int) ->
                     fleet="demo",
                     http_port=http_port,
                     mqtt_port=mqtt_port,
+                    websocket_port=websocket_port,
+                    page=folder / "page",
                     interval_s=_INTERVAL_S,
                     device_window_s=round(_INTERVAL_S),
                     live_s=_LIVE_S,
@@ -92,6 +97,8 @@ def run_demo(console: Console, *, once: bool, http_port: int, mqtt_port: int) ->
         checks = _checks(story, numbers)
         _closing(console, story, numbers, checks)
         if not once:
+            where = folder / "page"
+            bring_page(console, where, url=service.url, websocket_port=websocket_port)
             _stay(console, service, cameras, leave)
     line = _last_line(story, numbers, time.monotonic() - began_s)
     print(json.dumps(line), flush=True)  # noqa: T201  the result, for scripts

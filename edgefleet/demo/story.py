@@ -24,7 +24,7 @@ from edgefleet.demo.closed_loop import (
     write_policies,
 )
 from edgefleet.demo.facts import Facts, RolloutFacts, StoryError
-from edgefleet.demo.telling import LOOK_S, Teller, estimated_accuracy, serving_of
+from edgefleet.demo.telling import LOOK_S, Teller, estimated_accuracy, labels_seen, serving_of
 from edgefleet.demo.versions import DIRTY_SHARE, MODEL
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Story(Teller):
         self._wait("the collector compares with the reference", self._cloud.alarms, 60.0)
         alarm = self._cloud.alarms()[-1]
         self.facts.drift_alarm_s = round(time.monotonic() - began_s, 1)
-        self.facts.labels_when_alarmed = self._labels("1.0.0")
+        self.facts.labels_when_alarmed = labels_seen(self._cloud.version(MODEL, "1.0.0"))
         self._console.print(f"  [bold yellow]alarm[/] {alarm.sentence}", highlight=False)
         self._wait(
             "the policy acts on the alarm", lambda: asked_for_retraining(self._cloud, MODEL), 20.0
@@ -298,8 +298,3 @@ class Story(Teller):
             os.kill(pid, signal.SIGKILL)
             self.facts.broker_restarts += 1
             self._console.print("  [red]kill -9[/] the broker dies; the cloud starts it again")
-
-    def _labels(self, version: str) -> int:
-        labelled = self._cloud.version(MODEL, version).labelled
-        rows = labelled.get("rows", 0) if labelled else 0
-        return rows if isinstance(rows, int) else 0

@@ -14,7 +14,7 @@ from edgefleet.demo.facts import StoryError
 from edgefleet.demo.tally import Tally
 from edgefleet.demo.versions import MODEL
 
-__all__ = ["LOOK_S", "Teller", "estimated_accuracy", "serving_of"]
+__all__ = ["LOOK_S", "Teller", "estimated_accuracy", "labels_seen", "serving_of"]
 
 LOOK_S: Final = 0.5
 """Between two looks at what happens."""
@@ -83,3 +83,9 @@ def estimated_accuracy(view: VersionView) -> float:
     """Return the accuracy estimated without labels; NaN if there is none."""
     found = view.estimated.get("accuracy", float("nan"))
     return float(found) if isinstance(found, (int, float)) else float("nan")
+
+
+def labels_seen(view: VersionView) -> int:
+    """Return how many rows of a version have had their truth."""
+    rows = view.labelled.get("rows", 0) if view.labelled else 0
+    return rows if isinstance(rows, int) else 0
