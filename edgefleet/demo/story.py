@@ -132,7 +132,7 @@ class Story(Teller):
         self._say(
             f"raised after {self.facts.drift_alarm_s} s; accuracy is estimated at "
             f"{self.facts.estimated_accuracy:.3f} (true {self.facts.true_accuracy:.3f}) "
-            f"with {self._labels('1.0.0')} labels seen"
+            f"with {labels_seen(self._cloud.version(MODEL, '1.0.0'))} labels seen"
         )
 
     def good_rollout(self) -> None:
