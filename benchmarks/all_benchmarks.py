@@ -2,7 +2,7 @@
 
 from benchmarks.arm import arm
 from benchmarks.browser import browser
-from benchmarks.bytes_a_month import bytes_
+from benchmarks.bytes_a_month import bytes  # noqa: A004  what it is called by
 from benchmarks.calibration import calibration
 from benchmarks.collectors import collectors
 from benchmarks.conversion import conversion
@@ -22,7 +22,7 @@ from benchmarks.variants import variants
 __all__ = [
     "arm",
     "browser",
-    "bytes_",
+    "bytes",
     "calibration",
     "collectors",
     "conversion",

@@ -16,7 +16,7 @@ from benchmarks.harness import Figure, benchmark
 from edgefleet import Agent
 from edgefleet.simulation.own_cloud import OwnCloud, simulated_package
 
-__all__ = ["bytes_"]
+__all__ = ["bytes"]
 
 _FEATURES: Final = 20
 _MONTH_S: Final = 30 * 86_400.0
@@ -25,7 +25,7 @@ _ROWS_A_WINDOW: Final = {"idle": 0, "60 rows a window": 60, "600 rows a window":
 
 
 @benchmark
-def bytes_(*, quick: bool, seed: int) -> Sequence[Figure]:
+def bytes(*, quick: bool, seed: int) -> Sequence[Figure]:  # noqa: A001  what it is called by
     """Count what real agents put on the wire in windows of a minute, keepalive and TCP included."""
     if sys.platform != "linux":
         return [Figure("bytes a month", None, "", peer="needs Linux, which counts TCP segments")]

@@ -64,8 +64,8 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {}
 
 
 def benchmark(function: Benchmark) -> Benchmark:
-    """List ``function`` under its name; ``bytes_`` is ``bytes``."""
-    BENCHMARKS[function.__name__.removesuffix("_")] = function
+    """List ``function`` under its name."""
+    BENCHMARKS[function.__name__] = function
     return function
 
 

@@ -8,8 +8,11 @@ import pytest
 from benchmarks import all_benchmarks
 from benchmarks.harness import BENCHMARKS, Run
 
-
-TOO_LONG = {"arm"}  # it makes a whole operating system
+TOO_LONG = {
+    "arm",  # it makes a whole operating system
+    "bytes",  # it waits for windows to pass; its meter has tests of its own
+    "fleet",  # a small one is simulated in tests/edgefleet/simulation
+}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # small references are fine here
