@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, is_regressor
 from sklearn.cluster import Birch, BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.feature_selection import RFE
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
@@ -43,6 +49,10 @@ PREDICTING: Final = (
     KMeans,
     LinearDiscriminantAnalysis,
     MiniBatchKMeans,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
 )
 """Estimators that predict, but transform in the middle of a pipeline."""
 

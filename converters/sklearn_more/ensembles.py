@@ -7,6 +7,7 @@ from sklearn.ensemble import (
     BaggingRegressor,
     StackingClassifier,
     StackingRegressor,
+    VotingClassifier,
 )
 
 from converters.sklearn_more.answers import (
@@ -19,13 +20,13 @@ from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
 from edge_contract.errors import UsageError
 
-__all__: list[str] = []
+__all__ = ["said_first", "said_separately"]
 
 
 @converts(StackingRegressor)
 def stacking_regressor(nodes: Nodes, model: StackingRegressor) -> None:
     """Predict from what the first models say."""
-    nodes.say_numbers(values_of(nodes, model.final_estimator_, _said_first(nodes, model)))
+    nodes.say_numbers(values_of(nodes, model.final_estimator_, said_first(nodes, model)))
 
 
 @converts(StackingClassifier)
@@ -36,7 +37,7 @@ def stacking_classifier(nodes: Nodes, model: StackingClassifier) -> None:
             "StackingClassifier of several labels cannot be converted: fit one for each label, as "
             "MultiOutputClassifier does"
         )
-    said, final = _said_first(nodes, model), model.final_estimator_
+    said, final = said_first(nodes, model), model.final_estimator_
     label = labels_of(nodes, final, said)  # the final model was fitted on places among the classes
     nodes.say_labels(label, model.classes_)
     if hasattr(final, "predict_proba"):
@@ -45,8 +46,8 @@ def stacking_classifier(nodes: Nodes, model: StackingClassifier) -> None:
         nodes.say_numbers(_votes(nodes, label, len(model.classes_)), 1)
 
 
-def _said_first(nodes: Nodes, model: StackingClassifier) -> str:
-    """Return what the first models say, side by side."""
+def said_first(nodes: Nodes, model: StackingClassifier) -> str:
+    """Return what the first models of a stack say, side by side: ``float64[batch, all]``."""
     classes = len(getattr(model, "classes_", ()))
     parts = [
         _said(nodes, estimator, method, classes=classes)
@@ -55,6 +56,16 @@ def _said_first(nodes: Nodes, model: StackingClassifier) -> str:
     if model.passthrough:
         parts.append(nodes.x)
     return nodes("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def said_separately(nodes: Nodes, model: VotingClassifier) -> str:
+    """Return what the models of a vote say, side by side: ``float64[batch, all]``."""
+    if isinstance(model, VotingClassifier) and model.voting == "soft":
+        said = [probabilities_of(nodes, it) for it in model.estimators_]
+    else:
+        classes = len(getattr(model, "classes_", ()))
+        said = [_said(nodes, it, "predict", classes=classes) for it in model.estimators_]
+    return nodes("Concat", *said, axis=1) if len(said) > 1 else said[0]
 
 
 def _said(nodes: Nodes, estimator: BaseEstimator, method: str, *, classes: int) -> str:

@@ -4,8 +4,15 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.cluster import Birch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 
 from converters.sklearn_more.answers import Transforming
+from converters.sklearn_more.ensembles import said_first, said_separately
 from converters.sklearn_more.neighbours import distances
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.registry import converts
@@ -21,6 +28,10 @@ def transforming(nodes: Nodes, model: Transforming) -> None:
     match inner:
         case LinearDiscriminantAnalysis():
             nodes.say_numbers(_discriminants(nodes, inner))
+        case StackingClassifier() | StackingRegressor():
+            nodes.say_numbers(said_first(nodes, inner))
+        case VotingClassifier() | VotingRegressor():
+            nodes.say_numbers(said_separately(nodes, inner))
         case Birch():
             nodes.say_numbers(distances(nodes, nodes.x, inner.subcluster_centers_))
         case _:

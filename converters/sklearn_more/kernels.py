@@ -61,6 +61,8 @@ def label_propagation(nodes: Nodes, model: LabelPropagation) -> None:
     match model.kernel:
         case "rbf":
             weights = kernel(nodes, nodes.x, model.X_, "rbf", gamma=model.gamma)
+            if model.X_.dtype == np.float32:  # far from all rows, nothing is left of them
+                weights = nodes.cast(nodes.cast(weights, "float32"), "float64")
             votes = nodes.linear(weights, model.label_distributions_)
         case "knn":
             apart = distances(nodes, nodes.x, model.X_)

@@ -16,10 +16,7 @@ import numpy as np
 from skl2onnx import _parse, _supported_operators, update_registered_converter
 from skl2onnx._parse import sklearn_parsers_map
 from skl2onnx.common import _registration
-from skl2onnx.common.data_types import (
-    Int64TensorType,
-    StringTensorType,
-)
+from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 
 from converters.sklearn_more.nodes import Nodes
@@ -76,6 +73,9 @@ LIBRARIES: Final = {
 """Converters for libraries that need not be installed: who has their models has imported them."""
 
 _LOCK: Final = threading.RLock()
+
+_OF_NETWORKS: Final = "SklearnMLPClassifier"
+"""What skl2onnx calls classifiers whose several labels it writes, but takes for one."""
 
 
 KEEP_TEXTS: Final[set[type]] = set()
@@ -186,6 +186,7 @@ def registered(
             for kind, write in CONVERTERS.items():
                 hook = hook_of(write, nearest=nearest, singles=singles, sparses=sparses)
                 _register(kind, shapes, hook, parser=_parser_of(kind))
+            pools[2][_OF_NETWORKS] = _several_or(before[2][_OF_NETWORKS])
             for kind, prepare in PREPARED.items():
                 sklearn_parsers_map[kind] = preparing(sklearn_parsers_map[kind], prepare)
             for kind, inner in STAND_INS.items():
@@ -196,6 +197,18 @@ def registered(
             for pool, entries in zip(pools, before, strict=True):
                 pool.clear()
                 pool.update(entries)
+
+
+def _several_or(original: object) -> Callable[[Operator], None]:
+    """Return what sets the types of outputs, also where there are several labels of a row."""
+
+    def calculate(operator: Operator) -> None:
+        if says_several(operator.raw_operator):
+            shapes(operator)
+        elif callable(original):
+            original(operator)
+
+    return calculate
 
 
 def _register(
