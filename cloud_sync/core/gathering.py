@@ -164,8 +164,8 @@ class Gathering:
         start_unix_s = min(start_unix_s, now_unix_s)
         fleet = FleetWindow(window.subject, _aligned(start_unix_s, self._config.window_s))
         if stratum is not None and self._cap is not None and window.counters.rows:
-            rows, start = window.counters.rows, fleet.start_unix_s
-            if not self._cap.takes(device, window.subject, start_unix_s=start, rows=rows):
+            at, rows = _aligned(now_unix_s, self._config.window_s), window.counters.rows
+            if not self._cap.takes(device, window.subject, at_unix_s=at, rows=rows):
                 stratum = None
         if stratum is None:
             self._tally = self._tally.plus(Tally(unjudged=1))

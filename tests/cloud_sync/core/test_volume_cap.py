@@ -8,7 +8,7 @@ DEVICES = [f"cam-{number}" for number in range(8)]
 
 
 def taken(cap: VolumeCap, device: str, minute: int, rows: int) -> bool:
-    return cap.takes(device, SUBJECT, start_unix_s=60 * minute, rows=rows)
+    return cap.takes(device, SUBJECT, at_unix_s=60 * minute, rows=rows)
 
 
 def test_a_device_that_counts_a_hundred_times_as_much_is_left_out_and_named() -> None:
@@ -74,4 +74,4 @@ def test_memory_is_bounded_however_many_windows_devices_name() -> None:
     for minute in range(400_000):
         taken(cap, "cam-0", minute * 7, 1)
 
-    assert len(cap._rows) <= 300_002
+    assert len(cap._windows) <= 300_002
