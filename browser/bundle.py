@@ -7,7 +7,7 @@
     OUT/src/        the agent's JavaScript, as it stands here
     OUT/vendor/     onnxruntime-web, mqtt.js and Pyodide, and core.zip: the agent's Python
     OUT/models/     files of a package that comes along, by digest
-    OUT/bundle.json digests of all files
+    OUT/bundle.json digests of all files, as Subresource Integrity has them, and headers to send
     OUT/service-worker.js  keeps all of them in the browser, for starts without a network
 
 Beside each file that gets smaller lie ``FILE.gz`` and ``FILE.br``, for servers that send what is
@@ -16,24 +16,22 @@ compressed already. Nothing in it is fetched from anywhere else when the page ru
 
 import base64
 import hashlib
-import io
 import json
 import shutil
-import zipfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from browser.compressing import compress
 from browser.py.bridge import layouts
+from browser.python_files import PythonFiles, plain_python, pruned_lock
+from browser.tools import NODE_MODULES
 from edge_contract.errors import UsageError
 from edge_contract.package import ArtifactRole, Package
 from edge_contract.reading import JsonObject, JsonValue
 
-__all__ = ["NODE_MODULES", "NPM_FILES", "build_bundle", "core_archive"]
+__all__ = ["HEADERS", "NPM_FILES", "Parts", "build_bundle"]
 
 _HERE: Final = Path(__file__).parent
-NODE_MODULES: Final = _HERE / "node_modules"
-_ROOT: Final = _HERE.parent
 
 NPM_FILES: Final = {
     "ort": (
@@ -47,15 +45,31 @@ NPM_FILES: Final = {
             "pyodide.mjs",
             "pyodide.asm.mjs",
             "pyodide.asm.wasm",
-            "pyodide-lock.json",
-            "python_stdlib.zip",
         ),
     ),
 }
 """What is taken from which npm package, by folder below ``vendor``."""
 
-_CORE: Final = ("edge_contract", "edge_agent/__init__.py", "edge_agent/core", "browser/py")
+_WEBGPU: Final = (
+    "ort.webgpu.min.mjs",
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
 
+HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
+        "style-src 'self'; img-src 'self' data:; connect-src 'self' http: https: ws: wss:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What servers should send with every file: isolation, and a policy that works."""
 
 _INDEX: Final = """<!doctype html>
 <html lang="en">
@@ -68,6 +82,21 @@ _INDEX: Final = """<!doctype html>
 """
 
 
+class Parts(NamedTuple):
+    """What other people made.
+
+    Attributes:
+        npm: The folder ``node_modules`` that ``npm ci`` has filled.
+        python: What :func:`browser.python_files.compiled_python` made; by default the sources,
+            which start more slowly.
+        webgpu: Whether onnxruntime-web's build for graphics processors comes along, 27 MB.
+    """
+
+    npm: Path = NODE_MODULES
+    python: PythonFiles | None = None
+    webgpu: bool = False
+
+
 def build_bundle(
     out: Path,
     *,
@@ -75,7 +104,8 @@ def build_bundle(
     package: Package | None = None,
     cloud: str = "",
     fleet: str = "default",
-    npm: Path = NODE_MODULES,
+    trusted_root: bytes | None = None,
+    parts: Parts | None = None,
     compressed: bool = False,
 ) -> Path:
     """Write the bundle into ``out``, in place of one that is there; return ``out``.
@@ -87,7 +117,9 @@ def build_bundle(
         cloud: URL of the broker for browsers, ``ws://`` or ``wss://``; ``:PORT`` for the host that
             the page comes from; empty for a page that only predicts.
         fleet: Name of the fleet.
-        npm: The folder ``node_modules`` that ``npm ci`` has filled.
+        trusted_root: The fleet's TUF root; with it the page installs only what its keys have
+            released, and hears only its director.
+        parts: Other people's parts of it.
         compressed: Whether smaller forms are written beside the files, which takes a minute.
 
     Raises:
@@ -101,10 +133,15 @@ def build_bundle(
     for folder in ("src", "page"):
         shutil.copytree(_HERE / folder, out / folder)
     (out / "index.html").write_text(_INDEX)
-    _copy_vendor(out / "vendor", npm)
+    parts = parts or Parts()
+    _copy_vendor(out / "vendor", parts, verifies=trusted_root is not None)
     agent: dict[str, JsonValue] = {"model": model, "fleet": fleet}
     if package is not None:
         agent |= {"model": package.manifest.name, "bundled": _bundled(out / "models", package)}
+    if trusted_root is not None:
+        agent["trustedRoot"] = trusted_root.decode()
+    if parts.webgpu:
+        agent["providers"] = ["webgpu", "wasm"]
     config: dict[str, JsonValue] = {"agent": agent}
     if cloud.startswith(":"):
         config["cloudPort"] = int(cloud[1:])
@@ -115,7 +152,7 @@ def build_bundle(
     template = worker.read_text()
     worker.unlink()
     digests = {path.relative_to(out).as_posix(): _integrity(path) for path in _files(out)}
-    listed = json.dumps({"files": digests}, indent=1) + "\n"
+    listed = json.dumps({"headers": HEADERS, "files": digests}, indent=1) + "\n"
     (out / "bundle.json").write_text(listed)
     name = hashlib.sha256(listed.encode()).hexdigest()[:16]
     (out / "service-worker.js").write_text(template.replace("@BUNDLE@", name))
@@ -124,10 +161,11 @@ def build_bundle(
     return out
 
 
-def _copy_vendor(target: Path, npm: Path) -> None:
+def _copy_vendor(target: Path, parts: Parts, *, verifies: bool) -> None:
+    npm = parts.npm
     for folder, (package, names) in NPM_FILES.items():
         (target / folder).mkdir(parents=True)
-        for name in names:
+        for name in (*names, *(_WEBGPU if parts.webgpu and folder == "ort" else ())):
             source = npm / package / name
             if not source.is_file():
                 raise UsageError(
@@ -135,7 +173,10 @@ def _copy_vendor(target: Path, npm: Path) -> None:
                     "run `npm ci` in the folder browser/"
                 )
             shutil.copyfile(source, target / folder / name)
-    (target / "core.zip").write_bytes(core_archive())
+    python = parts.python or plain_python(npm, verifies=verifies)
+    (target / "core.zip").write_bytes(python.core)
+    (target / "pyodide" / "python_stdlib.zip").write_bytes(python.stdlib)
+    (target / "pyodide" / "pyodide-lock.json").write_bytes(pruned_lock(npm))
 
 
 def _bundled(folder: Path, package: Package) -> JsonObject:
@@ -151,20 +192,6 @@ def _bundled(folder: Path, package: Package) -> JsonObject:
         "url": "../models",
         "layouts": json.loads(layouts(package.manifest_bytes, reference)),
     }
-
-
-def core_archive() -> bytes:
-    """Return the agent's Python for Pyodide as a zip file, the same bytes for the same files."""
-    sources = [_ROOT / "browser" / "__init__.py"]
-    for part in _CORE:
-        path = _ROOT / part
-        sources += [path] if path.is_file() else sorted(path.rglob("*.py"))
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for source in sources:
-            info = zipfile.ZipInfo(source.relative_to(_ROOT).as_posix())
-            archive.writestr(info, source.read_bytes(), zipfile.ZIP_DEFLATED)
-    return data.getvalue()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,11 +1,15 @@
 """Smaller forms of files beside them: gzip, and brotli where its package is installed."""
 
+import contextlib
 import gzip
+import hashlib
 import importlib
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from browser.tools import cache_folder
 from edge_contract.errors import UsageError
 
 __all__ = ["FORMS", "Form", "compress", "form_of", "sizes_of"]
@@ -26,6 +30,7 @@ class Form(NamedTuple):
 FORMS: Final = (Form("br", "br"), Form("gzip", "gz"))
 """The smaller one first."""
 
+_LARGE_BYTES: Final = 1_000_000
 _WORTH_IT: Final = 0.95
 """A form that is larger than this share of the file is left out: zips and pictures."""
 
@@ -43,12 +48,29 @@ def compress(files: Iterable[Path]) -> None:
             "compressing for browsers needs the package brotli: pip install "
             "'edgefleet[browser]', or leave it out with --no-compress"
         ) from None
+    made = {"br": brotli.compress, "gz": lambda data: gzip.compress(data, mtime=0)}
     for path in files:
         data = path.read_bytes()
-        made = {"br": brotli.compress(data), "gz": gzip.compress(data, mtime=0)}
         for form in FORMS:
-            if len(made[form.suffix]) < _WORTH_IT * len(data):
-                path.with_name(f"{path.name}.{form.suffix}").write_bytes(made[form.suffix])
+            small = _kept(data, form.suffix, made[form.suffix])
+            if len(small) < _WORTH_IT * len(data):
+                path.with_name(f"{path.name}.{form.suffix}").write_bytes(small)
+
+
+def _kept(data: bytes, suffix: str, compress: Callable[[bytes], bytes]) -> bytes:
+    """Return a form; those of large files are kept, since they take a minute and rarely change."""
+    if len(data) < _LARGE_BYTES:
+        return compress(data)
+    path = cache_folder() / f"{hashlib.sha256(data).hexdigest()[:16]}.{suffix}"
+    if path.is_file():
+        return path.read_bytes()
+    small = compress(data)
+    with contextlib.suppress(OSError):  # where nothing can be kept it is made anew
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(small)
+        Path(file.name).replace(path)
+    return small
 
 
 def form_of(path: Path, accepted: str) -> Iterator[Form]:

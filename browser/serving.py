@@ -1,24 +1,16 @@
 """Serves a bundle from a folder, with the headers that make a page isolated."""
 
+import json
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO
 
 from browser.compressing import form_of
 from edge_contract.errors import UnavailableError, UsageError
 
 __all__ = ["bundle_server"]
-
-_HEADERS: Final = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
-}
 
 
 def bundle_server(folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTTPServer:
@@ -39,7 +31,8 @@ def bundle_server(folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> Th
             "`edgefleet browser build --out DIR`"
         )
     try:
-        return _Server((host, port), partial(_Handler, directory=str(folder)))
+        headers: dict[str, str] = json.loads((folder / "bundle.json").read_text())["headers"]
+        return _Server((host, port), partial(_Handler, headers, directory=str(folder)))
     except OSError as error:
         raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
@@ -59,6 +52,10 @@ class _Handler(SimpleHTTPRequestHandler):
         ".wasm": "application/wasm",
     }
 
+    def __init__(self, headers: dict[str, str], *arguments: Any, directory: str) -> None:  # noqa: ANN401  of the base class
+        self._own_headers = headers
+        super().__init__(*arguments, directory=directory)
+
     def send_head(self) -> "BinaryIO | None":
         """Send a compressed form of a file where there is one that the browser takes."""
         path = Path(self.translate_path(self.path))
@@ -76,7 +73,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         """Add the headers of every answer."""
-        for name, value in _HEADERS.items():
+        for name, value in self._own_headers.items():
             self.send_header(name, value)
         super().end_headers()
 

@@ -47,7 +47,7 @@ from edge_contract.package import (
 from edge_contract.reading import JsonObject, JsonValue
 from edge_contract.stats import ProfileSpec
 
-__all__ = ["Answer", "Bridge", "layouts", "refusal"]
+__all__ = ["Answer", "Bridge", "Given", "bytes_of", "layouts", "refusal"]
 
 Answer: TypeAlias = "tuple[str, list[bytes]]"
 """Effects as JSON, and the bytes that they speak of by their place in the list."""
@@ -66,8 +66,8 @@ Given: TypeAlias = "bytes | JsBytes"
 
 def layouts(manifest: Given, reference: Given) -> str:
     """Return how a package's rows are counted, by role: columns, sources and width, as JSON."""
-    package = Manifest.from_bytes(_bytes(manifest))
-    specs = profile_specs(package, Reference.from_bytes(_bytes(reference)))
+    package = Manifest.from_bytes(bytes_of(manifest))
+    specs = profile_specs(package, Reference.from_bytes(bytes_of(reference)))
     found: dict[str, JsonValue] = {}
     for role, spec in specs.items():
         layout = layout_of(role, package, spec)
@@ -87,7 +87,7 @@ def layouts(manifest: Given, reference: Given) -> str:
 def refusal(model: Given, what: str) -> str:
     """Return why a model must not reach the runtime; empty if nothing speaks against it."""
     try:
-        require_safe_model(_bytes(model), what=what)
+        require_safe_model(bytes_of(model), what=what)
     except PackageError as error:
         return str(error)
     return ""
@@ -108,7 +108,7 @@ class Bridge:
             AgentConfig(**json.loads(config)),
             boot,
             state=json.loads(state) if state else None,
-            restored=[_batch(_bytes(payload)) for payload in batches],
+            restored=[_batch(bytes_of(payload)) for payload in batches],
         )
         self._specs: dict[str, Mapping[str, ProfileSpec]] = {}
         self._saves: dict[int, SaveBatches] = {}
@@ -138,6 +138,7 @@ class Bridge:
             {
                 "events": topics.events,
                 "telemetry": topics.telemetry,
+                "sealed": [topics.desired, topics.commands, topics.to_all],
                 "subscriptions": list(topics.subscriptions),
             }
         )
@@ -152,7 +153,7 @@ class Bridge:
 
     def knows(self, digest: str, manifest: Given, reference: Given) -> None:
         """Note what a package's profiles count."""
-        known = Manifest.from_bytes(_bytes(manifest)), Reference.from_bytes(_bytes(reference))
+        known = Manifest.from_bytes(bytes_of(manifest)), Reference.from_bytes(bytes_of(reference))
         self._specs[digest] = profile_specs(*known)
         self._core.knows(digest, *known)
 
@@ -161,7 +162,7 @@ class Bridge:
     def on_message(self, topic: str, payload: Given, now_s: float, at_unix_s: float) -> Answer:
         """A message came."""
         return self._answer(
-            self._core.on_message(topic, _bytes(payload), now_s=now_s, at_unix_s=at_unix_s)
+            self._core.on_message(topic, bytes_of(payload), now_s=now_s, at_unix_s=at_unix_s)
         )
 
     def on_windows(self, entries: str, now_s: float) -> Answer:
@@ -244,7 +245,8 @@ class Bridge:
         return described
 
 
-def _bytes(given: Given) -> bytes:
+def bytes_of(given: Given) -> bytes:
+    """Return what JavaScript gave as bytes."""
     return given if isinstance(given, bytes) else given.to_bytes()
 
 

@@ -1,7 +1,10 @@
 /** The core's loop: takes inputs and hands them to the core one at a time; mirrors `core_loop.py`. */
 import { saying } from "./errors.js";
 
-/** @typedef {(nowS: number) => import("./python.js").Answer | undefined} Input */
+/**
+ * @typedef {import("./python.js").Answer | undefined} Output
+ * @typedef {(nowS: number) => Output | Promise<Output>} Input
+ */
 
 const WATCH_MS = 250;
 const LONGEST_WAIT_MS = 60_000;
@@ -67,7 +70,7 @@ export class CoreLoop {
   /** @param {Input} input */
   async #attempt(input) {
     try {
-      const answer = input(nowS());
+      const answer = await input(nowS());
       if (answer) await this.#carryOut(answer);
     } catch (error) {
       console.error(`a defect in the agent: this input is lost, predictions go on: ${saying(error)}`);

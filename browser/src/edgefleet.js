@@ -7,63 +7,72 @@
  *     const { labels, probabilities, id } = await agent.predict(rows);
  *     await agent.label(id, truth);
  */
-import { PackageError, UnavailableError, UsageError } from "./errors.js";
+import { PackageError, saying, UnavailableError, UsageError } from "./errors.js";
+import { Labels } from "./labels.js";
+import { reference } from "./manifest.js";
+import { settled } from "./options.js";
+import { Remote } from "./remote.js";
+import { Servers } from "./servers.js";
 
 export { PackageError, UnavailableError, UsageError };
 
 /**
- * @typedef {Omit<import("./agent.js").AgentOptions, "assets"> & {assets?: string}} Options
- * @typedef {import("./agent.js").Answer} Prediction
+ * @typedef {Omit<import("./options.js").AgentOptions, "assets"> & {assets?: string}} Options
+ * @typedef {import("./server.js").Answer} Prediction
  */
 
-const ERRORS = { PackageError, UnavailableError, UsageError };
+const NO_CORE = { hasCore: false, link: "down", waitingBatches: 0 };
 
 /**
  * Start an agent; it predicts as soon as a model is in this browser.
  * @param {Options} options
  * @returns {Promise<PageAgent>}
+ * @throws {UsageError} An option is missing, unknown or wrong.
  */
 export async function createAgent(options) {
   const assets = new URL(options.assets ?? "../vendor/", import.meta.url).href;
-  const agent = new PageAgent();
-  await agent.start({ ...options, assets });
-  return agent;
+  return new PageAgent(await settled({ ...options, assets }));
 }
 
-/** The page's side of an agent; the work is done in a worker. */
+/** The page's side of an agent; the work is done in workers. */
 export class PageAgent extends EventTarget {
-  #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  #calls = 0;
-  /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
-  #open = new Map();
-  /** Name of this device in the fleet. */
-  device = "";
+  #options;
+  #servers;
+  #labels = new Labels();
+  /** @type {Worker | undefined} */
+  #worker;
+  /** @type {Remote | undefined} */
+  #core;
+  #coreStatus = NO_CORE;
+  #isClosed = false;
 
-  constructor() {
+  /** @param {import("./options.js").Settled} options */
+  constructor(options) {
     super();
-    this.#worker.onmessage = ({ data }) => this.#hear(data);
-    this.#worker.onerror = (event) => this.#fail(new UnavailableError(event.message));
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) void this.#call("flush");
-    });
+    this.#options = options;
+    const hear = (/** @type {string} */ kind, /** @type {any} */ body) => this.#hear(kind, body);
+    this.#servers = new Servers(options, hear, () => void this.#tellStatus());
+    // Python is not to take from the first prediction what it needs.
+    if (options.cloud) void this.#servers.early.then(() => this.#beginCore(hear));
   }
 
-  /** @param {import("./agent.js").AgentOptions} options */
-  async start(options) {
-    this.device = (await this.#call("start", options)).device;
+  /** Name of this device in the fleet. */
+  get device() {
+    return this.#options.device;
   }
 
   /**
    * Predict some rows and observe them.
    *
-   * @param {import("./inputs.js").Rows} rows One row or many: typed or nested arrays, or objects by
-   *   the names of features.
+   * @param {import("./inputs.js").Rows} rows One row or many: typed or nested arrays, objects by the
+   *   names of features, or pictures as `ImageData`.
    * @returns {Promise<Prediction>}
    * @throws {UsageError} The rows do not fit the model.
    * @throws {UnavailableError} No model is here yet, or the model failed.
    */
-  predict(rows) {
-    return this.#call("predict", rows);
+  async predict(rows) {
+    this.#require();
+    return this.#servers.predict(rows);
   }
 
   /**
@@ -72,76 +81,135 @@ export class PageAgent extends EventTarget {
    * @param {unknown} truth The class or number, or one for each row.
    * @returns {Promise<number>} How many rows were labelled that were not before.
    */
-  label(id, truth) {
-    return this.#call("label", id, truth);
+  async label(id, truth) {
+    this.#require();
+    const { version, rows, count } = this.#labels.add(id, truth, (prefix) => this.#servers.version(prefix));
+    if (count) await this.#servers.observeLabels(version.digest, rows, count);
+    return count;
   }
 
   /** What serves, and what waits to be sent. */
-  status() {
-    return this.#call("status");
+  async status() {
+    const version = this.#servers.routing?.serve.version;
+    return {
+      device: this.device,
+      serving: version ? reference(version.manifest) : "",
+      digest: version?.digest ?? "",
+      provider: version?.provider ?? "",
+      fallback: version?.fallback ?? "",
+      onTrial: this.#servers.routing?.fallback !== undefined,
+      shadowed: this.#servers.routing?.shadow !== undefined,
+      hasCloud: Boolean(this.#options.cloud),
+      rowsObserved: await this.#servers.rowsObserved(),
+      ...this.#coreStatus,
+    };
   }
 
   /**
    * What the model takes and gives: its features and classes; waits until there is a model.
-   * @returns {Promise<{features: import("./manifest.js").Feature[], classes: (string | number)[]}>}
+   * @returns {Promise<{name: string, task: string, features: import("./manifest.js").Feature[],
+   *   classes: (string | number)[]}>}
    */
-  describe() {
-    return this.#call("describe");
+  async describe() {
+    this.#require();
+    const { manifest } = await this.#servers.serving();
+    const { task, features, classes } = manifest;
+    return { name: reference(manifest), task, features, classes };
   }
 
   /**
    * Leave the cloud alone, or go back to it; predictions go on.
    * @param {boolean} offline
    */
-  goOffline(offline) {
-    return this.#call("goOffline", offline);
+  async goOffline(offline) {
+    this.#require();
+    await this.#core?.call("goOffline", offline);
   }
 
   /** Save what was counted, and send it if the cloud is there. */
-  flush() {
-    return this.#call("flush");
+  async flush() {
+    this.#require();
+    await this.#servers.handOn();
+    await this.#core?.call("flush");
   }
 
   /** Save everything, say farewell, and stop. */
   async close() {
-    await this.#call("close");
-    this.#worker.terminate();
-    this.#fail(new UsageError("the agent is closed"));
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#core?.call("close").catch(() => undefined); // it never started
+    await this.#servers.close();
+    this.#worker?.terminate();
+    this.#core?.fail(new UsageError("the agent is closed"));
   }
 
-  /**
-   * @param {string} method
-   * @param {unknown[]} given
-   * @returns {Promise<any>}
-   */
-  #call(method, ...given) {
-    this.#calls += 1;
-    const call = this.#calls;
-    return new Promise((resolve, reject) => {
-      this.#open.set(call, { resolve, reject });
-      this.#worker.postMessage({ call, method, given });
+  /** @param {import("./remote.js").Hear} hear */
+  #beginCore(hear) {
+    if (this.#isClosed) return;
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    const core = new Remote(worker, hear);
+    worker.onerror = (event) => core.fail(new UnavailableError(event.message));
+    this.#worker = worker;
+    this.#core = core;
+    core.call("start", this.#options).catch((error) => this.#warn(error));
+    if (typeof document === "undefined") return;
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden && !this.#isClosed) this.flush().catch((error) => this.#warn(error));
     });
   }
 
-  /** @param {any} data */
-  #hear({ call, result, error, kind, body }) {
-    if (kind) {
-      this.dispatchEvent(new CustomEvent(kind, { detail: body }));
-      return;
-    }
-    const open = this.#open.get(call);
-    this.#open.delete(call);
-    if (error) {
-      const Kind = ERRORS[/** @type {keyof typeof ERRORS} */ (error.name)] ?? Error;
-      open?.reject(new Kind(error.message));
-    } else {
-      open?.resolve(result);
+  /**
+   * @param {string} kind
+   * @param {any} body
+   */
+  #hear(kind, body) {
+    switch (kind) {
+      case "load":
+        return void this.#load(body);
+      case "unload":
+        return void this.#servers.unload(body);
+      case "route":
+        return this.#servers.route(body);
+      case "core":
+        this.#coreStatus = body;
+        return void this.#tellStatus();
+      default:
+        return this.#tell(kind, body);
     }
   }
 
-  /** @param {Error} error */
-  #fail(error) {
-    for (const { reject } of this.#open.values()) reject(error);
-    this.#open.clear();
+  /**
+   * Load a version that the core asks for.
+   * @param {{digest: string, ask: number}} order
+   */
+  async #load({ digest, ask }) {
+    try {
+      const { port, version } = await this.#servers.load(digest);
+      await this.#core?.give([port], "loaded", ask, { port, version });
+    } catch (error) {
+      const { name, message } = /** @type {Error} */ (error);
+      await this.#core?.call("loaded", ask, { error: { name, message } });
+    }
+  }
+
+  async #tellStatus() {
+    if (!this.#isClosed) this.#tell("status", await this.status());
+  }
+
+  /**
+   * @param {string} kind
+   * @param {unknown} body
+   */
+  #tell(kind, body) {
+    this.dispatchEvent(new CustomEvent(kind, { detail: body }));
+  }
+
+  /** @param {unknown} error */
+  #warn(error) {
+    if (!this.#isClosed) this.#tell("log", { level: "warning", text: saying(error) });
+  }
+
+  #require() {
+    if (this.#isClosed) throw new UsageError("the agent is closed");
   }
 }

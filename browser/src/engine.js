@@ -39,35 +39,52 @@ export class Session {
       throw new UnavailableError(`the model failed: ${saying(error)}`);
     }
   }
-
-  async release() {
-    await this.#session.release();
-  }
 }
 
 /** Makes sessions, one after another: onnxruntime-web cannot make two at once. */
 export class Engine {
   #ort;
   #providers;
-  #missing;
+  #reasons;
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
 
   /**
    * @param {Ort} ort
-   * @param {{assets: string, providers?: string[], threads?: number}} options `assets` is the URL
-   *   of the folder with onnxruntime-web's files.
+   * @param {string[]} providers That are there, by preference.
+   * @param {string[]} reasons Why one that was preferred is not, and why there are no threads.
    */
-  constructor(ort, { assets, providers = ["wasm"], threads = 1 }) {
+  constructor(ort, providers, reasons) {
     this.#ort = ort;
-    ort.env.wasm.wasmPaths = assets;
-    ort.env.wasm.numThreads = self.crossOriginIsolated ? threads : 1;
-    ort.env.logLevel = "error";
-    this.#missing =
-      threads > 1 && !self.crossOriginIsolated
-        ? "one thread, because the page is not cross-origin isolated"
-        : "";
     this.#providers = providers;
+    this.#reasons = reasons;
+  }
+
+  /**
+   * Load onnxruntime-web, with WebGPU if that is preferred and there.
+   * @param {{assets: string, providers?: string[], threads?: number}} options `assets` is the URL of
+   *   the folder with the libraries.
+   */
+  static async start({ assets, providers = ["wasm"], threads }) {
+    const reasons = [];
+    let left = [...providers];
+    let ort;
+    if (left.includes("webgpu")) {
+      try {
+        await requireGpu();
+        ort = await import(/* @vite-ignore */ `${assets}ort/ort.webgpu.min.mjs`);
+      } catch (error) {
+        reasons.push(`webgpu: ${whyNot(error)}`);
+        left = left.filter((name) => name !== "webgpu");
+      }
+    }
+    ort ??= await import(/* @vite-ignore */ `${assets}ort/ort.wasm.min.mjs`);
+    const { count, reason } = threadsOf(threads);
+    if (reason) reasons.push(reason);
+    ort.env.wasm.wasmPaths = `${assets}ort/`;
+    ort.env.wasm.numThreads = count;
+    ort.env.logLevel = "error";
+    return new Engine(ort, left.length ? left : ["wasm"], reasons);
   }
 
   get ort() {
@@ -77,37 +94,81 @@ export class Engine {
   /**
    * A session of a package's model.
    * @param {import("./manifest.js").Package} pack
+   * @param {(session: Session) => Promise<void>} check Throws `PackageError` where the model does
+   *   not do what it should; then the next provider is tried.
    * @returns {Promise<Session>}
    */
-  load(pack) {
-    const loading = this.#last.then(() => this.#load(pack));
+  load(pack, check) {
+    const loading = this.#last.then(() => this.#load(pack, check));
     this.#last = loading.catch(() => undefined);
     return loading;
   }
 
-  /** @param {import("./manifest.js").Package} pack */
-  async #load(pack) {
-    const name = reference(pack.manifest);
-    const reasons = this.#missing ? [this.#missing] : [];
-    const outputs = pack.manifest.outputs.map((output) => output.name);
-    for (const provider of this.#providers) {
+  /**
+   * @param {import("./manifest.js").Package} pack
+   * @param {(session: Session) => Promise<void>} check
+   */
+  async #load(pack, check) {
+    const reasons = [...this.#reasons];
+    for (const [place, provider] of this.#providers.entries()) {
+      const isLast = place === this.#providers.length - 1;
       try {
-        const session = await this.#ort.InferenceSession.create(fileOf(pack, "model"), {
-          executionProviders: [provider],
-          graphOptimizationLevel: "all",
-        });
-        const expected = pack.manifest.inputs.map((input) => input.name).sort();
-        if ([...session.inputNames].sort().join() !== expected.join()) {
-          throw new PackageError(
-            `model of ${name} has inputs ${session.inputNames}, its manifest says ${expected}`,
-          );
-        }
-        return new Session(session, outputs, provider, reasons.join("; "));
+        const session = await this.#made(pack, provider, reasons.join("; "));
+        await check(session);
+        return session;
       } catch (error) {
-        if (error instanceof PackageError) throw error;
+        if (isLast && error instanceof PackageError) throw error;
         reasons.push(`${provider}: ${saying(error)}`);
       }
     }
+    const name = reference(pack.manifest);
     throw new PackageError(`model of ${name} cannot run here: ${reasons.join("; ")}`);
   }
+
+  /**
+   * @param {import("./manifest.js").Package} pack
+   * @param {string} provider
+   * @param {string} fallback
+   */
+  async #made(pack, provider, fallback) {
+    const session = await this.#ort.InferenceSession.create(fileOf(pack, "model"), {
+      executionProviders: [provider],
+      graphOptimizationLevel: "all",
+    });
+    const expected = pack.manifest.inputs.map((input) => input.name).sort();
+    if ([...session.inputNames].sort().join() !== expected.join()) {
+      throw new PackageError(
+        `model of ${reference(pack.manifest)} has inputs ${session.inputNames}, its manifest says ` +
+          `${expected}`,
+      );
+    }
+    const outputs = pack.manifest.outputs.map((output) => output.name);
+    return new Session(session, outputs, provider, fallback);
+  }
+}
+
+async function requireGpu() {
+  const { gpu } = /** @type {any} */ (navigator);
+  if (!gpu) throw new UnavailableError("this browser has none");
+  if (!(await gpu.requestAdapter())) throw new UnavailableError("this browser finds no adapter");
+}
+
+/** @param {unknown} error */
+function whyNot(error) {
+  return error instanceof UnavailableError
+    ? error.message
+    : "the page was built without it (edgefleet browser build --webgpu)";
+}
+
+/**
+ * How many threads a prediction takes.
+ * @param {number} [wanted] By default half of the cores, if there are four.
+ */
+function threadsOf(wanted) {
+  const cores = navigator.hardwareConcurrency;
+  const count = wanted ?? (cores >= 4 ? Math.floor(cores / 2) : 1);
+  if (count > 1 && !self.crossOriginIsolated) {
+    return { count: 1, reason: "one thread, because the page is not cross-origin isolated" };
+  }
+  return { count, reason: "" };
 }

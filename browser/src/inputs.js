@@ -1,6 +1,7 @@
 /** Turns what callers have into the model's tensors; mirrors `edge_agent/adapters/inputs.py`. */
 import { UsageError } from "./errors.js";
 import { reference } from "./manifest.js";
+import { isPixels, valuesOf } from "./pictures.js";
 import { categoryCode } from "./statistics/text_hash.js";
 
 /**
@@ -8,7 +9,8 @@ import { categoryCode } from "./statistics/text_hash.js";
  * @typedef {number | bigint | string | boolean | null | undefined} Value
  * @typedef {ArrayBufferView & ArrayLike<number | bigint>} TypedArray
  * @typedef {TypedArray | Value[] | Value[][] | Record<string, Value>[] | Record<string, Value[]>
- *   | Record<string, Value>} Rows One row or many: flat, nested, or by the names of features.
+ *   | Record<string, Value> | import("./pictures.js").Pixels | import("./pictures.js").Pixels[]} Rows
+ *   One row or many: flat, nested, by the names of features, or pixels of pictures.
  *
  * @typedef {object} Encoded
  * @property {import("./engine.js").Tensors} feeds Tensor by input.
@@ -85,11 +87,21 @@ export class InputEncoder {
       throw this.#error(`takes rows, got ${rows}`);
     }
     if (ArrayBuffer.isView(rows)) return [this.#flat(/** @type {any} */ (rows))];
+    const pictures = [rows].flat();
+    if (isPixels(pictures[0])) return [this.#flat(this.#pixels(pictures))];
     if (!Array.isArray(rows)) return this.#fromColumns(rows);
     const first = rows[0];
     const isRecord = first !== null && typeof first === "object" && !isList(first);
     if (isRecord) return this.#fromRecords(rows);
     return this.#fromRows(rows.length && isList(first) ? rows : [rows]);
+  }
+
+  /** @param {any[]} pictures */
+  #pixels(pictures) {
+    const row = pictures.findIndex((picture) => !isPixels(picture));
+    if (row >= 0) throw this.#error(`takes pictures or rows, not both: row ${row} is no picture`);
+    const values = valuesOf(pictures, this.#manifest);
+    return this.#manifest.inputs[0].element_type.startsWith("float") ? values : values.map(Math.round);
   }
 
   /** @param {ArrayLike<any>} values */

@@ -11,31 +11,31 @@ export class Labels {
   #seen = new Set();
 
   /**
-   * Count what came true; return for how many rows that was not known yet.
+   * The rows to count of what came true, without those that are known already.
    * @param {string} id
    * @param {unknown} truth
-   * @param {(prefix: string) => import("./servable.js").Servable | undefined} find
+   * @param {(prefix: string) => import("./server.js").Version | undefined} find
    */
   add(id, truth, find) {
     const prediction = parseId(id);
-    const servable = find(prediction.prefix);
-    if (!servable) {
+    const version = find(prediction.prefix);
+    if (!version) {
       throw new UsageError(
         `package ${prediction.prefix}... is no longer in this browser: its labels came too late`,
       );
     }
+    const { manifest } = version;
     const truths = Array.isArray(truth) ? truth : [truth];
     const count = prediction.classes.length;
     if (truths.length !== count) {
       throw new UsageError(
         `got ${truths.length} truths for a prediction of ${count} rows of ` +
-          `${reference(servable.manifest)}: give one for each`,
+          `${reference(manifest)}: give one for each`,
       );
     }
-    const rows = truths.map((one, row) => labelRow(servable.manifest, prediction, row, one));
+    const rows = truths.map((one, row) => labelRow(manifest, prediction, row, one));
     const fresh = rows.filter((_, row) => this.#isNew(`${prediction.prefix} ${prediction.number + BigInt(row)}`));
-    if (fresh.length) servable.observeLabels(Float32Array.from(fresh.flat()), fresh.length);
-    return fresh.length;
+    return { version, rows: Float32Array.from(fresh.flat()), count: fresh.length };
   }
 
   /** @param {string} key */

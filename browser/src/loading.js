@@ -27,7 +27,6 @@ export async function loaded(pack, layouts, { engine, recorder, salt }) {
     );
   }
   if (post) console.info(`edgefleet: postprocessing ${post} is left to the page`);
-  const session = await engine.load(pack);
-  await checkGolden(pack, session, engine.ort);
+  const session = await engine.load(pack, (made) => checkGolden(pack, made, engine.ort));
   return new Servable(pack, session, { ort: engine.ort, layouts, recorder, salt });
 }

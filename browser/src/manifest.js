@@ -9,7 +9,7 @@
  * @typedef {{name: string, version: string, task: string, inputs: TensorSpec[],
  *   outputs: OutputSpec[], features: Feature[], classes: (string | number)[],
  *   threshold: number | null, artifacts: Artifact[],
- *   processing?: {pre: string, post: string}}} Manifest
+ *   processing?: {pre: string, post: string}, image?: import("./pictures.js").Picture}} Manifest
  *
  * @typedef {{columns: import("./statistics/profile.js").Column[],
  *   sources: import("./statistics/profile.js").Source[], width: number,

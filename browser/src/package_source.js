@@ -10,14 +10,17 @@ const SAVED_EVERY_BYTES = 1_000_000;
 export class PackageSource {
   #store;
   #brokerHost;
+  #trust;
 
   /**
    * @param {import("./store.js").Store} store
    * @param {string} brokerHost Stands in for the host where a URL begins with `:PORT`.
+   * @param {import("./trust.js").Trust} [trust] Says what was released; without it all is let in.
    */
-  constructor(store, brokerHost) {
+  constructor(store, brokerHost, trust) {
     this.#store = store;
     this.#brokerHost = brokerHost;
+    this.#trust = trust;
   }
 
   /**
@@ -27,7 +30,7 @@ export class PackageSource {
    */
   async fetch(digest, url) {
     if (await this.#store.package(digest).catch(() => undefined)) return;
-    const base = this.#resolved(url);
+    const base = resolved(url, this.#brokerHost);
     const manifestBytes = await this.#file(base, digest, MAX_MANIFEST_BYTES);
     const { artifacts } = JSON.parse(new TextDecoder().decode(manifestBytes));
     /** @type {Record<string, Uint8Array<ArrayBuffer>>} */
@@ -35,7 +38,9 @@ export class PackageSource {
     for (const artifact of artifacts) {
       files[artifact.path] = await this.#file(base, artifact.digest, artifact.size);
     }
-    await this.#store.addPackage(await verified(digest, manifestBytes, files));
+    const pack = await verified(digest, manifestBytes, files);
+    await this.#trust?.requireReleased(pack, url);
+    await this.#store.addPackage(pack);
     for (const artifact of artifacts) await this.#store.forgetPartial(artifact.digest);
     await this.#store.forgetPartial(digest);
   }
@@ -112,12 +117,16 @@ export class PackageSource {
       }
     }
   }
+}
 
-  /** @param {string} url */
-  #resolved(url) {
-    const host = `${location.protocol}//${this.#brokerHost}`;
-    const full = url.startsWith(":") ? `${host}${url}` : new URL(url, location.href).href;
-    if (!/^https?:/.test(full)) throw new PackageError(`packages URL ${url} is neither http nor https`);
-    return full.replace(/\/+$/, "");
-  }
+/**
+ * Where packages are.
+ * @param {string} url As orders have it.
+ * @param {string} brokerHost Stands in for the host where it begins with `:PORT` or `https://:PORT`.
+ */
+export function resolved(url, brokerHost) {
+  const here = url.startsWith(":") ? `${location.protocol}//${url}` : url;
+  const full = new URL(here.replace(/^(https?:\/\/):/, `$1${brokerHost}:`), location.href).href;
+  if (!/^https?:/.test(full)) throw new PackageError(`packages URL ${url} is neither http nor https`);
+  return full.replace(/\/+$/, "");
 }

@@ -19,18 +19,20 @@ export async function loadPython({ pyodide: folder, core }) {
     }),
   ]);
   const pyodide = await loadPyodide({ indexURL: folder });
-  pyodide.unpackArchive(archive, "zip", { extractDir: "/edgefleet" });
-  pyodide.runPython("import sys; sys.path.insert(0, '/edgefleet')");
-  return new Python(pyodide.pyimport("browser.py.bridge"));
+  pyodide.FS.writeFile("/core.zip", new Uint8Array(archive));
+  pyodide.runPython("import sys; sys.path.insert(0, '/core.zip')");
+  return new Python(pyodide);
 }
 
 /** The module `browser/py/bridge.py`. */
 export class Python {
+  #pyodide;
   #module;
 
-  /** @param {any} module */
-  constructor(module) {
-    this.#module = module;
+  /** @param {any} pyodide */
+  constructor(pyodide) {
+    this.#pyodide = pyodide;
+    this.#module = pyodide.pyimport("browser.py.bridge");
   }
 
   /**
@@ -51,6 +53,16 @@ export class Python {
    */
   refusal(model, what) {
     return this.#module.refusal(model, what);
+  }
+
+  /**
+   * What one root vouches for.
+   * @param {string} root
+   * @param {string} known What was verified before.
+   * @returns {import("./trust.js").Verifying}
+   */
+  verifying(root, known) {
+    return this.#pyodide.pyimport("browser.py.verifying").Verifying(root, known);
   }
 
   /**
@@ -89,7 +101,7 @@ export class Core {
     return this.#bridge.waiting_batches;
   }
 
-  /** @returns {{events: string, telemetry: string, subscriptions: string[]}} */
+  /** @returns {{events: string, telemetry: string, sealed: string[], subscriptions: string[]}} */
   topics() {
     return JSON.parse(this.#bridge.topics());
   }

@@ -4,6 +4,7 @@
  * Mirrors `edge_agent/adapters/recorder.py`; a tab needs no ring, because counting a row costs less
  * here than handing it on.
  */
+import { saying } from "./errors.js";
 import { Profile } from "./statistics/profile.js";
 
 /**
@@ -15,6 +16,9 @@ import { Profile } from "./statistics/profile.js";
  * @property {[number, number, number, number]} counters Rows, calls, failures, drops.
  * @property {[number, unknown][]} profile
  */
+
+/** Calls that may wait to be counted. */
+const MOST_WAITING = 64;
 
 const nowUnixS = () => Date.now() / 1000;
 
@@ -39,9 +43,24 @@ export class Recorder {
   #layouts = new Map();
   /** @type {Map<string, Stream>} */
   #streams = new Map();
-  rowsObserved = 0;
+  #rowsObserved = 0;
+  #changes = 0;
+  /** @type {(() => void)[]} */
+  #waiting = [];
+  /** @type {MessageChannel | undefined} */
+  #turn;
+
+  /** Rows of the role that serves. */
+  get rowsObserved() {
+    this.#catchUp();
+    return this.#rowsObserved;
+  }
+
   /** Rises with everything that is counted. */
-  changes = 0;
+  get changes() {
+    this.#catchUp();
+    return this.#changes;
+  }
 
   /**
    * Note how a package counts.
@@ -50,6 +69,21 @@ export class Recorder {
    */
   knows(digest, layouts) {
     this.#layouts.set(digest, layouts);
+  }
+
+  /**
+   * Count something in a moment, when the answer to a call is under way; at the latest when somebody
+   * asks what was counted.
+   * @param {() => void} count
+   */
+  later(count) {
+    this.#waiting.push(count);
+    if (this.#waiting.length >= MOST_WAITING) this.#catchUp();
+    if (!this.#turn) {
+      this.#turn = new MessageChannel();
+      this.#turn.port2.onmessage = () => this.#catchUp();
+    }
+    this.#turn.port1.postMessage(0);
   }
 
   /**
@@ -65,7 +99,7 @@ export class Recorder {
     stream.profile.observe(rows);
     stream.counters[0] += count;
     stream.counters[1] += calls;
-    if (role === "primary") this.rowsObserved += count;
+    if (role === "primary") this.#rowsObserved += count;
   }
 
   /**
@@ -82,6 +116,7 @@ export class Recorder {
 
   /** @returns {WindowEntry[]} What was counted so far; it stays. */
   entries() {
+    this.#catchUp();
     return [...this.#streams]
       .filter(([, stream]) => !stream.isEmpty)
       .map(([key, stream]) => {
@@ -104,6 +139,16 @@ export class Recorder {
     return entries;
   }
 
+  #catchUp() {
+    for (const count of this.#waiting.splice(0)) {
+      try {
+        count();
+      } catch (error) {
+        console.error(`a defect in the agent: this call is not counted: ${saying(error)}`);
+      }
+    }
+  }
+
   /**
    * The stream that is about to count something.
    * @param {string} digest
@@ -117,7 +162,7 @@ export class Recorder {
       if (!layouts) throw new Error(`package ${digest} is not known to the recorder`);
       this.#streams.set(key, (stream = new Stream(layouts[role])));
     }
-    this.changes += 1;
+    this.#changes += 1;
     return stream;
   }
 }

@@ -1,9 +1,12 @@
 /** A loaded package: rows in, predictions out, everything observed; mirrors `servable.py`. */
 import { InputEncoder } from "./inputs.js";
-import { fileOf, reference } from "./manifest.js";
+import { reference } from "./manifest.js";
 import { OutputDecoder } from "./outputs.js";
 
-/** @typedef {{encoded: import("./inputs.js").Encoded, decoded: import("./outputs.js").Decoded}} Served */
+/**
+ * @typedef {{encoded: import("./inputs.js").Encoded, decoded: import("./outputs.js").Decoded}} Served
+ * @typedef {{classes: Float32Array, scores: Float32Array}} Primary
+ */
 
 /** One package with its session. */
 export class Servable {
@@ -13,9 +16,6 @@ export class Servable {
   #recorder;
   calls = 0;
   failures = 0;
-  /** @type {Set<Promise<unknown>>} calls of the model that are under way */
-  #running = new Set();
-  #inShadow = false;
 
   /**
    * @param {import("./manifest.js").Package} pack
@@ -30,8 +30,6 @@ export class Servable {
     this.digest = pack.digest;
     this.manifest = pack.manifest;
     this.name = reference(pack.manifest);
-    this.referenceBytes = fileOf(pack, "reference");
-    this.manifestBytes = pack.manifestBytes;
     this.session = session;
     this.#layouts = layouts;
     this.#encoder = new InputEncoder(ort, pack.manifest, salt);
@@ -41,7 +39,7 @@ export class Servable {
   }
 
   /**
-   * Predict and observe.
+   * Predict; what was seen is counted when the answer is under way.
    * @param {import("./inputs.js").Rows} rows
    * @returns {Promise<Served>}
    */
@@ -50,17 +48,19 @@ export class Servable {
     const began = performance.now();
     let decoded;
     try {
-      decoded = this.#decoder.decode(await this.#run(encoded.feeds), encoded.count);
+      decoded = this.#decoder.decode(await this.session.run(encoded.feeds), encoded.count);
     } catch (error) {
       this.countFailure();
       throw error;
     }
     const latencyUs = (performance.now() - began) * 1000;
-    this.#recorder.observe(
-      this.digest,
-      "primary",
-      this.#primaryRows(encoded, decoded, latencyUs),
-      encoded.count,
+    this.#recorder.later(() =>
+      this.#recorder.observe(
+        this.digest,
+        "primary",
+        this.#primaryRows(encoded, decoded, latencyUs),
+        encoded.count,
+      ),
     );
     this.calls += 1;
     return { encoded, decoded };
@@ -73,57 +73,26 @@ export class Servable {
   }
 
   /**
-   * Repeat a call that another package served; count how far this one agrees, or fails. Calls that
-   * come while one is repeated are counted as dropped: serving comes first.
-   * @param {Served} served
+   * Repeat a call that another version served; count how far this one agrees, or fails.
+   * @param {import("./engine.js").Tensors} feeds
+   * @param {number} count Rows.
+   * @param {Primary} primary What the other version said.
+   * @param {number} dropped Rows of calls that came while one was repeated: serving comes first.
    */
-  async runShadow({ encoded, decoded: primary }) {
-    if (this.#inShadow) {
-      this.#recorder.count(this.digest, "shadow", { dropped: encoded.count });
-      return;
-    }
-    this.#inShadow = true;
-    try {
-      await this.#repeat(encoded, primary);
-    } finally {
-      this.#inShadow = false;
-    }
-  }
-
-  /** Let go of the session as soon as no call is under way. */
-  async release() {
-    await Promise.allSettled(this.#running);
-    await this.session.release();
-  }
-
-  /** @param {import("./engine.js").Tensors} feeds */
-  async #run(feeds) {
-    const running = this.session.run(feeds);
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
-  }
-
-  /**
-   * @param {import("./inputs.js").Encoded} encoded
-   * @param {import("./outputs.js").Decoded} primary
-   */
-  async #repeat(encoded, primary) {
+  async runShadow(feeds, count, primary, dropped) {
+    if (dropped) this.#recorder.count(this.digest, "shadow", { dropped });
     const began = performance.now();
     let decoded;
     try {
-      decoded = this.#decoder.decode(await this.#run(encoded.feeds), encoded.count);
+      decoded = this.#decoder.decode(await this.session.run(feeds), count);
     } catch {
       this.#recorder.count(this.digest, "shadow", { failures: 1 });
       return;
     }
     const latencyUs = (performance.now() - began) * 1000;
     const { width, probabilities } = this.#layouts.shadow;
-    const rows = new Float32Array(encoded.count * width);
-    for (let row = 0; row < encoded.count; row += 1) {
+    const rows = new Float32Array(count * width);
+    for (let row = 0; row < count; row += 1) {
       const from = row * width;
       rows[from] = decoded.classes[row];
       rows[from + 1] = decoded.scores[row];
@@ -132,16 +101,7 @@ export class Servable {
       rows[from + 4] = primary.scores[row];
       putProbabilities(rows, from + 5, decoded, row, probabilities);
     }
-    this.#recorder.observe(this.digest, "shadow", rows, encoded.count);
-  }
-
-  /**
-   * Count truths: (predicted class, true class, score) or (predicted - true number).
-   * @param {Float32Array} rows
-   * @param {number} count
-   */
-  observeLabels(rows, count) {
-    this.#recorder.observe(this.digest, "labels", rows, count, 0);
+    this.#recorder.observe(this.digest, "shadow", rows, count);
   }
 
   /**

@@ -6,8 +6,8 @@
  */
 import { CoreLoop, nowS } from "./core_loop.js";
 import { PackageError, saying } from "./errors.js";
-import { loaded } from "./loading.js";
 import { fileOf, reference } from "./manifest.js";
+import { ended } from "./snapshots.js";
 
 /**
  * @typedef {import("./python.js").Effect} Effect
@@ -18,17 +18,12 @@ import { fileOf, reference } from "./manifest.js";
  * @property {import("./python.js").Core} core
  * @property {import("./store.js").Store} store
  * @property {import("./package_source.js").PackageSource} source
- * @property {import("./engine.js").Engine} engine
- * @property {import("./recorder.js").Recorder} recorder
- * @property {import("./switch.js").Switch} switch
- * @property {string} salt
- * @property {import("./snapshots.js").Snapshots} snapshots
+ * @property {import("./server_ports.js").ServerPorts} servers
  * @property {(line: {level: string, text: string}) => void} log
  * @property {(report: unknown) => void} onReport
  * @property {(batch: {bytes: number, batch: unknown}) => void} onBatch Hears what is sent.
- * @property {() => void} onLink Hears that the link is up or down.
- * @property {(servable: import("./servable.js").Servable) => void} onLoaded
- * @property {(digests: {serve: string, shadow: string, fallback: string}) => void} onRoute
+ * @property {() => void} onChange Hears that the link is up or down, and that batches come or go.
+ * @property {(digests: import("./servers.js").Digests) => void} onRoute
  */
 
 /** Runs one core. */
@@ -39,8 +34,6 @@ export class Shell {
   #topics;
   /** @type {import("./link.js").Link | undefined} */
   #link;
-  /** @type {Map<string, import("./servable.js").Servable>} */
-  #loaded = new Map();
   /** @type {string[]} snapshots whose rows are in batches that no store has confirmed */
   #covered = [];
   #watched = { digest: "", calls: 0, failures: 0 };
@@ -80,12 +73,12 @@ export class Shell {
     this.#link = make({
       onConnected: () => {
         this.isOnline = true;
-        this.#parts.onLink();
+        this.#parts.onChange();
         void this.#loop.put((now) => this.#core.call("on_connected", now));
       },
       onDisconnected: (reason) => {
         this.isOnline = false;
-        this.#parts.onLink();
+        this.#parts.onChange();
         this.#parts.log({ level: "info", text: `disconnected: ${reason}` });
         void this.#loop.put(() => this.#core.call("on_disconnected"));
       },
@@ -115,10 +108,6 @@ export class Shell {
     return this.#core.waitingBatches;
   }
 
-  get servable() {
-    return this.#parts.switch.routing?.serve;
-  }
-
   /** Save everything, and leave in order. */
   async close() {
     await this.#loop.put(() => this.#core.call("on_close"));
@@ -142,14 +131,16 @@ export class Shell {
    * @param {Uint8Array[]} blobs
    */
   async #carryOutOne(effect, blobs) {
-    const { store, log, onReport } = this.#parts;
+    const { store, log, onReport, onChange } = this.#parts;
     switch (effect.effect) {
       case "CollectWindows":
         return this.#collect();
       case "SaveBatches":
-        return this.#save(effect, blobs);
+        await this.#save(effect, blobs);
+        return onChange();
       case "DeleteBatches":
-        return store.delete(effect.ids);
+        await store.delete(effect.ids);
+        return onChange();
       case "PublishBatch":
         if (this.#link?.publish(this.#topics.telemetry, blobs[effect.payload])) {
           this.#parts.onBatch({ bytes: blobs[effect.payload].length, batch: effect.batch });
@@ -166,7 +157,7 @@ export class Shell {
       case "LoadPackage":
         return void this.#load(effect.digest);
       case "UnloadPackage":
-        return this.#unload(effect.digest);
+        return this.#parts.servers.unload(effect.digest);
       case "Route":
         return this.#route(effect);
       case "DeletePackages":
@@ -179,12 +170,11 @@ export class Shell {
   }
 
   async #collect() {
-    const { recorder, snapshots } = this.#parts;
-    const own = recorder.take();
-    const key = snapshots.end();
-    const left = (await snapshots.ended()).filter(([found]) => !this.#covered.includes(found));
-    this.#covered.push(key, ...left.map(([found]) => found));
-    const entries = [...own, ...left.flatMap(([, found]) => found)];
+    const { servers, store } = this.#parts;
+    await servers.handOn();
+    const left = (await ended(store)).filter(([found]) => !this.#covered.includes(found));
+    this.#covered.push(...left.map(([found]) => found));
+    const entries = left.flatMap(([, found]) => found);
     await this.#carryOut(this.#core.input("on_windows", JSON.stringify(entries), nowS()));
   }
 
@@ -235,79 +225,54 @@ export class Shell {
 
   /** @param {string} digest */
   async #load(digest) {
+    const { servers } = this.#parts;
     try {
-      const servable = await this.#servableOf(digest);
+      const pack = await this.#admitted(digest);
+      const { provider, fallback } = await servers.load(digest);
       await this.#loop.put((now) => {
-        const { session } = servable;
-        this.#loaded.set(digest, servable);
-        this.#parts.onLoaded(servable);
-        this.#core.knows(digest, servable.manifestBytes, servable.referenceBytes);
-        return this.#core.input("on_loaded", digest, session.provider, now, session.fallback);
+        this.#core.knows(digest, pack.manifestBytes, fileOf(pack, "reference"));
+        return this.#core.input("on_loaded", digest, provider, now, fallback);
       });
     } catch (error) {
       await this.#loop.put((now) => this.#core.call("on_load_failed", digest, saying(error), now));
     }
   }
 
-  /** @param {string} digest */
-  async #servableOf(digest) {
-    const { store, engine, recorder, python, salt } = this.#parts;
-    const early = this.#parts.switch.early;
-    if (early?.digest === digest) return early;
+  /**
+   * A package of the store that may reach the runtime, and how its rows are counted beside it.
+   * @param {string} digest
+   */
+  async #admitted(digest) {
+    const { store, python } = this.#parts;
     const pack = await store.package(digest);
     if (!pack) throw new PackageError(`package ${digest} is not in this browser`);
     const refusal = python.refusal(fileOf(pack, "model"), `model of ${reference(pack.manifest)}`);
     if (refusal) throw new PackageError(refusal);
     const layouts = python.layouts(pack.manifestBytes, fileOf(pack, "reference"));
-    const servable = await loaded(pack, layouts, { engine, recorder, salt });
     await store.putFact(`layouts ${digest}`, layouts);
-    return servable;
-  }
-
-  /** @param {string} digest */
-  async #unload(digest) {
-    const servable = this.#loaded.get(digest);
-    this.#loaded.delete(digest);
-    if (this.#parts.switch.early === servable) this.#parts.switch.early = undefined;
-    await servable?.release();
+    return pack;
   }
 
   /** @param {Effect} effect */
-  async #route(effect) {
-    const serve = this.#loaded.get(effect.serve);
-    this.#watched = {
-      digest: effect.serve,
-      calls: serve?.calls ?? 0,
-      failures: serve?.failures ?? 0,
-    };
-    this.#parts.switch.turn(
-      serve && {
-        serve,
-        shadow: this.#loaded.get(effect.shadow),
-        fallback: this.#loaded.get(effect.fallback),
-      },
-    );
+  async #route({ serve, shadow, fallback }) {
+    const { servers, store, onRoute } = this.#parts;
+    const { calls = 0, failures = 0 } = (await servers.counts(serve)) ?? {};
+    this.#watched = { digest: serve, calls, failures };
+    servers.route({ serve, shadow, fallback });
     // A version on trial has a fallback, which is the one to begin with after a reload.
-    if (serve) await this.#parts.store.putFact("last_good", effect.fallback || serve.digest);
-    this.#parts.onRoute({ serve: effect.serve, shadow: effect.shadow, fallback: effect.fallback });
+    if (serve) await store.putFact("last_good", fallback || serve);
+    onRoute({ serve, shadow, fallback });
   }
 
   /**
    * Tell the core how many calls the serving version has answered since the last time.
    * @param {number} now
    */
-  #watch(now) {
-    const serve = this.#parts.switch.routing?.serve;
+  async #watch(now) {
     const { digest, calls, failures } = this.#watched;
-    if (!serve || serve.digest !== digest) return undefined;
-    if (serve.calls === calls && serve.failures === failures) return undefined;
-    this.#watched = { digest, calls: serve.calls, failures: serve.failures };
-    return this.#core.call(
-      "on_calls",
-      digest,
-      serve.calls - calls,
-      serve.failures - failures,
-      now,
-    );
+    const found = await this.#parts.servers.counts(digest);
+    if (!found || (found.calls === calls && found.failures === failures)) return undefined;
+    this.#watched = { digest, calls: found.calls, failures: found.failures };
+    return this.#core.call("on_calls", digest, found.calls - calls, found.failures - failures, now);
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Snapshots: what a tab has counted and nobody has made batches of, kept where a crash cannot reach.
+ * Snapshots: what a server has counted and nobody has made batches of, kept where no crash reaches.
  *
- * Each has a name that is never written again once it has ended. A tab with the core turns its own
- * into batches; another hands it on, and the tab with the core takes it from there.
+ * Each has a name that is never written again once it was handed on; the tab with the core takes it
+ * from there and makes batches of it.
  */
 import { HANDED_ON } from "./store.js";
 
-/** The snapshots of one tab. */
+/** The snapshots of one server. */
 export class Snapshots {
   #store;
   #recorder;
@@ -23,7 +23,7 @@ export class Snapshots {
     this.#recorder = recorder;
   }
 
-  /** A lock of this name is to be held as long as the tab lives. */
+  /** A lock of this name is to be held as long as the server lives. */
   get lock() {
     return lockOf(this.#tab);
   }
@@ -40,29 +40,26 @@ export class Snapshots {
   /** Leave what was counted so far to the tab with the core, and begin anew. */
   async handOn() {
     const entries = this.#recorder.take();
-    const name = this.end();
-    if (entries.length) await this.#store.handOn(name, entries);
-  }
-
-  /** End the snapshot whose rows were just taken from the recorder, and return its name. */
-  end() {
     const name = this.#name;
     this.#number += 1;
-    return name;
-  }
-
-  /** Those that no tab will write again: handed on, or of tabs that are gone. */
-  async ended() {
-    const { held = [] } = await navigator.locks.query();
-    const alive = new Set(held.map(({ name }) => name));
-    return (await this.#store.snapshots()).filter(
-      ([name]) => name.startsWith(HANDED_ON) || !alive.has(lockOf(name.split(" ")[0])),
-    );
+    if (entries.length) await this.#store.handOn(name, entries);
   }
 
   get #name() {
     return `${this.#tab} ${this.#number}`;
   }
+}
+
+/**
+ * Those that no tab will write again: handed on, or of tabs that are gone.
+ * @param {import("./store.js").Store} store
+ */
+export async function ended(store) {
+  const { held = [] } = await navigator.locks.query();
+  const alive = new Set(held.map(({ name }) => name));
+  return (await store.snapshots()).filter(
+    ([name]) => name.startsWith(HANDED_ON) || !alive.has(lockOf(name.split(" ")[0])),
+  );
 }
 
 /** @param {string} tab */

@@ -102,6 +102,22 @@ export class Store {
     await this.#write(["facts"], async ({ facts }) => void facts.put(value, name));
   }
 
+  /**
+   * A fact that is drawn once, however many tabs ask for it at a time.
+   * @param {string} name
+   * @param {() => string} draw
+   * @returns {Promise<string>}
+   */
+  async drawn(name, draw) {
+    return this.#write(["facts"], async ({ facts }) => {
+      const before = await answered(facts.get(name));
+      if (before) return before;
+      const drawn = draw();
+      facts.put(drawn, name);
+      return drawn;
+    });
+  }
+
   // Snapshots: what tabs have counted and nobody has taken yet.
 
   /**

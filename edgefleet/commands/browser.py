@@ -1,6 +1,7 @@
 """``edgefleet browser``: a model in a page that any web server can host."""
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def build(
     out: Annotated[Path, typer.Option(help="Folder to write; an older bundle in it is replaced.")],
+    *,
     package: Annotated[
         Path | None, typer.Option(help="A model package to bring along; predicts without a cloud.")
     ] = None,
@@ -39,6 +41,17 @@ def build(
         typer.Option(help="The broker for browsers: ws://, wss://, or :PORT of the page's host."),
     ] = "",
     fleet: Annotated[str, typer.Option(help="Name of the fleet.")] = "default",
+    trusted_root: Annotated[
+        Path | None,
+        typer.Option(help="The fleet's root.json: only signed versions and orders count then."),
+    ] = None,
+    webgpu: Annotated[
+        bool, typer.Option(help="Bring along what runs models on graphics processors, 27 MB.")
+    ] = False,
+    compile_python: Annotated[
+        bool,
+        typer.Option("--compile/--no-compile", help="Compile the page's Python, which needs node."),
+    ] = True,
     compress: Annotated[
         bool,
         typer.Option(help="Write .gz and .br beside each file, for servers that can send them."),
@@ -47,12 +60,17 @@ def build(
         Path | None, typer.Option(help="The folder node_modules that `npm ci` has filled.")
     ] = None,
 ) -> None:
-    """Write a self-contained folder: page, agent, libraries; nothing is fetched from elsewhere."""
+    """Write a self-contained folder: page, agent, libraries; nothing is fetched from elsewhere.
+
+    The first time, npm and pip fetch what it is made of, pinned by digests; it is kept.
+    """
     from edgefleet.shadowing import require_own_package
 
     require_own_package("browser")
-    from browser.bundle import NODE_MODULES, build_bundle
+    from browser.bundle import Parts, build_bundle
     from browser.compressing import sizes_of
+    from browser.python_files import compiled_python
+    from browser.tools import npm_packages
     from edge_agent.local_package import read_package
     from edge_contract.errors import UsageError
 
@@ -61,20 +79,39 @@ def build(
             "a page needs a model: give --package FILE, or --model NAME with --cloud URL"
         )
     brought = None if package is None else read_package(package)
-    doing = "compressing, which takes a minute" if compress else "writing"
-    with Console(stderr=True).status(doing):
+    root = None if trusted_root is None else _root(trusted_root)
+    with Console(stderr=True).status("compiling and compressing, which may take a minute"):
+        modules = npm or npm_packages()
+        python = compiled_python(modules, verifies=root is not None) if compile_python else None
         build_bundle(
             out,
             model=model,
             package=brought,
             cloud=cloud,
             fleet=fleet,
-            npm=npm or NODE_MODULES,
+            trusted_root=root,
+            parts=Parts(modules, python, webgpu),
             compressed=compress,
         )
     sizes = ", ".join(f"{form} {size / 1e6:.1f} MB" for form, size in sizes_of(out).items())
     print_line(f"wrote {out}: {sizes}")
     print_line(f"next: edgefleet browser serve {out}")
+
+
+def _root(path: Path) -> bytes:
+    from edge_contract.errors import UsageError
+
+    try:
+        data = path.read_bytes()
+        if json.loads(data)["signed"]["_type"] == "root":
+            return data
+    except OSError as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise UsageError(
+        f"{str(path)!r} is no root: `edgefleet keys init` writes cloud/metadata/root.json"
+    )
 
 
 def serve(

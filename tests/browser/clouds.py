@@ -1,5 +1,6 @@
 """A cloud that browsers reach."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cloud_sync.adapters.listening import free_port
@@ -9,9 +10,15 @@ __all__ = ["Cloud"]
 
 
 class Cloud(CloudProcess):
-    """``edgefleet cloud run`` whose broker listens for WebSockets as well."""
+    """``edgefleet cloud run`` whose broker listens for WebSockets as well.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: For data and log.
+        options: More words for the command line.
+    """
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         self.websocket_port = free_port("127.0.0.1")
         self.websocket_url = f"ws://127.0.0.1:{self.websocket_port}/mqtt"
-        super().__init__(folder, options=["--websocket-port", str(self.websocket_port)])
+        port = str(self.websocket_port)
+        super().__init__(folder, options=["--websocket-port", port, *options])

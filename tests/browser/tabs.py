@@ -4,31 +4,32 @@ from typing import Any, Final
 
 from playwright.sync_api import BrowserContext, Page
 
-__all__ = ["PAGE", "Tab"]
+__all__ = ["PAGE", "SCRIPT", "Tab"]
 
 PAGE: Final = """<!doctype html>
 <html lang="en">
 <link rel="icon" href="data:," />
 <title>edgefleet</title>
-<script type="module">
-  import { createAgent } from "./src/edgefleet.js";
-  window.start = async (options) => {
-    window.logs = [];
-    window.agent = await createAgent(options);
-    agent.addEventListener("log", ({ detail }) => logs.push(detail.text));
-    return agent.device;
-  };
-  window.predict = async (rows) => {
-    const { labels, probabilities, values, id, model } = await agent.predict(rows);
-    return {
-      labels, id, model,
-      probabilities: probabilities && [...probabilities],
-      values: values && [...values],
-    };
-  };
-  window.loaded = true;
-</script>
+<script type="module" src="tests.js"></script>
 </html>
+"""
+
+SCRIPT: Final = """import { createAgent } from "./src/edgefleet.js";
+window.start = async (options) => {
+  window.logs = [];
+  window.agent = await createAgent(options);
+  agent.addEventListener("log", ({ detail }) => logs.push(detail.text));
+  return agent.device;
+};
+window.predict = async (rows) => {
+  const { labels, probabilities, values, id, model } = await agent.predict(rows);
+  return {
+    labels, id, model,
+    probabilities: probabilities && [...probabilities],
+    values: values && [...values],
+  };
+};
+window.loaded = true;
 """
 
 _START = "options => start(options)"

@@ -11,7 +11,6 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from playwright.sync_api import BrowserContext, Route
 
-from browser.bundle import build_bundle
 from browser.py.bridge import layouts
 from edge_agent.adapters.inputs import InputEncoder, Rows
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
@@ -21,7 +20,8 @@ from edge_contract.messages.topics import FleetTopics
 from edge_contract.package import ArtifactRole, Package
 from tests.browser.clouds import Cloud
 from tests.browser.pages import PageServer
-from tests.browser.tabs import PAGE, Tab
+from tests.browser.sites import built
+from tests.browser.tabs import Tab
 from tests.integration.processes import eventually
 from tests.integration.system import read_ledger
 from tests.security.hostile_models import HOSTILE_MODELS
@@ -51,15 +51,14 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = build_bundle(tmp_path_factory.mktemp("site"))
-    (folder / "index.html").write_text(PAGE)
+    folder = built(tmp_path_factory.mktemp("site"))
     with PageServer(folder) as server:
         yield Site(folder, server.url)
 
 
 @pytest.fixture
 def open_tab(context: BrowserContext, site: Site, complaints: list[str]) -> Callable[[], Tab]:
-    return lambda: Tab(context, f"{site.url}/index.html", complaints)
+    return lambda: Tab(context, f"{site.url}/tests.html", complaints)
 
 
 @pytest.fixture
@@ -262,6 +261,7 @@ def test_a_taken_broker_cannot_make_a_tab_run_a_hostile_model(
     )
 
     attacker = Client(CallbackAPIVersion.VERSION2, client_id="attacker")
+    attacker.username_pw_set(*cloud.broker_login)  # the broker is in somebody's hands
     attacker.connect("127.0.0.1", int(cloud.broker_url.rpartition(":")[2]))
     attacker.loop_start()
     eventually("the attacker is let in", attacker.is_connected)

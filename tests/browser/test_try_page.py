@@ -1,17 +1,18 @@
 """The page that a bundle brings: somebody draws a digit and sees what the model makes of it."""
 
+import os
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from browser.bundle import build_bundle
 from browser.compressing import compress
 from edge_agent.adapters.inputs import InputEncoder
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from tests.browser.clouds import Cloud
 from tests.browser.pages import PageServer
+from tests.browser.sites import built
 from tests.integration.processes import cli, eventually
 from tests.support.packages import digits, mixed
 
@@ -45,7 +46,7 @@ def draw(page: Page, points: list[tuple[float, float]]) -> None:
 def test_a_digit_that_is_drawn_is_recognised_without_any_cloud(
     tmp_path: Path, context: BrowserContext, complaints: list[str]
 ) -> None:
-    with PageServer(build_bundle(tmp_path / "site", package=digits().package)) as server:
+    with PageServer(built(tmp_path / "site", package=digits().package)) as server:
         page = opened(context, f"{server.url}/", complaints)
         expect(page.locator("#pad-card")).to_be_visible(timeout=TIMEOUT_MS)
 
@@ -76,7 +77,7 @@ def test_a_model_of_a_table_gets_a_form(
     outputs = OnnxRuntimeEngine().load(package).run(encoded.feeds)
     [expected] = outputs[0].tolist()
 
-    with PageServer(build_bundle(tmp_path / "site", package=package)) as server:
+    with PageServer(built(tmp_path / "site", package=package)) as server:
         page = opened(context, f"{server.url}/", complaints)
 
         page.get_by_label("age", exact=True).fill("44")
@@ -93,7 +94,7 @@ def test_the_page_shows_what_leaves_it_and_can_be_taken_offline(
 ) -> None:
     with Cloud(tmp_path / "cloud") as cloud:
         cloud.client.push(digits().package)
-        site = build_bundle(tmp_path / "site", model="digits", cloud=f":{cloud.websocket_port}")
+        site = built(tmp_path / "site", model="digits", cloud=f":{cloud.websocket_port}")
         with PageServer(site) as server:
             page = opened(context, f"{server.url}/", complaints)
             expect(page.locator("#state")).to_contain_text("is online", timeout=TIMEOUT_MS)
@@ -116,7 +117,7 @@ def test_the_page_shows_what_leaves_it_and_can_be_taken_offline(
 def test_a_page_that_was_seen_once_starts_without_its_server(
     tmp_path: Path, context: BrowserContext, complaints: list[str]
 ) -> None:
-    with PageServer(build_bundle(tmp_path / "site", package=digits().package)) as server:
+    with PageServer(built(tmp_path / "site", package=digits().package)) as server:
         url = f"{server.url}/"
         page = opened(context, url, complaints)
         expect(page.locator("#pad-card")).to_be_visible(timeout=TIMEOUT_MS)
@@ -135,14 +136,14 @@ def test_a_page_that_was_seen_once_starts_without_its_server(
 def test_a_new_bundle_takes_the_place_of_the_one_that_was_kept(
     tmp_path: Path, context: BrowserContext, complaints: list[str]
 ) -> None:
-    site = build_bundle(tmp_path / "site", package=digits().package)
+    site = built(tmp_path / "site", package=digits().package)
     with PageServer(site) as server:
         page = opened(context, f"{server.url}/", complaints)
         expect(page.locator("#pad-card")).to_be_visible(timeout=TIMEOUT_MS)
         page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
         [kept] = page.evaluate("() => caches.keys()")
 
-        build_bundle(site, package=digits("1.1.0").package)
+        built(site, package=digits("1.1.0").package)
         page.evaluate("() => navigator.serviceWorker.getRegistration().then((it) => it.update())")
 
         page.wait_for_function(
@@ -174,13 +175,17 @@ def test_a_server_sends_the_smaller_form_that_a_browser_takes(tmp_path: Path) ->
         assert asked("br")[1] < asked("gzip")[1] < len(text)
 
 
+BUILD = ["browser", "build", "--out", "site", "--model", "digits", "--cloud", ":1"]
+
+
 class TestCommand:
     def test_it_builds_a_bundle_and_builds_it_anew(self, tmp_path: Path) -> None:
         package, out = tmp_path / "digits.modelpkg", tmp_path / "site"
         package.write_bytes(digits().package.to_archive())
 
-        first = cli("browser", "build", "--out", out, "--package", package, "--no-compress")
-        again = cli("browser", "build", "--out", out, "--package", package, "--no-compress")
+        words = ("--out", out, "--package", package, "--no-compress", "--no-compile")
+        first = cli("browser", "build", *words)
+        again = cli("browser", "build", *words)
 
         assert (first.code, again.code) == (0, 0), first.err + again.err
         assert (out / "vendor" / "core.zip").exists()
@@ -200,6 +205,11 @@ class TestCommand:
         [
             (["browser", "build", "--out", "site"], "a page needs a model"),
             (["browser", "serve", "."], "holds no bundle"),
+            (
+                [*BUILD, "--trusted-root", "package.json"],
+                "cannot read 'package.json': No such file",
+            ),
+            ([*BUILD, "--trusted-root", os.devnull], "'/dev/null' is no root"),
         ],
     )
     def test_mistakes_are_explained(self, words: list[str], said: str) -> None:

@@ -9,6 +9,7 @@ export class Joint {
     this.factors = spec.scales.map(factorOf);
     this.pairs = spec.pairs;
     const none = () => new Array(this.pairs.length).fill(0);
+    this.found = new Float64Array(this.centers.length);
     this.count = 0;
     /** @type {number[]} */
     this.missing = none();
@@ -25,19 +26,21 @@ export class Joint {
    * @param {number} [from]
    */
   observe(numbers, places, from = 0) {
-    const found = places.map((place, index) =>
-      quantised(numbers[from + place], this.centers[index], this.factors[index]),
-    );
+    const { found, pairs } = this;
+    for (let index = 0; index < places.length; index += 1) {
+      const value = numbers[from + places[index]];
+      found[index] = quantised(value, this.centers[index], this.factors[index]);
+    }
     this.count += 1;
-    this.pairs.forEach(([a, b], index) => {
-      const product = found[a] * found[b];
-      if (Number.isNaN(product)) {
+    for (let index = 0; index < pairs.length; index += 1) {
+      const product = found[pairs[index][0]] * found[pairs[index][1]];
+      if (product !== product) {
         this.missing[index] += 1;
-        return;
+        continue;
       }
       this.totals[index] += product;
       this.squares[index] += product * product;
-    });
+    }
   }
 
   state() {

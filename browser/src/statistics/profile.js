@@ -3,6 +3,7 @@
  * and `count_rows` of `edge_contract/package/observation.py`.
  */
 import { KINDS } from "./kinds.js";
+import { Sketch } from "./sketch.js";
 
 /**
  * @typedef {{kind: string, subject: string}} Column A column's subject, kind and parameters.
@@ -37,11 +38,16 @@ export class Profile {
    * @param {ArrayLike<number>} rows Float32 numbers, row after row.
    */
   observe(rows) {
-    for (let from = 0; from < rows.length; from += this.#width) {
-      for (let index = 0; index < this.#columns.length; index += 1) {
-        const { positions, skips_nan: skipsNan } = this.#sources[index];
+    for (let index = 0; index < this.#columns.length; index += 1) {
+      const statistic = this.#statistics[index];
+      const { positions, skips_nan: skipsNan } = this.#sources[index];
+      if (statistic instanceof Sketch) {
+        statistic.observeColumn(rows, positions[0], this.#width, skipsNan);
+        continue;
+      }
+      for (let from = 0; from < rows.length; from += this.#width) {
         if (skipsNan && Number.isNaN(rows[from + positions[0]])) continue;
-        this.#statistics[index].observe(rows, positions, from);
+        statistic.observe(rows, positions, from);
       }
     }
   }

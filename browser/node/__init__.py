@@ -1,0 +1,1 @@
+"""What runs under node while a bundle is built."""

@@ -1,0 +1,76 @@
+/**
+ * What an agent is told, and what is added to that when it starts.
+ *
+ * @typedef {object} AgentOptions
+ * @property {string} model Name of a model of the fleet.
+ * @property {string} [cloud] URL of the broker, `ws://` or `wss://`; without it the tab only predicts.
+ * @property {string} [fleet]
+ * @property {string} [salt] What unknown categories are hashed with, the same on all devices of the
+ *   fleet; by default a secret that is drawn once and kept. Whoever reads the page reads it.
+ * @property {string} [device] By default a name that is drawn once and kept.
+ * @property {Record<string, string>} [tags]
+ * @property {number} [intervalS] Length of a telemetry window, until the cloud says otherwise.
+ * @property {string} [username]
+ * @property {string} [password]
+ * @property {string} [trustedRoot] Text of the fleet's TUF root: from then on only what its keys have
+ *   released is installed, and only orders are heard that its director has signed.
+ * @property {string[]} [providers] Of onnxruntime-web, by preference: `webgpu`, `wasm`.
+ * @property {number} [threads] Of a prediction; by default half of the cores where the page is
+ *   isolated and there are four of them.
+ * @property {number} [readyTimeoutS] How long `predict` waits for a first model.
+ * @property {{digest: string, version: string, url: string,
+ *   layouts: import("./manifest.js").Layouts}} [bundled] A package that comes with the page.
+ * @property {string} assets URL of the folder with the libraries and the core.
+ *
+ * @typedef {AgentOptions & {fleet: string, device: string, salt: string, store: string,
+ *   isEarly: boolean}} Settled With what is kept in this browser; `isEarly` says whether there is a
+ *   version that can serve before the cloud has a word.
+ * @typedef {Settled} ServerOptions
+ */
+import { UsageError } from "./errors.js";
+import { Store } from "./store.js";
+
+const KNOWN = new Set([
+  ..."assets bundled cloud device fleet intervalS model password providers readyTimeoutS".split(" "),
+  ..."salt tags threads trustedRoot username".split(" "),
+]);
+
+/**
+ * Check options, and add to them what this browser keeps of the device.
+ * @param {AgentOptions} options
+ * @returns {Promise<Settled>}
+ */
+export async function settled(options) {
+  require(options);
+  const { fleet = "default", model } = options;
+  const name = `edgefleet ${fleet} ${options.device ?? ""} ${model}`;
+  const store = await Store.open(name);
+  const draw = () => `web-${crypto.randomUUID().slice(0, 13)}`;
+  const device = options.device ?? (await store.drawn("device", draw));
+  const salt = options.salt
+    ? `fleet/${fleet}/${options.salt}`
+    : `device/${await store.drawn("salt", drawSalt)}`;
+  const isEarly = Boolean(options.bundled ?? (await store.fact("last_good")));
+  store.close();
+  return { ...options, fleet, device, salt, store: name, isEarly };
+}
+
+/** @param {AgentOptions} options */
+function require(options) {
+  const unknown = Object.keys(options).filter((name) => !KNOWN.has(name));
+  if (unknown.length) {
+    throw new UsageError(`createAgent takes no ${unknown.join(", ")}; it takes ${[...KNOWN].join(", ")}`);
+  }
+  if (typeof options.model !== "string" || !options.model) {
+    throw new UsageError("createAgent needs the name of a model: createAgent({ model: \"digits\" })");
+  }
+  if (options.cloud !== undefined && !/^wss?:\/\/[^/]/.test(options.cloud)) {
+    throw new UsageError(`cloud is ${options.cloud}: it must begin with ws:// or wss:// and a host`);
+  }
+}
+
+/** What unknown categories are hashed with on this device alone. */
+function drawSalt() {
+  const words = crypto.getRandomValues(new Uint32Array(4));
+  return Array.from(words, (word) => word.toString(16)).join("");
+}
