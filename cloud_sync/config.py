@@ -27,6 +27,7 @@ class CloudConfig:
         http_port: For API, dashboard and packages; 0 takes a free one.
         mqtt_port: For devices; 0 takes a free one.
         websocket_port: For browsers; ``None`` for none.
+        page: Folder that `edgefleet browser build` wrote, served at ``/try/``; ``None`` for none.
         broker: URL of a broker to use in place of the embedded one.
         broker_username: Of the cloud itself at the broker.
         broker_password: Of the same; of the embedded broker by default one that lies in ``data``.
@@ -76,6 +77,7 @@ class CloudConfig:
     http_port: int = 8080
     mqtt_port: int = 1883
     websocket_port: int | None = None
+    page: Path | None = None
     broker: str | None = None
     broker_username: str | None = None
     broker_password: str | None = None

@@ -222,6 +222,7 @@ class CloudService:
                 open_to_network=config.open_to_network,
                 tls=config.tls,
                 trust=None if self._online is None else TrustDesk(self._online),
+                page=config.page,
             ),
         )
         self._policies = PolicyDesk(

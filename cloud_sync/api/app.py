@@ -19,6 +19,7 @@ from cloud_sync.api.idempotency import IdempotencyMiddleware
 from cloud_sync.api.json_views import view_schemas
 from cloud_sync.api.metrics import Metrics, RequestMeter, metrics_routes
 from cloud_sync.api.model_routes import model_routes
+from cloud_sync.api.page_routes import page_routes
 from cloud_sync.api.problems import add_problem_handlers, problem_schema
 from cloud_sync.api.rollout_routes import rollout_routes
 from cloud_sync.api.sample_routes import sample_routes
@@ -151,4 +152,6 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
     app.state.metrics = metrics
     app.include_router(metrics_routes)
     app.include_router(dashboard_routes(backend))
+    if settings.page is not None:
+        app.include_router(page_routes(settings.page))
     return app

@@ -1,6 +1,7 @@
 """Settings of the API."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from cloud_sync.tls_files import TlsFiles
@@ -43,6 +44,7 @@ class ApiSettings:
         failures_per_s: How often an address may show wrong tokens; fifty times as many at once.
         tls: Certificate and key to serve HTTPS with; ``None`` serves plain HTTP.
         trust: What signs for this cloud; ``None`` if nothing does.
+        page: Folder of a page for browsers to serve at ``/try/``; ``None`` for none.
     """
 
     token: str = ""
@@ -53,4 +55,5 @@ class ApiSettings:
     requests_per_s: float = 200.0
     failures_per_s: float = 2.0
     trust: SignedMetadata | None = None
+    page: Path | None = None
     tls: TlsFiles | None = None

@@ -33,6 +33,7 @@ __all__ = [
     "OpenEnrolment",
     "OpenToNetwork",
     "PackagesUrl",
+    "PageFolder",
     "PlainText",
     "Segments",
     "Store",
@@ -60,6 +61,12 @@ MqttPort: TypeAlias = Annotated[
 WebsocketPort: TypeAlias = Annotated[
     int | None,
     typer.Option(help="Browsers; of the embedded broker.", envvar="EDGEFLEET_WEBSOCKET_PORT"),
+]
+PageFolder: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="What `edgefleet browser build` wrote, served at /try/.", envvar="EDGEFLEET_PAGE"
+    ),
 ]
 Broker: TypeAlias = Annotated[
     str | None, typer.Option(help="URL of your own broker.", envvar="EDGEFLEET_BROKER")
