@@ -186,7 +186,7 @@ def _target_plot(runs: Sequence[Kept]) -> str:
         if figure.share is not None
     ]
     furthest = max((abs(math.log10(share)) for _, share in bars), default=1.0)
-    reach = (_WIDTH - _LABELS) / 2 - 20
+    reach = (_WIDTH - _LABELS) / 2 - 45
     middle = _LABELS + (_WIDTH - _LABELS) / 2
     height = _ROW * len(bars) + 30
     parts = [_line(middle, 0, middle, height - 20, _FAINT)]

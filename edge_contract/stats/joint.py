@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import ClassVar, Final, Self
 
 from edge_contract.errors import UsageError
-from edge_contract.reading import JsonObject, Reader
+from edge_contract.reading import MAX_INTEGER, JsonObject, Reader
 from edge_contract.records import dataclass, field
 from edge_contract.stats.base import State, register, require_same_spec, state_reader
 from edge_contract.stats.quantised import (
     LARGEST,
+    LARGEST_SUM,
     Sums,
     checked_scales,
     factor_of,
@@ -77,6 +78,13 @@ class JointSpec:
 
     def decode(self, state: object) -> "Joint":
         """Rebuild sums; raises ``MessageError`` for those that no stream can have."""
+        match state:
+            case [int(rows), list(missing), list(totals), list(squares)] if self._are_possible(
+                rows, missing, totals, squares
+            ):
+                return Joint(self, rows, [*missing], [*totals], [*squares])
+            case _:
+                pass  # readers tell what is wrong with it
         reader = state_reader(state, self.kind)
         size = len(self.pairs)
         rows = reader[0].integer(low=0)
@@ -91,6 +99,27 @@ class JointSpec:
             largest=LARGEST_PRODUCT,
         )
         return Joint(self, rows, missing, totals, squares)
+
+    def _are_possible(
+        self, rows: int, missing: list[int], totals: list[int], squares: list[int]
+    ) -> bool:
+        """Return whether these are whole numbers that some stream has, as quickly as can be."""
+        largest = LARGEST_PRODUCT * LARGEST_PRODUCT
+        return (
+            type(rows) is int
+            and 0 <= rows <= MAX_INTEGER
+            and len(missing) == len(totals) == len(squares) == len(self.pairs)
+            and {*map(type, missing), *map(type, totals), *map(type, squares)} == {int}
+            and min(missing) >= 0
+            and max(missing) <= rows
+            and max(squares) <= LARGEST_SUM
+            and all(
+                abs(total) <= square <= largest * (count := rows - left)
+                and total * total <= count * square
+                and not (total - square) & 1
+                for left, total, square in zip(missing, totals, squares, strict=True)
+            )
+        )
 
     def to_json(self) -> JsonObject:
         """Return the parameters."""

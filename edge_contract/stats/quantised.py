@@ -16,6 +16,7 @@ from edge_contract.stats.float32 import MAX_FLOAT32, rounded
 
 __all__ = [
     "LARGEST",
+    "LARGEST_SUM",
     "STEPS",
     "Sums",
     "checked_scales",
@@ -32,7 +33,9 @@ STEPS: Final = 16
 LARGEST: Final = 48
 """Largest magnitude: 3 standard deviations; what lies further counts as much as that."""
 
-_LARGEST_SUM: Final = 2**63 - 1
+LARGEST_SUM: Final = 2**63 - 1
+"""Largest magnitude of a sum, and of a sum of squares."""
+
 _SMALLEST_SCALE: Final = 1e-30
 _LARGEST_SCALE: Final = 1e30
 
@@ -107,7 +110,7 @@ def read_whole_numbers(reader: Reader, *, length: int) -> list[int]:
     """Return a list of ``length`` whole numbers of at most 64 bits."""
     values = reader.json_list()
     numbers = [
-        value for value in values if type(value) is int and -_LARGEST_SUM <= value <= _LARGEST_SUM
+        value for value in values if type(value) is int and -LARGEST_SUM <= value <= LARGEST_SUM
     ]
     if len(values) != length or len(numbers) != length:
         raise reader.refused(f"a list of {length} whole numbers of at most 64 bits")

@@ -109,7 +109,7 @@ class _Cursor:
         """Return a state with its lists."""
         if state == {}:
             return self.lists.list_of(self.next(is_first=is_first))
-        if not isinstance(state, list):
+        if not isinstance(state, list) or _NESTED.isdisjoint(map(type, state)):
             return state
         return [
             self.read(item, is_first=not place) if type(item) in _NESTED else item
@@ -117,7 +117,7 @@ class _Cursor:
         ]
 
 
-_NESTED: Final = (dict, list)
+_NESTED: Final = {dict, list}
 
 
 def _states(profile: Reader, cursor: _Cursor) -> QuickStates:
