@@ -1,6 +1,6 @@
 """Reads Parquet and Arrow files and streams block by block, with pyarrow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Final
@@ -11,7 +11,7 @@ from edge_contract.errors import UsageError
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, RecordBatchFileReader
 
-__all__ = ["arrow", "arrow_file_blocks", "arrow_stream_blocks", "parquet_blocks"]
+__all__ = ["arrow", "arrow_file_blocks", "arrow_stream_blocks", "blocks_of", "parquet_blocks"]
 
 _FILE_MAGIC: Final = b"ARROW1"
 
@@ -79,12 +79,17 @@ def arrow_stream_blocks(file: IO[bytes], name: str) -> Iterator[Block]:
     try:
         with pyarrow.ipc.open_stream(file) as reader:
             _check_names(reader.schema.names, name)
-            yield from _blocks(reader, total=lambda: 0)
+            yield from blocks_of(reader)
     except pyarrow.ArrowException as error:
         raise ValueError(str(error)) from error
 
 
-def _blocks(batches: "Iterator[RecordBatch]", *, total: Callable[[], int]) -> Iterator[Block]:
+def blocks_of(batches: "Iterable[RecordBatch]") -> Iterator[Block]:
+    """Yield the rows of batches whose end is not known yet."""
+    return _blocks(batches, total=lambda: 0)
+
+
+def _blocks(batches: "Iterable[RecordBatch]", *, total: Callable[[], int]) -> Iterator[Block]:
     """Cut batches into blocks; a block never spans two, so that memory stays bounded."""
     rows = total()
     done = 0
