@@ -12,7 +12,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: bench browser check clean demo fix help lock setup test
+.PHONY: bench browser check clean demo fix help lock sbom setup test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,7 @@ check: $(INSTALLED) $(BROWSER_INSTALLED) ## lint, formatting, types, import rule
 	$(BIN)/lint-imports
 	browser/node_modules/.bin/tsc --project browser
 	$(BIN)/python .ci/agent-wheels
+	$(BIN)/python .ci/audit
 
 fix: $(INSTALLED) ## mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
@@ -43,6 +44,9 @@ bench: $(INSTALLED) ## measure (ARGS="NAME --quick"; no ARGS lists the names)
 
 browser: $(INSTALLED) $(BROWSER_INSTALLED) ## run the agent's core in Pyodide, under node
 	$(BIN)/python -m pytest tests/pyodide $(ARGS)
+
+sbom: $(INSTALLED) ## write what edgefleet is made of (CycloneDX)
+	$(BIN)/python .ci/sbom
 
 lock: ## pin the newest dependencies, with hashes, in requirements-*.txt and browser/
 	rm -rf build/lock
@@ -80,11 +84,12 @@ $(INSTALLED): pyproject.toml requirements-dev.txt
 	@touch $@
 
 # Not there afterwards if they cannot be had: the next run tries again.
-$(FRAMEWORKS): $(INSTALLED) $(wildcard requirements-torch*.txt) requirements-frameworks.txt
+$(FRAMEWORKS): $(INSTALLED) $(wildcard requirements-torch*.txt) requirements-frameworks.txt requirements-spark.txt
 	@.ci/frameworks $(BIN)/python $@
 
-$(BROWSER_INSTALLED): browser/package.json browser/package-lock.json
+$(BROWSER_INSTALLED): browser/package.json browser/package-lock.json browser/python-requirements.txt | $(INSTALLED)
 	@command -v npm > /dev/null || { \
 	    echo 'npm is missing: install Node.js 20 or later, which brings it' >&2; exit 1; }
 	cd browser && npm ci --no-audit --no-fund
+	$(BIN)/python -c 'from browser.tools import python_packages; python_packages()'
 	@touch $@
