@@ -48,14 +48,14 @@ class Agent(Models):
 
     ::
 
-        agent = edgefleet.Agent("digits", cloud="mqtt://cloud.example:1883")
+        agent = edgefleet.Agent("digits", cloud="mqtts://cloud.example:8883")
         prediction = agent.predict(rows)
         agent.label(prediction.id, truth)
 
     Of several models each has slots, statistics and rollouts of its own; they share the device's
     name, the link, the state folder and what waits for the cloud::
 
-        agent = edgefleet.Agent(["digits", "gate"], cloud="mqtt://cloud.example:1883")
+        agent = edgefleet.Agent(["digits", "gate"], cloud="mqtts://cloud.example:8883")
         prediction = agent["gate"].predict(rows)
 
     Args:

@@ -16,7 +16,7 @@ __all__ = ["install"]
 
 _EXAMPLE = """\
 model = "digits"
-cloud = "mqtt://cloud.example:1883"
+cloud = "mqtts://cloud.example:8883"
 """
 
 
