@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
+from edge_agent.adapters.process_memory import brief_turns
 from edge_agent.core.agent import AgentCore
 from edge_agent.core.effects import Effect
 from edge_contract.errors import EdgeError
@@ -93,13 +94,19 @@ class CoreLoop:
             wait_s = min(max(self._core.wake_at_s - time.monotonic(), rest_s), longest_s)
             try:
                 given = self._inputs.get(timeout=wait_s)
-                if given is None:
-                    return
-                self.attempt(given)
             except queue.Empty:
-                pass
-            self.attempt(self._watch)
-            rest_s = 0.0
-            if time.monotonic() >= self._core.wake_at_s:
-                is_well = self.attempt(lambda now_s: self._core.on_timer(now_s, time.time()))
-                rest_s = 0.0 if is_well else _REST_S
+                given = _nothing
+            if given is None:
+                return
+            with brief_turns():  # those who predict go first
+                self.attempt(given)
+                self.attempt(self._watch)
+                rest_s = 0.0
+                if time.monotonic() >= self._core.wake_at_s:
+                    is_well = self.attempt(lambda now_s: self._core.on_timer(now_s, time.time()))
+                    rest_s = 0.0 if is_well else _REST_S
+
+
+def _nothing(_now_s: float) -> Sequence[Effect]:
+    """Let time pass."""
+    return []

@@ -6,7 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from edge_agent.adapters.process_memory import brief_turns, give_back_memory, lower_priority
+from edge_agent.adapters.process_memory import (
+    brief_turns,
+    give_back_memory,
+    large_blocks_apart,
+)
 from edge_agent.adapters.recorder import Recorder
 from edge_agent.ports import InferenceEngine, PackageSource, PackageStore
 from edge_agent.servable import Servable
@@ -102,8 +106,6 @@ class PackageWorker:
             self._thread.join(_LEAVE_S)
 
     def _run(self) -> None:
-        if self._engine.threads == 1:  # threads of a session would be as low, and serve
-            lower_priority()
         while (job := self._jobs.get()) is not None and not self._leaving:
             with brief_turns():
                 job()
@@ -133,7 +135,8 @@ class PackageWorker:
         try:
             package = self._packages.load(digest)
             reference = package.reference(with_strata=False)
-            loaded = load_variant(package, self._variants, self._engine)
+            with large_blocks_apart():
+                loaded = load_variant(package, self._variants, self._engine)
             self._recorder.knows(digest, package.manifest, reference)
             servable = Servable(
                 package, digest, session=loaded.session, recorder=self._recorder, salt=self._salt

@@ -91,8 +91,15 @@ class Retired:
         """Take those out that are to go: all, those kept too long, or those too many."""
         now_s = time.monotonic()
         taken: list[Servable] = []
-        while self._kept and (
-            is_quiet or len(self._kept) > self._most or now_s >= self._kept[0][0]
-        ):
+        while self._kept and (is_quiet or now_s >= self._kept[0][0]):
             taken.append(self._kept.popleft()[1])
+        while len(self._kept) > self._most:
+            # Calls come: one that is let go of in no time, if there is any.
+            gone = next((it for it in self._kept if _is_compiled(it[1])), self._kept[0])
+            self._kept.remove(gone)
+            taken.append(gone[1])
         return taken
+
+
+def _is_compiled(servable: Servable) -> bool:
+    return getattr(servable.session, "is_compiled", False) is True

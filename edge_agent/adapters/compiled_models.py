@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from edge_agent.adapters.own_process import own_environment
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
+from edge_agent.adapters.stored_files import file_digest
 
 if TYPE_CHECKING:
     import subprocess
 
-__all__ = ["CompiledModels", "is_worth_compiling"]
+__all__ = ["LEAST_BYTES", "CompiledModels", "is_worth_compiling"]
 
 _KEPT: Final = 3
-_LEAST_BYTES: Final = 1_000_000
+LEAST_BYTES: Final = 1_000_000
+"""Smaller models are not compiled."""
 _LOOKED_AT: Final = 65_536
 _PATIENCE_S: Final = 60.0
 _SETTLED_S: Final = 2.0
@@ -35,7 +37,7 @@ _SUFFIX: Final = ".ort"
 
 def is_worth_compiling(model: bytes) -> bool:
     """Return whether an ONNX file is a forest of some size: what else there is gains nothing."""
-    if len(model) < _LEAST_BYTES:
+    if len(model) < LEAST_BYTES:
         return False
     ends = model[:_LOOKED_AT] + model[-_LOOKED_AT:]
     return b"TreeEnsemble" in ends
@@ -61,28 +63,27 @@ class CompiledModels:
         place = self._place(digest)
         try:
             noted = json.loads(place.with_suffix(".json").read_text())
-            found = _digest_of(place)
+            found = file_digest(place)
         except (OSError, ValueError):
             return None
         return place if noted == found else None
 
     def compile(self, digest: str, model: bytes) -> Path | None:
-        """Compile a model, which takes seconds, and return its file; ``None`` if that fails."""
-        return self._compile(digest, model, _PATIENCE_S + _S_PER_BYTE * len(model))
+        """Compile a model, which takes seconds, and return its file.
+
+        Returns:
+            ``None`` if that fails, or if looking at the model says that it may do harm.
+        """
+        waiting = self._waiting(digest, model)
+        return None if waiting is None else self._compile_waiting(digest, waiting)
 
     def compile_later(self, digest: str, model: bytes) -> None:
         """Compile a model for the next start when this one has settled, if there will be one.
 
         It waits in a file: a device has more room there.
         """
-        waiting = self._place(digest).with_suffix(f".{os.getpid()}.onnx")
-        if not self._outlives_us:
-            return
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            waiting.write_bytes(model)
-        except OSError:
-            waiting.unlink(missing_ok=True)
+        waiting = self._waiting(digest, model) if self._outlives_us else None
+        if waiting is None:
             return
         threading.Thread(
             target=self._compile_later,
@@ -104,17 +105,35 @@ class CompiledModels:
         if process is not None:
             process.kill()
 
-    def _compile_later(self, digest: str, waiting: Path) -> None:
+    def _waiting(self, digest: str, model: bytes) -> Path | None:
+        """Write a model into a file: through a pipe it would go by small parts."""
+        waiting = self._place(digest).with_suffix(f".{os.getpid()}.onnx")
         try:
-            if not self._leaving.wait(_SETTLED_S):
-                with waiting.open("rb") as model:
-                    limit_s = _PATIENCE_S + _S_PER_BYTE * waiting.stat().st_size
-                    self._compile(digest, model, limit_s)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            waiting.write_bytes(model)
+        except OSError:
+            with contextlib.suppress(OSError):
+                waiting.unlink(missing_ok=True)
+            return None
+        return waiting
+
+    def _compile_later(self, digest: str, waiting: Path) -> None:
+        self._leaving.wait(_SETTLED_S)
+        self._compile_waiting(digest, waiting)
+
+    def _compile_waiting(self, digest: str, waiting: Path) -> Path | None:
+        try:
+            with waiting.open("rb") as model:
+                return self._compile(
+                    digest, model, _PATIENCE_S + _S_PER_BYTE * waiting.stat().st_size
+                )
+        except OSError:
+            return None
         finally:
             with contextlib.suppress(OSError):  # nobody can do anything about it
                 waiting.unlink(missing_ok=True)
 
-    def _compile(self, digest: str, model: bytes | BinaryIO, limit_s: float) -> Path | None:
+    def _compile(self, digest: str, model: BinaryIO, limit_s: float) -> Path | None:
         place = self._place(digest)
         new = place.with_suffix(f".{os.getpid()}.new")
         try:
@@ -123,7 +142,7 @@ class CompiledModels:
                 return None
             with new.open("rb") as file:
                 os.fsync(file.fileno())
-            found = _digest_of(new)
+            found = file_digest(new)
             place.with_suffix(".json").write_text(json.dumps(found))
             new.replace(place)
             self._forget_others(place)
@@ -134,16 +153,15 @@ class CompiledModels:
                 new.unlink(missing_ok=True)
         return place
 
-    def _run(self, new: Path, model: bytes | BinaryIO, limit_s: float) -> bool:
+    def _run(self, new: Path, model: BinaryIO, limit_s: float) -> bool:
         import subprocess  # most devices never compile
 
-        given, file = (model, None) if isinstance(model, bytes) else (None, model)
         with self._lock:
             if self._leaving.is_set():
                 return False
             process = self._process = subprocess.Popen(
                 [sys.executable, "-m", "edge_agent.compiling", str(new)],
-                stdin=subprocess.PIPE if file is None else file,
+                stdin=model,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=own_environment(),
@@ -151,7 +169,7 @@ class CompiledModels:
             )
         with process:
             try:
-                process.communicate(given, timeout=limit_s)
+                process.wait(limit_s)
             except subprocess.TimeoutExpired as error:
                 raise TimeoutError(str(error)) from error
             finally:
@@ -177,10 +195,3 @@ class CompiledModels:
 def _is_old(path: Path) -> bool:
     """Return whether nobody can still be about to compile a file."""
     return path.stat().st_mtime < time.time() - 3600.0
-
-
-def _digest_of(path: Path) -> str:
-    import hashlib  # it takes as long to load as a small model, which is never compiled
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,6 +12,7 @@ from edge_agent.adapters.durable_files import (
     sync_folder,
     write_durably,
 )
+from edge_agent.adapters.stored_files import StoredFiles
 from edge_contract.errors import PackageError, UnavailableError
 from edge_contract.package import (
     MANIFEST_NAME,
@@ -80,18 +81,8 @@ class FolderPackages:
         given, self._given = self._given, None
         if given is not None and given.digest == digest:
             return given
-        place = self._place(digest)
         manifest_bytes, manifest = self._manifest(digest)
-        files: dict[str, bytes] = {}
-        for artifact in manifest.artifacts:
-            try:
-                files[artifact.path] = (place / artifact.path).read_bytes()
-            except OSError as error:
-                raise PackageError(
-                    f"package {manifest.reference} in {str(place)!r} lacks {artifact.path!r}: "
-                    f"{error.strerror}; fetch it again"
-                ) from error
-        return Package.verified(manifest_bytes, files)
+        return Package(manifest, manifest_bytes, StoredFiles(self._place(digest), manifest))
 
     def intact_file(self, digest: str, path: str) -> bytes | None:
         """Return a file of a package if it is here and undamaged."""

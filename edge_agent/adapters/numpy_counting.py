@@ -48,7 +48,7 @@ _Numbers: TypeAlias = NDArray[np.float64]
 _Mask: TypeAlias = NDArray[np.bool_]
 
 _HASHES: Final = 1 << HASH_BITS
-_NUMBERS_AT_ONCE: Final = 262_144
+_NUMBERS_AT_ONCE: Final = 65_536
 
 
 def count_block(spec: ProfileSpec, layout: Layout, rows: NDArray[np.float32]) -> Profile:

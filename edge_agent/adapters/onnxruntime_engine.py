@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from edge_agent.adapters.compiled_models import CompiledModels, is_worth_compiling
+from edge_agent.adapters.compiled_models import LEAST_BYTES, CompiledModels, is_worth_compiling
 from edge_agent.adapters.profiles import profile_of
 from edge_agent.adapters.providers import CPU, Choice, choices_of, missing_reason
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
@@ -78,10 +78,16 @@ class OnnxRuntimeEngine:
         The model goes in as bytes, so that it cannot name other files of the device.
         """
         name = package.manifest.reference
-        session = self._compiled_session(package)
         passed_over: list[str] = []
+        session = self._compiled_before(package)
+        is_compiled = session is not None
         if session is None:
-            session, passed_over = self._first_that_runs(_safe_model(package), name)
+            model = package.model()
+            session = self._compiled_now(package, model)
+            is_compiled = session is not None
+            if session is None:
+                require_safe_model(model, what=f"model of {name}")
+                session, passed_over = self._first_that_runs(model, name)
         self._has_loaded = True
         names = {tensor.name for tensor in session.get_inputs()}
         expected = {tensor.name for tensor in package.manifest.inputs}
@@ -91,7 +97,9 @@ class OnnxRuntimeEngine:
                 f"its manifest says {sorted(expected)}; convert it again"
             )
         outputs = [output.tensor.name for output in package.manifest.outputs]
-        return OnnxRuntimeSession(session, outputs, fallback="; ".join(passed_over))
+        return OnnxRuntimeSession(
+            session, outputs, fallback="; ".join(passed_over), is_compiled=is_compiled
+        )
 
     def keep_compiled(self, compiled: CompiledModels) -> None:
         """Load forests from a compiled form, which all but the first model wait for.
@@ -101,20 +109,25 @@ class OnnxRuntimeEngine:
         if [choice.name for choice in self._choices] == [CPU]:
             self._compiled = compiled
 
-    def _compiled_session(self, package: Package) -> onnxruntime.InferenceSession | None:
-        """Return a session of the compiled form, if there is one or time to make it."""
-        model = package.model()
+    def _compiled_before(self, package: Package) -> onnxruntime.InferenceSession | None:
+        """Return a session of the compiled form, if it is here; the model is not even read."""
+        artifact = package.manifest.artifact(ArtifactRole.MODEL, variant=package.variant)
+        if self._compiled is None or artifact.size < LEAST_BYTES:
+            return None
+        return self._of_compiled(artifact.digest, self._compiled.path(artifact.digest))
+
+    def _compiled_now(self, package: Package, model: bytes) -> onnxruntime.InferenceSession | None:
+        """Return a session of the compiled form, if there is time to make it."""
         if self._compiled is None or not is_worth_compiling(model):
             return None
-        artifact = package.manifest.artifact(ArtifactRole.MODEL, variant=package.variant)
-        digest = artifact.digest
-        path = self._compiled.path(digest)
-        if path is None and not self._has_loaded:
-            self._compiled.compile_later(digest, _safe_model(package))
+        digest = package.manifest.artifact(ArtifactRole.MODEL, variant=package.variant).digest
+        if not self._has_loaded:
+            self._compiled.compile_later(digest, model)
             return None
-        if path is None:
-            path = self._compiled.compile(digest, _safe_model(package))
-        if path is None:
+        return self._of_compiled(digest, self._compiled.compile(digest, model))
+
+    def _of_compiled(self, digest: str, path: Path | None) -> onnxruntime.InferenceSession | None:
+        if self._compiled is None or path is None:
             return None
         try:
             return self._session(path, self._choices[-1])
@@ -161,8 +174,15 @@ class OnnxRuntimeSession:
     """One onnxruntime session; any thread may run it."""
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, outputs: Sequence[str], *, fallback: str = ""
+        self,
+        session: onnxruntime.InferenceSession,
+        outputs: Sequence[str],
+        *,
+        fallback: str = "",
+        is_compiled: bool = False,
     ) -> None:
+        self.is_compiled = is_compiled
+        """Whether it is of the compiled form, which is let go of in no time."""
         self._session = session
         self._outputs = list(outputs)
         self._fallback = fallback
@@ -214,13 +234,6 @@ class OnnxRuntimeSession:
         # and options that it would have to make anew for each call a tenth as well.
         options = onnxruntime.RunOptions()
         return partial(inner.run_with_iobinding, within, options)  # type: ignore[union-attr]
-
-
-def _safe_model(package: Package) -> bytes:
-    """Return the model; raises ``PackageError`` if looking at it says that it may do harm."""
-    model = package.model()
-    require_safe_model(model, what=f"model of {package.manifest.reference}")
-    return model
 
 
 def _quick_run(session: onnxruntime.InferenceSession) -> "_Run":

@@ -81,6 +81,24 @@ def test_of_many_only_the_latest_two_stay(make: Callable[[], Servable]) -> None:
     retired.close()
 
 
+def test_what_is_let_go_of_in_no_time_goes_before_what_is_not(
+    make: Callable[[], Servable],
+) -> None:
+    retired = Retired(Calls(), look_s=0.01)
+    slow, quick, last = make(), make(), make()
+    quick.session.is_compiled = True  # type: ignore[attr-defined]
+
+    kept, gone = added(retired, slow), added(retired, quick)
+    del slow, quick
+    also_kept = added(retired, last)
+    del last
+
+    wait_until(lambda: gone() is None)
+    assert kept() is not None
+    assert also_kept() is not None
+    retired.close()
+
+
 def test_none_stays_where_memory_is_short(make: Callable[[], Servable]) -> None:
     retired = Retired(Calls(), most=0, look_s=0.01)
     gone = added(retired, make())

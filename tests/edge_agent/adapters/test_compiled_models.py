@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from sklearn.ensemble import RandomForestClassifier
 
 from edge_agent.adapters.compiled_models import CompiledModels, is_worth_compiling
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
+from edge_agent.adapters.silent_onnxruntime import onnxruntime
 from edge_contract.package import ArtifactRole, Package
 from edgefleet import convert
 from tests.support.packages import digits
@@ -133,3 +135,24 @@ def test_the_latest_three_are_kept(tmp_path: Path) -> None:
     assert len(kept) == 3
     assert kept > {"2", "3"}
     assert {path.stem for path in tmp_path.glob("*.json")} == kept
+
+
+@pytest.mark.parametrize(("operator", "suffixes"), [("SampleOp", []), ("FastGelu", [".ort"])])
+def test_a_model_that_may_do_harm_is_not_compiled(
+    tmp_path: Path, operator: str, suffixes: list[str]
+) -> None:
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["x"], ["y"], domain="com.microsoft")],
+        operator,
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])],
+    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+    onnxruntime.InferenceSession(model)  # the runtime itself takes both
+
+    found = CompiledModels(tmp_path, outlives_us=True).compile("sha256:0", model)
+
+    assert (found is None) == (suffixes == [])
+    assert [path.suffix for path in tmp_path.glob("*.ort")] == suffixes
+    assert list(tmp_path.glob("*.onnx")) == []

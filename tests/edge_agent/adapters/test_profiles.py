@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
-from edge_agent.adapters.process_memory import give_back_memory, lower_priority
+from edge_agent.adapters.process_memory import (
+    brief_turns,
+    give_back_memory,
+    large_blocks_apart,
+    lower_priority,
+)
 from edge_agent.adapters.profiles import PROFILES, usable_cores
 from edge_contract.errors import UsageError
 from tests.support.packages import digits
@@ -77,3 +82,30 @@ def test_a_thread_lowers_its_own_priority_and_no_other() -> None:
 
     assert found == [max(before, 10)]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+def test_turns_are_brief_until_the_last_who_wanted_that_ends() -> None:
+    usual_s = sys.getswitchinterval()
+
+    with brief_turns():
+        with brief_turns():
+            assert sys.getswitchinterval() < usual_s
+        assert sys.getswitchinterval() < usual_s
+
+    assert sys.getswitchinterval() == usual_s
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a matter of glibc")
+def test_large_blocks_go_back_by_themselves() -> None:
+    def resident() -> int:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    with large_blocks_apart():
+        pieces = [bytes(b"x" * 1_000_000) for _ in range(60)]
+        kept = b"y" * 60_000
+    held = resident()
+    del pieces
+
+    assert held - resident() > 50_000_000
+    assert len(kept) == 60_000
