@@ -24,6 +24,8 @@ from converters.thresholds import SourceConverted
 __all__ = ["jump_probes"]
 
 _MAX_JUMPS: Final = 96
+_MAX_FAR: Final = 24
+"""Jumps of which rows further off are tried, too."""
 _TRIED: Final = 4 * _MAX_JUMPS
 _HALVINGS: Final = 65
 _NEAR: Final = (-1, 0, 1, 2)
@@ -64,7 +66,7 @@ class _Spans:
 
 
 def jump_probes(converted: Converted) -> Iterator[Probe]:
-    """Yield rows on both sides of up to 96 jumps, next to them and further and further off.
+    """Yield rows on both sides of up to 96 jumps, of some also further and further off.
 
     A step is from one number of the model's inputs to the next. Where these are of float32 and the
     caller's rows of float64, rows of the same numbers but for a part of a step come with them: a
@@ -85,9 +87,11 @@ def jump_probes(converted: Converted) -> Iterator[Probe]:
         return
     if found is None:
         return
-    sides = (*_NEAR, *(-it for it in line.far), *line.far)
-    every = np.tile(np.arange(len(found.low)), len(sides))
-    places = np.concatenate([found.low + side * np.sign(found.high - found.low) for side in sides])
+    far = found.some(np.arange(min(len(found.low), _MAX_FAR)))
+    asked = [(found, side) for side in _NEAR]
+    asked += [(far, sign * steps) for steps in line.far for sign in (-1, 1)]
+    every = np.concatenate([np.arange(len(spans.low)) for spans, _ in asked])
+    places = np.concatenate([it.low + side * np.sign(it.high - it.low) for it, side in asked])
     lines, values = found.lines.some(every), line.at(places)
     cell = _CELL * line.spacing(values)
     names = [column.name for column in columns_of(converted.rows)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from converters.base import Converted, Rows
 from converters.differences import Difference
+from converters.moved import LAST_BITS
 from converters.probes import JUMP, MISSING
 from converters.rows import in_float64
 from converters.table import has_missing_texts
@@ -47,8 +48,9 @@ def advice_for(converted: Converted, rows: Rows, *, kind: str = "") -> str:
             "X has missing texts, which reach a device's model as the empty text: replace them "
             "by '' before fitting"
         )
-    has_jumps = isinstance(converted, SourceConverted) and converted.has_jumps
-    if has_jumps and in_float64(rows) is not None:
+    has_jumps = converted.has_jumps
+    blurs = isinstance(converted, SourceConverted) and converted.rounding > LAST_BITS
+    if has_jumps and blurs and in_float64(rows) is not None:
         return (
             "X is float32, in which steps before trees round in another way on every machine: "
             "fit on X.astype('float64') and give such rows, or leave these steps out (trees "

@@ -57,11 +57,11 @@ from converters.sklearn_rounding import rounding_of
 from converters.sklearn_scalers import SCALERS
 from converters.sklearn_schema import (
     Schema,
-    coarsest_column,
     features_of,
     feeds_of,
     schemas_for,
     takes_float64,
+    why_float64,
 )
 from converters.sklearn_thresholds import looks_up_numbers, thresholds_of
 from converters.sklearn_trees import TREES, shape_calculators
@@ -103,8 +103,9 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
     found = is_exact = False
     sparses = given_sparse(model.estimator, rows)
     failure: EdgeError | None = None
-    coarse = "" if rounds_by_itself(model.estimator) else coarsest_column(rows)
-    schemas = schemas_for(rows, wide_first=bool(coarse))
+    has_jumps = trees_see_computed(model.estimator)
+    why = "" if rounds_by_itself(model.estimator) else why_float64(rows, has_jumps=has_jumps)
+    schemas = schemas_for(rows, wide_first=bool(why))
     for schema, way in product(schemas, ways_of(model.estimator, rows)):
         if is_exact and not way.is_exact:  # it may pass a check on few rows and still be wrong
             continue
@@ -118,7 +119,7 @@ def conversions_of(model: SklearnModel, rows: Rows) -> Iterator[Converted]:
                 failure = error
             continue
         found, is_exact = True, is_exact or way.is_exact
-        yield replace(converted, why_float64=coarse)
+        yield replace(converted, why_float64=why)
     if failure is not None and not found:
         raise failure
 

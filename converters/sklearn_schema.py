@@ -15,11 +15,11 @@ from edge_contract.package import Feature
 __all__ = [
     "Schema",
     "SchemaInput",
-    "coarsest_column",
     "features_of",
     "feeds_of",
     "schemas_for",
     "takes_float64",
+    "why_float64",
 ]
 
 
@@ -62,11 +62,17 @@ def schemas_for(rows: Rows, *, wide_first: bool = False) -> Iterator[Schema]:
     yield from (*wide, *single) if wide_first else (*single, *wide)
 
 
-def coarsest_column(rows: Rows) -> str:
-    """Tell of a column that float32 rounds by much, beside how much it varies; empty if none is.
+def why_float64(rows: Rows, *, has_jumps: bool) -> str:
+    """Tell why rows should reach a model as float64; empty if float32 may do.
 
-    That is by more than 1/65,536 of its standard deviation: its numbers lie far from zero. Among
-    some thousand rows, a few then change sides of a threshold.
+    Float32 rounds some columns by much beside how much they vary, because their numbers lie far
+    from zero: by more than 1/65,536 of their standard deviation. Among some thousand rows, a few
+    then change sides of a threshold. Where thresholds are compared with what is computed from the
+    rows, numbers of training rows stand at them, and every rounding may move one over.
+
+    Args:
+        rows: The rows.
+        has_jumps: Whether there are such thresholds.
     """
     for place, column in enumerate(columns_of(rows)):
         if column.is_text or not _rounds(rows, place):
@@ -81,6 +87,11 @@ def coarsest_column(rows: Rows) -> str:
             return (
                 f"column {column.name!r} varies by {spread:.3g}, but numbers of float32 are "
                 f"{apart:.3g} apart there"
+            )
+        if has_jumps and (values != values.astype(np.float32)).any():
+            return (
+                f"column {column.name!r} has more digits than a float32, and trees behind other "
+                "steps may tell by any of them"
             )
     return ""
 

@@ -10,7 +10,7 @@ import onnx
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import AttributeProto, numpy_helper
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -243,7 +243,8 @@ def test_rows_that_float32_would_round_to_another_answer_are_given_as_float64() 
 
     assert [spec.element_type for spec in package.manifest.inputs] == ["float64"]
     assert says(package, {"X": rows})["variable"] == pytest.approx(model.predict(rows), rel=1e-5)
-    assert "differs in" in str(package.manifest.evidence.parity["float64_inputs"])
+    reason = str(package.manifest.evidence.parity["float64_inputs"])
+    assert reason.startswith("column 'x0' has more digits than a float32, and trees behind")
 
 
 def test_a_jump_is_found_between_two_neighbouring_float32() -> None:
@@ -315,20 +316,57 @@ def test_trees_that_see_the_rows_as_they_are_are_not_asked_for_jumps() -> None:
     assert list(jump_probes(converted(model, STEPS))) == []
 
 
-def test_a_threshold_that_is_off_by_a_billionth_is_refused() -> None:
-    rows, values = numbers()
-    model = make_pipeline(StandardScaler(), lightgbm_model()).fit(rows, values)
-    right = converted(model, rows[:60])
+def with_trees(right: Converted, change: Callable[[AttributeProto], None]) -> Converted:
+    """A conversion whose trees were changed."""
     graph = onnx.load_from_string(right.model)
     for node in graph.graph.node:
-        for attribute in node.attribute:
-            if attribute.name == "nodes_values_as_tensor":
-                moved = numpy_helper.to_array(attribute.t) + 1e-6
-                attribute.t.CopyFrom(numpy_helper.from_array(moved))
-    wrong = replace(right, model=graph.SerializeToString())
+        for attribute in node.attribute if node.op_type.startswith("TreeEnsemble") else ():
+            change(attribute)
+    return replace(right, model=graph.SerializeToString())
+
+
+def moved(by: float) -> Callable[[AttributeProto], None]:
+    def change(attribute: AttributeProto) -> None:
+        if attribute.name == "nodes_values_as_tensor":
+            values = numpy_helper.to_array(attribute.t)
+            attribute.t.CopyFrom(numpy_helper.from_array(values + by))
+
+    return change
+
+
+def strict(attribute: AttributeProto) -> None:
+    if attribute.name == "nodes_modes":
+        modes = [mode.replace(b"BRANCH_LEQ", b"BRANCH_LT") for mode in attribute.strings]
+        attribute.strings[:] = modes
+
+
+def turned(attribute: AttributeProto) -> None:
+    if attribute.name == "nodes_missing_value_tracks_true":
+        attribute.ints[:] = [1 - flag for flag in attribute.ints]
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "change"),
+    [
+        (StandardScaler(), np.float64, moved(1e-6)),
+        (PCA(2), np.float64, moved(1e-6)),
+        (PCA(2), np.float32, moved(0.02)),
+        (MinMaxScaler((0, 2)), np.float32, strict),
+        (StandardScaler(), np.float32, turned),
+    ],
+)
+def test_trees_that_are_wrong_are_refused_whatever_the_source_rounds(
+    step: object, kind: type[np.floating], change: Callable[[AttributeProto], None]
+) -> None:
+    rows, values = numbers()
+    rows[::9, 2] = np.nan if change is turned else 1.0
+    given = rows.astype(kind)
+    model = make_pipeline(step, lightgbm_model()).fit(given, values)
+    right = converted(model, given[:60])
+    wrong = with_trees(right, change)
 
     check_parity(right, OnnxModel(right.model, what="it"))
-    with pytest.raises(PackageError, match="value beside a jump"):
+    with pytest.raises(PackageError, match="not faithful"):
         check_parity(wrong, OnnxModel(wrong.model, what="it"))
 
 

@@ -1,5 +1,6 @@
 """The gate lets faithful conversions through and refuses all others, with the worst row."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from converters.base import SOURCES, Converted, Request, Rows, Tensors
+from converters.card import card_of
 from converters.differences import difference_of_labels, difference_of_numbers, undecided
 from converters.parity import check_parity
 from converters.runtime import OnnxModel
@@ -25,6 +28,13 @@ from tests.converters.helpers import (
     says,
     tumours,
 )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other take longer than these few rows."""
+    with threadpool_limits(1):
+        yield
 
 
 def flower_conversion() -> tuple[Converted, OnnxModel]:
@@ -186,6 +196,20 @@ def test_numbers_that_are_the_same_float32_are_told_apart_as_float64() -> None:
     assert says(package, {"X": rows[:2]})["label"].tolist() == [0, 1]
     reason = package.manifest.evidence.parity["float64_inputs"]
     assert reason == "column 'x0' varies by 5e-13, but numbers of float32 are 1.19e-07 apart there"
+
+
+def test_rows_that_fail_as_float32_are_given_as_float64_and_the_card_says_so() -> None:
+    rows = np.array([[1.0], [1.0 + 1e-12]] * 50 + [[100.0]] * 20)
+    labels = np.array([0, 1] * 50 + [2] * 20)
+    model = HistGradientBoostingClassifier(max_iter=5).fit(rows, labels)
+
+    package = quietly_converted(model, rows, labels)
+
+    found = "output 'label' differs in 50 of 120 rows; worst is row "
+    (detail,) = [it for it in card_of(package) if it.title == "Parity in detail"]
+    ((what, why),) = detail.rows
+    assert what == "inputs are float64, because with float32"
+    assert why.startswith(found)
 
 
 def test_trees_that_make_float32_of_the_rows_themselves_are_given_float32() -> None:
