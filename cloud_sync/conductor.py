@@ -40,7 +40,8 @@ _log = logging.getLogger("edgefleet.cloud")
 
 _TICK_S: Final = 1.0
 _ORDER_TIMEOUT_S: Final = 30.0
-_TELL_AGAIN_S: Final = 30.0
+_TELL_AGAIN_S: Final = 30.0  # and then less and less often: every device hears it
+_TELL_AT_LEAST_S: Final = 600.0
 _OVERLAP_S: Final = 5.0  # commits and clocks of other collectors may be as late
 _MOST_AT_ONCE: Final = 2_000
 _SNAPSHOT_S: Final = 0.1  # pages need no more; each one looks at the whole fleet
@@ -140,6 +141,7 @@ class Conductor:
         self._told_listening: bool | None = None
         self._leaving = False
         self._tell_again_s = 0.0
+        self._tell_every_s = _TELL_AGAIN_S
         self._changed = False
         self._held: list[FleetEffect] = []
         self.pulse = Pulse()
@@ -303,7 +305,8 @@ class Conductor:
         if self._collecting.shares:
             self._hear_through_others()
         if time.monotonic() >= self._tell_again_s:  # a broker just started may lose retained ones
-            self._tell_again_s = time.monotonic() + _TELL_AGAIN_S
+            self._tell_again_s = time.monotonic() + self._tell_every_s
+            self._tell_every_s = min(2 * self._tell_every_s, _TELL_AT_LEAST_S)
             self._told_listening = None
             self._tell_state()
 
@@ -353,6 +356,8 @@ class Conductor:
 
     def _connected_again(self) -> None:
         self._told_listening = None
+        self._tell_every_s = _TELL_AGAIN_S
+        self._tell_again_s = time.monotonic() + _TELL_AGAIN_S
         self._tell_state()
 
     def _tell_state(self) -> None:
