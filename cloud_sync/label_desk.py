@@ -9,9 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-from cloud_sync.conductor import Conductor
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.core.increments import (
     Commit,
@@ -36,6 +35,9 @@ __all__ = ["LabelDesk", "Windows"]
 
 _MOST_PROBLEMS: Final = 20
 _PREFIX: Final = len("sha256:") + PREFIX_CHARACTERS
+
+
+Order: TypeAlias = Callable[[Callable[[], "list[bool]"]], "list[bool]"]
 
 
 class Windows(NamedTuple):
@@ -74,7 +76,7 @@ class LabelDesk:
     Args:
         ledger: Knows which rows were labelled, and where counts go.
         packages: The registry.
-        conductor: On whose thread counts are written.
+        order: Runs the writing of counts on the thread that owns them, and returns what it does.
         windows: Their lengths.
         device_of: Finds a device by its name or pseudonym; ``None`` for an unknown one.
         segments: Finds the segments that a device is in; asked on the conductor's thread.
@@ -85,7 +87,7 @@ class LabelDesk:
         self,
         ledger: LabelLedger,
         packages: PackageRepository,
-        conductor: Conductor,
+        order: Order,
         *,
         windows: Windows,
         device_of: Callable[[str], str | None],
@@ -94,7 +96,7 @@ class LabelDesk:
     ) -> None:
         self._ledger = ledger
         self._packages = packages
-        self._conductor = conductor
+        self._order = order
         self._windows = windows
         self._device_of = device_of
         self._segments = segments
@@ -106,7 +108,7 @@ class LabelDesk:
         new: list[bool] = []
         if found.rows:
             now_unix_s = time.time()
-            new = self._conductor.order(
+            new = self._order(
                 lambda: self._ledger.count_labels(
                     [row.key for row in found.rows],
                     lambda new: self._commit(found.rows, new, now_unix_s),

@@ -79,7 +79,7 @@ class Labelling:
         return LabelDesk(
             self._warehouse,
             self._packages,
-            conductor,
+            conductor.order,
             windows=Windows(self._config.window_s, self._config.device_window_s),
             device_of=lambda name: self.tickets.device_of(name, conductor.snapshot.facts),
             segments=self._segments,

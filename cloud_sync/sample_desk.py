@@ -56,6 +56,10 @@ class SampleDesk:
         self._note = note
         self._name_of: Callable[[str], str] = tickets.pseudonym if hides_devices else str
 
+    def require_asked(self, command_id: str, device: str, *, ticket: str) -> None:
+        """Raise what :meth:`receive` would raise of a device that was not asked."""
+        self._asked(command_id, device, ticket)
+
     def receive(
         self, command_id: str, device: str, *, part: int, ticket: str, data: bytes
     ) -> SampleFileView | None:

@@ -54,6 +54,10 @@ class LabelsView:
 class SampleBook(Protocol):
     """Samples that devices sent. Thread-safe."""
 
+    def require_asked(self, command_id: str, device: str, *, ticket: str) -> None:
+        """Raise what :meth:`receive` would of who was not asked, before a byte is read."""
+        ...
+
     def receive(
         self, command_id: str, device: str, *, part: int, ticket: str, data: bytes
     ) -> SampleFileView | None:

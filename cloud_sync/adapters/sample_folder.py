@@ -9,6 +9,7 @@ hands the file to ``edgefleet labels import``.
 """
 
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ class SampleFolder:
         self._folder = folder
         self._keep_s = keep_days * _DAY_S
         self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._taken_bytes = sum(file.size_bytes for file in self.files())
 
     def write(self, parcel: SampleParcel, source: SampleSource, manifest: Manifest) -> SampleFile:
         """Write a parcel durably; the same one again replaces itself.
@@ -84,15 +87,22 @@ class SampleFolder:
             UnavailableError: It cannot be written, there is no room, or pyarrow is not installed.
         """
         data = _parquet(parcel, source, manifest)
-        taken_bytes = sum(file.size_bytes for file in self.files())
-        if taken_bytes + len(data) > self._most_bytes:
-            raise UnavailableError(
-                f"the samples take {taken_bytes} of the {self._most_bytes} bytes that they may: "
-                "remove some, or start the cloud with a larger --samples-mb"
-            )
         name = f"{source.command_id}-{source.device}-{source.part:04d}{_SUFFIX}"
         path = self._folder / manifest.name / manifest.version / name
-        write_durably(path, data)
+        with self._lock:
+            more_bytes = len(data) - self._file(path).size_bytes
+            if self._taken_bytes + more_bytes > self._most_bytes:
+                raise UnavailableError(
+                    f"the samples take {self._taken_bytes} of the {self._most_bytes} bytes that "
+                    "they may: remove some, or start the cloud with a larger --samples-mb"
+                )
+            self._taken_bytes += more_bytes
+        try:
+            write_durably(path, data)
+        except BaseException:
+            with self._lock:
+                self._taken_bytes -= more_bytes
+            raise
         return self._file(path)
 
     def files(self) -> list[SampleFile]:
@@ -118,9 +128,12 @@ class SampleFolder:
         """
         path = self.path(name)
         try:
+            size_bytes = self._file(path).size_bytes
             path.unlink(missing_ok=True)
         except OSError as error:
             raise UnavailableError(f"cannot remove {str(path)!r}: {error.strerror}") from error
+        with self._lock:
+            self._taken_bytes -= size_bytes
 
     def expire(self, now_unix_s: float | None = None) -> int:
         """Remove files that are too old; return how many those were.
@@ -132,6 +145,8 @@ class SampleFolder:
         old = [f for f in self.files() if now_unix_s - f.at_unix_s > self._keep_s]
         for file in old:
             self.remove(file.name)
+        with self._lock:  # whatever was done to the folder by hand counts from here
+            self._taken_bytes = sum(file.size_bytes for file in self.files())
         return len(old)
 
     def _paths(self) -> Iterator[Path]:

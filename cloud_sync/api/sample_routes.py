@@ -58,6 +58,11 @@ class LabelsRequest(BaseModel):
     labels: Annotated[list[LabelGivenRequest], Field(min_length=1, max_length=_MOST_LABELS)]
 
 
+def _asked(backend: Backend, command_id: _CommandId, device: DeviceName, ticket: _Ticket) -> None:
+    """Refuse strangers before their samples are read."""
+    backend.samples.require_asked(command_id, device, ticket=ticket)
+
+
 async def _body(request: Request) -> bytes:
     return await request.body()
 
@@ -65,7 +70,7 @@ async def _body(request: Request) -> bytes:
 @sample_routes.put(
     UPLOADS + "{command_id}/{device}/{part}",
     status_code=204,
-    dependencies=[NEEDS_JSON],
+    dependencies=[NEEDS_JSON, Depends(_asked)],
     response_class=Response,
 )
 def receive_samples(

@@ -135,13 +135,11 @@ class HandingOver:
             )
         return self._store.newest(asked.most, models=asked.models, reasons=asked.reasons)
 
-    def send(
-        self,
-        asked: Asked,
-        samples: Sequence[KeptSample],
-        tell: Callable[[str, bool, str], None],
-    ) -> None:
-        """Send samples, forget those that the cloud has written, and tell how it went."""
+    def send(self, asked: Asked, tell: Callable[[str, bool, str], None]) -> None:
+        """Send samples, forget those that the cloud has written, and tell how it went.
+
+        They are looked up anew: a command before this one may have sent some of them.
+        """
         from edge_agent.adapters.http_source import resolved_url
 
         upload = SampleUpload(
@@ -154,6 +152,7 @@ class HandingOver:
             plain_text=self._options.plain_text,
         )
         sent = 0
+        samples = self.found(asked)
         try:
             by_package = self._rows(samples)
             total = sum(map(len, by_package.values()))

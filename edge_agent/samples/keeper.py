@@ -156,7 +156,7 @@ class SampleKeeper:
         asked = Asked.of(arguments)
         samples = self._handing_over.found(asked)
         if samples:
-            self._jobs.put(lambda: self._handing_over.send(asked, samples, self._tell))
+            self._jobs.put(lambda: self._handing_over.send(asked, self._tell))
         return len(samples)
 
     def size_bytes(self) -> int:

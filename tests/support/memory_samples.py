@@ -22,12 +22,16 @@ class MemorySamples:
         self._folder = folder
         self._files: dict[str, SampleFileView] = {}
 
+    def require_asked(self, command_id: str, device: str, *, ticket: str) -> None:
+        """See ``SampleBook``."""
+        if ticket != TICKET:
+            raise NotFoundError(f"device {device!r} was not asked for samples by {command_id!r}")
+
     def receive(
         self, command_id: str, device: str, *, part: int, ticket: str, data: bytes
     ) -> SampleFileView | None:
         """See ``SampleBook``."""
-        if ticket != TICKET:
-            raise NotFoundError(f"device {device!r} was not asked for samples by {command_id!r}")
+        self.require_asked(command_id, device, ticket=ticket)
         if not data.startswith(b"["):
             raise MessageError("a parcel of samples is no JSON")
         name = f"digits/1.0.0/{command_id}-{device}-{part:04d}.parquet"
