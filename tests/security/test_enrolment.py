@@ -1,6 +1,7 @@
 """A device joins once, with a key of its own; what is stolen, old or forged gets nobody in."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,6 +14,8 @@ from cloud_sync.doorkeeper import Doorkeeper
 from cloud_sync.enrolment_desk import EnrolmentDesk, Terms
 from cloud_sync.ports import Asking, Grant
 from cloud_sync.roster import Roster
+from edge_agent.identity import identity_in, save_identity
+from edge_agent.way_to_cloud import CloudOptions, way_to_cloud
 from edge_contract.enrolment import (
     JoinToken,
     Membership,
@@ -296,3 +299,34 @@ def test_a_join_token_is_read_as_it_was_written_and_damage_is_told() -> None:
             JoinToken.parse(damaged)
     with pytest.raises(UsageError, match="no join token"):
         JoinToken.parse(str(replace(token, url="ftp://cloud.example")))
+
+
+def test_a_device_that_joined_goes_by_what_it_got_and_nobody_else_does(tmp_path: Path) -> None:
+    given = Membership(
+        fleet="plant", device="cam-1", password="p", broker="mqtts://:8883", root='{"signed": 1}'
+    )
+    save_identity(tmp_path, given, cloud="https://[fd00::1]:8080", token_id="a" * 12, key=b"key")
+
+    def way(device: str, told: CloudOptions) -> CloudOptions:
+        return way_to_cloud(told, fleet="plant", device=device, state=tmp_path, join_token=None)
+
+    found = way("cam-1", CloudOptions(None))
+
+    assert (found.url, found.username, found.password) == ("mqtts://[fd00::1]:8883", "cam-1", "p")
+    assert found.root == b'{"signed": 1}'
+    assert way("cam-1", CloudOptions("mqtts://other.example")).url == "mqtts://other.example"
+    with pytest.raises(UsageError, match="belongs to device 'cam-1' of fleet 'plant'"):
+        way("cam-2", CloudOptions(None))
+    with pytest.raises(UsageError, match="plain text"):
+        way("cam-1", CloudOptions("mqtt://other.example"))
+
+
+def test_a_damaged_identity_is_told(tmp_path: Path) -> None:
+    given = Membership(fleet="plant", device="cam-1", password="p", broker="mqtts://:8883")
+    save_identity(tmp_path, given, cloud="https://a:1", token_id="a" * 12, key=b"key")
+    path = tmp_path / "identity" / "membership.json"
+    path.write_text(path.read_text()[:-9])
+
+    with pytest.raises(UsageError, match=r"is damaged .* join again"):
+        identity_in(tmp_path)
+    assert identity_in(tmp_path / "elsewhere") is None

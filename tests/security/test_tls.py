@@ -95,6 +95,23 @@ def test_a_device_joins_fetches_its_model_and_reports_with_nothing_in_plain_text
     assert renewed.membership.password not in token.secret
 
 
+def test_a_device_that_is_put_out_is_cut_off_at_once(
+    cloud: CloudService, client: Cloud, tls: Path, tmp_path: Path
+) -> None:
+    given = join(str(token_of(client, "cam-7")), device="cam-7", state=tmp_path).membership
+    port = int(cloud.broker_url.rpartition(":")[2])
+    login = Login("cam-7", "cam-7", given.password)
+    ca_file = str(tls / "ca.pem")
+
+    with cheating(port, login, ca_file=ca_file) as device:
+        assert device.connected
+        client.revoke_credential("cam-7")
+        assert device.wait(lambda: device.lost > 0)
+
+    with cheating(port, login, ca_file=ca_file) as device:
+        assert not device.connected
+
+
 def test_whoever_answers_with_another_certificate_learns_nothing(
     client: Cloud, tmp_path: Path
 ) -> None:
