@@ -154,8 +154,9 @@ def _reference(reference: Reference) -> Iterator[tuple[str, str]]:
 
 def _lineage(lineage: JsonObject) -> Iterator[tuple[str, str]]:
     for name, value in flat({k: v for k, v in lineage.items() if k != "dirty"}):
-        changed = " and changes since" if name == "commit" and lineage.get("dirty") else ""
-        yield name, shown(value) + changed
+        is_commit = name == "commit" and "dirty" in lineage
+        changed = " and changes since" if lineage.get("dirty") else ", nothing changed since"
+        yield name, shown(value) + changed * is_commit
 
 
 def _files(manifest: Manifest) -> Section:

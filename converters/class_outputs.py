@@ -17,7 +17,15 @@ from converters.base import Tensors
 from edge_contract.errors import UsageError
 from edge_contract.package import TensorSpec
 
-__all__ = ["ClassOutput", "Form", "add_probabilities", "class_output_of", "probabilities_of"]
+__all__ = [
+    "ClassOutput",
+    "Form",
+    "add_probabilities",
+    "class_output_of",
+    "is_share",
+    "probabilities_of",
+    "row_width",
+]
 
 _PASSED_THROUGH: Final = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze"})
 _BOUNDED: Final = frozenset({"Clip", "HardSigmoid", "Sigmoid"})
@@ -57,7 +65,7 @@ def class_output_of(
     fitting = [
         spec
         for spec in specs
-        if said[spec.name].dtype.kind == "f" and _width(said[spec.name]) in widths
+        if said[spec.name].dtype.kind == "f" and row_width(said[spec.name]) in widths
     ]
     if len(fitting) != 1:
         shapes = ", ".join(f"{spec.name!r} {spec}" for spec in specs)
@@ -68,7 +76,7 @@ def class_output_of(
         )
     name = fitting[0].name
     added = _free("probabilities", [spec.name for spec in specs])
-    if _width(said[name]) > 1:
+    if row_width(said[name]) > 1:
         if _is_bounded(proto, name):
             raise UsageError(
                 f"output {name!r} holds {classes} numbers from 0 to 1 that do not sum to 1, so "
@@ -122,7 +130,7 @@ def add_probabilities(proto: ModelProto, output: ClassOutput, *, classes: int) -
     )
 
 
-def _width(values: NDArray[np.generic]) -> int:
+def row_width(values: NDArray[np.generic]) -> int:
     """Return how many numbers an output has per row; 0 if they have several axes."""
     if values.size == len(values):
         return 1
@@ -135,6 +143,13 @@ def _is_bounded(proto: ModelProto, name: str) -> bool:
     while name in makers and makers[name].op_type in _PASSED_THROUGH:
         name = makers[name].input[0]
     return name in makers and makers[name].op_type in _BOUNDED
+
+
+def is_share(proto: ModelProto, name: str, values: NDArray[np.generic]) -> bool:
+    """Whether an output is one number per row that a sigmoid, or the like, keeps from 0 to 1."""
+    numbers = values.astype(np.float64)
+    in_range = bool(((numbers >= 0) & (numbers <= 1)).all())
+    return row_width(values) == 1 and in_range and _is_bounded(proto, name)
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

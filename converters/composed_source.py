@@ -68,6 +68,7 @@ class ComposedSource:
                 joined,
                 asked.post,
                 classes=request.classes or converted.classes,
+                labels=request.labels,
                 chain=partial(_chained, middle, source_says),
             )
 
@@ -152,6 +153,7 @@ def _answering(
     post: Graph | None,
     *,
     classes: tuple[str | int, ...],
+    labels: object,
     chain: Callable[[Rows], Tensors],
 ) -> Converted:
     """Return the conversion with what the whole answers, and what it is compared with."""
@@ -167,7 +169,9 @@ def _answering(
     taken = [spec.name for spec in after.inputs]
     some = np.arange(min(row_count(joined.rows), _MOST_ROWS))
     said = model.run(joined.feeds(take(joined.rows, some)))
-    meaning = meaning_of(joined.model, model.outputs, said, classes=classes, what=what)
+    meaning = meaning_of(
+        joined.model, model.outputs, said, classes=classes, labels=labels, what=what
+    )
 
     def predict(rows: Rows) -> Tensors:
         given = chain(rows)

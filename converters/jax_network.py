@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
 import jax
 import jax2onnx
@@ -11,8 +11,10 @@ import numpy as np
 
 from converters.base import Rows, Tensors
 from converters.exporting import quietly, tidied
+from converters.flax_function import predicting
 from converters.graph import OPSETS
-from converters.jax_pooling import FlaxPooling, pool_pictures
+from converters.jax_functions import OwnFunctions
+from converters.jax_pooling import pool_pictures
 from converters.network import Network, first_line
 from converters.network_calls import Call, call_of, named_outputs
 from converters.optional import versions_of
@@ -51,10 +53,10 @@ def network_of(model: object, rows: Rows) -> Network:
 def network_of_function(function: _Function, call: Call, *, what: str) -> Network:
     """Return a function of arrays with a batch axis as a network."""
     outputs: list[str] = []
-    pooling = FlaxPooling()
+    own = OwnFunctions()
 
     def flat(*values: object) -> tuple[object, ...]:
-        with pooling.restored():
+        with own.restored():
             answer = call(function, values)
         said = named_outputs(answer, inputs=call.inputs, is_tensor=_is_array)
         outputs[:] = said
@@ -68,7 +70,7 @@ def network_of_function(function: _Function, call: Call, *, what: str) -> Networ
         what=what,
         inputs=call.inputs,
         run=run,
-        export=lambda feeds: _exported(flat, call, feeds, outputs=outputs, what=what),
+        export=lambda feeds: _exported(_Traced(flat, call, outputs, own), feeds, what=what),
         framework=versions_of("jax", "jax2onnx"),
         has_int64=bool(jax.config.jax_enable_x64),
     )
@@ -81,12 +83,9 @@ def _function_of(model: object) -> tuple[_Function, tuple[str, ...]]:
         equinox = importlib.import_module("equinox")
         return jax.vmap(equinox.nn.inference_mode(model)), ("equinox",)
     if "flax" in families and callable(model):
-        flax = importlib.import_module("flax")
         if hasattr(model, "scope"):
             return _with_variables(model), ("flax",)
-        copy = flax.nnx.merge(*flax.nnx.split(model))
-        copy.eval()
-        return copy, ("flax",)
+        return predicting(model), ("flax",)
     if callable(model):
         return model, ()
     raise UsageError(f"{type(model).__name__} cannot be called with rows")
@@ -102,20 +101,42 @@ def _with_variables(module: _Function) -> _Function:
     return module
 
 
-def _exported(
-    flat: _Function, call: Call, feeds: Tensors, *, outputs: list[str], what: str
-) -> bytes:
+class _Traced(NamedTuple):
+    """A function as jax2onnx takes it; ``outputs`` are filled in when it is called."""
+
+    flat: _Function
+    call: Call
+    outputs: list[str]
+    own: OwnFunctions
+
+
+def _exported(traced: _Traced, feeds: Tensors, *, what: str) -> bytes:
+    """Return an ONNX model: by the exporter's stand-ins for functions, or else by what they do."""
+    first: UsageError | None = None
+    for everything in (False, True):
+        traced.own.everything = everything
+        try:
+            return _exported_once(traced, feeds, what=what)
+        except UsageError as error:
+            first = first or error
+        finally:
+            traced.own.everything = False
+            traced.own.put_back()
+    raise first or UsageError(f"cannot export {what}")
+
+
+def _exported_once(traced: _Traced, feeds: Tensors, *, what: str) -> bytes:
     inputs = [
         jax.ShapeDtypeStruct((BATCH, *values.shape[1:]), values.dtype) for values in feeds.values()
     ]
     with quietly("absl", "jax", "jax2onnx", "onnx_ir"):
         try:
             model = jax2onnx.to_onnx(
-                flat,
+                traced.flat,
                 inputs=inputs,
                 opset=OPSETS[""],
-                input_names=list(call.inputs),
-                output_names=list(outputs),
+                input_names=list(traced.call.inputs),
+                output_names=list(traced.outputs),
             )
         except Exception as error:  # its errors have no other common base
             raise UsageError(f"cannot export {what}: {_reason(error)}") from error

@@ -1,51 +1,22 @@
-"""Mends pooling in jax2onnx: what it takes from Flax, and what it writes for onnxruntime.
+"""Mends what jax2onnx writes of pooling, for onnxruntime.
 
 JAX pools a window of any shape over ``[batch, height, width, channels]``, and so does the exported
 MaxPool, but onnxruntime pools no more than three axes. Where the window is 1 along the first and
 last of them, pooling pictures is the same.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import numpy as np
 from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
 
-__all__ = ["FlaxPooling", "pool_pictures"]
+__all__ = ["pool_pictures"]
 
-_FLAX: Final = ("flax.linen", "flax.linen.pooling", "flax.nnx")
-_POOLS: Final = ("avg_pool", "max_pool", "min_pool")
 _ALL_AXES: Final = 4
 _TO_PICTURES: Final = (0, 3, 1, 2)
 _FROM_PICTURES: Final = (0, 2, 3, 1)
 _AXES: Final = "pooling_axes"
-
-
-class FlaxPooling:
-    """Flax's functions for pooling as they are now, to be used again while a model is traced.
-
-    jax2onnx puts stand-ins in their places then, which refuse the window as a positional argument.
-    """
-
-    def __init__(self) -> None:
-        modules = [sys.modules[name] for name in _FLAX if name in sys.modules]
-        self._own = [
-            (module, name, getattr(module, name))
-            for module in modules
-            for name in _POOLS
-            if hasattr(module, name)
-        ]
-
-    @contextmanager
-    def restored(self) -> Iterator[None]:
-        """While entered, they are in their places."""
-        with ExitStack() as stack:
-            for module, name, own in self._own:
-                stack.callback(setattr, module, name, getattr(module, name))
-                setattr(module, name, own)
-            yield
 
 
 def pool_pictures(model: ModelProto) -> None:

@@ -6,13 +6,14 @@ run and so loses decisions, and which does not keep the names of outputs.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 import keras
 
-from converters.base import Rows
+from converters.base import Rows, Tensors
 from converters.network import Network
 from converters.network_calls import Call
 from converters.optional import needing, versions_of
@@ -21,6 +22,10 @@ from edge_contract.errors import UsageError
 __all__ = ["network_of"]
 
 _ONLY_INPUT: Final = "x"
+_OTHER_BACKEND: Final = (
+    "; it has recurrent layers, which another backend may know how to export: save the model, and "
+    "convert the file with KERAS_BACKEND=jax or torch"
+)
 _COUNTED: Final = re.compile(r"(input_layer|keras_tensor)(_\d+)?")
 """Names that Keras gives by counting all that were made before."""
 
@@ -56,9 +61,52 @@ def network_of(model: object, rows: Rows) -> Network:
     parameters = {"parameters": int(model.count_params())} if model.built else {}
     return replace(
         network,
+        export=_step_by_step_if_need_be(model, network.export),
         framework={**versions_of("keras"), **exporter},
         parameters={"class": type(model).__name__, **parameters},
     )
+
+
+def _step_by_step_if_need_be(
+    model: keras.Model, export: Callable[[Tensors], bytes]
+) -> Callable[[Tensors], bytes]:
+    """Return an export that tries a model with recurrent layers once more, unrolled.
+
+    Loops over time are what neither exporter knows in full: PyTorch's takes them to depend on the
+    number of rows where the layer has a mask or a cell of its own, JAX' has none that run
+    backwards.
+    """
+
+    def exported(feeds: Tensors) -> bytes:
+        try:
+            return export(feeds)
+        except UsageError as error:
+            with _unrolled(model) as any_layer:
+                if not any_layer:
+                    raise
+                try:
+                    return export(feeds)
+                except UsageError:
+                    raise UsageError(f"{error}{_OTHER_BACKEND}") from error
+
+    return exported
+
+
+@contextmanager
+def _unrolled(model: keras.Model) -> Iterator[bool]:
+    """While entered, recurrent layers are written out step by step; says whether there are any."""
+    layers = [
+        it
+        for it in model._flatten_layers()  # Keras has no public way to those inside of others
+        if isinstance(it, keras.layers.RNN) and not it.unroll
+    ]
+    for layer in layers:
+        layer.unroll = True
+    try:
+        yield bool(layers)
+    finally:
+        for layer in layers:
+            layer.unroll = False
 
 
 class _Predicting:

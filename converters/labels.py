@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from converters.base import ConversionWarning
 from edge_contract.errors import UsageError
 
-__all__ = ["as_labels", "require_label_for_each", "tell_of_classes"]
+__all__ = [
+    "are_yes_or_no",
+    "as_labels",
+    "require_label_for_each",
+    "tell_of_classes",
+    "tell_of_numbers",
+]
 
 
 def as_labels(labels: object) -> NDArray[np.generic]:
@@ -18,12 +24,22 @@ def as_labels(labels: object) -> NDArray[np.generic]:
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
+def are_yes_or_no(labels: NDArray[np.generic]) -> bool:
+    """Whether labels are 0 and 1, or false and true, and nothing else; both of them occur."""
+    return labels.dtype.kind in "biuf" and set(np.unique(labels).tolist()) == {0, 1}
+
+
 def require_label_for_each(labels: object, *, rows: int) -> None:
     """Raise ``UsageError`` unless there are no labels at all, or one for each row."""
     if labels is None:
         return
     array = as_labels(labels)
     if array.ndim == 2 and len(array) == rows:
+        if _are_one_hot(array):
+            raise UsageError(
+                f"y has {array.shape[1]} columns, of which one is 1 in each row: give the class of "
+                "each row instead, y.argmax(axis=1)"
+            )
         raise UsageError(
             f"y has {array.shape[1]} columns: the quality of models with several answers is not "
             "measured; leave y out, and the model is converted and checked without it"
@@ -68,6 +84,24 @@ def tell_of_classes(
             ConversionWarning,
             stacklevel=2,
         )
+
+
+def tell_of_numbers(labels: object) -> None:
+    """Warn of labels that are 0 and 1, of a model whose number is taken for a measure."""
+    if labels is not None and are_yes_or_no(as_labels(labels)):
+        warnings.warn(
+            "y holds only 0 and 1, but what the model says is taken as a number that it predicts, "
+            "with errors and no accuracy; if it is the logit of the second class, give "
+            "classes=(0, 1) (--label 0 --label 1)",
+            ConversionWarning,
+            stacklevel=2,
+        )
+
+
+def _are_one_hot(labels: NDArray[np.generic]) -> bool:
+    if labels.dtype.kind not in "biuf":
+        return False
+    return set(np.unique(labels).tolist()) == {0, 1} and bool((labels.sum(axis=1) == 1).all())
 
 
 def _missing(labels: NDArray[np.generic]) -> NDArray[np.bool_]:

@@ -31,14 +31,17 @@ def loaded(path: Path, load: Callable[[], object]) -> object:
     try:
         return load()
     except ImportError as error:
-        raise UsageError(f"cannot read {str(path)!r}: it needs {error.name or error}") from error
+        raise UsageError(
+            f"cannot read {str(path)!r}: it needs {error.name or error}: install it, or name its "
+            "folder in PYTHONPATH"
+        ) from error
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{str(path)!r} is not written in UTF-8 (byte {error.object[error.start]:#04x} at "
             f"{error.start}): save it as UTF-8"
         ) from error
     except Exception as error:  # readers of files raise all kinds
-        said = " ".join(str(error).split())[:_MAX_SAID]
+        said = " ".join(str(error).split())[:_MAX_SAID] or "it is empty, or cut off"
         raise UsageError(f"cannot read {str(path)!r}: {type(error).__name__}: {said}") from error
 
 

@@ -34,12 +34,13 @@ def read_mlflow_run(run: str) -> JsonObject:
     commit are kept. A metric that is no finite number is kept as a text.
 
     Args:
-        run: The run's folder, its id in ``./mlruns`` or ``./mlflow.db``, or a database and an id:
-            ``elsewhere/mlflow.db:RUN_ID``.
+        run: The run's folder, its id in ``./mlruns`` or ``./mlflow.db`` (also as MLflow writes it,
+            ``runs:/RUN_ID``), or a database and an id: ``elsewhere/mlflow.db:RUN_ID``.
 
     Raises:
         UsageError: There is no such run, or it cannot be read.
     """
+    run = run.removeprefix("runs:/").rstrip("/")
     folder = _folder_of(run)
     if folder is None:
         return _run_of_database(run)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.base import ConversionWarning, Converted, Request, Rows, Tensors
-from converters.meaning import implied_classes, meaning_of
+from converters.meaning import meaning_of
 from converters.onnx_feeds import features_of, feeds_for
 from converters.rows import row_count, take
 from converters.runtime import OnnxModel
@@ -81,7 +81,6 @@ def converted_network(network: Network, request: Request) -> Converted:
         said = _said(network, feeds(some))
     except ValueError as error:
         raise UsageError(f"{network.what} does not accept the rows of X: {error}") from error
-    classes = request.classes or implied_classes(said, request.labels)
     usual = _Usual(feeds(request.rows))
 
     def predict(rows: Rows) -> Tensors:
@@ -89,7 +88,14 @@ def converted_network(network: Network, request: Request) -> Converted:
         usual.require(given)
         return meaning.completed(_said(network, given))
 
-    meaning = meaning_of(exported, model.outputs, said, classes=classes, what=network.what)
+    meaning = meaning_of(
+        exported,
+        model.outputs,
+        said,
+        classes=request.classes,
+        labels=request.labels,
+        what=network.what,
+    )
     if meaning.roles.task is Task.OTHER:
         _tell_that_nothing_is_predicted(network, said)
     return Converted(

@@ -49,7 +49,9 @@ def read_onnx(request: Request) -> Converted:
     some = np.arange(min(row_count(right.rows), _MAX_ROWS))
     said = model.run(feeds(take(right.rows, some)))
     classes = request.classes or right.classes
-    meaning = meaning_of(right.model, model.outputs, said, classes=classes, what=what)
+    meaning = meaning_of(
+        right.model, model.outputs, said, classes=classes, labels=request.labels, what=what
+    )
     says = right.says or model.run
 
     def predict(rows: Rows) -> Tensors:

@@ -14,6 +14,7 @@ from edge_contract.package import MANIFEST_NAME, PACKAGE_SUFFIX, Manifest, Packa
 __all__ = [
     "cannot_write",
     "load_package",
+    "require_place",
     "save_package",
     "save_unpacked",
     "whole_folder",
@@ -44,6 +45,25 @@ def save_package(package: Package, target: Path | str) -> Path:
     except OSError as error:
         raise cannot_write(path, error) from error
     return path
+
+
+def require_place(target: Path | str) -> None:
+    """Raise ``UsageError`` if a package can plainly not be written there: long before it is made.
+
+    Args:
+        target: As for :func:`save_package`.
+    """
+    path = Path(target)
+    folder = path.parent if path.suffix == PACKAGE_SUFFIX and not path.is_dir() else path
+    there = next(it for it in (folder, *folder.absolute().parents) if it.exists())
+    if not there.is_dir():
+        raise UsageError(
+            f"cannot write into {str(folder)!r}: {str(there)!r} is a file; choose another place"
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"cannot write into {str(there)!r}: permission denied; choose another place"
+        )
 
 
 def save_unpacked(package: Package, folder: Path | str) -> Path:

@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Mapping, Sized
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["as_rows", "digest_of_rows", "in_float64", "is_frame", "row_count", "take"]
+
+_MOST_INPUTS: Final = 64
 
 
 def as_rows(data: object) -> Rows:
@@ -31,6 +33,7 @@ def as_rows(data: object) -> Rows:
             counts = {name: len(values) for name, values in rows.items()}
             raise UsageError(f"the inputs have different numbers of rows: {counts}")
     else:
+        _require_no_list_of_inputs(data)
         rows = _array(data, "X")
     if row_count(rows) == 0:
         raise UsageError("X has no rows: give rows like those that devices will see")
@@ -90,6 +93,19 @@ def _add(digest: "hashlib._Hash", name: str, values: NDArray[np.generic]) -> Non
             digest.update(f"{type(value).__name__}\x00{value}\x00".encode(errors="surrogatepass"))
     else:
         digest.update(np.ascontiguousarray(values).tobytes())
+
+
+def _require_no_list_of_inputs(data: object) -> None:
+    """Refuse arrays in a list that are no rows, because their shapes differ, but inputs."""
+    if not isinstance(data, list | tuple) or not 1 < len(data) <= _MOST_INPUTS:
+        return
+    shapes = [np.shape(it) for it in data if hasattr(it, "shape")]
+    as_long = [it for it in shapes if it and it[0] == shapes[0][0]]
+    if len(as_long) == len(data) and len(set(shapes)) > 1:
+        raise UsageError(
+            f"X is a {type(data).__name__} of {len(data)} arrays of {shapes[0][0]} rows: give the "
+            "inputs of a model by their names, {'image': ..., 'age': ...}"
+        )
 
 
 def _checked_frame(frame: "pd.DataFrame") -> "pd.DataFrame":

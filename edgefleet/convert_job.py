@@ -31,6 +31,8 @@ _KEPT_PREFIXES: Final = (
     "VIRTUAL",
 )  # fmt: skip
 _JOIN_S: Final = 30.0
+_STANDARD_OUTPUT: Final = 1
+_STANDARD_ERROR: Final = 2
 _MAX_ANSWER_BYTES: Final = 1_000_000
 _KINDS: Final[Mapping[str, type[EdgeError]]] = {
     kind.__name__: kind for kind in (PackageError, UnavailableError, UsageError)
@@ -233,13 +235,14 @@ def _work(connection: Connection, job: ConvertJob, path: Path) -> None:
     from converters.package_files import save_package
 
     _forget_environment()
+    os.dup2(_STANDARD_ERROR, _STANDARD_OUTPUT)  # whose lines are the result: a model prints none
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             package = job.run(partial(_tell, connection, "progress"))
         save_package(package, path)
     except EdgeError as error:
-        _tell(connection, "refused", type(error).__name__, str(error))
+        _tell(connection, "refused", _kind_of(error), str(error))
     except Exception as error:  # noqa: BLE001  whatever a pickle does is told, not lost
         last = traceback.format_exception_only(error)[-1].strip()
         message = f"cannot convert {str(job.model)!r}: {last}"
@@ -247,6 +250,12 @@ def _work(connection: Connection, job: ConvertJob, path: Path) -> None:
     else:
         texts = [str(it.message) for it in caught if issubclass(it.category, UserWarning)]
         _tell(connection, "done", *dict.fromkeys(texts))
+
+
+def _kind_of(error: EdgeError) -> str:
+    """Return which of the kinds that are passed on an error is of: who has to act is in it."""
+    kinds = (kind.__name__ for kind in type(error).__mro__)
+    return next((name for name in kinds if name in _KINDS), UsageError.__name__)
 
 
 def _forget_environment() -> None:

@@ -124,7 +124,7 @@ def convert(
     from converters.composed_source import ComposedModel
     from converters.convert import convert as convert_model
     from converters.lineage import training_run
-    from converters.package_files import save_package
+    from converters.package_files import require_place, save_package
     from converters.robustness import Trials
     from converters.variants import VariantRules
     from converters.watching import Watching
@@ -134,6 +134,8 @@ def convert(
     if variants not in _VARIANTS:
         known = ", ".join(_VARIANTS)
         raise UsageError(f"variants {variants!r} is unknown: choose from {known}")
+    if out is not None:
+        require_place(Path(out))
     rules = VariantRules(auto=variants == "auto", max_accuracy_loss=max_accuracy_loss)
     run = training_run(mlflow_run=str(mlflow_run), tracker_run=tracker_run)
     pre_plugin, post_plugin = _plugin_name(pre), _plugin_name(post)

@@ -221,7 +221,7 @@ def convert(  # noqa: PLR0917  one argument per option
     from edgefleet.shadowing import require_own_package
 
     require_own_package("converters")
-    from converters.package_files import save_package
+    from converters.package_files import require_place, save_package
     from edgefleet.convert_job import ConvertJob, convert_apart
 
     job = ConvertJob(
@@ -254,6 +254,7 @@ def convert(  # noqa: PLR0917  one argument per option
         trust_pickle=trust_pickle,
         trusted_types=tuple(trust_type or ()),
     )
+    require_place(out)
     with warnings_heard() as heard, progress() as tell:
         package = convert_apart(job, tell) if job.runs_code else job.run(tell)
     path = save_package(package, out)

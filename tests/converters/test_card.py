@@ -128,7 +128,7 @@ def test_a_commit_with_changes_since_says_so() -> None:
     clean = quietly_converted(model, rows, lineage={"commit": "27de44f", "dirty": False})
 
     assert section(dirty, "Lineage").rows[0] == ("commit", "27de44f and changes since")
-    assert section(clean, "Lineage").rows[0] == ("commit", "27de44f")
+    assert section(clean, "Lineage").rows[0] == ("commit", "27de44f, nothing changed since")
 
 
 @pytest.mark.parametrize(

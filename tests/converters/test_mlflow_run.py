@@ -46,6 +46,7 @@ def test_an_id_is_looked_for_in_the_working_directory(
     monkeypatch.chdir(tmp_path)
 
     assert read_mlflow_run("5f3a9c") == read_mlflow_run(str(run))
+    assert read_mlflow_run("runs:/5f3a9c") == read_mlflow_run(str(run))
 
 
 @pytest.mark.parametrize(

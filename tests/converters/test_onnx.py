@@ -118,6 +118,41 @@ def test_other_classes_than_the_labels_that_are_predicted_are_refused() -> None:
         quietly_converted(package.model(), rows, classes=("a", "b", "c"))
 
 
+def sigmoid_model() -> onnx.ModelProto:
+    """One number from 0 to 1 for each row."""
+    weights = numpy_helper.from_array(np.array([[1], [-1], [0]], dtype=np.float32), "w")
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("Sigmoid", ["h"], ["p"]),
+    ]
+    return graph(nodes, {"x": ["n", 3]}, {"p": (TensorProto.FLOAT, ["n", 1])}, [weights])
+
+
+@pytest.mark.parametrize("kind", [int, bool, float])
+def test_a_sigmoid_with_labels_of_zero_and_one_is_a_classifier(kind: type) -> None:
+    labels: np.ndarray = np.array([1, 0, 0] * 4).astype(kind)
+
+    package = quietly_converted(sigmoid_model(), THREE_ROWS, labels)
+
+    assert (package.manifest.task, package.manifest.classes) == (Task.BINARY, (0, 1))
+    assert package.manifest.evidence.quality["accuracy"] == 1.0
+    said = says(package, {"x": THREE_ROWS[:3]})
+    assert said["probabilities"].argmax(axis=1).tolist() == [1, 0, 0]
+
+
+def test_a_sigmoid_with_other_labels_predicts_a_number() -> None:
+    package = quietly_converted(sigmoid_model(), THREE_ROWS, [0.9, 0.1, 0.5] * 4)
+
+    assert package.manifest.task is Task.REGRESSION
+
+
+def test_arrays_in_a_list_are_asked_for_by_name() -> None:
+    with pytest.raises(
+        UsageError, match=r"X is a list of 2 arrays of 5 rows: give the inputs .* by"
+    ):
+        quietly_converted(sum_model(), [np.ones((5, 1)), np.ones((5, 2))])
+
+
 def test_one_number_for_each_row_is_a_value() -> None:
     columns = {"a": np.arange(30.0), "b": np.ones(30)}
 

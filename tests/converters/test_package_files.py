@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from converters.package_files import load_package, save_package, save_unpacked
+from converters.package_files import load_package, require_place, save_package, save_unpacked
 from edge_contract.errors import PackageError, UnavailableError, UsageError
 from edge_contract.package import Package, canonical_json
 from tests.converters.helpers import flowers, quietly_converted
@@ -116,6 +116,17 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, package: Packag
         save_package(package, tmp_path / "file")
     with pytest.raises(UsageError, match=r"cannot write '.*file/inner'"):
         save_unpacked(package, tmp_path / "file" / "inner")
+
+    assert names_in(tmp_path) == ["file"]
+
+
+def test_a_place_is_refused_before_there_is_a_package(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    require_place(tmp_path / "new" / "folder")
+    require_place(tmp_path / "m.modelpkg")
+
+    with pytest.raises(UsageError, match=r"cannot write into '.*file/new': '.*file' is a file"):
+        require_place(tmp_path / "file" / "new")
 
     assert names_in(tmp_path) == ["file"]
 

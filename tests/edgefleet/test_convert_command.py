@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import LinearSVC
 
 from converters.package_files import load_package, save_unpacked
@@ -112,10 +114,13 @@ def test_a_pickle_that_is_not_trusted_is_not_loaded(
 def test_a_conversion_that_is_not_faithful_ends_with_1_and_writes_nothing(
     run: Run, tmp_path: Path
 ) -> None:
-    """Seconds since 1970 in float32, as devices have them, come in steps of 128."""
+    """Squares of seconds since 1970 leave float64 with the first digits of their differences."""
     rows = np.array([[1.7e9 + 7 * second] for second in range(300)])
+    tide = make_pipeline(PolynomialFeatures(2), LinearRegression()).fit(
+        rows, np.sin(rows[:, 0] / 600)
+    )
     model, data, out = tmp_path / "m.pkl", tmp_path / "rows.npz", tmp_path / "dist"
-    model.write_bytes(pickle.dumps(LinearRegression().fit(rows, rows[:, 0] - 1.7e9)))
+    model.write_bytes(pickle.dumps(tide))
     np.savez(data, X=rows)
     words = ("convert", str(model), "--trust-pickle", "--data", str(data), "--version", "1.0.0")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 
 from converters.base import ConversionWarning
 from edge_contract.errors import PackageError, UsageError
@@ -68,9 +70,21 @@ def test_a_pickle_that_ends_its_process_is_told_with_the_exit_code(tmp_path: Pat
         convert_apart(job, lambda _step, _share: None)
 
 
+def test_what_a_pickle_prints_is_no_part_of_the_result(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    job = job_of(Runs("print('hello')"), tmp_path)
+
+    with pytest.raises(UsageError, match="cannot convert"):
+        convert_apart(job, lambda _step, _share: None)
+
+    assert capfd.readouterr() == ("", "hello\n")
+
+
 def test_a_refusal_in_the_other_process_is_one_here(tmp_path: Path) -> None:
-    rows = np.array([[1.7e9 + second] for second in range(60)])
-    job = job_of(LinearRegression().fit(rows, rows[:, 0] % 60), tmp_path)
+    rows = np.array([[1.7e9 + 7 * second] for second in range(300)])
+    squares = make_pipeline(PolynomialFeatures(2), LinearRegression())
+    job = job_of(squares.fit(rows, np.sin(rows[:, 0] / 600)), tmp_path)
     np.savez(tmp_path / "rows.npz", X=rows)
 
     with pytest.raises(PackageError, match="the conversion is not faithful"):

@@ -87,6 +87,43 @@ def test_a_module_of_flax_is_converted_as_it_predicts_and_left_as_it_was() -> No
     assert np.allclose(output_of(package, ONE_ROW), network(ONE_ROW), atol=1e-5)
 
 
+class Recurrent(flax.nnx.Module):
+    """Draws a random number for the state that it begins with, as all of its kind do."""
+
+    def __init__(self) -> None:
+        rngs = flax.nnx.Rngs(0)
+        self.steps = flax.nnx.RNN(flax.nnx.LSTMCell(3, 4, rngs=rngs))
+        self.last = flax.nnx.Linear(4, 2, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.last(self.steps(x)[:, -1])
+
+
+def test_a_recurrent_module_of_flax_converts() -> None:
+    network = Recurrent()
+    series = RNG.normal(size=(12, 5, 3)).astype(np.float32)
+
+    package = quietly_converted(network, series)
+
+    assert np.allclose(output_of(package, series[:2]), network(series[:2]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [jax.vmap(lambda row: jnp.dot(row, WEIGHTS[:, 0])), lambda x: jnp.cumsum(x, 1)],
+    ids=["mapped over rows", "an argument by place"],
+)
+def test_functions_that_the_exporter_knows_in_part_convert_by_what_they_do(
+    function: Callable[..., object],
+) -> None:
+    cumsum = jnp.cumsum
+
+    package = quietly_converted(function, ROWS)
+
+    assert np.allclose(output_of(package, ONE_ROW), function(ONE_ROW), atol=1e-5)
+    assert jnp.cumsum is cumsum  # the exporter leaves some of its own behind
+
+
 def test_a_module_of_linen_is_given_with_what_it_learned() -> None:
     module = flax.linen.Dense(3)
     variables = module.init(jax.random.PRNGKey(0), ONE_ROW)

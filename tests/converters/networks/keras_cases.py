@@ -124,6 +124,33 @@ class Written(keras.Model):
         return self.dense(x)
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [layers.Embedding(10, 4, mask_zero=True), layers.LSTM(3)],
+        [layers.Embedding(10, 4), layers.Bidirectional(layers.SimpleRNN(3))],
+    ],
+    ids=["codes with a mask", "a cell in both directions"],
+)
+def test_recurrent_layers_convert_and_are_left_as_they_were(steps: list[layers.Layer]) -> None:
+    model = keras.Sequential([keras.Input((3,)), *steps, layers.Dense(1)])
+
+    package = quietly_converted(model, CODES)
+
+    codes = CODES[:7].astype(package.manifest.inputs[0].element_type)
+    assert np.allclose(says(package, {"x": codes})["output"], predicted(model, codes), atol=1e-5)
+    inner = [it for it in model._flatten_layers() if isinstance(it, layers.RNN)]
+    assert [it.unroll for it in inner] == [False] * len(inner)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="JAX knows how to export it")
+def test_recurrent_layers_that_the_backend_cannot_export_are_refused_with_another_one() -> None:
+    steps = [layers.Embedding(10, 4, mask_zero=True), layers.Bidirectional(layers.LSTM(3))]
+
+    with pytest.raises(UsageError, match=r"recurrent layers.* KERAS_BACKEND=jax or torch"):
+        quietly_converted(keras.Sequential([keras.Input((3,)), *steps]), CODES)
+
+
 def test_a_model_that_is_a_class_of_its_own_converts() -> None:
     model = Written()
 

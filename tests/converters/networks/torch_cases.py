@@ -129,6 +129,15 @@ def test_a_sigmoid_at_the_end_is_the_probability_of_the_second_class() -> None:
     assert np.allclose(said["probabilities"][:, 1], said["output"])
 
 
+def test_a_sigmoid_at_the_end_and_labels_of_zero_and_one_need_no_classes() -> None:
+    labels = (ROWS[:, 0] > 0).astype(np.float32)[:, None]
+
+    package = quietly_converted(nn.Sequential(nn.Linear(4, 1), nn.Sigmoid()), ROWS, labels)
+
+    assert (package.manifest.task, package.manifest.classes) == (Task.BINARY, (0, 1))
+    assert "f1" in package.manifest.evidence.quality
+
+
 def test_one_number_without_classes_is_a_value() -> None:
     package = quietly_converted(nn.Linear(4, 1), ROWS, ROWS[:, 0])
 
