@@ -100,6 +100,17 @@ def test_the_protocol_takes_fp64_as_json_and_as_bytes(agent: Agent, serve: Serve
     assert by_json.data["label"] == by_bytes.data["label"] == seconds().labels.tolist()
 
 
+def test_fp32_is_taken_for_what_it_is(agent: Agent, serve: ServeAgent) -> None:
+    rows = seconds().rows.to_numpy().astype(np.float32)
+    tensor = {"name": "X", "datatype": "FP32", "shape": list(rows.shape), "data": rows.tolist()}
+
+    told = serve(agent).infer(INFER, inputs=[tensor])
+
+    labels = agent.predict(rows).labels
+    assert labels is not None
+    assert told.data["label"] == labels.tolist()
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_files_keep_their_digits(agent: Agent, tmp_path: Path, suffix: str) -> None:
     source, target = tmp_path / f"rows{suffix}", tmp_path / "out.jsonl"
