@@ -1,7 +1,7 @@
 """One simulated device: the real core of the agent, its effects carried out in memory."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, assert_never
 
 import numpy as np
@@ -53,11 +53,15 @@ class Rows:
         observed: Counted by the device.
         acked: Of those, in batches that were acknowledged.
         lost: Told as forgotten, in batches that were acknowledged.
+        serving: Digest of the package that serves; empty for none.
+        served: Every package that ever served.
     """
 
     observed: int = 0
     acked: int = 0
     lost: int = 0
+    serving: str = ""
+    served: set[str] = field(default_factory=set)
 
 
 class Surroundings(Protocol):
@@ -247,6 +251,8 @@ class LightDevice:
                 self._around.later(0.0, lambda then_s: self._load(core, digest, then_s))
             case Route(serve, shadow):
                 self._observing.route(Serving(serve, shadow), now_s)
+                self.rows.serving = serve
+                self.rows.served |= {serve} - {""}
             case UnloadPackage() | DeletePackages():
                 pass  # packages are those of all devices
             case Log(level, text):

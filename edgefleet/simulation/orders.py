@@ -95,6 +95,7 @@ class Orders:
         self._commands = sorted(scenario.commands, key=lambda one: one.at_s)
         self._rollouts = sorted(scenario.rollouts, key=lambda one: one.at_s)
         self._asks_at_s = 0.0
+        self._begun: RolloutRun | None = None
         self.commands: list[CommandRun] = []
         self.rollouts: list[RolloutRun] = []
 
@@ -110,21 +111,26 @@ class Orders:
 
     def tick(self, elapsed_s: float) -> None:
         """Give what is due, and ask after what is under way."""
-        while self._commands and self._commands[0].at_s <= elapsed_s:
-            self._give_command(self._commands.pop(0))
-        while self._rollouts and self._rollouts[0].at_s <= elapsed_s:
-            self._give_rollout(self._rollouts.pop(0))
+        try:
+            while self._commands and self._commands[0].at_s <= elapsed_s:
+                self._give_command(self._commands[0])
+                del self._commands[0]
+            while self._rollouts and self._rollouts[0].at_s <= elapsed_s:
+                self._give_rollout(self._rollouts[0])
+                del self._rollouts[0]
+        except UnavailableError:
+            return  # a cloud that is away gets the order when it is back
         self._ask()
 
     def on_served(self, digest: str, at_unix_s: float) -> None:
         """A device has reported a version as active."""
-        for run in self.rollouts:
+        begun = [] if self._begun is None else [self._begun]
+        for run in [*self.rollouts, *begun]:
             if run.digest == digest and at_unix_s >= run.began_unix_s:
                 run.reporting.add(at_unix_s - run.began_unix_s)
 
     def _give_command(self, order: OrderedCommand) -> None:
         run = CommandRun(order.name, time.time())
-        self.commands.append(run)
         try:
             view = self._cloud.send(
                 order.name,
@@ -132,23 +138,33 @@ class Orders:
                 arguments=order.arguments,
                 expires_s=_COMMAND_EXPIRES_S,
             )
+        except UnavailableError:
+            raise
         except EdgeError as error:
+            self.commands.append(run)
             run.error = str(error)
             return
+        self.commands.append(run)
         run.command_id, run.counts = view.command_id, dict(view.counts)
         run.devices = sum(run.counts.values())
 
     def _give_rollout(self, order: OrderedRollout) -> None:
         version, strategy = str(order.order["version"]), str(order.order["strategy"])
         run = RolloutRun(version, strategy, order.expect, time.time())
-        self.rollouts.append(run)
         try:
             run.digest = self._cloud.version(self._model, version).digest
             run.began_unix_s = time.time()
+            self._begun = run  # devices may report before the answer is here
             view = self._cloud.order_rollout({"model": self._model, **order.order})
+        except UnavailableError:
+            raise
         except EdgeError as error:
+            self.rollouts.append(run)
             run.error = str(error)
             return
+        finally:
+            self._begun = None
+        self.rollouts.append(run)
         run.rollout_id, run.state, run.sentence = view.rollout_id, view.state, view.sentence
 
     def _ask(self) -> None:

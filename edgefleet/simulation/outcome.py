@@ -35,6 +35,7 @@ class Outcome:
         tally: Counts and delays of all devices.
         rows: Of each device.
         merged: What the cloud has merged of each device in this time.
+        seen_serving: Which package each device serves, as the cloud sees it.
         commands: That were ordered.
         rollouts: The same.
         alarms: That the cloud raised, for people.
@@ -45,6 +46,7 @@ class Outcome:
     tally: Tally
     rows: Mapping[str, Rows]
     merged: Mapping[str, int]
+    seen_serving: Mapping[str, str]
     commands: Sequence[CommandRun]
     rollouts: Sequence[RolloutRun]
     alarms: Sequence[str]
@@ -76,6 +78,15 @@ class Outcome:
         return sorted(wrong, key=lambda loss: -abs(loss.missing))
 
     @property
+    def misjudged(self) -> list[str]:
+        """Devices of which the cloud believes that they serve another package than they do."""
+        return [
+            device
+            for device, rows in self.rows.items()
+            if rows.serving and self.seen_serving.get(device) != rows.serving
+        ]
+
+    @property
     def problems(self) -> list[str]:
         """What is not as the scenario wants it, one sentence each."""
         found = [
@@ -89,6 +100,11 @@ class Outcome:
             for run in self.rollouts
             if run.error or (not run.is_as_expected and not self.was_stopped)
         ]
+        if self.misjudged:
+            found.append(
+                f"the cloud believes of {len(self.misjudged)} devices that they serve another "
+                f"package than they do, of {self.misjudged[0]} for one"
+            )
         if self.rows and not self.tally.connects:
             found.append("no device ever got a connection to the broker")
         return found

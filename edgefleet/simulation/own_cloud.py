@@ -87,6 +87,15 @@ class OwnCloud:
         """End it."""
         self._process.stop()
 
+    def kill(self) -> None:
+        """End it as ``kill -9`` does, its broker with it."""
+        self._process.kill()
+
+    def start_again(self) -> None:
+        """Start it after :meth:`kill`, on the same ports and data; raises as entering does."""
+        self._process.start()
+        self._wait_until_ready()
+
     def push(self, packages: Iterable[Package]) -> None:
         """Put versions into its registry; the first one is what devices run."""
         with Cloud(self.url, program="simulate", token="", timeout_s=60.0) as cloud:

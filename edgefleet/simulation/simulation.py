@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cloud_sync.backend import DeviceView
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages.broker_url import parse_broker_url
 from edge_contract.names import checked_name
@@ -147,7 +148,8 @@ class Simulation:
         scenario, options = self._scenario, self._options
         self._require_model(cloud)
         names = [f"{options.prefix}{number:05d}" for number in range(scenario.devices)]
-        before = {} if self.own_cloud else _merged(cloud, names)
+        known = {} if self.own_cloud else _views(cloud, set(names))
+        before = {name: view.rows_merged for name, view in known.items()}
         alarms_before = {alarm.alarm_id for alarm in cloud.alarms(model=scenario.model)}
         orders = Orders(scenario, cloud, [] if self.own_cloud else names)
         made_s = _SPAWN_S + _SPAWN_EACH_S * scenario.devices / self._processes
@@ -159,7 +161,7 @@ class Simulation:
             self._glance(workers, orders, seconds, "devices send what they have")
             rows = workers.leave()
             tally = workers.tally
-        merged = self._settled(cloud, rows, before)
+        merged, seen_serving = self._settled(cloud, rows, before)
         alarms = [
             alarm.sentence
             for alarm in cloud.alarms(model=scenario.model)
@@ -170,6 +172,7 @@ class Simulation:
             tally=tally,
             rows=rows,
             merged=merged,
+            seen_serving=seen_serving,
             commands=orders.commands,
             rollouts=orders.rollouts,
             alarms=alarms,
@@ -248,17 +251,26 @@ class Simulation:
 
     def _settled(
         self, cloud: Cloud, rows: dict[str, Rows], before: dict[str, int]
-    ) -> dict[str, int]:
-        """Return what was merged of each device in this time, once it adds up or stays as it is."""
+    ) -> tuple[dict[str, int], dict[str, str]]:
+        """Return what was merged in this time and what serves, by device, as the cloud sees it.
+
+        It looks again until both are as on the devices, for a while.
+        """
         ends_s = time.monotonic() + _SETTLE_S
         while True:
-            now = _merged(cloud, list(rows))
-            merged = {name: now.get(name, 0) - before.get(name, 0) for name in rows}
+            views = _views(cloud, set(rows))
+            merged = {
+                name: (views[name].rows_merged if name in views else 0) - before.get(name, 0)
+                for name in rows
+            }
+            serving = {name: _serving(view, self._scenario.model) for name, view in views.items()}
             adds_up = all(
-                merged[name] == found.observed - found.lost for name, found in rows.items()
+                merged[name] == found.observed - found.lost
+                and serving.get(name, "") == found.serving
+                for name, found in rows.items()
             )
             if adds_up or time.monotonic() >= ends_s:
-                return merged
+                return merged, serving
             time.sleep(_LOOK_S)
 
 
@@ -271,10 +283,16 @@ def _workers(parts: list[Part], orders: Orders) -> Iterator[Workers]:
         workers.kill()
 
 
-def _merged(cloud: Cloud, names: list[str]) -> dict[str, int]:
-    """Return the rows that the cloud has merged of each of these devices, ever."""
-    wanted = set(names)
+def _views(cloud: Cloud, names: set[str]) -> dict[str, DeviceView]:
     try:
-        return {view.name: view.rows_merged for view in cloud.devices() if view.name in wanted}
+        return {view.name: view for view in cloud.devices() if view.name in names}
     except UnavailableError as error:
         raise UnavailableError(f"cannot count what the cloud has merged: {error}") from error
+
+
+def _serving(view: DeviceView, model: str) -> str:
+    match view.models.get(model):
+        case {"serving": str(digest)}:
+            return digest
+        case _:
+            return ""

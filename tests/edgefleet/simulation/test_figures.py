@@ -23,6 +23,7 @@ def outcome(
         tally=Tally(devices=len(rows), connects=len(rows)),
         rows=rows,
         merged=merged,
+        seen_serving=dict.fromkeys(rows, "sha256:a"),
         commands=commands,
         rollouts=rollouts,
         alarms=(),
@@ -64,6 +65,18 @@ def test_rows_that_are_lost_or_merged_twice_are_found_device_by_device() -> None
 
     assert [(loss.device, loss.missing) for loss in found.losses] == [("d", -5), ("b", 3)]
     assert found.to_json()["devices_with_wrong_rows"] == 2
+
+
+def test_a_cloud_that_believes_something_else_of_a_device_is_found() -> None:
+    found = outcome(
+        {"a": Rows(serving="sha256:a"), "b": Rows(serving="sha256:b"), "c": Rows()},
+        {"a": 0, "b": 0, "c": 0},
+    )
+
+    assert found.misjudged == ["b"]
+    assert found.problems == [
+        "the cloud believes of 1 devices that they serve another package than they do, of b for one"
+    ]
 
 
 def test_what_was_ordered_and_did_not_happen_is_a_problem_unless_somebody_stopped_it() -> None:
