@@ -22,6 +22,8 @@ from cloud_sync.core.intake import Refusal, RefusalKind
 from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.core.volume_cap import VolumeCap
+from cloud_sync.exposure import require_tls
+from cloud_sync.membership import service_login
 from cloud_sync.roster import Roster
 from cloud_sync.stores import identity_of, open_store
 from edge_contract.errors import EdgeError, UsageError
@@ -52,7 +54,11 @@ class CollectorServiceConfig:
         name: Of this collector; one that is started again takes over from itself at once.
         fleet: Name of the fleet.
         broker_username: For the broker.
-        broker_password: For the broker.
+        broker_password: For the broker; without a user name, what lies in ``broker_files``, or in
+            ``data`` for the cloud's embedded broker.
+        broker_ca: File with certificates to trust for the broker; ``None`` for the system's.
+        broker_files: Folder of `edgefleet broker config`; ``None`` for none.
+        plain_text: Whether a broker beyond this machine may be spoken to unencrypted.
         interval_s: Length of the devices' telemetry windows, the same as the cloud's.
         open_enrolment: Whether devices that never announced themselves are believed.
         flush_s: Longest time between a batch and its commit.
@@ -68,6 +74,9 @@ class CollectorServiceConfig:
     fleet: str = "default"
     broker_username: str | None = None
     broker_password: str | None = None
+    broker_ca: str | None = None
+    broker_files: Path | None = None
+    plain_text: bool = False
     interval_s: float = 60.0
     open_enrolment: bool = False
     flush_s: float = 0.2
@@ -78,6 +87,8 @@ class CollectorServiceConfig:
     def __post_init__(self) -> None:
         checked_name(self.fleet, "fleet")
         checked_name(self.name, "collector")
+        if not self.plain_text:
+            require_tls("127.0.0.1", has_tls=False, broker=self.broker)
         if not 1.0 <= self.lease_s <= 3600.0:
             raise UsageError(f"a lease lasts from 1 to 3600 seconds, got {self.lease_s:g}")
         if not self.store:
@@ -266,12 +277,17 @@ class CollectorService:
 
     def _make_link(self) -> PahoFleetLink:
         config = self._config
+        username, password = config.broker_username, config.broker_password
+        own = config.broker_files or config.data / "broker"
+        if username is None and (own / "service-password").exists():
+            username, password = service_login(own, collector=config.name)
         return PahoFleetLink(
             FleetLinkOptions(
                 url=config.broker,
                 client_id=f"collector-{config.fleet}-{config.name}-{os.getpid()}",
-                username=config.broker_username,
-                password=config.broker_password,
+                username=username,
+                password=password,
+                ca_file=config.broker_ca,
                 subscriptions=(),
             )
         )

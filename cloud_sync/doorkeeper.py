@@ -16,8 +16,8 @@ __all__ = ["RESERVED", "Doorkeeper", "checked_device"]
 
 _log = logging.getLogger("edgefleet.cloud")
 
-RESERVED: Final = "cloud-"
-"""Client ids that begin so are those of the cloud's own processes."""
+RESERVED: Final = ("admission", "cloud", "collector")
+"""Names of the cloud's own processes at a broker, and what comes before a hyphen in theirs."""
 
 _LOGGED_S: Final = 5.0
 _PROBE: Final = "edgefleet-probe"
@@ -64,8 +64,8 @@ class Doorkeeper:
         device = asking.client_id
         if re.fullmatch(NAME_PATTERN, device) is None or device == "all":
             return "its client id is no name of a device"
-        if device.startswith(RESERVED):
-            return f"names that begin with {RESERVED!r} are the cloud's own"
+        if _is_reserved(device):
+            return "names like that are the cloud's own"
         credential = self._roster.credential(device)
         if credential is None:
             return "" if self._is_open else "no device of that name has joined the fleet"
@@ -92,9 +92,16 @@ class Doorkeeper:
             )
 
 
+def _is_reserved(device: str) -> bool:
+    return device.partition("-")[0] in RESERVED
+
+
 def checked_device(device: str) -> str:
     """Return the name of a device that may join; raises ``UsageError``."""
     FleetTopics("any").device(device)
-    if device.startswith(RESERVED):
-        raise UsageError(f"device name {device!r} begins with {RESERVED!r}: choose another one")
+    if _is_reserved(device):
+        raise UsageError(
+            f"device name {device!r} is reserved for the cloud itself, as all that begin with "
+            f"{', '.join(f'{name}-' for name in RESERVED)}: choose another one"
+        )
     return device

@@ -24,7 +24,7 @@ from cloud_sync.roster import Roster
 from edge_contract.errors import UsageError
 from edge_contract.messages.broker_url import parse_broker_url
 
-__all__ = ["Membership", "service_options"]
+__all__ = ["Membership", "service_login", "service_options"]
 
 _log = logging.getLogger("edgefleet.cloud")
 
@@ -37,7 +37,7 @@ def service_options(config: CloudConfig, broker: EmbeddedBroker | None) -> Fleet
     if broker is None:
         username, password = config.broker_username, config.broker_password
         if config.broker_files is not None and username is None:
-            username, password = "cloud", _service_password(config.broker_files)
+            username, password = service_login(config.broker_files)
         return FleetLinkOptions(
             url=config.broker or "",
             client_id=client_id,
@@ -58,14 +58,25 @@ def service_options(config: CloudConfig, broker: EmbeddedBroker | None) -> Fleet
     )
 
 
-def _service_password(folder: Path) -> str:
+def service_login(folder: Path, *, collector: str = "") -> tuple[str, str]:
+    """Return user name and password of the cloud itself at a broker with these files.
+
+    Args:
+        folder: Of the embedded broker, or of `edgefleet broker config`.
+        collector: Name of a collector beside the cloud; mosquitto knows it as a user of its own.
+
+    Raises:
+        UsageError: There are no such files.
+    """
+    is_apart = bool(collector) and (folder / "mosquitto.conf").exists()
     try:
-        return (folder / "service-password").read_text(encoding="ascii").strip()
+        password = (folder / "service-password").read_text(encoding="ascii").strip()
     except OSError as error:
         raise UsageError(
             f"{str(folder)!r} has no files of a broker: {error.strerror}; make them with "
             "`edgefleet broker config mosquitto --out DIR`, or nats"
         ) from error
+    return (f"cloud-{collector}" if is_apart else "cloud"), password
 
 
 class Membership:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +55,7 @@ class MosquittoFiles:
         port: int,
         websocket_port: int | None = None,
         tls: TlsFiles | None = None,
+        collectors: Sequence[str] = (),
     ) -> None:
         """Write all but the passwords.
 
@@ -64,11 +65,14 @@ class MosquittoFiles:
             port: For MQTT.
             websocket_port: For MQTT inside WebSocket; ``None`` for none.
             tls: Encrypts both.
+            collectors: Names of collectors beside the cloud.
 
         Raises:
             UnavailableError: The folder cannot be written.
         """
-        self._put("acl", _acl(fleet))
+        services = ["cloud", *(f"cloud-{checked_name(name, 'collector')}" for name in collectors)]
+        self._put("acl", _acl(fleet, services))
+        self._put("services", "\n".join([*services, ""]))
         listeners = [_listener(host, port, tls)]
         if websocket_port is not None:
             listeners.append([*_listener(host, websocket_port, tls), "protocol websockets"])
@@ -102,13 +106,22 @@ class MosquittoFiles:
             self._put(path.name, secrets.token_urlsafe(32) + "\n")
         return path.read_text(encoding="ascii").strip()
 
+    def hashes(self) -> dict[str, str]:
+        """Return who is let in besides the cloud, as it was written last."""
+        path = self._folder / "passwords"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        pairs = (line.partition(":") for line in lines)
+        return {name: hashed for name, _, hashed in pairs if not f"{name}-".startswith("cloud-")}
+
     def write_passwords(self, hashes: Mapping[str, str]) -> None:
         """Let these devices in, by name, and the cloud itself; a mosquitto that runs is told.
 
         Raises:
             UnavailableError: The folder cannot be written.
         """
-        everybody = {**hashes, "cloud": mosquitto_hash(self.service_password())}
+        password = self.service_password()
+        services = (self._folder / "services").read_text(encoding="ascii").split()
+        everybody = {**hashes, **{name: mosquitto_hash(password) for name in services}}
         lines = [f"{name}:{hashed}\n" for name, hashed in sorted(everybody.items())]
         self._put("passwords", "".join(lines))
         self._reload()
@@ -145,13 +158,11 @@ def _is_mosquitto(pid: int) -> bool:
         return not Path("/proc/self").exists()
 
 
-def _acl(fleet: str) -> str:
+def _acl(fleet: str, services: Sequence[str]) -> str:
     root = f"ef1/{checked_name(fleet, 'fleet')}"
     lines = [
         "# Made by `edgefleet broker config mosquitto`. %u is the client's user name, and its id.",
-        "user cloud",
-        f"topic readwrite {root}/#",
-        "",
+        *(f"user {name}\ntopic readwrite {root}/#\n" for name in services),
         *(f"pattern write {root}/{channel}/+/%u" for channel in ("t", "e")),
         *(f"pattern read {root}/{channel}/%u" for channel in ("d", "a", "c")),
         f"pattern read {root}/c/all",

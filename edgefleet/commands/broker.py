@@ -44,6 +44,10 @@ def config(  # noqa: PLR0917  one argument per option
     tls: Annotated[Path | None, typer.Option(help="Folder of `edgefleet ca init`.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Your own certificate, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    collector: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a collector beside the cloud (again for more; mosquitto)."),
+    ] = None,
     from_cloud: Annotated[
         bool,
         typer.Option(
@@ -78,9 +82,16 @@ def config(  # noqa: PLR0917  one argument per option
         print_line(f"nats-server --config {server.config}")
     else:
         mosquitto = MosquittoFiles(out)
-        mosquitto.write(fleet, host=host, port=port, websocket_port=websocket_port, tls=files)
-        if from_cloud or not mosquitto.has_passwords:
-            mosquitto.write_passwords(_hashes(cloud) if from_cloud else {})
+        mosquitto.write(
+            fleet,
+            host=host,
+            port=port,
+            websocket_port=websocket_port,
+            tls=files,
+            collectors=collector or [],
+        )
+        if from_cloud or collector or not mosquitto.has_passwords:
+            mosquitto.write_passwords(_hashes(cloud) if from_cloud else mosquitto.hashes())
         print_line(f"mosquitto -c {mosquitto.config}")
     print_line(f"edgefleet cloud run --broker {scheme}://HOST:{port} --broker-files {out}")
 

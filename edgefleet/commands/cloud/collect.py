@@ -8,9 +8,12 @@ from rich.console import Console
 
 from edgefleet.commands.cloud.leaving import leave_on_signal
 from edgefleet.commands.cloud.options import (
+    BrokerCa,
+    BrokerFiles,
     BrokerPassword,
     BrokerUsername,
     Fleet,
+    PlainText,
     sources,
 )
 
@@ -36,6 +39,8 @@ def collect(  # noqa: PLR0917  one argument per option
     fleet: Fleet = "default",
     broker_username: BrokerUsername = None,
     broker_password: BrokerPassword = None,
+    broker_ca: BrokerCa = None,
+    broker_files: BrokerFiles = None,
     interval: Annotated[
         float, typer.Option(help="Seconds in a telemetry window, the same as the cloud's.")
     ] = 60.0,
@@ -45,6 +50,7 @@ def collect(  # noqa: PLR0917  one argument per option
         float, typer.Option(help="Seconds of silence after which other collectors take over.")
     ] = 10.0,
     *,
+    plain_text: PlainText = False,
     open_enrolment: Annotated[bool, typer.Option(help="The same as the cloud's.")] = False,
 ) -> None:
     """Merge telemetry beside a cloud until Ctrl-C: for more than one collector can do.
@@ -62,6 +68,9 @@ def collect(  # noqa: PLR0917  one argument per option
         fleet=fleet,
         broker_username=broker_username,
         broker_password=broker_password,
+        broker_ca=broker_ca,
+        broker_files=broker_files,
+        plain_text=plain_text,
         interval_s=interval,
         open_enrolment=open_enrolment,
         segments=sources(segment),
