@@ -1,5 +1,6 @@
 /** The page: draws or asks for a row, shows what the agent answers and what it sends. */
 import { createAgent } from "../src/edgefleet.js";
+import { DriftMeter } from "./drift.js";
 import { Pad } from "./pad.js";
 
 /**
@@ -33,8 +34,15 @@ function log(text) {
 }
 
 /** @param {any} status */
-function showStatus({ serving, device, provider, fallback, hasCore, link, hasCloud }) {
+function showStatus({ serving, device, provider, fallback, hasCore, link, hasCloud, ...slots }) {
   at("model").textContent = serving || "edgefleet";
+  at("slot").textContent = !serving
+    ? ""
+    : slots.onTrial
+      ? "on trial; the version before stands by"
+      : slots.shadowed
+        ? "serves; a candidate repeats every call in its shadow"
+        : "serves";
   at("provider").textContent = [provider, fallback].filter(Boolean).join(": ");
   if (!serving) show("waiting for a model", "warn");
   else if (!hasCloud) show("predicts here, tells nobody", "good");
@@ -85,6 +93,15 @@ function showAnswer({ labels, probabilities, values, milliseconds, classes }) {
       return line;
     }),
   );
+}
+
+/** @param {DriftMeter} meter */
+function showDrift(meter) {
+  const bits = Math.max(meter.excessBits, 0);
+  const level = /** @type {HTMLMeterElement} */ (at("drift"));
+  level.value = Math.min(bits / 2, 1);
+  const how = bits < 0.5 ? "like" : bits < 1 ? "a little unlike" : "unlike";
+  at("drift-words").textContent = `${how} the training data: ${bits.toFixed(2)} bits a value beyond it`;
 }
 
 /** Predicts the latest row; rows that come while one is under way wait, but for the last one. */
@@ -148,8 +165,9 @@ class Predictor {
 
 /**
  * @param {Predictor} predictor
+ * @param {DriftMeter} meter
  */
-function usePad(predictor) {
+function usePad(predictor, meter) {
   at("pad-card").hidden = false;
   const seen = /** @type {HTMLCanvasElement} */ (at("seen")).getContext("2d");
   /** @type {Pad | undefined} */
@@ -164,7 +182,10 @@ function usePad(predictor) {
       seen.fillRect(place % 8, Math.floor(place / 8), 1, 1);
     });
     at("thanks").textContent = "";
-    if (!pad.isEmpty) void predictor.predict(pixels);
+    if (pad.isEmpty) return meter.next();
+    meter.see(pixels);
+    showDrift(meter);
+    void predictor.predict(pixels);
   };
   pad = new Pad(at("pad"), changed);
   changed();
@@ -174,8 +195,9 @@ function usePad(predictor) {
 /**
  * @param {any[]} features
  * @param {Predictor} predictor
+ * @param {DriftMeter} meter
  */
-function useForm(features, predictor) {
+function useForm(features, predictor, meter) {
   at("form-card").hidden = false;
   /** @type {HTMLFormElement} */
   const form = at("row-form");
@@ -199,6 +221,9 @@ function useForm(features, predictor) {
       name,
       kind === "number" ? Number(given.get(name)) : given.get(name),
     ]);
+    meter.see(row.map(([, value]) => (typeof value === "number" ? value : NaN)));
+    meter.next();
+    showDrift(meter);
     void predictor.predict([Object.fromEntries(row)]);
   });
 }
@@ -225,8 +250,9 @@ async function main() {
   const { classes, features } = await agent.describe();
   const predictor = new Predictor(agent, classes);
   predictor.offerTruths();
-  if (features.length === 64) usePad(predictor);
-  else useForm(features, predictor);
+  const meter = new DriftMeter(await agent.reference(), features);
+  if (features.length === 64) usePad(predictor, meter);
+  else useForm(features, predictor, meter);
   // Last: keeping the bundle must not take the network from the first prediction.
   navigator.serviceWorker?.register("../service-worker.js").catch((error) => {
     log(`the page cannot be kept for offline starts: ${error.message}`);

@@ -117,6 +117,12 @@ export class PageAgent extends EventTarget {
     return { name: reference(manifest), task, features, classes };
   }
 
+  /** What the model's package says of the rows that it was trained on: `reference.json`. */
+  reference() {
+    this.#require();
+    return this.#servers.reference();
+  }
+
   /**
    * Leave the cloud alone, or go back to it; predictions go on.
    * @param {boolean} offline

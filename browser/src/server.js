@@ -7,6 +7,7 @@
 import { Engine } from "./engine.js";
 import { PackageError, saying, UnavailableError } from "./errors.js";
 import { loaded } from "./loading.js";
+import { fileOf } from "./manifest.js";
 import { PackageSource } from "./package_source.js";
 import { drawNumber, makeId } from "./prediction_id.js";
 import { Recorder } from "./recorder.js";
@@ -136,6 +137,13 @@ export class Server {
       this.#recorder.knows(digest, layouts);
     }
     this.#recorder.observe(digest, "labels", rows, count, 0);
+  }
+
+  /** What the package says of the rows that it was trained on. */
+  async reference() {
+    const pack = await this.#store.package(this.#loaded.digest);
+    if (!pack) throw new UnavailableError("the package is no longer in this browser");
+    return JSON.parse(new TextDecoder().decode(fileOf(pack, "reference")));
   }
 
   /** Count a call that this version should have answered and did not. */

@@ -200,6 +200,11 @@ export class Servers {
     return /** @type {Version} */ (serve.version);
   }
 
+  /** What the version that serves says of the rows that it was trained on. */
+  async reference() {
+    return (this.routing ?? (await this.#first())).serve.remote.call("reference");
+  }
+
   /**
    * A version that is here or was, by the first digits of its digest.
    * @param {string} prefix

@@ -25,6 +25,8 @@ async function answer(method, given) {
       return server.loadEarly();
     case "observeLabels":
       return server.observeLabels(given[0], given[1], given[2]);
+    case "reference":
+      return server.reference();
     case "countFailure":
       return server.countFailure();
     case "shadowedBy":

@@ -1,6 +1,7 @@
 """The page that a bundle brings: somebody draws a digit and sees what the model makes of it."""
 
 import os
+import re
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -54,6 +55,8 @@ def test_a_digit_that_is_drawn_is_recognised_without_any_cloud(
 
         expect(page.locator("#answer")).to_have_text("3", timeout=TIMEOUT_MS)
         expect(page.locator("#bars li")).to_have_count(10)
+        expect(page.locator("#drift-words")).to_have_text(re.compile("^like the"))
+        expect(page.locator("#slot")).to_have_text("serves")
         expect(page.locator("#state")).to_have_text("predicts here, tells nobody")
         page.locator("#labels").get_by_role("button", name="3").click()
         expect(page.locator("#thanks")).to_have_text("Counted: it was 3.")
@@ -65,6 +68,8 @@ def test_a_digit_that_is_drawn_is_recognised_without_any_cloud(
             page.keyboard.press("ArrowDown")
         page.keyboard.up("Space")
         expect(page.locator("#answer")).to_have_text("1", timeout=TIMEOUT_MS)
+        draw(page, [(0.05, 0.05), (0.95, 0.2), (0.05, 0.5), (0.95, 0.7), (0.05, 0.95)])
+        expect(page.locator("#drift-words")).to_contain_text("unlike the training data")
     assert complaints == []
 
 
@@ -160,11 +165,12 @@ def test_a_server_sends_the_smaller_form_that_a_browser_takes(tmp_path: Path) ->
     site = tmp_path / "site"
     site.mkdir()
     text = b"the same again and again " * 200
-    (site / "bundle.json").write_bytes(text)
-    compress([site / "bundle.json"])
+    (site / "bundle.json").write_text('{"headers": {"Referrer-Policy": "no-referrer"}}')
+    (site / "page.css").write_bytes(text)
+    compress([site / "page.css"])
 
     def asked(accepted: str) -> tuple[str | None, int]:
-        request = Request(f"{server.url}/bundle.json", headers={"Accept-Encoding": accepted})
+        request = Request(f"{server.url}/page.css", headers={"Accept-Encoding": accepted})
         with urlopen(request) as reply:
             return reply.headers["Content-Encoding"], len(reply.read())
 
