@@ -94,28 +94,29 @@ def test_a_model_of_a_table_gets_a_form(
     assert complaints == []
 
 
-def test_the_page_shows_what_leaves_it_and_can_be_taken_offline(
+def test_the_clouds_page_shows_what_leaves_it_and_can_be_taken_offline(
     tmp_path: Path, context: BrowserContext, complaints: list[str]
 ) -> None:
-    with Cloud(tmp_path / "cloud") as cloud:
+    place = tmp_path / "site"
+    cloud = Cloud(tmp_path / "cloud", ["--page", str(place)])
+    built(place, model="digits", cloud=f":{cloud.websocket_port}")
+    with cloud:
         cloud.client.push(digits().package)
-        site = built(tmp_path / "site", model="digits", cloud=f":{cloud.websocket_port}")
-        with PageServer(site) as server:
-            page = opened(context, f"{server.url}/", complaints)
-            expect(page.locator("#state")).to_contain_text("is online", timeout=TIMEOUT_MS)
-            draw(page, THREE)
-            expect(page.locator("#leaves")).to_contain_text("no row", timeout=TIMEOUT_MS)
-            expect(page.locator("#log")).to_contain_text("digits 1.0.0 serves")
+        page = opened(context, f"{cloud.url}/try/", complaints)
+        expect(page.locator("#state")).to_contain_text("is online", timeout=TIMEOUT_MS)
+        draw(page, THREE)
+        expect(page.locator("#leaves")).to_contain_text("no row", timeout=TIMEOUT_MS)
+        expect(page.locator("#log")).to_contain_text("digits 1.0.0 serves")
 
-            page.get_by_label("Go offline").check()
-            expect(page.locator("#state")).to_contain_text("is offline", timeout=TIMEOUT_MS)
-            eventually("it left", lambda: cloud.client.devices()[0].status == "offline")
-            draw(page, THREE)
-            expect(page.locator("#answer")).to_have_text("3")
+        page.get_by_label("Go offline").check()
+        expect(page.locator("#state")).to_contain_text("is offline", timeout=TIMEOUT_MS)
+        eventually("it left", lambda: cloud.client.devices()[0].status == "offline")
+        draw(page, THREE)
+        expect(page.locator("#answer")).to_have_text("3")
 
-            page.get_by_label("Go offline").uncheck()
-            expect(page.locator("#state")).to_contain_text("is online", timeout=TIMEOUT_MS)
-            eventually("it is back", lambda: cloud.client.devices()[0].status == "online")
+        page.get_by_label("Go offline").uncheck()
+        expect(page.locator("#state")).to_contain_text("is online", timeout=TIMEOUT_MS)
+        eventually("it is back", lambda: cloud.client.devices()[0].status == "online")
     assert complaints == []
 
 
