@@ -8,6 +8,7 @@ from benchmarks.collectors import collectors
 from benchmarks.conversion import conversion
 from benchmarks.deltas import deltas
 from benchmarks.drift import drift
+from benchmarks.faults import faults
 from benchmarks.fleet import fleet
 from benchmarks.fuzz import fuzz
 from benchmarks.gpu import gpu
@@ -28,6 +29,7 @@ __all__ = [
     "conversion",
     "deltas",
     "drift",
+    "faults",
     "fleet",
     "fuzz",
     "gpu",

@@ -11,6 +11,7 @@ from benchmarks.harness import BENCHMARKS, Run
 TOO_LONG = {
     "arm",  # it makes a whole operating system
     "bytes",  # it waits for windows to pass; its meter has tests of its own
+    "faults",  # a fleet lives for half a minute; a small one is in tests/edgefleet/simulation
     "fleet",  # a small one is simulated in tests/edgefleet/simulation
 }
 
