@@ -102,6 +102,7 @@ class Membership:
         """Let a broker of one's own know who may speak, from now on."""
         if self._config.broker_files is None:
             return
+        service_login(self._config.broker_files)  # refuses a folder that has none
         if (self._config.broker_files / "nats.conf").exists():
             self._callout = NatsFiles(self._config.broker_files).callout(self.doorkeeper)
             self._callout.start()

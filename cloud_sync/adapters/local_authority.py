@@ -96,13 +96,20 @@ class LocalAuthority:
         return made.public_bytes(Encoding.PEM).decode()
 
 
-def make_authority(folder: Path, *, name: str) -> None:
+def make_authority(folder: Path, *, name: str, hosts: Sequence[str] = ()) -> None:
     """Make a key and a certificate that signs others, good for ten years.
 
+    Args:
+        folder: Where.
+        name: Of the authority.
+        hosts: That it will sign a certificate for; looked at before anything is written.
+
     Raises:
-        UsageError: There is one already.
+        UsageError: There is one already, or a host is none.
         UnavailableError: The folder cannot be written.
     """
+    for host in hosts:
+        _general_name(host)
     if (folder / CA_CERTIFICATE).exists() or (folder / CA_KEY).exists():
         raise UsageError(
             f"{str(folder)!r} has an authority already, which devices trust: choose another folder,"

@@ -120,11 +120,20 @@ class MosquittoFiles:
             UnavailableError: The folder cannot be written.
         """
         password = self.service_password()
-        services = (self._folder / "services").read_text(encoding="ascii").split()
+        services = self._services()
         everybody = {**hashes, **{name: mosquitto_hash(password) for name in services}}
         lines = [f"{name}:{hashed}\n" for name, hashed in sorted(everybody.items())]
         self._put("passwords", "".join(lines))
         self._reload()
+
+    def _services(self) -> list[str]:
+        try:
+            return (self._folder / "services").read_text(encoding="ascii").split()
+        except OSError as error:
+            raise UnavailableError(
+                f"{str(self._folder)!r} has no files of mosquitto: {error.strerror}; make them "
+                "with `edgefleet broker config mosquitto --out DIR`"
+            ) from error
 
     def _put(self, name: str, text: str) -> None:
         write_durably(self._folder / name, text.encode())

@@ -2,10 +2,10 @@
 
 What a device counts is its own word. Whoever has taken one can make it say anything, within what is
 possible, and a hundred times as often as the others. So of what arrives in the length of a window
-alarms take at most a third from one device, measured by what the others sent in the one before; what
-is beyond that is merged and shown like all else, but alarms leave it out. When it arrives counts, and
-not what time it is about: nobody can pour the past into the present. Fleets of fewer than eight
-devices are not bounded: nobody can tell there who is the odd one.
+alarms take at most a third from one device, measured by what the others sent in the one before;
+what is beyond that is merged and shown like all else, but alarms leave it out. When it arrives
+counts, and not what time it is about: nobody can pour the past into the present. Fleets of fewer
+than eight devices are not bounded: nobody can tell there who is the odd one.
 """
 
 from collections import Counter

@@ -47,7 +47,7 @@ def init(
     """
     from cloud_sync.adapters.local_authority import issue_server, make_authority
 
-    make_authority(folder, name=name)
+    make_authority(folder, name=name, hosts=host or [])
     until = issue_server(folder, host or [])
     print_line(f"{folder / 'ca.pem'}: what devices and people trust (EDGEFLEET_CA)")
     print_line(f"{folder / 'ca-key.pem'}: signs certificates; secret")

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import typer
 
 from edge_contract.enrolment import JoinToken
+from edge_contract.errors import UsageError
 from edgefleet.options import AsJson, CloudUrl, duration_s, examples
 from edgefleet.printing import ago, clock, print_json, print_line, print_table
 
@@ -57,6 +58,8 @@ def enroll(
     """
     from edgefleet.client import Cloud
 
+    if url and not url.startswith(("https://", "http://")):
+        raise UsageError(f"--url {url!r} is no address of a cloud: write https://cloud.example:8080")
     with Cloud(cloud, program="cli") as connection:
         made = connection.create_join_token(
             device=device, uses=uses, expires_s=duration_s(valid), label=label
