@@ -177,6 +177,7 @@ class SampleKeeper:
 
     def _run(self) -> None:
         lower_priority()
+        self._expire()  # the device may have been off for long
         while True:
             try:
                 job = self._jobs.get(timeout=_EXPIRE_EVERY_S)

@@ -1,5 +1,6 @@
 """A real agent keeps rows only where its owner allows it, and for what he allows it."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -272,3 +273,35 @@ def test_an_agent_that_leaves_does_not_wait_for_a_cloud_that_is_away() -> None:
 
     with pytest.raises(UnavailableError, match=r"cannot send samples to http://127\.0\.0\.1:9"):
         upload.put(0, b"[]")
+
+
+def test_what_grew_too_old_while_the_device_was_off_is_gone_at_once(make_agent: MakeAgent) -> None:
+    agent = make_agent(digits().package, keep_samples="labelling", samples_days=1.0)
+    agent.predict(drifted(2))
+    wait_until(lambda: keeper_of(agent).size_bytes() > 0)
+    agent.close()
+    (path,) = (agent.state / "samples").iterdir()
+    os.utime(path, (time.time() - 2 * 86_400,) * 2)
+
+    again = make_agent(digits().package, keep_samples="labelling", samples_days=1.0)
+
+    wait_until(lambda: keeper_of(again).size_bytes() == 0)
+
+
+def test_two_commands_do_not_send_the_same_rows(make_agent: MakeAgent, office: Office) -> None:
+    agent = make_agent(digits().package, keep_samples="labelling")
+    keeper = keeper_of(agent)
+    told: list[Told] = []
+    keeper.tell_through(lambda *answer: told.append(answer))
+    agent.predict(drifted(2))
+    wait_until(lambda: len(keeper._store.newest(10)) == 2)
+
+    keeper.capture(asked(office))
+    keeper.capture(asked(office))
+    wait_until(lambda: len(told) == 2)
+
+    assert [len(parcel.rows) for _, _, parcel in office.parcels] == [2]
+    assert [answer for _, _, answer in told] == [
+        "sent 2 samples for 'labelling'",
+        "sent 0 samples for 'labelling'",
+    ]
