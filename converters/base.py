@@ -157,7 +157,12 @@ def source_for(model: object) -> Source:
     for source in SOURCES.values():
         if source.accepts(model):
             return source
-    raise UsageError(
-        f"cannot convert {type(model).__module__}.{type(model).__qualname__}: "
-        f"expected a model of {', '.join(SOURCES)}"
-    )
+    if isinstance(model, type):
+        raise UsageError(f"cannot convert the class {model.__qualname__}: give a trained object")
+    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    if isinstance(model, Mapping):
+        raise UsageError(
+            f"cannot convert {kind}: weights by name are no model; load them into the network, and "
+            "give that"
+        )
+    raise UsageError(f"cannot convert {kind}: expected a model of {', '.join(SOURCES)}")

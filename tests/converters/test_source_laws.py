@@ -171,6 +171,21 @@ def test_what_no_source_accepts_is_refused_with_the_known_ones() -> None:
         source_for(object())
 
 
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (LogisticRegression, "the class LogisticRegression: give a trained object"),
+        (
+            {"weight": np.ones((2, 2))},
+            "builtins.dict: weights by name are no model; load them into",
+        ),
+    ],
+)
+def test_what_is_nearly_a_model_is_refused_with_what_to_give(model: object, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        source_for(model)
+
+
 def test_two_sources_cannot_share_a_name() -> None:
     taken: type[Source] = type(SOURCES["ONNX"])
 
