@@ -7,7 +7,6 @@ that does I/O, and a test holds the copies together.
 import contextlib
 import selectors
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -23,6 +22,8 @@ from edge_contract.messages.broker_url import BrokerUrl
 from edge_contract.records import dataclass, field
 
 if TYPE_CHECKING:
+    import ssl
+
     from paho.mqtt.client import SocketLike
 
 __all__ = ["GOODBYE_S", "MqttHandler", "MqttOptions", "MqttSession", "tls_context"]
@@ -319,7 +320,7 @@ class MqttSession:
         self._wake_writer.close()
 
 
-def tls_context(url: BrokerUrl, options: MqttOptions) -> ssl.SSLContext | None:
+def tls_context(url: BrokerUrl, options: MqttOptions) -> "ssl.SSLContext | None":
     """Read the files anew for each connection, because certificates are renewed in place."""
     files = [name for name in (options.ca_file, options.cert_file, options.key_file) if name]
     if not url.is_tls:
@@ -328,6 +329,8 @@ def tls_context(url: BrokerUrl, options: MqttOptions) -> ssl.SSLContext | None:
                 f"TLS files were given for {url}, which is not encrypted: use mqtts:// or wss://"
             )
         return None
+    import ssl  # most devices stand beside their broker, and it takes 4 MB
+
     try:
         context = ssl.create_default_context(cafile=options.ca_file)
         if options.cert_file is not None:

@@ -1,5 +1,6 @@
 """The device's link to its broker, see :class:`edge_agent.ports.Link`: MQTT over paho-mqtt."""
 
+import edge_agent.adapters.lean_paho  # noqa: F401  before anything imports paho-mqtt
 from edge_agent.adapters.mqtt_connection import MqttConnection
 from edge_agent.adapters.mqtt_session import MqttOptions
 from edge_agent.ports import LinkOptions
