@@ -180,7 +180,9 @@ def test_a_token_for_one_device_serves_no_other(fleet: Fleet, key: Ed25519Privat
         fleet.token("cam-1", uses=2)
 
 
-@pytest.mark.parametrize("name", ["all", "cloud", "cloud-7", "collector-x", "admission", "cam/1", "", "a" * 65])
+@pytest.mark.parametrize(
+    "name", ["all", "cloud", "cloud-7", "collector-x", "admission", "cam/1", "", "a" * 65]
+)
 def test_names_that_mean_something_else_are_refused(
     fleet: Fleet, key: Ed25519PrivateKey, name: str
 ) -> None:
