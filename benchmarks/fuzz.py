@@ -14,7 +14,7 @@ from tests.support.fuzzing import MOST_S, fuzzed
 __all__ = ["fuzz"]
 
 _SECONDS: Final = 600.0
-_QUICK_S: Final = 3.0
+_QUICK_S: Final = 0.5
 _MOST_MB: Final = 300.0
 
 

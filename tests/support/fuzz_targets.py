@@ -24,6 +24,7 @@ from edge_contract.messages import (
     CommandResult,
     Death,
     DesiredState,
+    Message,
     Report,
     TelemetryBatch,
     decode,
@@ -62,7 +63,7 @@ def targets(folder: Path) -> list[Target]:
 
 def _messages() -> list[bytes]:
     window = window_of([])
-    found = [
+    found: list[Message] = [
         TelemetryBatch(BatchId("cam-1", 3, 4), (window,)),
         Birth("cam-1", 1, 1.0, clean=True, agent_version="1.0", facts={"cpus": 4}),
         Death("cam-1", 1, "gone"),
