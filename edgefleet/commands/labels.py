@@ -1,5 +1,6 @@
 """``edgefleet labels``: bring what came true to the cloud."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,7 +87,7 @@ def import_labels(
         problems=list(dict.fromkeys(text for view in views for text in view.problems)),
     )
     if as_json:
-        print_json(total)
+        print_json({**asdict(total), "empty": empty, "left_out": left_out})
     else:
         _print(total, empty=empty, left_out=left_out)
         if chosen:
