@@ -14,9 +14,11 @@ from cloud_sync.config import CloudConfig
 from cloud_sync.service import CloudService
 from cloud_sync.tls_files import TlsFiles
 from edge_agent.agent import Agent
+from edge_agent.identity import identity_in
 from edge_agent.joining import join, renew
 from edge_contract.enrolment import JoinToken
 from edge_contract.errors import UnavailableError, UsageError
+from edge_contract.messages import Birth, FleetTopics, encode
 from edgefleet.client import Cloud
 from tests.security.cheats import Login, cheating
 from tests.support.links import wait_until
@@ -93,6 +95,40 @@ def test_a_device_joins_fetches_its_model_and_reports_with_nothing_in_plain_text
         agent.predict([digits().rows[0]])
         wait_until(lambda: client.summary().rows_merged >= 21, within_s=15.0)
     assert renewed.membership.password not in token.secret
+
+
+def test_a_batch_that_is_sent_again_or_as_anothers_counts_once(
+    cloud: CloudService, client: Cloud, tls: Path, tmp_path: Path
+) -> None:
+    topics = FleetTopics("default")
+    with Agent(
+        "digits",
+        device="cam-5",
+        state=tmp_path / "cam-5",
+        join_token=str(token_of(client, "cam-5")),
+        interval_s=0.5,
+        ready_timeout_s=30.0,
+    ) as agent:
+        before = client.summary()
+        agent.predict([digits().rows[0]])
+        wait_until(lambda: client.summary().rows_merged > before.rows_merged, within_s=15.0)
+    given = identity_in(tmp_path / "cam-5")
+    assert given is not None
+    other = join(str(token_of(client, "cam-6")), device="cam-6", state=tmp_path / "cam-6")
+    stolen = (tmp_path / "cam-5" / "last-batch.bin").read_bytes()
+    told = client.summary()
+    ca_file, port = str(tls / "ca.pem"), int(cloud.broker_url.rpartition(":")[2])
+
+    login = Login("cam-5", "cam-5", given.membership.password)
+    with cheating(port, login, ca_file=ca_file) as again:
+        again.says(topics.device("cam-5").telemetry, stolen)
+    wait_until(lambda: client.summary().batches_repeated > told.batches_repeated)
+    with cheating(port, Login("cam-6", "cam-6", other.membership.password), ca_file=ca_file) as it:
+        it.says(topics.device("cam-6").events, encode(Birth("cam-6", 1, 1.0, True, "1.0")))
+        it.says(topics.device("cam-6").telemetry, stolen)
+    wait_until(lambda: client.summary().messages_refused > told.messages_refused)
+
+    assert client.summary().rows_merged == told.rows_merged
 
 
 def test_a_device_that_is_put_out_is_cut_off_at_once(
