@@ -123,9 +123,13 @@ class Cloud:
         self._collector.committed()
         self.alarms.tick(now_unix_s)
 
-    def view(self, *, segment: str = "", since_unix_s: float | None = None) -> StatisticsView:
+    def view(
+        self, *, segment: str = "", since_unix_s: float | None = None, brief: bool = False
+    ) -> StatisticsView:
         version = self._packages.version(FACTS.manifest.name, FACTS.manifest.version)
-        return self.desk.view(version, self.fleet, segment=segment, since_unix_s=since_unix_s)
+        return self.desk.view(
+            version, self.fleet, segment=segment, since_unix_s=since_unix_s, brief=brief
+        )
 
 
 def test_a_shifted_site_stands_first_with_its_evidence_and_its_devices(
@@ -212,6 +216,26 @@ def test_what_was_counted_before_is_left_out(
 
     assert later.rows == 3600
     assert (never.rows, never.devices, never.suppressed) == (0, 0, "")
+
+
+def test_a_page_is_told_the_same_without_a_look_at_single_devices(
+    warehouse: SqliteWarehouse, packages: FolderRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(view: StatisticsView) -> list[tuple[str, float, bool]]:
+        return [(feature.subject, feature.ks, feature.drifted) for feature in view.features]
+
+    cloud = Cloud(warehouse, packages, sites=DEVICES, shifts={"oslo": 1.5})
+    monkeypatch.setattr("cloud_sync.statistics._BRIEF_DEVICES", 3)
+
+    whole, brief = cloud.view(), cloud.view(brief=True)
+    part = cloud.view(segment="site=bergen", brief=True)
+
+    assert seen(brief) == seen(whole)
+    assert [segment.segment for segment in brief.segments] == ["site=oslo", "site=bergen"]
+    assert (brief.device_shares, brief.device_note) == ((), "")
+    assert (part.devices, part.rows, part.segments) == (3, 2700, ())
+    assert part.device_note == "drawn from 3 of its 8 devices"
+    assert seen(part) == seen(cloud.view(segment="site=bergen", brief=True))
 
 
 def test_statistics_of_too_few_devices_are_withheld(
