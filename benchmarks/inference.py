@@ -30,7 +30,7 @@ _LARGE: Final = 31_000
 @benchmark
 def inference(*, quick: bool, seed: int) -> Sequence[Figure]:
     """Time calls, fresh processes and swaps; ratios to the same model without an agent."""
-    seconds = 0.2 if quick else 10.0
+    seconds = 0.2 if quick else 6.0
     figures: list[Figure] = []
     small = MODELS[0](seed)
     for make in MODELS[:1] if quick else MODELS:
