@@ -317,12 +317,15 @@ def test_a_disk_without_room_is_told_with_figures_and_nothing_is_fetched(
 
     agent_of(field, tmp_path, stack)
 
+    def has_reported() -> bool:
+        return any(MODEL in device.models for device in field.client.devices())
+
     def detail() -> str:
         slots = field.told()["slots"]
         assert isinstance(slots, list)
         return str(slots[0]["detail"])
 
-    eventually("the device is known", lambda: bool(field.client.devices()))
+    eventually("the device has reported", has_reported)
     told = eventually("it is told", lambda: "no room" in detail() and detail())
     assert "2000000 are free; free " in str(told)
     assert field.wire.of(model_of(forests[0])) == []
