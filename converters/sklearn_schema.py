@@ -68,7 +68,8 @@ def why_float64(rows: Rows, *, has_jumps: bool) -> str:
     Float32 rounds some columns by much beside how much they vary, because their numbers lie far
     from zero: by more than 1/65,536 of their standard deviation. Among some thousand rows, a few
     then change sides of a threshold. Where thresholds are compared with what is computed from the
-    rows, numbers of training rows stand at them, and every rounding may move one over.
+    rows, numbers of training rows stand at them, and every rounding may move one over. Elsewhere,
+    whole numbers can be given as such.
 
     Args:
         rows: The rows.
@@ -83,7 +84,7 @@ def why_float64(rows: Rows, *, has_jumps: bool) -> str:
             continue
         apart = float(np.spacing(np.float32(np.median(np.abs(values)))))
         spread = float(np.std(values - values[0]))
-        if apart / 2 > spread * _COARSE > 0:
+        if apart / 2 > spread * _COARSE > 0 and (has_jumps or not column.is_whole):
             return (
                 f"column {column.name!r} varies by {spread:.3g}, but numbers of float32 are "
                 f"{apart:.3g} apart there"

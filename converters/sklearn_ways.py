@@ -67,7 +67,8 @@ def ways_of(estimator: object, rows: Rows) -> Iterator[Way]:
                 scalers = scaler_converters(_always if single else _never)
                 yield Way({**trees, **scalers}, is_nearest=is_nearest)
         yield Way(trees, is_nearest=is_nearest)
-    yield Way(_trees(nearest=False), is_wide=True)
+    in_order = {kind: hook_of(write) for kind, write in IN_ORDER.items()}
+    yield Way({**_trees(nearest=False), **in_order}, is_wide=True)
 
 
 def rounds_by_itself(estimator: object) -> bool:
