@@ -25,6 +25,7 @@ from edgefleet.simulation.tally import Tally
 __all__ = ["BrokerAccess", "Crowd"]
 
 _LONGEST_TURN_S: Final = 0.1
+_KEEP_ALIVE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Crowd:
         self._selector = selectors.DefaultSelector()
         self._news: SimpleQueue[Callable[[float], None]] = SimpleQueue()
         self._waiting: defaultdict[str, list[Member]] = defaultdict(list)
+        self._keeps_alive_at_s = 0.0
         self.tally = Tally(devices=len(numbers))
         self.served: list[tuple[str, float]] = []
         url = parse_broker_url(access.url)
@@ -172,6 +174,7 @@ class Crowd:
                     time.monotonic(),
                     is_readable=bool(events & selectors.EVENT_READ),
                 )
+        self._keep_alive()
         ends_s = time.monotonic() + _LONGEST_TURN_S
         self._hear_news(ends_s)
         while self._due and self._due[0][0] <= (now_s := time.monotonic()) < ends_s:
@@ -183,6 +186,13 @@ class Crowd:
         self._shelf.close()
         self._by_socket.clear()  # sockets that are closed from now on are nobody's
         self._selector.close()
+
+    def _keep_alive(self) -> None:
+        """Not one by one when it is due: however far behind we are, no link shall break for it."""
+        if time.monotonic() >= self._keeps_alive_at_s:
+            self._keeps_alive_at_s = time.monotonic() + _KEEP_ALIVE_S
+            for member in self.members:
+                member.keep_alive()
 
     def _hear_news(self, ends_s: float) -> None:
         while (now_s := time.monotonic()) < ends_s:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Member"]
 
 _HANDSHAKE_S: Final = 10.0
-_KEEP_ALIVE_S: Final = 10.0
 _OUTBOX_BYTES: Final = 262_144
 _MEMORIES_MB: Final = (512, 2048)
 
@@ -133,8 +132,6 @@ class Member:
         self._act(now_s)
         self._wanted = True
         self._crowd.at(connects_at_s, self._connect)
-        first_s = now_s + _KEEP_ALIVE_S * float(self._chance.random())
-        self._crowd.at(first_s, self._keep_alive)
         began_s = now_s - self._crowd.elapsed_s(now_s)
         for flapping in self._habits.flapping:
             first_s = flapping.span.at_s + flapping.up_s * float(self._chance.random())
@@ -277,11 +274,11 @@ class Member:
             self._is_blocked = link.wants_write
             self._crowd.watch_writing(self._socket, is_blocked=self._is_blocked)
 
-    def _keep_alive(self, now_s: float) -> None:
+    def keep_alive(self) -> None:
+        """Show signs of life, and see whether the broker does; to be called every few seconds."""
         if self._link is not None:
             self._link.keep_alive()
             self._flush()
-        self._crowd.at(now_s + _KEEP_ALIVE_S, self._keep_alive)
 
     # Time.
 
