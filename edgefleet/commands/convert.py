@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_contract.errors import UsageError
 from edgefleet.convert_telling import progress, warnings_heard
+from edgefleet.convert_values import baseline_of, classes_of, height_and_width_of
 from edgefleet.options import AsJson, examples
 from edgefleet.printing import print_json, print_line, print_table
 
@@ -233,13 +233,13 @@ def convert(  # noqa: PLR0917  one argument per option
         time_column=time_column,
         description=description,
         licence=licence,
-        classes=_classes(label or ()),
+        classes=classes_of(label or ()),
         mlflow_run=mlflow_run,
         tracker_run=tracker_run,
-        baseline=_baseline(baseline or ()),
+        baseline=baseline_of(baseline or ()),
         baseline_source=baseline_source,
         robustness=robustness,
-        image=_height_and_width(image),
+        image=height_and_width_of(image),
         image_input=image_input,
         pre=pre,
         post=post,
@@ -289,30 +289,3 @@ def _print_report(package: "Package", path: Path) -> None:
             print_table(section.columns, section.rows, title=section.title)
     print_line(f"{path} ({path.stat().st_size / 1e6:.2f} MB) {package.digest}")
     print_line(f"next: edgefleet inspect {path}, or edgefleet model push {path}")
-
-
-def _classes(labels: Sequence[str]) -> tuple[str | int, ...]:
-    """Return labels as given; as whole numbers if all of them are."""
-    if all(label.lstrip("-").isdigit() for label in labels):
-        return tuple(int(label) for label in labels)
-    return tuple(labels)
-
-
-def _baseline(metrics: Sequence[str]) -> dict[str, float | str]:
-    found: dict[str, float | str] = {}
-    for text in metrics:
-        metric, _, number = text.partition("=")
-        try:
-            found[metric] = float(number)
-        except ValueError as error:
-            raise UsageError(f"baseline {text!r} is no METRIC=NUMBER, such as f1=0.91") from error
-    return found
-
-
-def _height_and_width(text: str) -> tuple[int, int] | None:
-    if not text:
-        return None
-    height, _, width = text.partition(",")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise UsageError(f"image {text!r} is no HEIGHT,WIDTH in pixels, such as 28,28")
-    return int(height), int(width)
