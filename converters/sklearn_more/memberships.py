@@ -81,16 +81,14 @@ def column_of(nodes: Nodes, column: int, values: Sequence[str | int]) -> tuple[s
     Raises:
         UsageError: The values are not of the kind that it holds.
     """
-    is_one = len(nodes.inputs) == 1
-    position = 0 if is_one else column
-    kind, given = nodes.input_kinds[position], nodes.inputs[position]
+    kind, given = nodes.kind_and_column(column)
     if any(isinstance(value, str) is not (kind == "text") for value in values):
         raise UsageError(
             f"column {column} of X holds {'texts' if kind == 'text' else 'numbers'}, but the "
             f"model's categories in it are like {values[0]!r}: give X with the types of the rows "
             "that the model was fitted on"
         )
-    return kind, nodes.columns(given, np.array([column])) if is_one else given
+    return kind, given
 
 
 def exact_numbers(values: Sequence[str | int], column: int) -> NDArray[np.float64]:

@@ -113,14 +113,18 @@ class Nodes:
 
     def column_as_it_is(self, index: int) -> str:
         """Return a column in its own element type, however the columns come: ``[batch, 1]``."""
+        return self.kind_and_column(index)[1]
+
+    def kind_and_column(self, index: int) -> tuple[str, str]:
+        """Return what a column holds, as :attr:`input_kinds`, and the column as it is."""
         place = index
-        for given in self._operator.inputs:
+        for kind, given in zip(self.input_kinds, self._operator.inputs, strict=True):
             width = width_of(given)
             if width is None or place < width:
                 name = given.full_name
                 name = name if width == 1 else self.column(name, place)
-                self._texts |= {name} if isinstance(given.type, StringTensorType) else set()
-                return name
+                self._texts |= {name} if kind == "text" else set()
+                return kind, name
             place -= width
         raise UsageError(
             f"{type(self._operator.raw_operator).__name__} looks at column {index}, but is given "

@@ -18,10 +18,12 @@ from skl2onnx._parse import sklearn_parsers_map
 from skl2onnx.common import _registration
 from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
+from sklearn.compose import ColumnTransformer
 
 from converters.sklearn_more.nodes import Nodes
 from converters.sklearn_more.parsers import (
     class_parser,
+    keeping_texts_apart,
     numbers_parser,
     parser_of_inner,
     preparing,
@@ -187,6 +189,9 @@ def registered(
                 hook = hook_of(write, nearest=nearest, singles=singles, sparses=sparses)
                 _register(kind, shapes, hook, parser=_parser_of(kind))
             pools[2][_OF_NETWORKS] = _several_or(before[2][_OF_NETWORKS])
+            sklearn_parsers_map[ColumnTransformer] = keeping_texts_apart(
+                sklearn_parsers_map[ColumnTransformer]
+            )
             for kind, prepare in PREPARED.items():
                 sklearn_parsers_map[kind] = preparing(sklearn_parsers_map[kind], prepare)
             for kind, inner in STAND_INS.items():

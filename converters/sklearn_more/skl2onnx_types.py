@@ -1,7 +1,7 @@
 """What skl2onnx hands to converters, as far as ours use it; it publishes no types itself."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from skl2onnx.common.data_types import (
     DoubleTensorType,
@@ -18,8 +18,11 @@ __all__ = [
     "gets_texts",
     "gets_whole_numbers",
     "number_type_of",
+    "set_width",
     "width_of",
 ]
+
+_WIDTH: Final = "edgefleet_width"
 
 
 class Variable(Protocol):
@@ -28,6 +31,7 @@ class Variable(Protocol):
     onnx_name: str
     full_name: str
     type: object
+    operators_inputs_: "list[Operator]"
 
     def set_type(self, new_type: object) -> None:
         """Say what it holds."""
@@ -37,6 +41,8 @@ class Variable(Protocol):
 class Operator(Protocol):
     """An estimator in skl2onnx's graph."""
 
+    onnx_name: str
+    type: str
     inputs: list[Variable]
     outputs: list[Variable]
     raw_operator: object
@@ -44,6 +50,8 @@ class Operator(Protocol):
 
 class Scope(Protocol):
     """Where skl2onnx keeps names and options."""
+
+    operators: dict[str, Operator]
 
     def get_unique_variable_name(self, seed: str) -> str:
         """Return a name that no tensor has."""
@@ -107,8 +115,17 @@ def gets_whole_numbers(operator: Operator) -> bool:
     return all(isinstance(given.type, Int64TensorType) for given in operator.inputs)
 
 
+def set_width(variable: Variable, width: int) -> None:
+    """Keep how many columns a tensor has, which skl2onnx forgets where it is computed."""
+    setattr(variable, _WIDTH, width)
+    variable.set_type(type(variable.type)([None, width]))  # type: ignore[call-arg]  # of skl2onnx
+
+
 def width_of(variable: Variable) -> int | None:
-    """Return how many columns a tensor has; ``None`` if skl2onnx does not know."""
+    """Return how many columns a tensor has; ``None`` if nobody knows."""
+    kept: object = getattr(variable, _WIDTH, None)
+    if isinstance(kept, int):
+        return kept
     shape: object = getattr(variable.type, "shape", None)
     width = shape[1] if isinstance(shape, list | tuple) and len(shape) > 1 else None
     return width if isinstance(width, int) else None

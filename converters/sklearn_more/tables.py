@@ -5,6 +5,7 @@ import copy
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion
+from sklearn.preprocessing import FunctionTransformer
 
 from converters.sklearn_more.answers import as_transformer
 from converters.sklearn_more.registry import prepared
@@ -14,12 +15,19 @@ __all__: list[str] = []
 
 @prepared(ColumnTransformer)
 def with_plain_columns(model: ColumnTransformer) -> ColumnTransformer:
-    """Return it with its columns by place, counted from 0, or by name; its parts transform."""
+    """Return it with its columns by place, counted from 0, or by name; its parts transform.
+
+    Columns that pass through do so one by one, since they may be texts and numbers.
+    """
     plain = copy.copy(model)
-    plain.transformers_ = [
-        (name, as_transformer(part), columns if _has_names(columns) else _places(model, name))
-        for name, part, columns in model.transformers_
-    ]
+    plain.transformers_ = []
+    for name, part, columns in model.transformers_:
+        kept = columns if _has_names(columns) else _places(model, name)
+        if _passes(part):
+            each = [kept] if isinstance(kept, str) else kept
+            plain.transformers_ += [(f"{name} {it}", "passthrough", [it]) for it in each]
+        else:
+            plain.transformers_.append((name, as_transformer(part), kept))
     return plain
 
 
@@ -30,6 +38,11 @@ def with_transformers(model: FeatureUnion) -> FeatureUnion:
     kept = [(name, part) for name, part in model.transformer_list if not _is_dropped(part)]
     union.transformer_list = [(name, as_transformer(part)) for name, part in kept]
     return union
+
+
+def _passes(part: object) -> bool:
+    is_word = isinstance(part, str) and part == "passthrough"
+    return is_word or (isinstance(part, FunctionTransformer) and part.func is None)
 
 
 def _is_dropped(part: object) -> bool:

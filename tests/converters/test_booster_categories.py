@@ -10,9 +10,14 @@ import pytest
 from lightgbm import LGBMClassifier
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
 from xgboost import XGBClassifier
 
 from edge_contract.errors import UsageError
+from edge_contract.package import Package
 from tests.converters.helpers import quietly_converted, says
 
 Table = tuple[pd.DataFrame, NDArray[np.int64]]
@@ -126,3 +131,26 @@ def test_categories_that_are_fractions_are_refused() -> None:
 
     with pytest.raises(UsageError, match=r"'zone' has the category .*\.5: use texts or whole"):
         quietly_converted(model, table)
+
+
+@pytest.mark.parametrize("kind", ["LightGBM", "HistGradientBoosting"])
+def test_texts_pass_through_a_step_beside_numbers(kind: str) -> None:
+    table, labels = travellers()
+    table = table.assign(city=table["city"].astype(object).fillna("none").astype("category"))
+    columns = ColumnTransformer([("ages", SimpleImputer(), ["age"])], remainder="passthrough")
+    boosted = light() if kind == "LightGBM" else HistGradientBoostingClassifier(max_iter=4)
+    model = make_pipeline(columns.set_output(transform="pandas"), boosted).fit(table, labels)
+
+    package = quietly_converted(model, table[:60])
+
+    found = says(package, feeds_of(package, table.astype({"city": object})))["probabilities"]
+    np.testing.assert_allclose(found.astype(float), model.predict_proba(table), rtol=1e-4)
+
+
+def feeds_of(package: Package, table: pd.DataFrame) -> Feeds:
+    kinds = {"string": object, "int64": np.int64, "float32": np.float32, "float64": np.float64}
+    given = package.manifest.inputs
+    return {
+        spec.name: table[[name]].to_numpy().astype(kinds[spec.element_type])
+        for spec, name in zip(given, table.columns, strict=True)
+    }
