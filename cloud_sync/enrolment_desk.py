@@ -4,8 +4,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from cloud_sync.backend import NotFoundError
 from cloud_sync.core.access import hash_of_secret
@@ -17,6 +16,7 @@ from cloud_sync.core.enrolment import (
     QuarantineRecord,
 )
 from cloud_sync.doorkeeper import checked_device
+from cloud_sync.enrolment_terms import Terms
 from cloud_sync.enrolment_views import (
     CredentialView,
     JoinTokenView,
@@ -34,46 +34,7 @@ from edge_contract.enrolment import (
 )
 from edge_contract.errors import UsageError
 
-__all__ = ["Authority", "EnrolmentDesk", "Terms"]
-
-
-class Authority(Protocol):
-    """Signs devices' certificates."""
-
-    @property
-    def ca_pem(self) -> str:
-        """What signs the cloud's certificate, as devices shall trust it; empty for none."""
-        ...
-
-    @property
-    def ca_sha256(self) -> str:
-        """SHA-256 of the same (DER); empty for none."""
-        ...
-
-    def certify(self, device: str, request: str) -> str:
-        """Return a certificate for a request, PEM; empty if none are given."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a device is told when it joins.
-
-    Attributes:
-        fleet: Name of the fleet.
-        broker: Returns the URL of the broker for devices.
-        websocket: Returns the same for browsers; empty for none.
-        authority: Signs certificates.
-        root: Returns the TUF root to pin; empty for none.
-        broker_hash: Returns a password as brokers keep it that read files.
-    """
-
-    fleet: str
-    broker: Callable[[], str]
-    websocket: Callable[[], str]
-    authority: Authority
-    root: Callable[[], bytes]
-    broker_hash: Callable[[str], str]
+__all__ = ["EnrolmentDesk"]
 
 
 class EnrolmentDesk:

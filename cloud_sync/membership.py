@@ -17,7 +17,8 @@ from cloud_sync.adapters.nats_files import NatsFiles
 from cloud_sync.adapters.paho_fleet_link import FleetLinkOptions, PahoFleetLink
 from cloud_sync.config import CloudConfig
 from cloud_sync.doorkeeper import Doorkeeper
-from cloud_sync.enrolment_desk import EnrolmentDesk, Terms
+from cloud_sync.enrolment_desk import EnrolmentDesk
+from cloud_sync.enrolment_terms import Terms
 from cloud_sync.group_desk import Note
 from cloud_sync.ports import AdmissionStore
 from cloud_sync.roster import Roster

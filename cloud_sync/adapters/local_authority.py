@@ -53,7 +53,7 @@ class NoAuthority:
 
 
 class LocalAuthority:
-    """Implements :class:`cloud_sync.enrolment_desk.Authority` over the files of `edgefleet ca`.
+    """Implements :class:`cloud_sync.enrolment_terms.Authority` over the files of `edgefleet ca`.
 
     Args:
         files: Where they are.

@@ -18,7 +18,8 @@ from cloud_sync.adapters.mosquitto_files import MosquittoFiles, mosquitto_hash
 from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker, find_nats_server
 from cloud_sync.adapters.nats_files import NatsFiles
 from cloud_sync.doorkeeper import Doorkeeper
-from cloud_sync.enrolment_desk import EnrolmentDesk, Terms
+from cloud_sync.enrolment_desk import EnrolmentDesk
+from cloud_sync.enrolment_terms import Terms
 from cloud_sync.roster import Roster
 from edge_contract.enrolment import enrolment_statement
 from edge_contract.messages import DeviceTopics, FleetTopics

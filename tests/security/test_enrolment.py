@@ -11,7 +11,8 @@ from cloud_sync.adapters.mosquitto_files import mosquitto_hash
 from cloud_sync.backend import NewJoinTokenView, NotFoundError
 from cloud_sync.core.enrolment import DeniedError
 from cloud_sync.doorkeeper import Doorkeeper
-from cloud_sync.enrolment_desk import EnrolmentDesk, Terms
+from cloud_sync.enrolment_desk import EnrolmentDesk
+from cloud_sync.enrolment_terms import Terms
 from cloud_sync.ports import Asking, Grant
 from cloud_sync.roster import Roster
 from edge_agent.identity import identity_in, save_identity

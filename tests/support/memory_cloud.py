@@ -34,7 +34,8 @@ from cloud_sync.backend import (
 from cloud_sync.core.facts import DeviceFacts, DeviceStatus
 from cloud_sync.core.records import AuditRecord
 from cloud_sync.core.rollout import Step
-from cloud_sync.enrolment_desk import EnrolmentDesk, Terms
+from cloud_sync.enrolment_desk import EnrolmentDesk
+from cloud_sync.enrolment_terms import Terms
 from cloud_sync.group_desk import GroupDesk
 from cloud_sync.measure import Measure
 from cloud_sync.measures import measures_of
