@@ -22,6 +22,7 @@ _CORE: Final = (
     "browser/py",
     "edge_agent/__init__.py",
     "edge_agent/adapters/__init__.py",
+    "edge_agent/adapters/compressions.py",
     "edge_agent/adapters/tuf_verifier.py",
     "edge_agent/adapters/zstd.py",
     "edge_agent/browser.py",
@@ -29,7 +30,10 @@ _CORE: Final = (
     "edge_contract",
 )
 _VERIFIES: Final = ("securesystemslib", "tuf")
-_IMPORTED: Final = ("browser.py.bridge", "edge_agent.adapters.zstd", "edge_agent.browser")
+_IMPORTED: Final = (
+    *("browser.py.bridge", "browser.py.smaller_ways"),
+    *("edge_agent.adapters.zstd", "edge_agent.browser"),
+)
 _NODE: Final = _HERE / "node"
 _LONGEST_S: Final = 300.0
 

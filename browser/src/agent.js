@@ -12,6 +12,7 @@ import { PackageSource, resolved } from "./package_source.js";
 import { loadPython } from "./python.js";
 import { ServerPorts } from "./server_ports.js";
 import { Shell } from "./shell.js";
+import { SmallerWays } from "./smaller_ways.js";
 import { Store } from "./store.js";
 import { Trust } from "./trust.js";
 
@@ -117,11 +118,12 @@ export class Agent {
     );
     const host = new URL(cloud).hostname;
     const trust = await this.#trust(python, host);
+    const ways = new SmallerWays(python.smallerWays(), this.#store, (text) => this.#log("info", text));
     const shell = new Shell({
       python,
       core,
       store: this.#store,
-      source: new PackageSource(this.#store, host, trust),
+      source: new PackageSource(this.#store, host, { trust, ways }),
       servers: this.servers,
       log: ({ level, text }) => this.#log(level, text),
       onReport: (report) => this.#tell("report", report),

@@ -11,16 +11,20 @@ export class PackageSource {
   #store;
   #brokerHost;
   #trust;
+  #ways;
 
   /**
    * @param {import("./store.js").Store} store
    * @param {string} brokerHost Stands in for the host where a URL begins with `:PORT`.
-   * @param {import("./trust.js").Trust} [trust] Says what was released; without it all is let in.
+   * @param {object} [parts]
+   * @param {import("./trust.js").Trust} [parts.trust] Says what was released; without it all is let in.
+   * @param {import("./smaller_ways.js").SmallerWays} [parts.ways] Without it files come whole.
    */
-  constructor(store, brokerHost, trust) {
+  constructor(store, brokerHost, { trust, ways } = {}) {
     this.#store = store;
     this.#brokerHost = brokerHost;
     this.#trust = trust;
+    this.#ways = ways;
   }
 
   /**
@@ -35,14 +39,29 @@ export class PackageSource {
     const { artifacts } = JSON.parse(new TextDecoder().decode(manifestBytes));
     /** @type {Record<string, Uint8Array<ArrayBuffer>>} */
     const files = {};
+    const offered = (await this.#ways?.offered(base, digest)) ?? {};
     for (const artifact of artifacts) {
-      files[artifact.path] = await this.#file(base, artifact.digest, artifact.size);
+      files[artifact.path] =
+        (await this.#store.fileOf(artifact.digest)) ??
+        (await this.#bySmallerWay(base, artifact, offered[artifact.digest])) ??
+        (await this.#file(base, artifact.digest, artifact.size));
     }
     const pack = await verified(digest, manifestBytes, files);
     await this.#trust?.requireReleased(pack, url);
     await this.#store.addPackage(pack);
     for (const artifact of artifacts) await this.#store.forgetPartial(artifact.digest);
     await this.#store.forgetPartial(digest);
+  }
+
+  /**
+   * @param {string} base
+   * @param {import("./smaller_ways.js").Wanted} file
+   * @param {import("./smaller_ways.js").Way[]} [ways]
+   */
+  async #bySmallerWay(base, file, ways = []) {
+    // What has begun to come as it is goes on coming.
+    if (!ways.length || (await this.#store.partial(file.digest)).length) return undefined;
+    return this.#ways?.bring(file, ways, (digest, mostBytes) => this.#file(base, digest, mostBytes));
   }
 
   /**

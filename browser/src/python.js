@@ -65,6 +65,11 @@ export class Python {
     return this.#pyodide.pyimport("browser.py.verifying").Verifying(root, known);
   }
 
+  /** @returns {import("./smaller_ways.js").Reading} */
+  smallerWays() {
+    return this.#pyodide.pyimport("browser.py.smaller_ways");
+  }
+
   /**
    * A core for one life.
    * @param {object} config Fields of `AgentConfig`.

@@ -173,6 +173,20 @@ export class Store {
     return found && verified(digest, found.manifestBytes, found.files);
   }
 
+  /**
+   * A file of any package that is here, by its digest.
+   * @param {string} digest
+   * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>}
+   */
+  async fileOf(digest) {
+    for (const known of await this.digests()) {
+      const pack = await this.package(known).catch(() => undefined); // damaged: its files come anew
+      const found = pack?.manifest.artifacts.find((artifact) => artifact.digest === digest);
+      if (pack && found) return /** @type {any} */ (pack.files[found.path]);
+    }
+    return undefined;
+  }
+
   /** @returns {Promise<string[]>} */
   async digests() {
     const store = this.#db.transaction("packages").objectStore("packages");
