@@ -30,7 +30,7 @@ const NO_CORE = { hasCore: false, link: "down", waitingBatches: 0 };
  * @throws {UsageError} An option is missing, unknown or wrong.
  */
 export async function createAgent(options) {
-  const assets = new URL(options.assets ?? "../vendor/", import.meta.url).href;
+  const assets = new URL(options?.assets ?? "../vendor/", import.meta.url).href;
   return new PageAgent(await settled({ ...options, assets }));
 }
 

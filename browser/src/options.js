@@ -67,6 +67,14 @@ function require(options) {
   if (options.cloud !== undefined && !/^wss?:\/\/[^/]/.test(options.cloud)) {
     throw new UsageError(`cloud is ${options.cloud}: it must begin with ws:// or wss:// and a host`);
   }
+  const { providers = [], threads = 1 } = options;
+  const unfit = [providers].flat().find((name) => !["webgpu", "wasm"].includes(name));
+  if (!Array.isArray(providers) || unfit) {
+    throw new UsageError(`providers is ${JSON.stringify(providers)}: give a list of "webgpu" and "wasm"`);
+  }
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new UsageError(`threads is ${threads}: give a whole number from 1 on`);
+  }
 }
 
 /** What unknown categories are hashed with on this device alone. */

@@ -1,5 +1,5 @@
 /** Calls over a port: from the page to its workers, and from one worker to another. */
-import { PackageError, UnavailableError, UsageError } from "./errors.js";
+import { PackageError, saying, UnavailableError, UsageError } from "./errors.js";
 
 /**
  * @typedef {Worker | MessagePort} Port
@@ -55,7 +55,12 @@ export class Remote {
     this.#calls += 1;
     const call = this.#calls;
     return new Promise((resolve, reject) => {
-      this.#port.postMessage({ call, method, given }, away);
+      try {
+        this.#port.postMessage({ call, method, given }, away);
+      } catch (error) {
+        reject(new UsageError(`${method} takes plain values: ${saying(error)}`));
+        return;
+      }
       this.#open.set(call, { resolve, reject });
     });
   }

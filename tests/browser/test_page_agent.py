@@ -352,3 +352,32 @@ def test_rows_that_do_not_fit_are_refused_with_what_is_wrong(
         "UsageError: model digits@1.0.0 takes 64 values a row, row 0 has 0",
         "UsageError: model digits@1.0.0 needs feature x1, row 0 lacks it",
     ]
+
+
+def test_options_that_do_not_fit_are_refused_with_what_is_wrong(
+    open_tab: Callable[[], Tab], site: Site
+) -> None:
+    tab = open_tab()
+    tab.page.goto(f"{site.url}/tests.html")
+    tab.page.wait_for_function("() => window.loaded === true")
+
+    said = tab.page.evaluate(
+        """async (options) => Promise.all(
+          options.map((one) => start(one).then(() => "fine", (e) => `${e.name}: ${e.message}`))
+        )""",
+        [
+            {},
+            {"model": "digits", "cloud": "http://x"},
+            {"model": "digits", "providers": "webgpu"},
+            {"model": "digits", "threads": 0},
+        ],
+    )
+    typo = tab.page.evaluate("() => start({ modle: 1 }).catch((error) => error.message)")
+
+    assert said == [
+        'UsageError: createAgent needs the name of a model: createAgent({ model: "digits" })',
+        "UsageError: cloud is http://x: it must begin with ws:// or wss:// and a host",
+        'UsageError: providers is "webgpu": give a list of "webgpu" and "wasm"',
+        "UsageError: threads is 0: give a whole number from 1 on",
+    ]
+    assert typo.startswith("createAgent takes no modle; it takes assets, bundled, cloud, device")
