@@ -146,7 +146,7 @@ def _in_32_bits(spec: TensorSpec) -> TensorSpec:
 def _require_answers_row_by_row(network: Network, feeds: Tensors) -> None:
     """Check that outputs have a row for each row, always the same, whatever rows are beside it."""
     size = min(len(values) for values in feeds.values())
-    together = network.run(feeds)
+    together = _said_at_once(network, feeds, size)
     for name, output in together.items():
         if output.ndim == 0 or len(output) != size:
             raise UsageError(
@@ -177,6 +177,16 @@ def _require_answers_row_by_row(network: Network, feeds: Tensors) -> None:
                 f"{network.what} answers row {row} of X differently alone than among others: "
                 f"{advice}"
             )
+
+
+def _said_at_once(network: Network, feeds: Tensors, size: int) -> Tensors:
+    try:
+        return network.run(feeds)
+    except Exception as error:
+        raise UsageError(
+            f"{network.what} does not take {size} rows at once ({first_line(error)}): it must take "
+            "any number of them; torch.export needs dynamic_shapes with a free first axis"
+        ) from error
 
 
 def _all_close(first: Tensors, second: Tensors) -> bool:

@@ -281,6 +281,13 @@ def test_an_exported_program_converts_as_the_module_that_it_was_made_of() -> Non
     assert np.allclose(says(package, rows)["output"], says(expected, rows)["output"], atol=1e-6)
 
 
+def test_an_exported_program_of_a_fixed_number_of_rows_is_refused() -> None:
+    program = torch.export.export(nn.Linear(4, 2), (torch.ones(2, 4),))
+
+    with pytest.raises(UsageError, match=r"does not take 7 rows at once .* needs dynamic_shapes"):
+        quietly_converted(program, ROWS)
+
+
 def test_a_compiled_network_converts_as_the_network_in_it() -> None:
     package = quietly_converted(torch.compile(nn.Linear(4, 1), backend="eager"), ROWS)
 
