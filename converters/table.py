@@ -117,9 +117,15 @@ def _holds_text(values: NDArray[np.generic], what: str) -> bool:
         return bool(present)
     if kinds == {"number"}:
         return False
+    others = sorted(kinds - {"number", "text"})
+    if others:
+        raise UsageError(
+            f"{what} holds {', '.join(others)}, but devices take numbers and texts: give a table "
+            "with a column for each of them, such as pandas.DataFrame(list_of_dicts), and fit the "
+            "model on it"
+        )
     raise UsageError(
-        f"{what} mixes {', '.join(sorted(kinds))}: give one kind of value in a column, "
-        "numbers or text"
+        f"{what} mixes number, text: give one kind of value in a column, numbers or text"
     )
 
 

@@ -26,6 +26,7 @@ import converters.sklearn_more.kernel_features
 import converters.sklearn_more.kernels
 import converters.sklearn_more.linear_classifiers
 import converters.sklearn_more.linear_maps
+import converters.sklearn_more.local_maps
 import converters.sklearn_more.machines
 import converters.sklearn_more.missing
 import converters.sklearn_more.mixtures

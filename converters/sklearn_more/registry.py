@@ -75,9 +75,8 @@ LIBRARIES: Final = {
 """Converters for libraries that need not be installed: who has their models has imported them."""
 
 _LOCK: Final = threading.RLock()
-
 _OF_NETWORKS: Final = "SklearnMLPClassifier"
-"""What skl2onnx calls classifiers whose several labels it writes, but takes for one."""
+"""How skl2onnx calls classifiers whose several labels it takes for one."""
 
 
 KEEP_TEXTS: Final[set[type]] = set()
@@ -189,11 +188,10 @@ def registered(
                 hook = hook_of(write, nearest=nearest, singles=singles, sparses=sparses)
                 _register(kind, shapes, hook, parser=_parser_of(kind))
             pools[2][_OF_NETWORKS] = _several_or(before[2][_OF_NETWORKS])
-            sklearn_parsers_map[ColumnTransformer] = keeping_texts_apart(
-                sklearn_parsers_map[ColumnTransformer]
-            )
+            parsers = sklearn_parsers_map
+            parsers[ColumnTransformer] = keeping_texts_apart(parsers[ColumnTransformer])
             for kind, prepare in PREPARED.items():
-                sklearn_parsers_map[kind] = preparing(sklearn_parsers_map[kind], prepare)
+                parsers[kind] = preparing(parsers[kind], prepare)
             for kind, inner in STAND_INS.items():
                 _register(kind, shapes, hook_of(_asking(inner)), parser=parser_of_inner(inner))
             yield

@@ -92,6 +92,7 @@ CONVERT = frozenset(
         "LinearSVC",
         "LinearSVR",
         "LocalOutlierFactor",
+        "LocallyLinearEmbedding",
         "LogisticRegression",
         "LogisticRegressionCV",
         "MLPClassifier",
@@ -195,9 +196,8 @@ CONVERT = frozenset(
 )
 
 REFUSED = {
-    "DictVectorizer": "X mixes dict",
-    "FeatureHasher": "X mixes dict",
-    "LocallyLinearEmbedding": "no converter for",
+    "DictVectorizer": "X holds dict, but devices take numbers and texts",
+    "FeatureHasher": "X holds dict, but devices take numbers and texts",
     "MultiLabelBinarizer": "its rows differ in length",
     "PatchExtractor": "X must have two axes",
 }
