@@ -25,10 +25,10 @@ from converters.differences import (
 from converters.jumps import jump_probes
 from converters.probes import Probe, far_rows, probes_of
 from converters.refusal import advice_for, refusal_of
-from converters.rows import in_float64, row_count, take
+from converters.rows import row_count, take
 from converters.runtime import OnnxModel
 from converters.thresholds import SourceConverted, threshold_probes
-from converters.undecided import as_found_beside
+from converters.undecided import as_found_beside, said_of_finer_rows
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec
 from edge_contract.reading import JsonObject
@@ -69,7 +69,7 @@ def check_parity(
     found = model.run(feeds)
     expected = found if said is None else said
     where = [f"row {row} of X" for row in chosen.tolist()]
-    finer = partial(_said_of_finer_rows, converted, sample)
+    finer = partial(said_of_finer_rows, converted, sample)
     gate.compare(expected, found, where, finer=finer, advice=advice_for(converted, sample))
     _compare_batches(gate, sample, found, chosen[: max(_BATCHES)].tolist())
     probes = () if converted.predict is None else _probes(converted)
@@ -228,7 +228,7 @@ class _Gate:
             self.undecided[probe.kind] = doubtful
         where = [f"a made-up row ({probe.kind}: {probe.changed[row]})" for row in accepted.tolist()]
         advice = advice_for(self.converted, probe.rows, kind=probe.kind)
-        finer = partial(_said_of_finer_rows, self.converted, asked)
+        finer = partial(said_of_finer_rows, self.converted, asked)
         self.compare(expected, found, where, finer=finer, advice=advice)
         return len(accepted)
 
@@ -274,18 +274,6 @@ class _Gate:
             class_indices(found[name], places),
             threshold=self.converted.threshold,
         )
-
-
-def _said_of_finer_rows(converted: Converted, rows: Rows) -> "Tensors | None":
-    """Return what the source says of the same numbers as float64; ``None`` if they are already."""
-    finer = in_float64(rows)
-    may_round = isinstance(converted, SourceConverted) and converted.may_round
-    if finer is None or converted.predict is None or not may_round:
-        return None
-    try:
-        return converted.predict(finer)
-    except ValueError:
-        return None
 
 
 def _accepts(predict: Callable[[Rows], Tensors], probe: Probe, row: int) -> bool:

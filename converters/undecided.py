@@ -8,10 +8,10 @@ import numpy as np
 from converters.base import Converted, Rows, Tensors
 from converters.differences import RELATIVE_TOLERANCE, alike
 from converters.moved import rounded_otherwise
-from converters.rows import take
+from converters.rows import in_float64, take
 from converters.thresholds import SourceConverted
 
-__all__ = ["as_found_beside"]
+__all__ = ["as_found_beside", "said_of_finer_rows"]
 
 
 def as_found_beside(
@@ -36,7 +36,10 @@ def as_found_beside(
     left, doubtful = off, 0
     doubts = chain((take(it, off) for it in beside), _doubts(converted, take(rows, off)))
     for doubt in doubts:
-        said = converted.predict(doubt)
+        try:
+            said = converted.predict(doubt)
+        except ValueError:  # it does not accept them, as when the largest numbers became infinite
+            continue
         among = np.searchsorted(off, left)
         near = {name: values[among] for name, values in said.items()}
         is_near = alike(near, {n: v[left] for n, v in found.items()}, tolerance=RELATIVE_TOLERANCE)
@@ -48,6 +51,18 @@ def as_found_beside(
         if not len(left):
             break
     return right, doubtful
+
+
+def said_of_finer_rows(converted: Converted, rows: Rows) -> "Tensors | None":
+    """Return what the source says of the same numbers as float64; ``None`` if they are already."""
+    finer = in_float64(rows)
+    may_round = isinstance(converted, SourceConverted) and converted.may_round
+    if finer is None or converted.predict is None or not may_round:
+        return None
+    try:
+        return converted.predict(finer)
+    except ValueError:
+        return None
 
 
 def _doubts(converted: Converted, rows: Rows) -> Iterator[Rows]:
