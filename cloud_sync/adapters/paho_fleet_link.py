@@ -76,7 +76,7 @@ class PahoFleetLink(MqttConnection):
             is_will_retained=True,
             subscriptions=options.subscriptions,
             subscription_qos=1,  # the broker holds back while we are busy
-            max_unconfirmed=1000,
+            max_unconfirmed=20_000,  # a message to each of 10,000 devices, and their acks
             keepalive_s=options.keepalive_s,
             handshake_s=handshake_s,
         )
