@@ -78,7 +78,6 @@ _LOCK: Final = threading.RLock()
 _OF_NETWORKS: Final = "SklearnMLPClassifier"
 """How skl2onnx calls classifiers whose several labels it takes for one."""
 
-
 KEEP_TEXTS: Final[set[type]] = set()
 """Those of them that give texts if they get texts."""
 
