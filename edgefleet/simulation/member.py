@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -86,7 +87,7 @@ class Member:
 
     @property
     def tally(self) -> Tally:
-        """See :class:`Surroundings`."""
+        """Where it counts, as everything up to :meth:`serves` a part of :class:`Surroundings`."""
         return self._crowd.tally
 
     def elapsed_s(self, now_s: float) -> float:
@@ -141,9 +142,7 @@ class Member:
 
     def come_back(self, now_s: float) -> None:
         """Connect now, whatever else was wanted; nothing breaks the link from now on."""
-        self._habits = Habits(
-            device=self._habits.device, site=self._habits.site, rows_per_s=self._habits.rows_per_s
-        )
+        self._habits = replace(self._habits, flapping=(), away=())
         self._may_connect_s = now_s
         self._wanted = True
         self._connect(now_s)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_contract.reading import JsonObject, JsonValue
-from edgefleet.simulation.light_device import Rows
 from edgefleet.simulation.orders import CommandRun, RolloutRun
+from edgefleet.simulation.surroundings import Rows
 from edgefleet.simulation.tally import Delays, Tally
 
 __all__ = ["DeviceLoss", "Outcome"]

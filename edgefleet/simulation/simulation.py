@@ -15,12 +15,12 @@ from edge_contract.messages.broker_url import parse_broker_url
 from edge_contract.names import checked_name
 from edgefleet.client import Cloud
 from edgefleet.simulation.crowd import BrokerAccess
-from edgefleet.simulation.light_device import Rows
 from edgefleet.simulation.limits import allow_files, check_files, check_ports, processes_for
 from edgefleet.simulation.orders import Orders
 from edgefleet.simulation.outcome import Outcome
 from edgefleet.simulation.own_cloud import FIRST_VERSION, OwnCloud, simulated_package
 from edgefleet.simulation.scenario import Scenario
+from edgefleet.simulation.surroundings import Rows
 from edgefleet.simulation.tally import Tally
 from edgefleet.simulation.worker import Part
 from edgefleet.simulation.workers import Workers

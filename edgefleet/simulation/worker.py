@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from edgefleet.simulation.crowd import BrokerAccess, Crowd
-from edgefleet.simulation.light_device import Rows
 from edgefleet.simulation.scenario import Scenario
+from edgefleet.simulation.surroundings import Rows
 from edgefleet.simulation.tally import Tally
 
 __all__ = ["LEAVE", "Part", "Words", "work"]

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Final
 
 from edge_contract.errors import UnavailableError
-from edgefleet.simulation.light_device import Rows
+from edgefleet.simulation.surroundings import Rows
 from edgefleet.simulation.tally import Tally
 from edgefleet.simulation.worker import LEAVE, Part, Words, work
 

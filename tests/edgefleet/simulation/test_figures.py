@@ -4,9 +4,9 @@ import pytest
 
 from edge_contract.errors import UsageError
 from edgefleet.simulation import limits
-from edgefleet.simulation.light_device import Rows
 from edgefleet.simulation.orders import CommandRun, RolloutRun
 from edgefleet.simulation.outcome import Outcome
+from edgefleet.simulation.surroundings import Rows
 from edgefleet.simulation.tally import Delays, Tally
 
 
