@@ -22,7 +22,7 @@ _EXTRAS: Final = {
     "parquet": ("pyarrow",),
     "postgres": ("psycopg",),
     "skops": ("skops",),
-    "browser": ("pyodide_build", "pyodide_lock"),
+    "browser": ("brotli",),
 }
 """Which extra brings a package that may be missing."""
 

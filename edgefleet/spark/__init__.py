@@ -3,7 +3,7 @@
 Every partition is scored by an agent of its own, in the process of its task; what they counted is
 gathered on the driver and sent under the name of one device::
 
-    scored = edgefleet.spark.predict(frame, "digits-1.0.0.modelpkg", cloud="mqtt://cloud.example")
+    scored = edgefleet.spark.predict(frame, "digits-1.0.0.modelpkg", cloud="mqtts://cloud.example")
     scored.write.parquet("answers")
     edgefleet.spark.send()
 
