@@ -29,7 +29,12 @@ _MOST_S: Final = 600.0
 
 
 def cache_folder() -> Path:
-    """Return where fetched and compiled things are kept; it may be deleted at any time."""
+    """Return where fetched and compiled things are kept; it may be deleted at any time.
+
+    In a checkout that is the checkout itself.
+    """
+    if (_HERE.parent / "pyproject.toml").is_file():
+        return _HERE.parent / "build" / "browser"
     home = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(home) if home else Path.home() / ".cache") / "edgefleet" / "browser"
 
