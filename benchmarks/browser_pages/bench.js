@@ -76,6 +76,10 @@ window.firstAgent = async ({ options, width }) => {
 /** Calls of agent and peers in turns. */
 window.latencies = async ({ options, model, width, batch, rounds, times }) => {
   const agent = await createAgent(options);
+  // Python's start is timed elsewhere; here it would take from all sides what they need.
+  while (options.cloud && !(await agent.status()).hasCore) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
   const plain = new Plain();
   await plain.call({ start: { assets, model } });
   const here = await inThisThread(model);

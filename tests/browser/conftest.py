@@ -1,10 +1,14 @@
 """One Chromium for a module; every test gets a context of its own, which keeps nothing."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.pages import PageServer
+from tests.browser.sites import Site, built
+from tests.browser.tabs import Tab
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +34,15 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 def complaints() -> list[str]:
     """What the browser complained of: faults of scripts, breaches of the policy."""
     return []
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = built(tmp_path_factory.mktemp("site"))
+    with PageServer(folder) as server:
+        yield Site(folder, server.url)
+
+
+@pytest.fixture
+def open_tab(context: BrowserContext, site: Site, complaints: list[str]) -> Callable[[], Tab]:
+    return lambda: Tab(context, f"{site.url}/tests.html", complaints)

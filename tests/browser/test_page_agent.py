@@ -1,64 +1,33 @@
 """The agent in a tab of a real Chromium, with a real cloud behind it."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-from playwright.sync_api import BrowserContext, Route
+from playwright.sync_api import Route
 
-from browser.py.bridge import layouts
-from edge_agent.adapters.inputs import InputEncoder, Rows
-from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
-from edge_agent.adapters.outputs import OutputDecoder
 from edge_contract.messages import Assignment, DesiredState, Target, encode
 from edge_contract.messages.topics import FleetTopics
-from edge_contract.package import ArtifactRole, Package
+from edge_contract.package import ArtifactRole
 from tests.browser.clouds import Cloud
-from tests.browser.pages import PageServer
-from tests.browser.sites import built
+from tests.browser.sites import Site, bundled, retold
 from tests.browser.tabs import Tab
 from tests.integration.processes import eventually
 from tests.integration.system import read_ledger
 from tests.security.hostile_models import HOSTILE_MODELS
 from tests.support.packages import (
     altered,
-    binary,
     digits,
-    embedding,
-    mixed,
-    regression,
     reversed_digits,
     with_version,
-    words,
 )
 
 ROW = digits().rows[0].tolist()
 
 T = TypeVar("T")
-
-
-class Site(NamedTuple):
-    """A folder that is served."""
-
-    folder: Path
-    url: str
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = built(tmp_path_factory.mktemp("site"))
-    with PageServer(folder) as server:
-        yield Site(folder, server.url)
-
-
-@pytest.fixture
-def open_tab(context: BrowserContext, site: Site, complaints: list[str]) -> Callable[[], Tab]:
-    return lambda: Tab(context, f"{site.url}/tests.html", complaints)
 
 
 @pytest.fixture
@@ -224,7 +193,7 @@ def test_bytes_that_were_tampered_with_are_refused_and_the_old_version_goes_on(
     tab = open_tab()
     tab.start(model="digits", cloud=cloud.websocket_url)
     tab.predict([ROW])
-    new = digits("1.1.0").package
+    new = retold("1.1.0")
     model = new.manifest.artifact(ArtifactRole.MODEL)
     cloud.client.push(new)
 
@@ -233,6 +202,7 @@ def test_bytes_that_were_tampered_with_are_refused_and_the_old_version_goes_on(
         data[-1] ^= 1
         route.fulfill(body=bytes(data))
 
+    tab.page.context.route("**/offer?*", lambda route: route.fulfill(status=404))
     tab.page.context.route(f"**/{model.digest}", tamper)
     cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once")
 
@@ -273,111 +243,3 @@ def test_a_taken_broker_cannot_make_a_tab_run_a_hostile_model(
         eventually("it is refused", lambda: any(reason in line for line in tab.logs()))
 
     assert tab.predict([ROW])["model"] == "digits@1.0.0"
-
-
-PARITY: dict[str, tuple[Package, Rows]] = {
-    "digits": (digits().package, digits().rows[:20].tolist()),
-    "threshold": (binary().package, binary().rows[:20].tolist()),
-    "regression": (regression().package, regression().rows[:20].tolist()),
-    "embedding": (embedding().package, embedding().rows[:20].tolist()),
-    "text classes": (words().package, words().rows[:20].tolist()),
-    "mixed inputs": (mixed().package, mixed().rows.head(20).to_dict("records")),
-}
-
-
-def bundled(package: Package, folder: Path) -> dict[str, object]:
-    """Put a package's files beside the page, and return what the page is told of them."""
-    files = {package.digest: package.manifest_bytes}
-    files |= {it.digest: package.files[it.path] for it in package.manifest.artifacts}
-    for digest, data in files.items():
-        (folder / digest).write_bytes(data)
-    reference = package.files[package.manifest.artifact(ArtifactRole.REFERENCE).path]
-    return {
-        "digest": package.digest,
-        "version": package.manifest.version,
-        "layouts": json.loads(layouts(package.manifest_bytes, reference)),
-    }
-
-
-@pytest.mark.parametrize("name", PARITY)
-def test_a_page_that_brings_its_model_predicts_as_a_device_does_and_needs_no_cloud(
-    name: str, site: Site, open_tab: Callable[[], Tab], complaints: list[str]
-) -> None:
-    package, rows = PARITY[name]
-    files = site.folder / "models"
-    files.mkdir(exist_ok=True)
-    tab = open_tab()
-    tab.start(
-        model=package.manifest.name,
-        bundled={**bundled(package, files), "url": f"{site.url}/models"},
-    )
-
-    assert_same(package, rows, tab.predict(rows))
-    assert tab.status()["hasCore"] is False
-    assert complaints == []
-
-
-def assert_same(package: Package, rows: Rows, found: Mapping[str, Any]) -> None:
-    encoded = InputEncoder(package.manifest).encode(rows)
-    outputs = OnnxRuntimeEngine().load(package).run(encoded.feeds)
-    expected = OutputDecoder(package.manifest).decode(outputs, encoded.rows)
-    if expected.labels is not None:
-        assert found["labels"] == expected.labels.tolist()
-    for key, numbers in (("probabilities", expected.probabilities), ("values", expected.values)):
-        if numbers is not None:
-            np.testing.assert_allclose(found[key], numbers.ravel(), rtol=1e-4, atol=1e-6)
-
-
-def test_rows_that_do_not_fit_are_refused_with_what_is_wrong(
-    site: Site, open_tab: Callable[[], Tab]
-) -> None:
-    tab = open_tab()
-    files = site.folder / "models"
-    files.mkdir(exist_ok=True)
-    tab.start(
-        model="digits", bundled={**bundled(digits().package, files), "url": f"{site.url}/models"}
-    )
-    tab.predict([ROW])
-
-    said = tab.page.evaluate(
-        """async (rows) => Promise.all(
-          rows.map((row) => agent.predict(row).then(() => "fine", (e) => `${e.name}: ${e.message}`))
-        )""",
-        [[[1, 2]], [["x"] * 64], [], [{"x0": 1}]],
-    )
-
-    assert said == [
-        "UsageError: model digits@1.0.0 takes 64 values a row, row 0 has 2",
-        'UsageError: model digits@1.0.0 takes float32 for feature x0, got "x" in row 0',
-        "UsageError: model digits@1.0.0 takes 64 values a row, row 0 has 0",
-        "UsageError: model digits@1.0.0 needs feature x1, row 0 lacks it",
-    ]
-
-
-def test_options_that_do_not_fit_are_refused_with_what_is_wrong(
-    open_tab: Callable[[], Tab], site: Site
-) -> None:
-    tab = open_tab()
-    tab.page.goto(f"{site.url}/tests.html")
-    tab.page.wait_for_function("() => window.loaded === true")
-
-    said = tab.page.evaluate(
-        """async (options) => Promise.all(
-          options.map((one) => start(one).then(() => "fine", (e) => `${e.name}: ${e.message}`))
-        )""",
-        [
-            {},
-            {"model": "digits", "cloud": "http://x"},
-            {"model": "digits", "providers": "webgpu"},
-            {"model": "digits", "threads": 0},
-        ],
-    )
-    typo = tab.page.evaluate("() => start({ modle: 1 }).catch((error) => error.message)")
-
-    assert said == [
-        'UsageError: createAgent needs the name of a model: createAgent({ model: "digits" })',
-        "UsageError: cloud is http://x: it must begin with ws:// or wss:// and a host",
-        'UsageError: providers is "webgpu": give a list of "webgpu" and "wasm"',
-        "UsageError: threads is 0: give a whole number from 1 on",
-    ]
-    assert typo.startswith("createAgent takes no modle; it takes assets, bundled, cloud, device")

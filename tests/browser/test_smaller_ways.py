@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import httpx
-import onnx
 import pytest
 from playwright.sync_api import BrowserContext
 
@@ -16,22 +15,10 @@ from edge_contract.errors import PackageError
 from edge_contract.package import ArtifactRole, Package, digest_of
 from tests.browser.clouds import Cloud
 from tests.browser.pages import PageServer
-from tests.browser.sites import built
+from tests.browser.sites import built, retold
 from tests.browser.tabs import Tab
 from tests.integration.processes import eventually
-from tests.support.packages import altered, digits, with_version
-
-
-def retold(version: str) -> Package:
-    """The same model with another description: a delta of some bytes."""
-
-    def change(data: bytes) -> bytes:
-        model = onnx.load_from_string(data)
-        model.doc_string = f"as of {version}"
-        changed: bytes = model.SerializeToString()
-        return changed
-
-    return with_version(altered(digits().package, ArtifactRole.MODEL, change), version)
+from tests.support.packages import digits
 
 
 def ways_to(package: Package, base: Package, cloud: Cloud) -> dict[str, int]:
