@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from edge_contract.errors import UsageError
-from edgefleet.environment import CLOUD_VARIABLE, TOKEN_VARIABLE
+from edgefleet.environment import TOKEN_VARIABLE
 
 __all__ = ["register"]
 
@@ -37,8 +37,7 @@ def simulate(  # noqa: PLR0917  one argument per option
     cloud: Annotated[
         str,
         typer.Option(
-            envvar=CLOUD_VARIABLE,
-            help="API of a cloud that is there; without it one is started on this machine.",
+            help="API of a cloud that is there; without it one is started on this machine."
         ),
     ] = "",
     token: Annotated[str, typer.Option(envvar=TOKEN_VARIABLE, help="For that API.")] = "",
