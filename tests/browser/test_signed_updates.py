@@ -47,6 +47,11 @@ def test_a_tab_with_a_root_takes_only_what_both_the_models_key_and_the_director_
         eventually("it is refused", lambda: any("was not released" in it for it in tab.logs()))
         assert tab.predict(digits().rows[:1].tolist())["model"] == "digits@1.0.0"
 
+        eventually(
+            "it is rolled back",
+            lambda: cloud.client.rollouts()[0].state == "rolled_back",
+        )
+
         # what nobody has ordered who may
         forged = DesiredState(
             generation=10**9,
