@@ -38,7 +38,8 @@ DailyDays: TypeAlias = Annotated[
 SamplesDays: TypeAlias = Annotated[
     float,
     typer.Option(
-        help="Days after which samples of devices are removed.", envvar="EDGEFLEET_CLOUD_SAMPLES_DAYS"
+        help="Days after which samples of devices are removed.",
+        envvar="EDGEFLEET_CLOUD_SAMPLES_DAYS",
     ),
 ]
 SamplesMb: TypeAlias = Annotated[
