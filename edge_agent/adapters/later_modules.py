@@ -4,25 +4,35 @@ import importlib
 import importlib.util
 import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
-__all__ = ["LaterModule", "import_later"]
+__all__ = ["LaterModule", "imported_later"]
 
 
-def import_later(*names: str) -> None:
-    """Let ``import`` of these modules cost nothing until something of them is used.
+@contextmanager
+def imported_later(*names: str) -> Iterator[None]:
+    """Let ``import`` of these modules cost nothing, in a block, until something of them is used.
 
-    For libraries that import what few of their users need: TLS, HTTP and mail take 8 MB. Whoever
-    else imports them sees no difference. Those that are loaded already stay as they are.
+    For a library that imports what few of its users need: TLS, HTTP and mail take 8 MB. What is
+    imported in the block keeps the stand-ins; whoever imports later gets the modules themselves.
+    Those that are loaded already stay as they are.
     """
+    standing: list[LaterModule] = []
     for name in names:
         if name not in sys.modules and importlib.util.find_spec(name) is not None:
-            later = LaterModule(name)
-            sys.modules[name] = later
+            sys.modules[name] = later = LaterModule(name)
+            standing.append(later)
             parent, _, child = name.rpartition(".")
             if parent:
                 setattr(sys.modules[parent], child, later)
+    try:
+        yield
+    finally:
+        for later in standing:
+            if sys.modules.get(later.__name__) is later:
+                del sys.modules[later.__name__]
 
 
 class LaterModule(ModuleType):

@@ -1,14 +1,12 @@
 """paho-mqtt without TLS and HTTP, which most devices do not need; import it before paho-mqtt is.
 
-They are loaded when something of them is used: with ``mqtts://`` and ``wss://``, and by whatever
-else in the process uses them.
+They are loaded when the client uses something of them: with ``mqtts://`` and ``wss://``.
 """
 
-from edge_agent.adapters.later_modules import LaterModule, import_later
+from edge_agent.adapters.later_modules import LaterModule, imported_later
 
-import_later("hashlib", "ssl", "urllib.request")
-
-import paho.mqtt.client  # noqa: E402  not before the line above
+with imported_later("hashlib", "ssl", "urllib.request"):
+    import paho.mqtt.client
 
 __all__: list[str] = []
 
