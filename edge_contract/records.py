@@ -33,6 +33,10 @@ def _dataclass(
     def made(plain: type) -> type:
         own = {name for name, value in plain.__dict__.items() if value is not None}
         cls: type = bare(plain)
+        if left_out := [each.name for each in fields(cls) if not each.init]:
+            raise TypeError(
+                f"{cls.__name__}.{left_out[0]}: init=False is for dataclasses.dataclass"
+            )
         given: dict[str, object] = {"__init__": _first_init(cls), "__repr__": _repr}
         if eq:
             given |= {"__eq__": _eq, "__hash__": _hash if frozen else None}

@@ -152,3 +152,11 @@ def test_a_class_without_slots_is_refused() -> None:
         @dataclass(frozen=True)
         class Loose:
             text: str
+
+
+def test_a_field_that_init_does_not_take_is_refused_when_the_class_is_made() -> None:
+    with pytest.raises(TypeError, match=r"Half\.rest: init=False is for dataclasses\.dataclass"):
+
+        @dataclass(frozen=True, slots=True)
+        class Half:
+            rest: int = field(default=0, init=False)
