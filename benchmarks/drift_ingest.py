@@ -131,7 +131,12 @@ def _stream_of(package: Package, folder: Path) -> Iterator[_Ours]:
     counter = BlockCounter(features, places)
     ring = Ring(path, layout.width)
     stream = Stream(
-        package.digest, Role.PRIMARY, spec=features, counter=counter, ring=ring, taken=RingMark()
+        package.digest,
+        Role.PRIMARY,
+        spec=features,
+        counter=lambda: counter,
+        ring=ring,
+        taken=RingMark(),
     )
     try:
         yield _Ours(stream, counter)

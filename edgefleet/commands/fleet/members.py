@@ -59,7 +59,9 @@ def enroll(
     from edgefleet.client import Cloud
 
     if url and not url.startswith(("https://", "http://")):
-        raise UsageError(f"--url {url!r} is no address of a cloud: write https://cloud.example:8080")
+        raise UsageError(
+            f"--url {url!r} is no address of a cloud: write https://cloud.example:8080"
+        )
     with Cloud(cloud, program="cli") as connection:
         made = connection.create_join_token(
             device=device, uses=uses, expires_s=duration_s(valid), label=label

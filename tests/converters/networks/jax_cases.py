@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from converters.base import Request
 from edge_contract.errors import UsageError
@@ -114,7 +115,7 @@ def test_a_recurrent_module_of_flax_converts() -> None:
     ids=["mapped over rows", "an argument by place"],
 )
 def test_functions_that_the_exporter_knows_in_part_convert_by_what_they_do(
-    function: Callable[..., object],
+    function: Callable[..., NDArray[np.float32]],
 ) -> None:
     cumsum = jnp.cumsum
 
