@@ -19,6 +19,7 @@ _TOOLS: Final = {
     "debootstrap": "debootstrap",
     "proot": "proot",
     "qemu-aarch64-static": "qemu-user-static",
+    "unshare": "util-linux",
 }
 _PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _SUITE: Final = "bookworm"
@@ -65,6 +66,10 @@ class ArmSystem:
             *("debootstrap", "--arch=arm64", "--foreign", "--variant=minbase", packages),
             *(_SUITE, str(self.root), _mirror()),
         )
+        proc = self.root / "proc"
+        if proc.is_symlink():  # in a container, to what programs of this machine would find there
+            proc.unlink()
+            proc.mkdir()
         self._step(
             *self.command("/debootstrap/debootstrap", "--second-stage"),
             variables={"DEBOOTSTRAP_DIR": "/debootstrap"},
@@ -100,8 +105,10 @@ class ArmSystem:
     def command(self, *words: str) -> list[str]:
         """Return the command that runs a program of the system; it shares our network."""
         # It does not see /sys, where onnxruntime would find a processor that is not emulated.
-        system = ("-q", "qemu-aarch64-static", "-0", "-r", str(self.root))
-        return ["proot", *system, "-b", "/proc", "-b", "/dev", "-w", "/", *words]
+        emulated = ("-q", "qemu-aarch64-static", "-0", "-r", str(self.root), "-b", "/proc")
+        # Root inside is root outside: devices and what it mounts and unmounts shall be its own.
+        apart = ("unshare", "--mount", "--propagation", "private")
+        return [*apart, "proot", *emulated, "-w", "/", *words]
 
     def _step(self, *command: str, variables: dict[str, str] | None = None) -> None:
         with self._log.open("a") as log:

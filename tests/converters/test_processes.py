@@ -134,5 +134,5 @@ def test_a_mean_that_an_imputer_puts_in_often_is_no_reason_to_refuse_quantiles()
 
     package = quietly_converted(model, rows[:100])
 
-    found = list(says(package, {"X": rows.astype(np.float32)}).values())[1]
+    found = list(says(package, {"X": rows}).values())[1]
     assert found == pytest.approx(model.predict_proba(rows), abs=1e-4)

@@ -2,7 +2,7 @@
 
 A block is a fence with a language. Comments just above it say how it is tried::
 
-    <!-- parsed only: it runs until Ctrl-C -->      a bash block that is checked but not run
+    <!-- parsed only: it runs until Ctrl-C -->      a block that is parsed but not run
     <!-- output -->                                 a text block: what the blocks before it printed
 
 ``<!-- needs: cloud -->`` or ``<!-- needs: fleet -->`` anywhere on a page says what must run beside

@@ -18,12 +18,7 @@ from edge_agent.agent import Agent
 from edge_contract.package import Role, feature_subject, profile_specs
 from tests.edge_agent.batch.conftest import run_job
 from tests.edge_agent.conftest import MakeAgent
-from tests.edge_agent.serving.conftest import ServeAgent
 from tests.support.packages import seconds
-
-pytest_plugins = ("tests.edge_agent.serving.conftest",)
-
-INFER = "/v2/models/minutes/infer"
 
 
 @pytest.fixture
@@ -83,32 +78,6 @@ def test_rows_of_float32_are_taken_for_what_they_are(agent: Agent) -> None:
     assert found.probabilities is not None
     assert expected.probabilities is not None
     assert found.probabilities.tolist() == expected.probabilities.tolist()
-
-
-def test_the_protocol_takes_fp64_as_json_and_as_bytes(agent: Agent, serve: ServeAgent) -> None:
-    rows = seconds().rows.to_numpy()
-    ask = serve(agent)
-    tensor = {"name": "X", "datatype": "FP64", "shape": list(rows.shape)}
-    head = json.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": rows.nbytes}}]})
-
-    told = ask("GET", "/v2/models/minutes").json
-    by_json = ask.infer(INFER, inputs=[{**tensor, "data": rows.tolist()}])
-    length = {"Inference-Header-Content-Length": str(len(head))}
-    by_bytes = ask("POST", INFER, head.encode() + rows.tobytes(), length)
-
-    assert told["inputs"] == [{"name": "X", "datatype": "FP64", "shape": [-1, 2]}]
-    assert by_json.data["label"] == by_bytes.data["label"] == seconds().labels.tolist()
-
-
-def test_fp32_is_taken_for_what_it_is(agent: Agent, serve: ServeAgent) -> None:
-    rows = seconds().rows.to_numpy().astype(np.float32)
-    tensor = {"name": "X", "datatype": "FP32", "shape": list(rows.shape), "data": rows.tolist()}
-
-    told = serve(agent).infer(INFER, inputs=[tensor])
-
-    labels = agent.predict(rows).labels
-    assert labels is not None
-    assert told.data["label"] == labels.tolist()
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

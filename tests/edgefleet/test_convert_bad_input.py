@@ -266,7 +266,7 @@ def test_a_small_graph_that_asks_for_huge_memory(run: Run, model: Path, tmp_path
             make_pipeline(Doubling(), LogisticRegression(max_iter=500)),
             "test_convert_bad_input.Doubling; replace or remove that step",
         ),
-        ({"weights": [1, 2]}, "cannot convert builtins.dict: expected a model of"),
+        ({"weights": [1, 2]}, "cannot convert builtins.dict: weights by name are no model"),
     ],
 )
 def test_pickles_of_what_cannot_be_converted(
