@@ -15,7 +15,9 @@ INFER = "/v2/models/minutes/infer"
 
 @pytest.fixture
 def agent(make_agent: MakeAgent) -> Agent:
-    return make_agent(seconds().package)
+    agent = make_agent(seconds().package)
+    agent.wait_ready()
+    return agent
 
 
 def test_the_protocol_takes_fp64_as_json_and_as_bytes(agent: Agent, serve: ServeAgent) -> None:
