@@ -69,8 +69,12 @@ def _parity_in_detail(parity: JsonObject) -> Iterator[tuple[str, str]]:
     for kind, rows in undecided.items() if isinstance(undecided, Mapping) else ():
         what = f"made-up rows ({kind}) that the source's own rounding decides"
         yield what, f"{shown(rows)} of {shown(field_of(asked, kind))}"
-    if parity.get("source_rounds"):
-        yield "rows that the source rounds more", "are compared with what it says of float64"
+    rounds = parity.get("source_rounds")
+    for kind, found in rounds.items() if isinstance(rounds, Mapping) else ():
+        of = f"{shown(field_of(found, 'rows'))} of {shown(field_of(found, 'compared_rows'))}"
+        most = shown(field_of(found, "largest_difference"))
+        said = f"{of}, by up to {most}: the package says what the source says of float64"
+        yield f"{kind} that the source's float32 changes", said
 
 
 def _per_class(manifest: Manifest) -> Section:

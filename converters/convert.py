@@ -23,6 +23,7 @@ from converters.refusal import found_in
 from converters.robustness import Trials, robustness
 from converters.rows import as_rows, digest_of_rows, row_count
 from converters.runtime import OnnxModel
+from converters.source_rounding import tell_of_rounding
 from converters.variants import Exact, VariantRules, Variants, make_variants
 from converters.watching import Watching
 from edge_contract.errors import PackageError, UsageError
@@ -224,11 +225,12 @@ def _faithful(
         if is_wide and why:
             parity = {**parity, "float64_inputs": why}
         off = largest_difference(parity)
-        if accept_difference or off <= _ROOM:
-            return converted, runtime, parity
         if closest is None or off < closest[0]:
             closest = off, (converted, runtime, parity)
+        if accept_difference or off <= _ROOM:
+            break
     if closest is not None:
+        tell_of_rounding(closest[1][2])
         return closest[1]
     raise next(
         (refusals[is_wide] for is_wide in (True, False) if is_wide in refusals),

@@ -27,11 +27,12 @@ from converters.probes import Probe, far_rows, probes_of
 from converters.refusal import advice_for, refusal_of
 from converters.rows import row_count, take
 from converters.runtime import OnnxModel
+from converters.source_rounding import ROWS_OF_X, rounded_away
 from converters.thresholds import SourceConverted, threshold_probes
 from converters.undecided import as_found_beside, said_of_finer_rows
 from edge_contract.errors import PackageError, UsageError
 from edge_contract.package import OutputRole, OutputSpec
-from edge_contract.reading import JsonObject
+from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["RELATIVE_TOLERANCE", "check_parity", "largest_difference"]
 
@@ -70,7 +71,8 @@ def check_parity(
     expected = found if said is None else said
     where = [f"row {row} of X" for row in chosen.tolist()]
     finer = partial(said_of_finer_rows, converted, sample)
-    gate.compare(expected, found, where, finer=finer, advice=advice_for(converted, sample))
+    advice = advice_for(converted, sample)
+    gate.compare(expected, found, where, finer=finer, kind=ROWS_OF_X, advice=advice)
     _compare_batches(gate, sample, found, chosen[: max(_BATCHES)].tolist())
     probes = () if converted.predict is None else _probes(converted)
     made_up = {probe.kind: gate.compare_probe(probe) for probe in probes}
@@ -79,7 +81,7 @@ def check_parity(
         "batches": list(_BATCHES),
         "made_up_rows": made_up,
         "accept_difference": accept_difference,
-        "source_rounds": gate.source_rounds,
+        "source_rounds": {**gate.source_rounds},
         "undecided_rows": gate.undecided,
         "outputs": gate.report(),
     }
@@ -153,7 +155,7 @@ class _Gate:
         self._accepted = accept_difference
         self._seen: dict[str, list[tuple[Difference, str]]] = defaultdict(list)
         self._usual: dict[str, float] = {}
-        self.source_rounds = False
+        self.source_rounds: dict[str, JsonValue] = {}
         self.undecided: dict[str, int] = {}
 
     def compare(
@@ -163,6 +165,7 @@ class _Gate:
         where: Sequence[str],
         *,
         finer: "Callable[[], Tensors | None]" = lambda: None,
+        kind: str = ROWS_OF_X,
         advice: str = "the model cannot be converted as it is",
         tolerance: float = RELATIVE_TOLERANCE,
     ) -> None:
@@ -174,6 +177,7 @@ class _Gate:
             where: How to call each row.
             finer: What the source says where it need not round as much, if it can; asked for only
                 if they differ. Between the two the source itself is undecided.
+            kind: What the rows are, for the evidence of what the source rounds.
             advice: What to do if they differ.
             tolerance: Largest relative difference of a number.
         """
@@ -183,7 +187,8 @@ class _Gate:
         if exact is not None:
             closer = self._differences(exact, found)
             if not self._too_far_off(closer, tolerance):
-                differences, refused, self.source_rounds = closer, [], True
+                self.source_rounds[kind] = rounded_away(refused, where)
+                differences, refused = closer, []
         if refused:
             raise refusal_of(refused, where, advice=advice)
         for output, difference in differences:
@@ -229,7 +234,7 @@ class _Gate:
         where = [f"a made-up row ({probe.kind}: {probe.changed[row]})" for row in accepted.tolist()]
         advice = advice_for(self.converted, probe.rows, kind=probe.kind)
         finer = partial(said_of_finer_rows, self.converted, asked)
-        self.compare(expected, found, where, finer=finer, advice=advice)
+        self.compare(expected, found, where, finer=finer, kind=probe.kind, advice=advice)
         return len(accepted)
 
     def report(self) -> JsonObject:

@@ -5,12 +5,15 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.ensemble import BaggingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.isotonic import IsotonicRegression
-from sklearn.kernel_approximation import RBFSampler
+from sklearn.kernel_approximation import Nystroem, RBFSampler
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from converters.base import SOURCES, Request
+from converters.base import SOURCES, ConversionWarning, Request
+from converters.card import card_of
+from converters.convert import convert
 from converters.parity import check_parity
 from converters.runtime import OnnxModel
 from converters.sklearn_more.trees import float32_at_most
@@ -84,7 +87,23 @@ def test_rows_that_the_source_rounds_itself_may_be_told_as_it_tells_finer_ones()
         for given in (rows / 64, rows + 1024)
     ]
 
-    assert said == [False, True]
+    assert said[0] == {}
+    assert isinstance(said[1], dict)
+    assert "rows of X" in said[1]
+
+
+def test_who_converts_is_told_how_far_the_source_rounds_his_rows() -> None:
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(300, 5)).astype(np.float32)
+    model = make_pipeline(Nystroem(kernel="poly", random_state=0), Ridge()).fit(rows, rows[:, 0])
+
+    with pytest.warns(ConversionWarning) as heard:
+        package = convert(model, rows, name="rounds", version="1.0.0")
+
+    (said,) = [str(it.message) for it in heard if "rounds float32" in str(it.message)]
+    assert "of 300 rows of X it says something else than of the same numbers as float64" in said
+    (detail,) = [it for it in card_of(package) if it.title == "Parity in detail"]
+    assert "rows of X that the source's float32 changes" in [row[0] for row in detail.rows]
 
 
 def test_ends_of_an_isotonic_regression_and_edges_of_bins_are_tried_too() -> None:
