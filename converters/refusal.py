@@ -70,8 +70,8 @@ def advice_for(converted: Converted, rows: Rows, *, kind: str = "") -> str:
             "steps out (trees need none)"
         )
     return (
-        "if trees stand behind a scaler, leave it out (they need none); if X has more digits than "
-        "a float32, fit on X.astype('float32')"
+        "the model cannot be converted as it is; if X has more digits than a float32, fit on "
+        "X.astype('float32') and give such rows"
     )
 
 
