@@ -17,6 +17,9 @@ function worthBin(probability) {
 
 /** Sums over rows of (predicted class, probability of each class). */
 export class ClassProbabilities {
+  #probabilities;
+  #shares;
+
   /** @param {{worths: number[][]}} spec */
   constructor(spec) {
     this.worths = spec.worths;
@@ -29,6 +32,9 @@ export class ClassProbabilities {
     this.expected = none();
     /** @type {Map<number, number>[]} */
     this.rivals = this.worths.map(() => new Map());
+    // One row's, made once.
+    this.#probabilities = new Float64Array(this.worths.length);
+    this.#shares = new Float64Array(this.worths.length);
   }
 
   get count() {
@@ -41,21 +47,27 @@ export class ClassProbabilities {
    * @param {number[]} places
    * @param {number} [from]
    */
-  observe(numbers, [classPlace, ...scorePlaces], from = 0) {
-    const predicted = numbers[from + classPlace];
-    const probabilities = scorePlaces.map((place) => numbers[from + place]);
-    const valid = probabilities.every((p) => p >= 0 && p <= 1.0001);
-    if (!isClass(predicted, probabilities.length) || !valid) {
+  observe(numbers, places, from = 0) {
+    const size = places.length - 1;
+    const predicted = numbers[from + places[0]];
+    let valid = isClass(predicted, size);
+    for (let rival = 0; rival < size; rival += 1) {
+      const probability = numbers[from + places[rival + 1]];
+      valid &&= probability >= 0 && probability <= 1.0001;
+      this.#probabilities[rival] = probability;
+    }
+    if (!valid) {
       this.invalid += 1;
       return;
     }
-    const shares = this.#shares(probabilities.map(worthBin));
+    this.#share();
     this.rows += 1;
-    this.right[predicted] += shares[predicted];
-    probabilities.forEach((p, rival) => {
-      this.expected[rival] += shares[rival];
-      if (rival !== predicted) increment(this.rivals[rival], fineBin(Math.min(p, 1)));
-    });
+    this.right[predicted] += this.#shares[predicted];
+    for (let rival = 0; rival < size; rival += 1) {
+      this.expected[rival] += this.#shares[rival];
+      if (rival === predicted) continue;
+      increment(this.rivals[rival], fineBin(Math.min(this.#probabilities[rival], 1)));
+    }
   }
 
   state() {
@@ -69,11 +81,19 @@ export class ClassProbabilities {
     ];
   }
 
-  /** @param {number[]} bins */
-  #shares(bins) {
-    const worths = bins.map((bin, index) => this.worths[index][bin]);
-    const total = worths.reduce((a, b) => a + b, 0);
-    if (!total) return worths.map(() => Math.floor(SHARES / worths.length));
-    return worths.map((worth) => Math.floor((worth * SHARES + Math.floor(total / 2)) / total));
+  /** Share out what a row is worth among its classes. */
+  #share() {
+    const { worths } = this;
+    const shares = this.#shares;
+    let total = 0;
+    for (let index = 0; index < worths.length; index += 1) {
+      shares[index] = worths[index][worthBin(this.#probabilities[index])];
+      total += shares[index];
+    }
+    for (let index = 0; index < worths.length; index += 1) {
+      shares[index] = total
+        ? Math.floor((shares[index] * SHARES + Math.floor(total / 2)) / total)
+        : Math.floor(SHARES / worths.length);
+    }
   }
 }

@@ -41,6 +41,20 @@ export class Moments {
     this.m2 += delta * (value - this.mean);
   }
 
+  /**
+   * Add every number of a column.
+   * @param {ArrayLike<number>} rows
+   * @param {number} place Of the column in a row.
+   * @param {number} width Of a row.
+   * @param {boolean} skipsNan Whether missing numbers are left out, not counted.
+   */
+  observeColumn(rows, place, width, skipsNan) {
+    for (let at = place; at < rows.length; at += width) {
+      const value = rows[at];
+      if (!skipsNan || value === value) this.add(value);
+    }
+  }
+
   /** `[finite, nonfinite, mean, m2, low, high]`. */
   state() {
     return [this.finite, this.nonfinite, this.mean, this.m2, this.low, this.high];

@@ -3,6 +3,7 @@
  * and `count_rows` of `edge_contract/package/observation.py`.
  */
 import { KINDS } from "./kinds.js";
+import { Moments } from "./moments.js";
 import { Sketch } from "./sketch.js";
 
 /**
@@ -41,7 +42,7 @@ export class Profile {
     for (let index = 0; index < this.#columns.length; index += 1) {
       const statistic = this.#statistics[index];
       const { positions, skips_nan: skipsNan } = this.#sources[index];
-      if (statistic instanceof Sketch) {
+      if (statistic instanceof Sketch || statistic instanceof Moments) {
         statistic.observeColumn(rows, positions[0], this.#width, skipsNan);
         continue;
       }
