@@ -76,7 +76,7 @@ export class Agent {
 
   /** Make batches of what was handed on, and send them. */
   async flush() {
-    await this.#shell?.collect();
+    await this.#shell?.collectSoon();
   }
 
   async close() {

@@ -73,6 +73,8 @@ export class CoreLoop {
       const answer = await input(nowS());
       if (answer) await this.#carryOut(answer);
     } catch (error) {
+      // Python is no more, as for want of memory: the page hears of it so, and starts it anew.
+      if (/** @type {any} */ (error).pyodide_fatal_error) reportError(error);
       console.error(`a defect in the agent: this input is lost, predictions go on: ${saying(error)}`);
     }
   }

@@ -7,11 +7,14 @@
  *     const { labels, probabilities, id } = await agent.predict(rows);
  *     await agent.label(id, truth);
  */
+import { compiledModule } from "./compiled.js";
 import { PackageError, saying, UnavailableError, UsageError } from "./errors.js";
 import { Labels } from "./labels.js";
+import { Life } from "./life.js";
 import { reference } from "./manifest.js";
 import { settled } from "./options.js";
 import { Remote } from "./remote.js";
+import { Restarts } from "./restarts.js";
 import { Servers } from "./servers.js";
 
 export { PackageError, UnavailableError, UsageError };
@@ -31,7 +34,9 @@ const NO_CORE = { hasCore: false, link: "down", waitingBatches: 0 };
  */
 export async function createAgent(options) {
   const assets = new URL(options?.assets ?? "../vendor/", import.meta.url).href;
-  return new PageAgent(await settled({ ...options, assets }));
+  // What takes longest begins first.
+  const module = [options?.providers].flat().includes("webgpu") ? Promise.resolve(undefined) : compiledModule(assets);
+  return new PageAgent(await settled({ ...options, assets }), module);
 }
 
 /** The page's side of an agent; the work is done in workers. */
@@ -43,17 +48,28 @@ export class PageAgent extends EventTarget {
   #worker;
   /** @type {Remote | undefined} */
   #core;
+  /** @type {Life | undefined} */
+  #life;
+  #restarts = new Restarts();
   #coreStatus = NO_CORE;
   #isClosed = false;
 
-  /** @param {import("./options.js").Settled} options */
-  constructor(options) {
+  /**
+   * @param {import("./options.js").Settled} options
+   * @param {Promise<WebAssembly.Module | undefined>} module Of onnxruntime-web, by `compiledModule`.
+   */
+  constructor(options, module) {
     super();
     this.#options = options;
     const hear = (/** @type {string} */ kind, /** @type {any} */ body) => this.#hear(kind, body);
-    this.#servers = new Servers(options, hear, () => void this.#tellStatus());
+    this.#servers = new Servers(options, module, hear, {
+      onChange: () => void this.#tellStatus(),
+      onReplaced: (digest, port) => void this.#core?.give([port], "replaced", digest, port).catch(() => undefined),
+    });
     // Python is not to take from the first prediction what it needs.
-    if (options.cloud) void this.#servers.early.then(() => this.#beginCore(hear));
+    if (!options.cloud) return;
+    void this.#servers.early.then(() => this.#beginCore());
+    this.#flushWhenHidden();
   }
 
   /** Name of this device in the fleet. */
@@ -145,19 +161,40 @@ export class PageAgent extends EventTarget {
     this.#isClosed = true;
     await this.#core?.call("close").catch(() => undefined); // it never started
     await this.#servers.close();
-    this.#worker?.terminate();
-    this.#core?.fail(new UsageError("the agent is closed"));
+    this.#endCore(new UsageError("the agent is closed"));
   }
 
-  /** @param {import("./remote.js").Hear} hear */
-  #beginCore(hear) {
+  /** Have the core in a worker of its own; another one if that is gone. */
+  #beginCore() {
     if (this.#isClosed) return;
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    const core = new Remote(worker, hear);
-    worker.onerror = (event) => core.fail(new UnavailableError(event.message));
+    const core = new Remote(worker, (kind, body) => this.#hear(kind, body));
+    this.#life = new Life(worker, (reason) => void this.#beginAgain(reason));
     this.#worker = worker;
     this.#core = core;
-    core.call("start", this.#options).catch((error) => this.#warn(error));
+    this.#life
+      .watch((life) => core.call("start", this.#options, life))
+      .catch((error) => this.#warn(error));
+  }
+
+  /** @param {string} reason */
+  async #beginAgain(reason) {
+    this.#endCore(new UnavailableError(`the worker of the agent's core is gone: ${reason}`));
+    this.#coreStatus = NO_CORE;
+    this.#warn(new Error(`the worker of the agent's core is gone: ${reason}; another one is started`));
+    void this.#tellStatus();
+    await this.#restarts.pause();
+    this.#beginCore();
+  }
+
+  /** @param {Error} error What calls hear from now on. */
+  #endCore(error) {
+    this.#life?.expect();
+    this.#worker?.terminate();
+    this.#core?.fail(error);
+  }
+
+  #flushWhenHidden() {
     if (typeof document === "undefined") return;
     document.addEventListener("visibilitychange", () => {
       if (document.hidden && !this.#isClosed) this.flush().catch((error) => this.#warn(error));

@@ -41,10 +41,20 @@ export class ServerPorts {
     if (error) {
       throw new (error.name === "UnavailableError" ? UnavailableError : PackageError)(error.message);
     }
+    this.replaced(digest, port);
+    return version;
+  }
+
+  /**
+   * A version has another server from now on.
+   * @param {string} digest
+   * @param {MessagePort} port To it.
+   */
+  replaced(digest, port) {
+    this.#remotes.get(digest)?.fail(new UnavailableError("another worker took its place"));
     const remote = new Remote(port);
     this.#remotes.set(digest, remote);
     void remote.call("lead", this.#isLed);
-    return version;
   }
 
   /**

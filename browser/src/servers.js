@@ -4,8 +4,9 @@
  * Mirrors `edge_agent/switch.py`. A new version is loaded by a worker of its own while the old one
  * goes on serving; the old worker ends when its last call has been answered.
  */
-import { UnavailableError, UsageError } from "./errors.js";
-import { Remote } from "./remote.js";
+import { saying, UnavailableError, UsageError } from "./errors.js";
+import { Restarts } from "./restarts.js";
+import { Running } from "./running.js";
 
 /**
  * @typedef {import("./server.js").Version} Version
@@ -14,75 +15,14 @@ import { Remote } from "./remote.js";
  * @typedef {{serve: Running, shadow?: Running, fallback?: Running}} Routing
  */
 
-/** How long a version may take to load, or to answer its golden vectors. */
-const LONGEST_LOAD_MS = 60_000;
-
-/** One worker and its version. */
-export class Running {
-  #worker = new Worker(new URL("./serving_worker.js", import.meta.url), { type: "module" });
-  /** @type {Version | undefined} */
-  version;
-
-  /**
-   * @param {import("./options.js").Settled} options
-   * @param {import("./remote.js").Hear} hear
-   */
-  constructor(options, hear) {
-    this.remote = new Remote(this.#worker, hear);
-    this.#worker.onerror = (event) => {
-      this.end(new UnavailableError(`the worker of a version failed: ${event.message}`));
-    };
-    this.started = this.remote.call("start", options);
-    this.started.catch(() => undefined); // whoever loads hears of it
-  }
-
-  /**
-   * Load a version, or what served here before if none is named.
-   * @param {string} [digest]
-   * @returns {Promise<Version | undefined>}
-   */
-  async load(digest) {
-    const late = setTimeout(
-      () => this.end(new UnavailableError(`it did not load within ${LONGEST_LOAD_MS / 1000} s`)),
-      LONGEST_LOAD_MS,
-    );
-    try {
-      await this.started;
-      this.version = await (digest ? this.remote.call("load", digest) : this.remote.call("loadEarly"));
-      return this.version;
-    } finally {
-      clearTimeout(late);
-    }
-  }
-
-  /** A port on which somebody else calls the same methods. */
-  port() {
-    const { port1, port2 } = new MessageChannel();
-    void this.remote.give([port1], "meet", port1);
-    return port2;
-  }
-
-  /** Let go as soon as every call has been answered, and what was counted is kept. */
-  async retire() {
-    while (this.remote.waiting) await new Promise((resolve) => setTimeout(resolve, 20));
-    await this.remote.call("handOn").catch(() => undefined);
-    const rows = await this.remote.call("counts").then((found) => found.rows, () => 0);
-    this.end(new UsageError("this version is no longer here"));
-    return rows;
-  }
-
-  /** @param {Error} error */
-  end(error) {
-    this.#worker.terminate();
-    this.remote.fail(error);
-  }
-}
+const READY_TIMEOUT_S = 60;
 
 /** All servers of a page. */
 export class Servers {
   #options;
+  #module;
   #hear;
-  #changed;
+  #news;
   /** @type {Map<string, Running>} */
   #running = new Map();
   /** @type {Map<string, Version>} versions that were here, for labels that come late */
@@ -94,33 +34,39 @@ export class Servers {
   /** @type {Set<string>} those that the core asked for */
   #asked = new Set();
   #retiredRows = 0;
+  #restarts = new Restarts();
   /** Resolves when what was here serves, or nothing was. @type {Promise<void>} */
   early;
 
   /**
    * @param {import("./options.js").Settled} options
+   * @param {Promise<WebAssembly.Module | undefined>} module Of onnxruntime-web, by `compiledModule`.
    * @param {import("./remote.js").Hear} hear Hears what servers log.
-   * @param {() => void} changed Hears that another version answers.
+   * @param {object} news
+   * @param {() => void} news.onChange Hears that another version answers.
+   * @param {(digest: string, port: MessagePort) => void} news.onReplaced Hears that a version has
+   *   another worker, as the one before is gone.
    */
-  constructor(options, hear, changed) {
+  constructor(options, module, hear, news) {
     this.#options = options;
+    this.#module = module;
     this.#hear = hear;
-    this.#changed = changed;
+    this.#news = news;
     this.early = options.isEarly ? this.#beginEarly() : Promise.resolve();
   }
 
   /** Serve what is here, before the core has a word. */
   async #beginEarly() {
-    const running = new Running(this.#options, this.#hear);
+    const running = this.#run();
     try {
       const version = await running.load();
       if (version) {
         this.#add(version.digest, running);
         if (!this.routing) this.#turn({ serve: running });
-        return;
+        return void (await running.remote.call("kept"));
       }
     } catch (error) {
-      this.#hear("log", { level: "warning", text: /** @type {Error} */ (error).message });
+      this.#warn(saying(error));
     }
     running.end(new UnavailableError("there was nothing to serve"));
   }
@@ -134,8 +80,9 @@ export class Servers {
     await this.early;
     this.#asked.add(digest);
     let running = this.#running.get(digest);
+    if (running?.successor) running = await this.#succeeded(running);
     if (!running) {
-      running = new Running(this.#options, this.#hear);
+      running = this.#run();
       try {
         await running.load(digest);
       } catch (error) {
@@ -155,11 +102,7 @@ export class Servers {
     const found = this.#running.get(serve);
     if (!found) return;
     const shadowing = this.#running.get(shadow);
-    if (shadowing) {
-      const { port1, port2 } = new MessageChannel();
-      void shadowing.remote.give([port1], "shadows", port1);
-      void found.remote.give([port2], "shadowedBy", port2);
-    } else void found.remote.call("shadowedBy");
+    this.#beside(found, shadowing);
     this.#turn({ serve: found, shadow: shadowing, fallback: this.#running.get(fallback) });
     for (const digest of this.#running.keys()) {
       if (digest !== serve && !this.#asked.has(digest)) void this.unload(digest);
@@ -183,9 +126,12 @@ export class Servers {
    */
   async predict(rows) {
     const { serve, fallback } = this.routing ?? (await this.#first());
+    if (serve.successor && !fallback) return (await this.#succeeded(serve)).remote.call("predict", rows);
     try {
       return await serve.remote.call("predict", rows);
     } catch (error) {
+      // A worker that is gone has counted nothing of this call.
+      if (serve.successor) void serve.successor.then(({ remote }) => remote.call("countFailure"));
       if (!fallback) throw error;
       const answer = await fallback.remote.call("predict", rows);
       // The rows are right, since the good version takes them: the one on trial has failed.
@@ -194,15 +140,33 @@ export class Servers {
     }
   }
 
+  /**
+   * Who serves in the place of a worker that is gone.
+   * @param {Running} lost
+   * @returns {Promise<Running>}
+   */
+  #succeeded(lost) {
+    const late = new Promise((_, reject) => {
+      const error = new UnavailableError(`the worker of ${lost.name} is gone, and is being started again`);
+      setTimeout(() => reject(error), 1000 * (this.#options.readyTimeoutS ?? READY_TIMEOUT_S));
+    });
+    return Promise.race([/** @type {Promise<Running>} */ (lost.successor), late]);
+  }
+
   /** @returns {Promise<Version>} What serves, as soon as something does. */
   async serving() {
-    const { serve } = this.routing ?? (await this.#first());
-    return /** @type {Version} */ (serve.version);
+    return /** @type {Version} */ ((await this.#present()).version);
   }
 
   /** What the version that serves says of the rows that it was trained on. */
   async reference() {
-    return (this.routing ?? (await this.#first())).serve.remote.call("reference");
+    return (await this.#present()).remote.call("reference");
+  }
+
+  /** Who answers now, or as soon as somebody does. */
+  async #present() {
+    const { serve } = this.routing ?? (await this.#first());
+    return serve.successor ? this.#succeeded(serve) : serve;
   }
 
   /**
@@ -220,23 +184,96 @@ export class Servers {
    * @param {number} count
    */
   async observeLabels(digest, rows, count) {
-    const running = this.#running.get(digest) ?? (this.routing ?? (await this.#first())).serve;
+    const known = this.#running.get(digest);
+    const running = known && !known.successor ? known : await this.#present();
     await running.remote.call("observeLabels", digest, rows, count);
   }
 
   /** Leave what was counted to the tab with the core. */
   async handOn() {
-    await Promise.all([...this.#running.values()].map((running) => running.remote.call("handOn")));
+    // What a worker has counted that is gone is kept already.
+    const present = [...this.#running.values()].filter(({ successor }) => !successor);
+    await Promise.all(present.map(({ remote }) => remote.call("handOn")));
   }
 
   /** How many rows this page has predicted. */
   async rowsObserved() {
-    const found = [...this.#running.values()].map(async ({ remote }) => (await remote.call("counts")).rows);
+    const found = [...this.#running.values()].map(({ remote }) =>
+      remote.call("counts").then(
+        ({ rows }) => rows,
+        () => 0, // its worker is gone
+      ),
+    );
     return (await Promise.all(found)).reduce((sum, rows) => sum + rows, this.#retiredRows);
   }
 
   async close() {
     await Promise.all([...this.#running.keys()].map((digest) => this.unload(digest)));
+  }
+
+  #run() {
+    const onLost = (/** @type {Running} */ lost, /** @type {string} */ reason) => this.#lost(lost, reason);
+    return new Running(this.#options, this.#hear, onLost, this.#module);
+  }
+
+  /**
+   * Put another worker in the place of one that is gone; its version is here, and goes on.
+   * @param {Running} lost
+   * @param {string} reason
+   */
+  #lost(lost, reason) {
+    const { digest } = /** @type {Version} */ (lost.version);
+    if (this.#running.get(digest) !== lost) return;
+    this.#warn(`the worker of ${lost.name} is gone: ${reason}; another one is started`);
+    lost.successor = this.#again(digest, lost);
+    lost.successor.catch(() => undefined); // calls that wait for it hear it
+  }
+
+  /**
+   * @param {string} digest
+   * @param {Running} lost
+   */
+  async #again(digest, lost) {
+    const running = await this.#restarts.another(digest, {
+      make: () => this.#run(),
+      isWanted: () => this.#running.get(digest) === lost,
+      warn: (text) => this.#warn(`${lost.name} cannot be loaded again: ${text}`),
+    });
+    this.#add(digest, running);
+    this.#replace(lost, running);
+    this.#news.onReplaced(digest, running.port());
+    return running;
+  }
+
+  /**
+   * @param {Running} lost
+   * @param {Running} running
+   */
+  #replace(lost, running) {
+    if (!this.routing) return;
+    const { serve, shadow, fallback } = this.routing;
+    const now = (/** @type {Running | undefined} */ one) => (one === lost ? running : one);
+    const served = now(serve) ?? serve;
+    if (served === running || now(shadow) === running) this.#beside(served, now(shadow));
+    this.#turn({ serve: served, shadow: now(shadow), fallback: now(fallback) });
+  }
+
+  /**
+   * Have one version repeat the calls of another, or nobody.
+   * @param {Running} serve
+   * @param {Running} [shadow]
+   */
+  #beside(serve, shadow) {
+    const { port1, port2 } = new MessageChannel();
+    const calls = shadow
+      ? [shadow.remote.give([port1], "shadows", port1), serve.remote.give([port2], "shadowedBy", port2)]
+      : [serve.remote.call("shadowedBy")];
+    for (const call of calls) call.catch(() => undefined); // it is gone: whoever takes its place is told
+  }
+
+  /** @param {string} text */
+  #warn(text) {
+    this.#hear("log", { level: "warning", text });
   }
 
   /**
@@ -252,12 +289,12 @@ export class Servers {
   #turn(routing) {
     this.routing = routing;
     for (const resolve of this.#waiting.splice(0)) resolve(routing);
-    this.#changed();
+    this.#news.onChange();
   }
 
   /** @returns {Promise<Routing>} */
   #first() {
-    const { model, readyTimeoutS = 60 } = this.#options;
+    const { model, readyTimeoutS = READY_TIMEOUT_S } = this.#options;
     return new Promise((resolve, reject) => {
       this.#waiting.push(resolve);
       setTimeout(

@@ -1,9 +1,14 @@
 /** A worker that serves one version: answers the page, and the core beside it. */
+import { hold } from "./life.js";
 import { answering } from "./remote.js";
 import { Server } from "./server.js";
 
 /** @type {Promise<Server> | undefined} */
 let starting;
+/** @type {(module: WebAssembly.Module | undefined) => void} */
+let give;
+/** @type {Promise<WebAssembly.Module | undefined>} */
+const module = new Promise((resolve) => (give = resolve));
 
 /**
  * @param {string} method
@@ -11,9 +16,11 @@ let starting;
  */
 async function answer(method, given) {
   if (method === "start") {
-    starting = Server.start(given[0], (kind, body) => self.postMessage({ kind, body }));
+    hold(given[1]);
+    starting = Server.start(given[0], (kind, body) => self.postMessage({ kind, body }), module);
     return void (await starting);
   }
+  if (method === "module") return give(given[0]);
   const server = await starting;
   if (!server) throw new Error("the server was not started");
   switch (method) {
@@ -23,6 +30,8 @@ async function answer(method, given) {
       return server.load(given[0]);
     case "loadEarly":
       return server.loadEarly();
+    case "kept":
+      return server.kept();
     case "observeLabels":
       return server.observeLabels(given[0], given[1], given[2]);
     case "reference":

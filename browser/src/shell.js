@@ -5,8 +5,9 @@
  * telemetry or deployment is decided in `edge_agent.core`, which runs here in Pyodide.
  */
 import { CoreLoop, nowS } from "./core_loop.js";
-import { PackageError, saying } from "./errors.js";
-import { fileOf, reference } from "./manifest.js";
+import { saying } from "./errors.js";
+import { fileOf } from "./manifest.js";
+import { PackageWorker } from "./package_worker.js";
 import { ended } from "./snapshots.js";
 
 /**
@@ -32,6 +33,7 @@ export class Shell {
   #core;
   #loop;
   #topics;
+  #worker;
   /** @type {import("./link.js").Link | undefined} */
   #link;
   /** @type {string[]} snapshots whose rows are in batches that no store has confirmed */
@@ -48,6 +50,7 @@ export class Shell {
       carryOut: (answer) => this.#carryOut(answer),
       watch: (now) => this.#watch(now),
     });
+    this.#worker = new PackageWorker(parts, this);
   }
 
   /** Begin the core's life. */
@@ -70,23 +73,73 @@ export class Shell {
    * @param {(handler: import("./link.js").LinkHandler) => import("./link.js").Link} make
    */
   connect(make) {
-    this.#link = make({
-      onConnected: () => {
-        this.isOnline = true;
-        this.#parts.onChange();
-        void this.#loop.put((now) => this.#core.call("on_connected", now));
-      },
-      onDisconnected: (reason) => {
-        this.isOnline = false;
-        this.#parts.onChange();
-        this.#parts.log({ level: "info", text: `disconnected: ${reason}` });
-        void this.#loop.put(() => this.#core.call("on_disconnected"));
-      },
-      onMessage: (topic, payload) =>
-        void this.#loop.put((now) =>
-          this.#core.input("on_message", topic, payload, now, Date.now() / 1000),
-        ),
+    this.#link = make(this);
+  }
+
+  /** The link is up. */
+  onConnected() {
+    this.isOnline = true;
+    this.#tellStatus();
+    void this.#loop.put((now) => this.#core.call("on_connected", now));
+  }
+
+  /**
+   * The link is down.
+   * @param {string} reason
+   */
+  onDisconnected(reason) {
+    this.isOnline = false;
+    this.#tellStatus();
+    this.#parts.log({ level: "info", text: `disconnected: ${reason}` });
+    void this.#loop.put(() => this.#core.call("on_disconnected"));
+  }
+
+  /**
+   * A message came.
+   * @param {string} topic
+   * @param {Uint8Array} payload
+   */
+  onMessage(topic, payload) {
+    void this.#loop.put((now) => this.#core.input("on_message", topic, payload, now, Date.now() / 1000));
+  }
+
+  /**
+   * A package is in the store.
+   * @param {string} digest
+   */
+  onFetched(digest) {
+    return this.#loop.put((now) => this.#core.call("on_fetched", digest, now));
+  }
+
+  /**
+   * A package could not be fetched.
+   * @param {string} digest
+   * @param {string} reason
+   * @param {{permanent: boolean}} how
+   */
+  onFetchFailed(digest, reason, { permanent }) {
+    return this.#loop.put((now) => this.#core.input("on_fetch_failed", digest, reason, now, permanent));
+  }
+
+  /**
+   * A package can predict.
+   * @param {import("./manifest.js").Package} pack
+   * @param {import("./server.js").Version} version
+   */
+  onLoaded(pack, { digest, provider, fallback }) {
+    return this.#loop.put((now) => {
+      this.#core.knows(digest, pack.manifestBytes, fileOf(pack, "reference"));
+      return this.#core.input("on_loaded", digest, provider, now, fallback);
     });
+  }
+
+  /**
+   * A package cannot be used here.
+   * @param {string} digest
+   * @param {string} reason
+   */
+  onLoadFailed(digest, reason) {
+    return this.#loop.put((now) => this.#core.call("on_load_failed", digest, reason, now));
   }
 
   /**
@@ -100,7 +153,7 @@ export class Shell {
   }
 
   /** Count and save what there is, as before a tab is hidden. */
-  async collect() {
+  async collectSoon() {
     await this.#loop.put(() => ({ effects: [{ effect: "CollectWindows" }], blobs: [] }));
   }
 
@@ -131,37 +184,37 @@ export class Shell {
    * @param {Uint8Array[]} blobs
    */
   async #carryOutOne(effect, blobs) {
-    const { store, log, onReport, onChange } = this.#parts;
+    const { store, log, onReport } = this.#parts;
     switch (effect.effect) {
       case "CollectWindows":
         return this.#collect();
       case "SaveBatches":
         await this.#save(effect, blobs);
-        return onChange();
+        return this.#tellStatus();
       case "DeleteBatches":
         await store.delete(effect.ids);
-        return onChange();
+        return this.#tellStatus();
       case "PublishBatch":
-        if (this.#link?.publish(this.#topics.telemetry, blobs[effect.payload])) {
+        if (this.#publish(this.#topics.telemetry, blobs[effect.payload])) {
           this.#parts.onBatch({ bytes: blobs[effect.payload].length, batch: effect.batch });
         }
         return undefined;
       case "SendEvent":
-        this.#link?.publish(this.#topics.events, blobs[effect.payload]);
+        this.#publish(this.#topics.events, blobs[effect.payload]);
         if (effect.report) onReport(effect.report);
         return undefined;
       case "SaveState":
         return this.#saveState(effect.state);
       case "FetchPackage":
-        return void this.#fetch(effect.digest, effect.url);
+        return void this.#worker.fetch(effect.digest, effect.url);
       case "LoadPackage":
-        return void this.#load(effect.digest);
+        return void this.#worker.load(effect.digest);
       case "UnloadPackage":
         return this.#parts.servers.unload(effect.digest);
       case "Route":
         return this.#route(effect);
       case "DeletePackages":
-        return store.prune(effect.keep);
+        return this.#deletePackages(effect.keep);
       case "Log":
         return log({ level: effect.level, text: effect.text });
       default:
@@ -208,49 +261,21 @@ export class Shell {
   }
 
   /**
-   * @param {string} digest
-   * @param {string} url
+   * Hand a message to the broker; return whether it is on its way.
+   * @param {string} topic
+   * @param {Uint8Array} payload
    */
-  async #fetch(digest, url) {
-    try {
-      await this.#parts.source.fetch(digest, url);
-      await this.#loop.put((now) => this.#core.call("on_fetched", digest, now));
-    } catch (error) {
-      const permanent = error instanceof PackageError;
-      await this.#loop.put((now) =>
-        this.#core.input("on_fetch_failed", digest, saying(error), now, permanent),
-      );
-    }
+  #publish(topic, payload) {
+    return this.#link?.publish(topic, payload) ?? false;
   }
 
-  /** @param {string} digest */
-  async #load(digest) {
-    const { servers } = this.#parts;
-    try {
-      const pack = await this.#admitted(digest);
-      const { provider, fallback } = await servers.load(digest);
-      await this.#loop.put((now) => {
-        this.#core.knows(digest, pack.manifestBytes, fileOf(pack, "reference"));
-        return this.#core.input("on_loaded", digest, provider, now, fallback);
-      });
-    } catch (error) {
-      await this.#loop.put((now) => this.#core.call("on_load_failed", digest, saying(error), now));
-    }
+  /** @param {string[]} keep */
+  #deletePackages(keep) {
+    return this.#parts.store.prune(keep);
   }
 
-  /**
-   * A package of the store that may reach the runtime, and how its rows are counted beside it.
-   * @param {string} digest
-   */
-  async #admitted(digest) {
-    const { store, python } = this.#parts;
-    const pack = await store.package(digest);
-    if (!pack) throw new PackageError(`package ${digest} is not in this browser`);
-    const refusal = python.refusal(fileOf(pack, "model"), `model of ${reference(pack.manifest)}`);
-    if (refusal) throw new PackageError(refusal);
-    const layouts = python.layouts(pack.manifestBytes, fileOf(pack, "reference"));
-    await store.putFact(`layouts ${digest}`, layouts);
-    return pack;
+  #tellStatus() {
+    this.#parts.onChange();
   }
 
   /** @param {Effect} effect */
@@ -273,6 +298,11 @@ export class Shell {
     const found = await this.#parts.servers.counts(digest);
     if (!found || (found.calls === calls && found.failures === failures)) return undefined;
     this.#watched = { digest, calls: found.calls, failures: found.failures };
-    return this.#core.call("on_calls", digest, found.calls - calls, found.failures - failures, now);
+    // A worker that took the place of one that is gone counts anew.
+    const isAnew = found.calls < calls || found.failures < failures;
+    const [more, failed] = isAnew
+      ? [found.calls, found.failures]
+      : [found.calls - calls, found.failures - failures];
+    return this.#core.call("on_calls", digest, more, failed, now);
   }
 }

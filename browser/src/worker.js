@@ -1,5 +1,6 @@
 /** The core's worker: answers the page. */
 import { Agent } from "./agent.js";
+import { hold } from "./life.js";
 import { answering } from "./remote.js";
 
 /** @type {Agent | undefined} */
@@ -7,6 +8,7 @@ let agent;
 
 answering(self, async (method, given) => {
   if (method === "start") {
+    hold(given[1]);
     agent = await Agent.start(given[0], (kind, body) => self.postMessage({ kind, body }));
     return undefined;
   }
@@ -14,6 +16,8 @@ answering(self, async (method, given) => {
   switch (method) {
     case "loaded":
       return agent.servers.loaded(given[0], given[1]);
+    case "replaced":
+      return agent.servers.replaced(given[0], given[1]);
     case "goOffline":
       return agent.goOffline(given[0]);
     case "flush":
