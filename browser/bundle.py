@@ -4,7 +4,8 @@
 
     OUT/index.html  leads to the page
     OUT/page/       a page to try a model on, and config.json, which says which
-    OUT/src/        the agent's JavaScript, as it stands here
+    OUT/src/        the agent's JavaScript as it stands here, but what a page and its workers begin
+                    with: that has in it what it imports, for starts with few requests
     OUT/vendor/     onnxruntime-web, mqtt.js and Pyodide, and core.zip: the agent's Python
     OUT/models/     files of a package that comes along, by digest
     OUT/bundle.json digests of all files, as Subresource Integrity has them, and headers to send
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from browser.compressing import compress
+from browser.joining import joined
 from browser.py.bridge import layouts
 from browser.python_files import PythonFiles, plain_python, pruned_lock
 from browser.tools import NODE_MODULES
@@ -55,6 +57,8 @@ _WEBGPU: Final = (
     "ort-wasm-simd-threaded.asyncify.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
+
+_BEGINNINGS: Final = ("edgefleet.js", "serving_worker.js", "worker.js")
 
 HEADERS: Final = {
     "Cache-Control": "no-cache",
@@ -132,6 +136,8 @@ def build_bundle(
     shutil.rmtree(out, ignore_errors=True)
     for folder in ("src", "page"):
         shutil.copytree(_HERE / folder, out / folder)
+    for name, text in {name: joined(out / "src" / name) for name in _BEGINNINGS}.items():
+        (out / "src" / name).write_text(text)
     (out / "index.html").write_text(_INDEX)
     parts = parts or Parts()
     _copy_vendor(out / "vendor", parts, verifies=trusted_root is not None)

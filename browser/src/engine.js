@@ -1,4 +1,5 @@
 /** Runs models with onnxruntime-web. */
+import { withModule } from "./compiled.js";
 import { PackageError, saying, UnavailableError } from "./errors.js";
 import { fileOf, reference } from "./manifest.js";
 
@@ -36,8 +37,14 @@ export class Session {
       const found = await this.#session.run(feeds, this.#outputs);
       return this.#outputs.map((name) => found[name]);
     } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) return ended(error);
       throw new UnavailableError(`the model failed: ${saying(error)}`);
     }
+  }
+
+  /** Give back what it holds; no call may be under way. */
+  async release() {
+    await this.#session.release();
   }
 }
 
@@ -46,6 +53,8 @@ export class Engine {
   #ort;
   #providers;
   #reasons;
+  /** @type {Promise<WebAssembly.Module | undefined> | undefined} */
+  #module;
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
 
@@ -53,19 +62,23 @@ export class Engine {
    * @param {Ort} ort
    * @param {string[]} providers That are there, by preference.
    * @param {string[]} reasons Why one that was preferred is not, and why there are no threads.
+   * @param {Promise<WebAssembly.Module | undefined>} [module] What `ort` consists of, if somebody
+   *   compiles it already.
    */
-  constructor(ort, providers, reasons) {
+  constructor(ort, providers, reasons, module) {
     this.#ort = ort;
     this.#providers = providers;
     this.#reasons = reasons;
+    this.#module = module;
   }
 
   /**
    * Load onnxruntime-web, with WebGPU if that is preferred and there.
    * @param {{assets: string, providers?: string[], threads?: number}} options `assets` is the URL of
    *   the folder with the libraries.
+   * @param {Promise<WebAssembly.Module | undefined>} [module] Of WebAssembly, by `compiledModule`.
    */
-  static async start({ assets, providers = ["wasm"], threads }) {
+  static async start({ assets, providers = ["wasm"], threads }, module) {
     const reasons = [];
     let left = [...providers];
     let ort;
@@ -84,7 +97,8 @@ export class Engine {
     ort.env.wasm.wasmPaths = `${assets}ort/`;
     ort.env.wasm.numThreads = count;
     ort.env.logLevel = "error";
-    return new Engine(ort, left.length ? left : ["wasm"], reasons);
+    const isPlain = !left.includes("webgpu");
+    return new Engine(ort, left.length ? left : ["wasm"], reasons, isPlain ? module : undefined);
   }
 
   get ort() {
@@ -131,10 +145,12 @@ export class Engine {
    * @param {string} fallback
    */
   async #made(pack, provider, fallback) {
-    const session = await this.#ort.InferenceSession.create(fileOf(pack, "model"), {
-      executionProviders: [provider],
-      graphOptimizationLevel: "all",
-    });
+    const session = await withModule(await this.#module, this.#ort, () =>
+      this.#ort.InferenceSession.create(fileOf(pack, "model"), {
+        executionProviders: [provider],
+        graphOptimizationLevel: "all",
+      }),
+    );
     const expected = pack.manifest.inputs.map((input) => input.name).sort();
     if ([...session.inputNames].sort().join() !== expected.join()) {
       throw new PackageError(
@@ -145,6 +161,17 @@ export class Engine {
     const outputs = pack.manifest.outputs.map((output) => output.name);
     return new Session(session, outputs, provider, fallback);
   }
+}
+
+/**
+ * A runtime that was trapped, as for want of memory, answers nothing right any more: the page, which
+ * hears of it so, ends this worker and starts another one.
+ * @param {WebAssembly.RuntimeError} error
+ * @returns {Promise<never>}
+ */
+function ended(error) {
+  reportError(error);
+  return new Promise(() => undefined);
 }
 
 async function requireGpu() {

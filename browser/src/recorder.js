@@ -17,8 +17,11 @@ import { Profile } from "./statistics/profile.js";
  * @property {[number, unknown][]} profile
  */
 
-/** Calls that may wait to be counted. */
-const MOST_WAITING = 64;
+/** How long rows wait, to be counted together with others: a block takes little longer than a row. */
+const WAIT_MS = 20;
+/** From so many rows on they wait only until the answer is under way, or not at all. */
+const BLOCK_ROWS = 256;
+const MOST_WAITING_ROWS = 8192;
 
 const nowUnixS = () => Date.now() / 1000;
 
@@ -30,10 +33,18 @@ class Stream {
     this.startUnixS = nowUnixS();
     /** @type {[number, number, number, number]} */
     this.counters = [0, 0, 0, 0];
+    /** @type {Float32Array[]} rows of calls that are not in the profile yet */
+    this.waiting = [];
   }
 
   get isEmpty() {
     return this.counters.every((count) => count === 0);
+  }
+
+  /** Count what waits. */
+  catchUp() {
+    const waiting = this.waiting.splice(0);
+    if (waiting.length) this.profile.observe(waiting.length > 1 ? joinedRows(waiting) : waiting[0]);
   }
 }
 
@@ -45,20 +56,17 @@ export class Recorder {
   #streams = new Map();
   #rowsObserved = 0;
   #changes = 0;
-  /** @type {(() => void)[]} */
-  #waiting = [];
-  /** @type {MessageChannel | undefined} */
-  #turn;
+  #waitingRows = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /** Rows of the role that serves. */
   get rowsObserved() {
-    this.#catchUp();
     return this.#rowsObserved;
   }
 
   /** Rises with everything that is counted. */
   get changes() {
-    this.#catchUp();
     return this.#changes;
   }
 
@@ -72,34 +80,24 @@ export class Recorder {
   }
 
   /**
-   * Count something in a moment, when the answer to a call is under way; at the latest when somebody
-   * asks what was counted.
-   * @param {() => void} count
-   */
-  later(count) {
-    this.#waiting.push(count);
-    if (this.#waiting.length >= MOST_WAITING) this.#catchUp();
-    if (!this.#turn) {
-      this.#turn = new MessageChannel();
-      this.#turn.port2.onmessage = () => this.#catchUp();
-    }
-    this.#turn.port1.postMessage(0);
-  }
-
-  /**
-   * Count the rows of one call.
+   * Count the rows of one call, or of some: soon, when the answer is under way, and at the latest when
+   * somebody asks what was counted.
    * @param {string} digest
    * @param {string} role
-   * @param {Float32Array} rows
+   * @param {Float32Array} rows Not changed by anybody any more.
    * @param {number} count How many rows they are.
    * @param {number} [calls]
    */
   observe(digest, role, rows, count, calls = 1) {
     const stream = this.#stream(digest, role);
-    stream.profile.observe(rows);
+    stream.waiting.push(rows);
     stream.counters[0] += count;
     stream.counters[1] += calls;
     if (role === "primary") this.#rowsObserved += count;
+    this.#waitingRows += count;
+    if (this.#waitingRows > MOST_WAITING_ROWS) this.#catchUp();
+    else if (this.#waitingRows >= BLOCK_ROWS) this.#countIn(0);
+    else if (this.#timer === undefined) this.#countIn(WAIT_MS);
   }
 
   /**
@@ -139,12 +137,21 @@ export class Recorder {
     return entries;
   }
 
+  /** @param {number} waitMs */
+  #countIn(waitMs) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#catchUp(), waitMs);
+  }
+
   #catchUp() {
-    for (const count of this.#waiting.splice(0)) {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#waitingRows = 0;
+    for (const stream of this.#streams.values()) {
       try {
-        count();
+        stream.catchUp();
       } catch (error) {
-        console.error(`a defect in the agent: this call is not counted: ${saying(error)}`);
+        console.error(`a defect in the agent: some rows are not counted: ${saying(error)}`);
       }
     }
   }
@@ -165,4 +172,18 @@ export class Recorder {
     this.#changes += 1;
     return stream;
   }
+}
+
+/**
+ * Rows of several calls in one block.
+ * @param {Float32Array[]} parts
+ */
+export function joinedRows(parts) {
+  const all = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    all.set(part, place);
+    place += part.length;
+  }
+  return all;
 }

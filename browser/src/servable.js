@@ -54,14 +54,8 @@ export class Servable {
       throw error;
     }
     const latencyUs = (performance.now() - began) * 1000;
-    this.#recorder.later(() =>
-      this.#recorder.observe(
-        this.digest,
-        "primary",
-        this.#primaryRows(encoded, decoded, latencyUs),
-        encoded.count,
-      ),
-    );
+    const seen = this.#primaryRows(encoded, decoded, latencyUs);
+    this.#recorder.observe(this.digest, "primary", seen, encoded.count);
     this.calls += 1;
     return { encoded, decoded };
   }

@@ -4,11 +4,11 @@
  * One version, one worker: the next one is loaded beside it, so that no call waits for that, and a
  * model that never ends is ended with its worker.
  */
+import { bundledPackage } from "./bundled.js";
 import { Engine } from "./engine.js";
 import { PackageError, saying, UnavailableError } from "./errors.js";
 import { loaded } from "./loading.js";
 import { fileOf } from "./manifest.js";
-import { PackageSource } from "./package_source.js";
 import { drawNumber, makeId } from "./prediction_id.js";
 import { Recorder } from "./recorder.js";
 import { Shadowed } from "./shadowed.js";
@@ -52,6 +52,9 @@ export class Server {
   #shadowed;
   /** @type {Promise<void> | undefined} */
   #keeping;
+  /** Resolves when the package that came with the page is kept. @type {Promise<void>} */
+  #kept = Promise.resolve();
+  #reference = "";
   #handedOnS = 0;
   #isLed = false;
 
@@ -72,9 +75,13 @@ export class Server {
   /**
    * @param {ServerOptions} options
    * @param {(kind: string, body: unknown) => void} tell
+   * @param {Promise<WebAssembly.Module | undefined>} module Of onnxruntime-web, by `compiledModule`.
    */
-  static async start(options, tell) {
-    const [engine, store] = await Promise.all([Engine.start(options), Store.open(options.store)]);
+  static async start(options, tell, module) {
+    const [engine, store] = await Promise.all([
+      Engine.start(options, module),
+      Store.open(options.store),
+    ]);
     const server = new Server(options, store, engine, tell);
     if (options.cloud) server.#keepCounts();
     return server;
@@ -89,11 +96,7 @@ export class Server {
     const layouts = await this.#store.fact(`layouts ${digest}`);
     const pack = await this.#store.package(digest);
     if (!pack || !layouts) throw new PackageError(`package ${digest} is not in this browser`);
-    const { salt } = this.#options;
-    const parts = { engine: this.#engine, recorder: this.#recorder, salt };
-    this.#servable = await loaded(pack, layouts, parts);
-    const { provider, fallback } = this.#servable.session;
-    return { digest, provider, fallback, manifest: this.#servable.manifest };
+    return this.#load(pack, layouts);
   }
 
   /**
@@ -105,9 +108,43 @@ export class Server {
     const digest = await this.#store.fact("last_good");
     if (digest && (await this.#store.fact(`layouts ${digest}`))) return this.load(digest);
     if (!bundled) return undefined;
-    await new PackageSource(this.#store, location.hostname).fetch(bundled.digest, bundled.url);
-    await this.#store.putFact(`layouts ${bundled.digest}`, bundled.layouts);
-    return this.load(bundled.digest);
+    const known = await this.#store.package(bundled.digest).catch(() => undefined); // damaged: it comes anew
+    const pack = known ?? (await bundledPackage(bundled));
+    const version = await this.#load(pack, bundled.layouts);
+    this.#kept = this.#keepBundled(pack, bundled.layouts);
+    return version;
+  }
+
+  /** Resolves when what was loaded early is in the store. */
+  kept() {
+    return this.#kept;
+  }
+
+  /**
+   * @param {import("./manifest.js").Package} pack
+   * @param {import("./manifest.js").Layouts} layouts
+   * @returns {Promise<Version>}
+   */
+  async #load(pack, layouts) {
+    const { salt } = this.#options;
+    const parts = { engine: this.#engine, recorder: this.#recorder, salt };
+    this.#servable = await loaded(pack, layouts, parts);
+    this.#reference = new TextDecoder().decode(fileOf(pack, "reference"));
+    const { provider, fallback } = this.#servable.session;
+    return { digest: pack.digest, provider, fallback, manifest: this.#servable.manifest };
+  }
+
+  /**
+   * @param {import("./manifest.js").Package} pack
+   * @param {import("./manifest.js").Layouts} layouts
+   */
+  async #keepBundled(pack, layouts) {
+    try {
+      await this.#store.addPackage(pack);
+      await this.#store.putFact(`layouts ${pack.digest}`, layouts);
+    } catch (error) {
+      this.#tell("log", { level: "warning", text: saying(error) });
+    }
   }
 
   /**
@@ -140,10 +177,8 @@ export class Server {
   }
 
   /** What the package says of the rows that it was trained on. */
-  async reference() {
-    const pack = await this.#store.package(this.#loaded.digest);
-    if (!pack) throw new UnavailableError("the package is no longer in this browser");
-    return JSON.parse(new TextDecoder().decode(fileOf(pack, "reference")));
+  reference() {
+    return JSON.parse(this.#reference);
   }
 
   /** Count a call that this version should have answered and did not. */

@@ -99,23 +99,42 @@ export class Store {
    * @param {unknown} value
    */
   async putFact(name, value) {
-    await this.#write(["facts"], async ({ facts }) => void facts.put(value, name));
+    await this.putFacts({ [name]: value });
   }
 
   /**
-   * A fact that is drawn once, however many tabs ask for it at a time.
-   * @param {string} name
-   * @param {() => string} draw
-   * @returns {Promise<string>}
+   * Keep several facts, all or nothing; one without a value is forgotten.
+   * @param {Record<string, unknown>} values By name.
    */
-  async drawn(name, draw) {
-    return this.#write(["facts"], async ({ facts }) => {
-      const before = await answered(facts.get(name));
-      if (before) return before;
-      const drawn = draw();
-      facts.put(drawn, name);
-      return drawn;
+  async putFacts(values) {
+    await this.#write(["facts"], async ({ facts }) => {
+      for (const [name, value] of Object.entries(values)) {
+        if (value === undefined) facts.delete(name);
+        else facts.put(value, name);
+      }
     });
+  }
+
+  /**
+   * Facts that are drawn once, however many tabs ask for them at a time.
+   * @template {string} Name
+   * @param {Record<Name, () => string>} draws
+   * @returns {Promise<Record<Name, string>>}
+   */
+  async drawn(draws) {
+    const names = /** @type {Name[]} */ (Object.keys(draws));
+    const before = await Promise.all(names.map((name) => this.fact(name)));
+    const found = Object.fromEntries(names.map((name, place) => [name, before[place]]));
+    if (before.some((fact) => !fact)) {
+      const draw = async (/** @type {Record<string, IDBObjectStore>} */ { facts }) => {
+        for (const name of names) {
+          found[name] = (await answered(facts.get(name))) ?? draws[name]();
+          facts.put(found[name], name);
+        }
+      };
+      await this.#write(["facts"], draw, "relaxed");
+    }
+    return /** @type {Record<Name, string>} */ (found);
   }
 
   // Snapshots: what tabs have counted and nobody has taken yet.
