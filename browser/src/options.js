@@ -45,11 +45,9 @@ export async function settled(options) {
   const { fleet = "default", model } = options;
   const name = `edgefleet ${fleet} ${options.device ?? ""} ${model}`;
   const store = await Store.open(name);
-  const draw = () => `web-${crypto.randomUUID().slice(0, 13)}`;
-  const device = options.device ?? (await store.drawn("device", draw));
-  const salt = options.salt
-    ? `fleet/${fleet}/${options.salt}`
-    : `device/${await store.drawn("salt", drawSalt)}`;
+  const drawn = await store.drawn({ device: drawDevice, salt: drawSalt });
+  const device = options.device ?? drawn.device;
+  const salt = options.salt ? `fleet/${fleet}/${options.salt}` : `device/${drawn.salt}`;
   const isEarly = Boolean(options.bundled ?? (await store.fact("last_good")));
   store.close();
   return { ...options, fleet, device, salt, store: name, isEarly };
@@ -75,6 +73,10 @@ function require(options) {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new UsageError(`threads is ${threads}: give a whole number from 1 on`);
   }
+}
+
+function drawDevice() {
+  return `web-${crypto.randomUUID().slice(0, 13)}`;
 }
 
 /** What unknown categories are hashed with on this device alone. */
