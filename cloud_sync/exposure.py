@@ -3,7 +3,7 @@
 import ipaddress
 
 from edge_contract.errors import UsageError
-from edge_contract.messages.broker_url import parse_broker_url
+from edge_contract.messages.broker_url import parse_broker_urls
 
 __all__ = ["is_loopback", "require_tls"]
 
@@ -22,7 +22,7 @@ def require_tls(host: str, *, has_tls: bool, broker: str | None) -> None:
     Args:
         host: Where we listen.
         has_tls: Whether that is encrypted.
-        broker: URL of a broker that is not ours; ``None`` for ours.
+        broker: URL of a broker, or URLs of a cluster, that is not ours; ``None`` for ours.
 
     Raises:
         UsageError: Passwords and statistics would travel in plain text.
@@ -35,9 +35,9 @@ def require_tls(host: str, *, has_tls: bool, broker: str | None) -> None:
         )
     if broker is None:
         return
-    url = parse_broker_url(broker)
-    if not url.is_tls and not is_loopback(url.host):
-        raise UsageError(
-            f"to {url} passwords and statistics would travel in plain text: use "
-            f"{'wss' if url.is_websocket else 'mqtts'}://, or say --plain-text"
-        )
+    for url in parse_broker_urls(broker):
+        if not url.is_tls and not is_loopback(url.host):
+            raise UsageError(
+                f"to {url} passwords and statistics would travel in plain text: use "
+                f"{'wss' if url.is_websocket else 'mqtts'}://, or say --plain-text"
+            )

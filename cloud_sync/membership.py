@@ -104,7 +104,7 @@ class Membership:
         if self._config.broker_files is None:
             return
         service_login(self._config.broker_files)  # refuses a folder that has none
-        if (self._config.broker_files / "nats.conf").exists():
+        if NatsFiles.is_in(self._config.broker_files):
             self._callout = NatsFiles(self._config.broker_files).callout(self.doorkeeper)
             self._callout.start()
             return

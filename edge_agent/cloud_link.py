@@ -11,7 +11,7 @@ from edge_agent.ports import Link, LinkOptions, PackageSource
 from edge_agent.resources import meter_here
 from edge_agent.way_to_cloud import CloudOptions
 from edge_contract.messages import DeviceTopics, encode
-from edge_contract.messages.broker_url import parse_broker_url
+from edge_contract.messages.broker_url import parse_broker_urls
 
 __all__ = ["Trust", "cloud_link"]
 
@@ -48,7 +48,7 @@ def cloud_link(
         UnavailableError: The folder for metadata cannot be written.
     """
     topics = core.topics
-    broker = parse_broker_url(cloud.url or "")
+    broker = parse_broker_urls(cloud.url or "")[0]
     link: Link = PahoLink(
         LinkOptions(
             url=cloud.url or "",

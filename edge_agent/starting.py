@@ -105,13 +105,13 @@ def sample_options(
     if not purposes:
         return None
     from edge_agent.samples.options import SampleOptions
-    from edge_contract.messages.broker_url import parse_broker_url
+    from edge_contract.messages.broker_url import parse_broker_urls
 
     return SampleOptions(
         purposes=(purposes,) if isinstance(purposes, str) else tuple(purposes),
         most_mib=mib,
         days=days,
-        broker_host="" if way.url is None else parse_broker_url(way.url).host,
+        broker_host="" if way.url is None else parse_broker_urls(way.url)[0].host,
         ca_file=way.ca_file,
         plain_text=way.plain_text,
     )

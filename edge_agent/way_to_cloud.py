@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from edge_agent.config import default_state_folder
 from edge_contract.errors import UsageError
-from edge_contract.messages.broker_url import parse_broker_url
+from edge_contract.messages.broker_url import parse_broker_urls
 
 if TYPE_CHECKING:
     from edge_agent.identity import Identity
@@ -20,7 +20,8 @@ class CloudOptions(NamedTuple):
     """How to reach a cloud.
 
     Attributes:
-        url: Of the broker; ``None`` for no cloud.
+        url: Of the broker, or of all brokers of a cluster with commas between; ``None`` for no
+            cloud.
         username: For the broker.
         password: For the broker.
         root: What vouches for its packages and orders; ``None`` to believe whoever speaks.
@@ -122,13 +123,13 @@ def _with_host(broker: str, cloud: str) -> str:
 
 def _require_secrecy(url: str) -> None:
     """Refuse plain text beyond this machine."""
-    broker = parse_broker_url(url)
-    if broker.is_tls or _is_loopback(broker.host):
-        return
-    raise UsageError(
-        f"to {broker} statistics, orders and passwords would travel in plain text: use "
-        f"{'wss' if broker.is_websocket else 'mqtts'}://, or say plain_text=True (--plain-text)"
-    )
+    for broker in parse_broker_urls(url):
+        if not broker.is_tls and not _is_loopback(broker.host):
+            raise UsageError(
+                f"to {broker} statistics, orders and passwords would travel in plain text: use "
+                f"{'wss' if broker.is_websocket else 'mqtts'}://, or say plain_text=True "
+                "(--plain-text)"
+            )
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,11 +1,15 @@
 """A connection to a broker that comes back for ever: MQTT 3.1.1 over paho-mqtt.
 
+Of a cluster any broker serves. Clients begin at different ones, by their ids, and whoever loses
+one, or cannot reach it, tries the next.
+
 This file is in ``edge_agent`` and in ``cloud_sync``; the copies differ in one import and a test
 holds them together, because the two share no code that does I/O.
 """
 
 import random
 import threading
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -17,7 +21,7 @@ from cloud_sync.adapters.mqtt_session import (
     tls_context,
 )
 from edge_contract.errors import UsageError
-from edge_contract.messages.broker_url import parse_broker_url
+from edge_contract.messages.broker_url import parse_broker_urls
 from edge_contract.messages.reconnect import Reconnect
 
 __all__ = ["MqttConnection"]
@@ -36,8 +40,9 @@ class MqttConnection:
 
     def __init__(self, options: MqttOptions, *, reconnect: Reconnect | None = None) -> None:
         self._options = options
-        self._url = parse_broker_url(options.url)
-        tls_context(self._url, options)  # a wrong file is told now, not from the background
+        self._urls = parse_broker_urls(options.url)
+        self._turn = zlib.crc32(options.client_id.encode()) % len(self._urls)
+        tls_context(self._urls[0], options)  # a wrong file is told now, not from the background
         self._reconnect = reconnect or Reconnect()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -89,7 +94,9 @@ class MqttConnection:
 
     def _run(self, handler: MqttHandler) -> None:
         while not self._closing.is_set():
-            session = self._session = MqttSession(self._url, self._options, handler)
+            url = self._urls[self._turn % len(self._urls)]
+            self._turn += 1
+            session = self._session = MqttSession(url, self._options, handler)
             session.hear(self._options.subscriptions)  # they may have changed while it was made
             reason = session.run(self._closing)
             if self._closing.is_set():
@@ -98,6 +105,7 @@ class MqttConnection:
                 reason,
                 up_s=session.up_s,
                 jitter=random.random(),  # noqa: S311  spreads the fleet, guards nothing
+                broker=str(url),
             )
             if retry.is_news:
                 handler.on_disconnected(reason)

@@ -218,7 +218,7 @@ class EmbeddedBroker:
         if self._admission is None:
             return
         self._callout = AuthCallout(
-            self._ports["nats"],
+            [self._ports["nats"]],
             "admission",
             password=self._callout_password,
             signer=self._signer,

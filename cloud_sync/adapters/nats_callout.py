@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 import threading
+from collections.abc import Sequence
 from typing import BinaryIO, Final
 
 from cloud_sync.adapters.nats_tokens import NatsSigner, claims_in
@@ -26,6 +27,7 @@ _ACCOUNT: Final = "$G"
 _CONNECT_TIMEOUT_S: Final = 5.0
 _FIRST_S: Final = 0.03  # until the server that was just started listens
 _AGAIN_S: Final = 0.5
+_SILENCE_S: Final = 8.0  # servers of a cluster give a sign of life every two seconds
 _MAX_LINE: Final = 65_536
 _MAX_REQUEST: Final = 1_048_576
 
@@ -33,8 +35,10 @@ _MAX_REQUEST: Final = 1_048_576
 class AuthCallout:
     """One connection to the server, in the background, made again when it breaks.
 
+    Servers of a cluster ask through each other: it is enough to be connected to any of them.
+
     Args:
-        port: Of the server's own protocol, on this machine.
+        ports: Of the server's own protocol, on this machine; of a cluster all.
         username: Of the service that answers.
         password: Of the same.
         signer: Whose key the server believes.
@@ -42,9 +46,16 @@ class AuthCallout:
     """
 
     def __init__(
-        self, port: int, username: str, *, password: str, signer: NatsSigner, admission: Admission
+        self,
+        ports: Sequence[int],
+        username: str,
+        *,
+        password: str,
+        signer: NatsSigner,
+        admission: Admission,
     ) -> None:
-        self._port = port
+        self._ports = ports
+        self._turn = 0
         self._login: JsonObject = {
             "verbose": False,
             "pedantic": False,
@@ -90,12 +101,13 @@ class AuthCallout:
                     pause_s = _AGAIN_S
                     _log.warning("nobody can be let in for a moment: %s", error)
             self._ready.clear()
+            self._turn += 1
             self._closing.wait(pause_s)
 
     def _serve(self) -> None:
-        address = ("127.0.0.1", self._port)
+        address = ("127.0.0.1", self._ports[self._turn % len(self._ports)])
         with socket.create_connection(address, timeout=_CONNECT_TIMEOUT_S) as connection:
-            connection.settimeout(None)
+            connection.settimeout(_SILENCE_S if len(self._ports) > 1 else None)
             self._socket = connection
             if self._closing.is_set():
                 return

@@ -6,18 +6,20 @@ the same, because sessions and retained messages are stored under it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from cloud_sync.tls_files import TlsFiles
-from edge_contract.reading import JsonObject
+from edge_contract.reading import JsonObject, JsonValue
 
-__all__ = ["Doormen", "settings_text"]
+__all__ = ["ClusterMember", "Doormen", "settings_text"]
 
 _MAX_PAYLOAD_BYTES: Final = 131_072  # twice our largest message
 _PATIENCE_S: Final = 5
+_CLUSTER: Final = "edgefleet"
+_REPLICAS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,27 @@ class Doormen:
     service_password: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterMember:
+    """One server of a cluster, which keeps three copies of every session and message.
+
+    Its servers speak to each other unencrypted: they are on one machine, or in a network of theirs.
+
+    Attributes:
+        name: Of the server; it must stay, because what it holds is known by it.
+        host: Address where the others reach it.
+        port: For the others.
+        others: Host and port of each of them.
+        password: By which they know each other.
+    """
+
+    name: str
+    host: str
+    port: int
+    others: Sequence[tuple[str, int]]
+    password: str = field(repr=False)
+
+
 def settings_text(
     folder: Path,
     host: str,
@@ -44,6 +67,7 @@ def settings_text(
     ports: Mapping[str, int],
     tls: TlsFiles | None = None,
     doormen: Doormen | None = None,
+    member: ClusterMember | None = None,
 ) -> str:
     """Return the configuration; nats-server reads JSON as well as its own format.
 
@@ -53,17 +77,11 @@ def settings_text(
         ports: By use: ``mqtt``, and ``nats``, ``websocket`` and ``monitor`` where they are wanted.
         tls: Encrypts what devices and browsers say.
         doormen: Decide about clients; ``None`` lets everybody in.
+        member: What it is in its cluster; ``None`` for a server by itself.
     """
     listener: JsonObject = {"host": host, "port": ports["mqtt"]}
-    secured: JsonObject = {}
-    if tls is not None:
-        secured = {
-            "tls": {
-                "cert_file": str(tls.certificate.absolute()),
-                "key_file": str(tls.key.absolute()),
-                "timeout": _PATIENCE_S,
-            }
-        }
+    secured: JsonObject = {} if tls is None else {"tls": _tls(tls)}
+    mqtt: JsonObject = {**listener, **secured, "max_ack_pending": 1000}
     settings: dict[str, object] = {
         "server_name": "edgefleet",
         # NATS' own protocol, for those who decide about clients; else any free port
@@ -77,7 +95,7 @@ def settings_text(
             "sync_interval": "100ms",
             "limits": {"default_max_consumers": 100_000},  # one for each subscription
         },
-        "mqtt": {**listener, **secured, "max_ack_pending": 1000},
+        "mqtt": mqtt,
     }
     if "websocket" in ports:
         secured = secured or {"no_tls": True}
@@ -96,4 +114,39 @@ def settings_text(
                 "auth_users": ["admission", doormen.service_username],
             },
         }
+    if member is not None:
+        settings.update(
+            server_name=member.name,
+            ping_interval="2s",  # so that whoever decides about clients notices a silent server
+            cluster=_cluster(member),
+        )
+        settings["mqtt"] = {**mqtt, "stream_replicas": _REPLICAS}
     return json.dumps(settings, indent=2, ensure_ascii=False)
+
+
+def _tls(files: TlsFiles) -> JsonObject:
+    return {
+        "cert_file": str(files.certificate.absolute()),
+        "key_file": str(files.key.absolute()),
+        "timeout": _PATIENCE_S,
+    }
+
+
+def _cluster(member: ClusterMember) -> JsonObject:
+    login: JsonObject = {"user": _CLUSTER, "password": member.password, "timeout": _PATIENCE_S}
+    routes: list[JsonValue] = [
+        f"nats://{_CLUSTER}:{member.password}@{_in_url(host)}:{port}"
+        for host, port in member.others
+    ]
+    found: JsonObject = {
+        "name": _CLUSTER,
+        "listen": f"{_in_url(member.host)}:{member.port}",
+        "authorization": login,
+        "routes": routes,
+        "no_advertise": True,  # clients know all of it, by the addresses that reach it from outside
+    }
+    return found
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

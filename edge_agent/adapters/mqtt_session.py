@@ -39,7 +39,7 @@ class MqttOptions:
     """How to reach a broker, and how to speak and listen there.
 
     Attributes:
-        url: As :func:`edge_contract.messages.broker_url.parse_broker_url` reads it.
+        url: As :func:`edge_contract.messages.broker_url.parse_broker_urls` reads it.
         client_id: Unique at the broker; a broker throws out the elder of two.
         username: ``None`` if the broker asks for none.
         password: Goes with ``username``.

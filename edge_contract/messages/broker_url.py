@@ -1,7 +1,8 @@
 """The address of an MQTT broker, as a user writes it.
 
 ``mqtt://host[:port]`` and ``mqtts://`` are MQTT over TCP and over TLS; ``ws://host[:port][/path]``
-and ``wss://`` are the same inside WebSocket. Device, cloud and browser read it alike.
+and ``wss://`` are the same inside WebSocket. Device, cloud and browser read it alike. A cluster is
+written with commas, ``mqtt://one:1883,two:1883``: any of its brokers serves.
 """
 
 import re
@@ -10,10 +11,12 @@ from typing import Final
 from edge_contract.errors import UsageError
 from edge_contract.records import dataclass
 
-__all__ = ["BrokerUrl", "parse_broker_url"]
+__all__ = ["BrokerUrl", "parse_broker_url", "parse_broker_urls"]
 
 _DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 _DEFAULT_PATH: Final = "/mqtt"  # where brokers listen for MQTT inside WebSocket
+
+_MOST_BROKERS: Final = 16
 
 _LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST: Final = rf"{_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\]"
@@ -49,6 +52,33 @@ class BrokerUrl:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+
+def parse_broker_urls(urls: str) -> tuple[BrokerUrl, ...]:
+    """Take the addresses of one broker, or of all brokers of a cluster, apart.
+
+    Args:
+        urls: With commas between them; those without a scheme have the first one's.
+
+    Raises:
+        UsageError: One of them is no address of a broker, is there twice, or has another scheme
+            than the first: what is encrypted to one broker must be so to all.
+    """
+    first, *others = (part.strip() for part in urls.split(","))
+    found = [parse_broker_url(first)]
+    for other in others:
+        url = parse_broker_url(other if "://" in other else f"{found[0].scheme}://{other}")
+        if url.scheme != found[0].scheme:
+            raise UsageError(
+                f"brokers of one cluster are reached alike, got {found[0]} and {url}: give all the "
+                "same scheme"
+            )
+        if url in found:
+            raise UsageError(f"broker {url} is there twice: give each broker of a cluster once")
+        found.append(url)
+    if len(found) > _MOST_BROKERS:
+        raise UsageError(f"give at most {_MOST_BROKERS} brokers of a cluster, got {len(found)}")
+    return tuple(found)
 
 
 def parse_broker_url(url: str) -> BrokerUrl:

@@ -5,7 +5,7 @@ Sans-IO: the link that uses it brings the chance and does the waiting.
 
 from typing import NamedTuple
 
-from edge_contract.records import dataclass
+from edge_contract.records import dataclass, field
 
 __all__ = ["Reconnect", "Retry"]
 
@@ -44,20 +44,21 @@ class Reconnect:
     max_s: float = 30.0
     lasting_s: float = 5.0
     _doublings: int = 0
-    _told: str = ""
+    _told: dict[str, str] = field(default_factory=dict)
 
-    def after(self, reason: str, *, up_s: float | None, jitter: float) -> Retry:
+    def after(self, reason: str, *, up_s: float | None, jitter: float, broker: str = "") -> Retry:
         """Note that an attempt or a connection ended.
 
         Args:
             reason: Why, in words.
             up_s: How long the connection was up; ``None`` if it never was.
             jitter: A random number from 0 to 1.
+            broker: Which one it was, where there are several: each has its own news.
         """
         if up_s is not None and up_s >= self.lasting_s:
             self._doublings = 0
         ceiling_s = min(self.max_s, self.min_s * 2**self._doublings)
         self._doublings = min(self._doublings + 1, _MAX_DOUBLINGS)
-        is_news = up_s is not None or reason != self._told
-        self._told = reason
+        is_news = up_s is not None or reason != self._told.get(broker)
+        self._told[broker] = reason
         return Retry(wait_s=jitter * ceiling_s, is_news=is_news)

@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "edgefleet broker config mosquitto --out broker --host 0.0.0.0 --tls tls",
             "edgefleet broker config nats --out broker",
+            "edgefleet broker config nats --cluster 3 --out cluster",
         )
     )(config)
     app.add_typer(group, name="broker")
@@ -41,6 +42,17 @@ def config(  # noqa: PLR0917  one argument per option
     nats_port: Annotated[
         int, typer.Option(help="On its own machine, where the cloud says who may connect (nats).")
     ] = 4222,
+    cluster: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SERVERS",
+            help="Files for so many servers on this machine, 3 or 5, which keep three copies of "
+            "everything; each has the ports after those of the one before it (nats).",
+        ),
+    ] = None,
+    cluster_port: Annotated[
+        int, typer.Option(help="Where the servers of a cluster hear each other, on this machine.")
+    ] = 6222,
     tls: Annotated[Path | None, typer.Option(help="Folder of `edgefleet ca init`.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Your own certificate, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
@@ -74,7 +86,21 @@ def config(  # noqa: PLR0917  one argument per option
     files = TlsFiles.of(tls, tls_cert, tls_key)
     require_tls(host, has_tls=files is not None, broker=None)
     scheme = "mqtt" if files is None else "mqtts"
-    if kind == "nats":
+    if cluster is not None and kind != "nats":
+        raise UsageError("--cluster is for nats: mosquitto has no clusters")
+    brokers = [f"HOST:{port + number}" for number in range(cluster or 1)]
+    if cluster is not None:
+        for path in NatsFiles(out).write_cluster(
+            cluster,
+            host=host,
+            port=port,
+            nats_port=nats_port,
+            cluster_port=cluster_port,
+            websocket_port=websocket_port,
+            tls=files,
+        ):
+            print_line(f"nats-server --config {path}")
+    elif kind == "nats":
         server = NatsFiles(out)
         server.write(
             host=host, port=port, nats_port=nats_port, websocket_port=websocket_port, tls=files
@@ -93,7 +119,7 @@ def config(  # noqa: PLR0917  one argument per option
         if from_cloud or collector or not mosquitto.has_passwords:
             mosquitto.write_passwords(_hashes(cloud) if from_cloud else mosquitto.hashes())
         print_line(f"mosquitto -c {mosquitto.config}")
-    print_line(f"edgefleet cloud run --broker {scheme}://HOST:{port} --broker-files {out}")
+    print_line(f"edgefleet cloud run --broker {scheme}://{','.join(brokers)} --broker-files {out}")
 
 
 def _hashes(cloud: str) -> dict[str, str]:

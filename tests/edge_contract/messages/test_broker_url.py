@@ -1,7 +1,7 @@
 import pytest
 
 from edge_contract.errors import UsageError
-from edge_contract.messages.broker_url import BrokerUrl, parse_broker_url
+from edge_contract.messages.broker_url import BrokerUrl, parse_broker_url, parse_broker_urls
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,37 @@ def test_only_the_secure_schemes_are_encrypted() -> None:
 @pytest.mark.parametrize("url", ["mqtt://[::1]:1883", "wss://cloud.example:443/mqtt"])
 def test_a_url_written_out_is_read_back_the_same(url: str) -> None:
     assert str(parse_broker_url(url)) == url
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "mqtts://one.example,two.example:1884,three.example",
+        "mqtts://one.example:8883, mqtts://two.example:1884, mqtts://three.example:8883",
+    ],
+)
+def test_brokers_of_a_cluster_are_written_with_commas(urls: str) -> None:
+    assert [str(url) for url in parse_broker_urls(urls)] == [
+        "mqtts://one.example:8883",
+        "mqtts://two.example:1884",
+        "mqtts://three.example:8883",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("urls", "message"),
+    [
+        (
+            "mqtts://one,mqtt://two",
+            "brokers of one cluster are reached alike, got mqtts://one:8883",
+        ),
+        ("mqtt://one,one:1883", "mqtt://one:1883 is there twice"),
+        ("mqtt://one,", "is not understood"),
+        ("one:1883,two:1883", "'one:1883' has no scheme"),
+        (",".join(["mqtt://one", *(f"host{n}" for n in range(16))]), "at most 16 brokers"),
+        ("mqtt://one,gate:hunter2@two", "leave them out of the URL"),
+    ],
+)
+def test_a_cluster_that_cannot_be_right_is_refused(urls: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_broker_urls(urls)
