@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import edge_agent.adapters.one_blas_thread  # noqa: F401  before anything loads numpy
 from edge_agent.adapters.compiled_models import CompiledModels
 from edge_agent.adapters.onnxruntime_engine import OnnxRuntimeEngine
 from edge_agent.adapters.providers import runtime_facts

@@ -1,11 +1,12 @@
 """What joins an agent to its cloud; imported by agents that have one only, for it costs time."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_agent.adapters.paho_link import PahoLink
 from edge_agent.core.agent import AgentCore
+from edge_agent.later_link import LaterLink
 from edge_agent.later_source import LaterSource
 from edge_agent.ports import Link, LinkOptions, PackageSource
 from edge_agent.resources import meter_here
@@ -33,6 +34,7 @@ def cloud_link(
     cloud: CloudOptions,
     *,
     memory_left: Callable[[], int | None],
+    ready: threading.Event,
     trust: Trust | None = None,
 ) -> tuple[Link, PackageSource]:
     """Return the link to a broker and where packages come from.
@@ -41,6 +43,7 @@ def cloud_link(
         core: Says who the agent is, and what it wants to hear.
         cloud: How to reach it; its broker's URL is known.
         memory_left: Says how much applying a delta may take; ``None`` for what is usual.
+        ready: Set when the agent answers calls, or has nothing to answer with.
         trust: Whose signatures count; ``None`` takes orders and packages as they come.
 
     Raises:
@@ -49,25 +52,37 @@ def cloud_link(
     """
     topics = core.topics
     broker = parse_broker_urls(cloud.url or "")[0]
-    link: Link = PahoLink(
-        LinkOptions(
-            url=cloud.url or "",
-            client_id=core.config.device,
-            username=cloud.username,
-            password=cloud.password,
-            password_now=cloud.password_now,
-            ca_file=cloud.ca_file if broker.is_tls else None,
-            cert_file=cloud.cert_file if broker.is_tls else None,
-            key_file=cloud.key_file if broker.is_tls else None,
-            will_topic=topics.events,
-            will_payload=encode(core.last_will),
-            subscriptions=topics.subscriptions,
-        )
+    options = LinkOptions(
+        url=cloud.url or "",
+        client_id=core.config.device,
+        username=cloud.username,
+        password=cloud.password,
+        password_now=cloud.password_now,
+        ca_file=cloud.ca_file if broker.is_tls else None,
+        cert_file=cloud.cert_file if broker.is_tls else None,
+        key_file=cloud.key_file if broker.is_tls else None,
+        will_topic=topics.events,
+        will_payload=encode(core.last_will),
+        subscriptions=topics.subscriptions,
     )
+    link = _link(options, ready, has_files=broker.is_tls)
     registry = _Registry(broker.host, cloud.ca_file)
     if trust is None:
         return link, LaterSource(lambda: _tried(registry, memory_left))
     return _verified(link, trust, topics=topics, registry=registry, memory_left=memory_left)
+
+
+def _link(options: LinkOptions, ready: threading.Event, *, has_files: bool) -> Link:
+    """Return a link that costs nothing before ``ready``, where nothing can be wrong with it."""
+    import paho  # type: ignore[import-untyped]  # noqa: F401  that it is missing is told now
+
+    def made() -> Link:
+        from edge_agent.adapters.paho_link import PahoLink  # takes as long as a small model
+
+        return PahoLink(options)
+
+    is_login_whole = options.password is None or options.username is not None
+    return made() if has_files or not is_login_whole else LaterLink(made, ready)
 
 
 class _Registry(NamedTuple):

@@ -58,6 +58,7 @@ class Shell:
         engine: Makes sessions.
         recorder: Where observed rows wait.
         link: To the broker; ``None`` without a cloud.
+        ready: Is set when the first version serves, or none on this device is on its way to.
         on_report: Is told every reported state, for the status file.
         on_sent: Is given every batch as it leaves, for people who want to know what does.
         variants: Which variant of a model to run.
@@ -76,6 +77,7 @@ class Shell:
         engine: InferenceEngine,
         recorder: Recorder,
         link: Link | None,
+        ready: threading.Event | None = None,
         on_report: Callable[[Report], None],
         variants: VariantPolicy = VariantPolicy.EXACT,
         housekeeping: Housekeeping | None = None,
@@ -87,6 +89,8 @@ class Shell:
         self._packages = packages
         self._recorder = recorder
         self._link = link
+        self._ready = threading.Event() if ready is None else ready
+        self._is_loading = False
         self._on_report = on_report
         self._on_sent = on_sent
         self._housekeeping = housekeeping
@@ -123,6 +127,8 @@ class Shell:
         self._tell_status()
         self._loop.start()
         self._worker.start()
+        if not self._is_loading:
+            self._ready.set()
         if self._link is not None:
             self._link.start(self)
 
@@ -268,6 +274,7 @@ class Shell:
             case FetchPackage(digest, url):
                 self._worker.fetch(digest, url)
             case LoadPackage(digest):
+                self._is_loading = True
                 self._worker.load(digest)
             case UnloadPackage(digest):
                 gone = self._loaded.pop(digest, None)
@@ -325,6 +332,8 @@ class Shell:
             _log.warning("%s cannot run in the shadow: no room for its ring", shadow.reference)
             shadow = None
         switch.turn(None if serve is None else Routing(serve, shadow, fallback))
+        if serve is not None:
+            self._ready.set()
 
     def _delete_packages(self, keep: tuple[str, ...]) -> None:
         self._packages.prune(keep)

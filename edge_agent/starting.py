@@ -1,6 +1,7 @@
 """What an agent is started with: packages by hand, a link if there is a cloud, a shell."""
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ def shell_of(
     """Return the shell of an agent; nothing runs yet."""
     link: Link | None = None
     source: PackageSource | None = None
+    ready = threading.Event()
     if cloud.url is not None:
         from edge_agent.cloud_link import Trust, cloud_link
 
@@ -45,6 +47,7 @@ def shell_of(
             parts.core,
             cloud,
             memory_left=parts.memory_left,
+            ready=ready,
             trust=None if cloud.root is None else Trust(cloud.root, parts.folder / "trust"),
         )
     return Shell(
@@ -55,6 +58,7 @@ def shell_of(
         engine=engine,
         recorder=parts.recorder,
         link=link,
+        ready=ready,
         on_report=parts.status.write,
         on_sent=LastBatch(parts.folder).note,
         variants=policy,

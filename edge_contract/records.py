@@ -2,14 +2,15 @@
 
 ``dataclasses.dataclass`` writes and compiles up to seven methods for each class when its module is
 imported. Of a hundred classes that takes longer than loading a model and running it, and a program
-that starts uses few of them. Here the one method that gains by being compiled, ``__init__``, is
-when the first object is made; the others are functions that all classes share. In all other
-respects, for ``fields``, ``replace``, ``match`` and type checkers, they are what they were.
+that starts makes one or two objects of most of them. Here the one method that gains by being
+compiled, ``__init__``, is when there are more; the others are functions that all classes share. In
+all other respects, for ``fields``, ``replace``, ``match`` and type checkers, they are what they
+were.
 """
 
 import dataclasses
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, field, fields, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["dataclass", "field", "fields", "replace"]
 
 _Values: TypeAlias = Callable[[object], tuple[object, ...]]
+_Slot: TypeAlias = tuple[str, Callable[[object, object], None], object, object]
+"""Name, what sets it, default and maker of a default: a field as ``__init__`` fills it."""
 
 _ABSENT: Final = object()
+_FEW: Final = 20
+"""So many objects are made without a compiled method in the time that compiling it takes."""
 _VALUES: Final[dict[type, _Values]] = {}
 
 
@@ -56,14 +61,45 @@ if not TYPE_CHECKING:
 
 
 def _first_init(cls: type) -> Callable[..., None]:
-    """Return an ``__init__`` that puts a compiled one into its place when it is called."""
+    """Return an ``__init__`` that puts a compiled one into its place when it is often called."""
+    left = _FEW
+    ordered: list[str] = []
+    slots: list[_Slot] = []
 
     def first(self: object, *args: object, **named: object) -> None:
-        compiled = _compiled_init(cls)
+        nonlocal left, ordered, slots
+        if not slots:  # by position first: other threads look at the slots
+            ordered = [each.name for each in fields(cls) if not each.kw_only]
+            slots = [
+                (each.name, getattr(cls, each.name).__set__, each.default, each.default_factory)
+                for each in fields(cls)
+            ]
+        left -= 1
+        if left >= 0 and len(args) <= len(ordered):
+            given = dict(zip(ordered, args, strict=False))
+            if given.keys().isdisjoint(named) and _filled(self, slots, given | named):
+                if hasattr(cls, "__post_init__"):
+                    self.__post_init__()  # type: ignore[attr-defined]
+                return
+        compiled = _compiled_init(cls)  # which knows what is wrong with the arguments, too
         setattr(cls, "__init__", compiled)  # noqa: B010  mypy refuses it otherwise
         compiled(self, *args, **named)
 
     return first
+
+
+def _filled(self: object, slots: Sequence[_Slot], given: dict[str, object]) -> bool:
+    """Set all fields; return whether what was given are their values, and no others."""
+    for name, fill, default, make in slots:
+        if name in given:
+            fill(self, given.pop(name))
+        elif default is not MISSING:
+            fill(self, default)
+        elif callable(make):  # MISSING is not
+            fill(self, make())
+        else:
+            return False
+    return not given
 
 
 def _compiled_init(cls: type) -> Callable[..., None]:

@@ -59,7 +59,8 @@ def __getattr__(name: str) -> object:
     import gc
     import importlib
 
-    # What modules make stays: going through it again and again takes a tenth of a start.
+    # What modules make stays: going through it again and again takes a tenth of a start, and so
+    # does going through it once as soon as the collector is on again.
     is_collecting = gc.isenabled()
     gc.disable()
     try:
@@ -73,4 +74,7 @@ def __getattr__(name: str) -> object:
         ) from error
     finally:
         if is_collecting:
+            if not gc.get_freeze_count():  # an application that froze its objects keeps them so
+                gc.freeze()
+                gc.unfreeze()  # both together count all there is as old, without a look at it
             gc.enable()

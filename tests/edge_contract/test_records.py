@@ -73,6 +73,48 @@ def test_objects_are_made_by_position_and_by_name_the_first_time_and_later() -> 
     assert Nothing() == Nothing()
 
 
+def test_objects_are_the_same_however_many_were_made_before() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Fresh(Reading):
+        place: str = ""
+
+        def __post_init__(self) -> None:
+            checked.append(self.sensor)
+
+    checked: list[str] = []
+
+    made = [Fresh("door", 2.0, place=str(number), notes=["late"]) for number in range(30)]
+
+    assert [(each.value, each.place, each.notes) for each in made] == [
+        (2.0, str(number), ["late"]) for number in range(30)
+    ]
+    assert checked == ["door"] * 30
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda cls: cls("door", sensor="window"),
+        lambda cls: cls(),
+        lambda cls: cls("door", 1.0, [], "s", "too many"),
+        lambda cls: cls("door", colour="red"),
+    ],
+)
+def test_wrong_arguments_are_refused_for_the_first_object_as_for_the_last(
+    wrong: Callable[[type[Reading]], object],
+) -> None:
+    @dataclass(frozen=True, slots=True)
+    class Fresh:
+        sensor: str
+        value: float = 0.0
+        notes: list[str] = field(default_factory=list)
+        secret: str = ""
+
+    for _ in range(30):
+        with pytest.raises(TypeError, match=r"__init__\(\)"):
+            wrong(Fresh)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
