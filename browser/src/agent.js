@@ -15,6 +15,7 @@ import { Shell } from "./shell.js";
 import { SmallerWays } from "./smaller_ways.js";
 import { Store } from "./store.js";
 import { Trust } from "./trust.js";
+import { wayToCloud } from "./way_to_cloud.js";
 
 /**
  * @typedef {import("./options.js").Settled} Settled
@@ -108,16 +109,24 @@ export class Agent {
 
   /** Run the core. */
   async #lead() {
-    const { assets, bundled, cloud = "", model } = this.#options;
-    const python = await loadPython({ pyodide: `${assets}pyodide/`, core: `${assets}core.zip` });
+    const { assets, bundled, model } = this.#options;
+    const [python, way] = await Promise.all([
+      loadPython({ pyodide: `${assets}pyodide/`, core: `${assets}core.zip` }),
+      wayToCloud(this.#options, {
+        store: this.#store,
+        warn: (text) => this.#log("warning", text),
+        isOver: () => this.#isClosed,
+      }),
+    ]);
+    if (this.#isClosed) return;
     const core = python.core(
       this.#config(),
       await this.#store.nextBoot(),
       (await this.#store.fact("state")) ?? "",
       await this.#store.batches(),
     );
-    const host = new URL(cloud).hostname;
-    const trust = await this.#trust(python, host);
+    const host = new URL(way.url).hostname;
+    const trust = await this.#trust(python, host, way.trustedRoot);
     const ways = new SmallerWays(python.smallerWays(), this.#store, (text) => this.#log("info", text));
     const shell = new Shell({
       python,
@@ -138,35 +147,37 @@ export class Agent {
     await shell.start();
     if (bundled) await shell.adopt(model, bundled.version, bundled.digest);
     this.#shell = shell;
-    await this.#connect(shell, core, trust);
+    await this.#connect(shell, core, way, trust);
     this.#tellStatus();
   }
 
   /**
    * @param {import("./python.js").Python} python
    * @param {string} host Of the broker.
+   * @param {string} [trustedRoot]
    */
-  async #trust(python, host) {
-    const { trustedRoot } = this.#options;
+  async #trust(python, host, trustedRoot) {
     if (!trustedRoot) return undefined;
-    const verifying = python.verifying(trustedRoot, (await this.#store.fact("trust")) ?? "");
-    return new Trust(verifying, this.#store, (url) => resolved(url, host));
+    const known = (await this.#store.fact("trust")) ?? "";
+    return new Trust(python.verifying(trustedRoot, known), this.#store, (url) => resolved(url, host));
   }
 
   /**
    * @param {Shell} shell
    * @param {import("./python.js").Core} core
+   * @param {import("./way_to_cloud.js").Way} way
    * @param {Trust | undefined} trust
    */
-  async #connect(shell, core, trust) {
-    const { assets, cloud = "", device, username, password } = this.#options;
+  async #connect(shell, core, { url, username, password, newPassword }, trust) {
+    const { assets, device } = this.#options;
     const { default: mqtt } = await import(/* @vite-ignore */ `${assets}mqtt/mqtt.esm.js`);
     const { events, sealed, subscriptions } = core.topics();
     const options = {
-      url: cloud,
+      url,
       clientId: device,
       username,
       password,
+      newPassword,
       willTopic: events,
       willPayload: core.lastWill(),
       subscriptions,

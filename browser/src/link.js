@@ -11,6 +11,7 @@
  * @property {string} clientId
  * @property {string} [username]
  * @property {string} [password]
+ * @property {() => Promise<string | undefined>} [newPassword] Called when the broker refuses the one above.
  * @property {string} willTopic
  * @property {Uint8Array} willPayload
  * @property {string[]} subscriptions
@@ -18,6 +19,8 @@
 
 const FAREWELL_MS = 2000;
 const LONGEST_PAUSE_MS = 30_000;
+/** Codes of MQTT 3.1.1 for a user name or password that is wrong, and for who may not connect. */
+const REFUSALS = [4, 5];
 
 /** A connection that comes back for ever. */
 export class Link {
@@ -40,6 +43,7 @@ export class Link {
       connectTimeout: 10_000,
       queueQoSZero: false,
       resubscribe: false,
+      reconnectOnConnackError: true, // as long as its cloud starts, a broker refuses everybody
       will: {
         topic: options.willTopic,
         payload: /** @type {any} */ (options.willPayload),
@@ -65,6 +69,7 @@ export class Link {
     client.on("message", (topic, payload) => handler.onMessage(topic, new Uint8Array(payload)));
     client.on("error", (error) => {
       reason = error.message;
+      if (REFUSALS.includes(/** @type {any} */ (error).code)) void this.#renew(options);
     });
     client.on("close", () => {
       handler.onDisconnected(reason);
@@ -72,6 +77,12 @@ export class Link {
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       client.options.reconnectPeriod = pauseMs * (0.5 + Math.random());
     });
+  }
+
+  /** @param {LinkOptions} options */
+  async #renew({ newPassword }) {
+    const password = await newPassword?.();
+    if (password) this.#client.options.password = password;
   }
 
   /**

@@ -3,7 +3,10 @@
  *
  * @typedef {object} AgentOptions
  * @property {string} model Name of a model of the fleet.
- * @property {string} [cloud] URL of the broker, `ws://` or `wss://`; without it the tab only predicts.
+ * @property {string} [cloud] URL of the broker, `ws://` or `wss://`; without it, and without having
+ *   joined a fleet, the tab only predicts.
+ * @property {string} [joinToken] What `edgefleet fleet enroll` printed: the tab joins that fleet once, with
+ *   a key that cannot leave this browser, and has its own password, broker and trusted root from then on.
  * @property {string} [fleet]
  * @property {string} [salt] What unknown categories are hashed with, the same on all devices of the
  *   fleet; by default a secret that is drawn once and kept. Whoever reads the page reads it.
@@ -17,21 +20,25 @@
  * @property {string[]} [providers] Of onnxruntime-web, by preference: `webgpu`, `wasm`.
  * @property {number} [threads] Of a prediction; by default half of the cores where the page is
  *   isolated and there are four of them.
+ * @property {boolean} [inPage] Whether a small model may come into the page's own thread when it has
+ *   proved quick, where an answer costs no way to a worker; by default it may.
  * @property {number} [readyTimeoutS] How long `predict` waits for a first model.
  * @property {{digest: string, version: string, url: string,
  *   layouts: import("./manifest.js").Layouts}} [bundled] A package that comes with the page.
  * @property {string} assets URL of the folder with the libraries and the core.
  *
  * @typedef {AgentOptions & {fleet: string, device: string, salt: string, store: string,
- *   isEarly: boolean}} Settled With what is kept in this browser; `isEarly` says whether there is a
- *   version that can serve before the cloud has a word.
+ *   isEarly: boolean, broker?: string}} Settled With what is kept in this browser; `isEarly` says whether
+ *   there is a version that can serve before the cloud has a word, `broker` is `cloud` as it was given,
+ *   and `cloud` where the fleet is that was joined, if there was none.
  * @typedef {Settled} ServerOptions
  */
 import { UsageError } from "./errors.js";
+import { parsedToken } from "./joining.js";
 import { Store } from "./store.js";
 
 const KNOWN = new Set([
-  ..."assets bundled cloud device fleet intervalS model password providers readyTimeoutS".split(" "),
+  ..."assets bundled cloud device fleet inPage intervalS joinToken model password providers readyTimeoutS".split(" "),
   ..."salt tags threads trustedRoot username".split(" "),
 ]);
 
@@ -42,15 +49,20 @@ const KNOWN = new Set([
  */
 export async function settled(options) {
   require(options);
-  const { fleet = "default", model } = options;
+  const token = options.joinToken === undefined ? undefined : parsedToken(options.joinToken);
+  const { fleet = token?.fleet ?? "default", model } = options;
+  if (token && token.fleet !== fleet) {
+    throw new UsageError(`fleet is ${fleet}, and the join token is of fleet ${token.fleet}`);
+  }
   const name = `edgefleet ${fleet} ${options.device ?? ""} ${model}`;
   const store = await Store.open(name);
   const drawn = await store.drawn({ device: drawDevice, salt: drawSalt });
   const device = options.device ?? drawn.device;
   const salt = options.salt ? `fleet/${fleet}/${options.salt}` : `device/${drawn.salt}`;
   const isEarly = Boolean(options.bundled ?? (await store.fact("last_good")));
+  const cloud = options.cloud ?? token?.url ?? (await store.fact("membership"))?.cloud;
   store.close();
-  return { ...options, fleet, device, salt, store: name, isEarly };
+  return { ...options, cloud, broker: options.cloud, fleet, device, salt, store: name, isEarly };
 }
 
 /** @param {AgentOptions} options */

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from playwright.sync_api import BrowserContext, Page
 
+from tests.integration.processes import eventually
+
 __all__ = ["PAGE", "SCRIPT", "Tab"]
 
 PAGE: Final = """<!doctype html>
@@ -95,6 +97,10 @@ class Tab:
         """What the agent has logged."""
         found: list[str] = self.page.evaluate("() => logs")
         return found
+
+    def wait_for_log(self, text: str, within_s: float = 20.0) -> None:
+        """Wait until a line of the log holds a text."""
+        eventually(text, lambda: any(text in line for line in self.logs()), within_s=within_s)
 
     def label(self, prediction_id: str, truth: object) -> int:
         """Tell what came true."""
