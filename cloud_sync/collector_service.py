@@ -23,7 +23,8 @@ from cloud_sync.core.segment_index import SegmentIndex, SegmentRules
 from cloud_sync.core.twin import DeviceTwin
 from cloud_sync.core.volume_cap import VolumeCap
 from cloud_sync.exposure import require_tls
-from cloud_sync.membership import service_login
+from cloud_sync.inbox import read_ahead
+from cloud_sync.membership import service_login, showing
 from cloud_sync.roster import Roster
 from cloud_sync.stores import identity_of, open_store
 from edge_contract.errors import EdgeError, UsageError
@@ -39,6 +40,7 @@ _REFRESH_S: Final = 5.0
 _LOOK_AGAIN_S: Final = 0.5
 _MOST_WAITING: Final = 20_000
 _MOST_AT_ONCE: Final = 1_000
+_MOST_TOGETHER: Final = 200
 _REFUSALS_LOGGED_S: Final = 5.0  # at most one refusal is logged in so long
 _FAILURES_LOGGED_S: Final = 5.0
 
@@ -216,17 +218,26 @@ class CollectorService:
         self._attempt("leave")
 
     def _work_off(self, wait_s: float) -> None:
-        for _ in range(_MOST_AT_ONCE):
-            try:
-                topic, payload = self._messages.get(timeout=wait_s)
-            except queue.Empty:
-                return
-            outcome = self._collector.on_telemetry(topic, payload, time.time())
-            if isinstance(outcome, Refusal):
-                self._on_refusal(outcome)
+        for _ in range(_MOST_AT_ONCE // _MOST_TOGETHER):
+            messages = self._waiting(wait_s, min(_MOST_TOGETHER, max(self._collector.room, 1)))
+            batches = read_ahead(self._collector, messages)
+            for (topic, payload), batch in zip(messages, batches, strict=True):
+                outcome = self._collector.on_telemetry(topic, payload, time.time(), decoded=batch)
+                if isinstance(outcome, Refusal):
+                    self._on_refusal(outcome)
             wait_s = 0.0
-            if self._collector.is_full:
+            if not messages or self._collector.is_full:
                 return
+
+    def _waiting(self, wait_s: float, most: int) -> list[tuple[str, bytes]]:
+        """Return messages that wait, as soon as there is one."""
+        messages: list[tuple[str, bytes]] = []
+        while len(messages) < most:
+            try:
+                messages.append(self._messages.get(timeout=0.0 if messages else wait_s))
+            except queue.Empty:
+                break
+        return messages
 
     def _attempt(self, what: str) -> None:
         try:
@@ -281,13 +292,12 @@ class CollectorService:
         own = config.broker_files or config.data / "broker"
         if username is None and (own / "service-password").exists():
             username, password = service_login(own, collector=config.name)
-        return PahoFleetLink(
-            FleetLinkOptions(
-                url=config.broker,
-                client_id=f"collector-{config.fleet}-{config.name}-{os.getpid()}",
-                username=username,
-                password=password,
-                ca_file=config.broker_ca,
-                subscriptions=(),
-            )
+        options = FleetLinkOptions(
+            url=config.broker,
+            client_id=f"collector-{config.fleet}-{config.name}-{os.getpid()}",
+            username=username,
+            password=password,
+            ca_file=config.broker_ca,
+            subscriptions=(),
         )
+        return PahoFleetLink(showing(options, own))

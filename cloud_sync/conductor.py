@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Final, Protocol, TypeVar
+from functools import partial
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.collector_desk import CollectorDesk
@@ -25,7 +26,7 @@ from cloud_sync.core.segment_index import SegmentIndex
 from cloud_sync.core.shards import CollectorId
 from cloud_sync.drift_round import DriftRound
 from cloud_sync.fleet_desk import Dress, FleetDesk, as_it_is
-from cloud_sync.inbox import Inbox
+from cloud_sync.inbox import Inbox, Letter
 from cloud_sync.janitor import Janitor
 from cloud_sync.ports import FleetLink, PackageRepository, Warehouse
 from cloud_sync.pulse import Pulse
@@ -46,7 +47,12 @@ _OVERLAP_S: Final = 5.0  # commits and clocks of other collectors may be as late
 _MOST_AT_ONCE: Final = 2_000
 _SNAPSHOT_S: Final = 0.1  # pages need no more; each one looks at the whole fleet
 
+_MOST_TOGETHER: Final = 200
+
 T = TypeVar("T")
+
+_Input: TypeAlias = tuple[str, bytes] | Callable[[], None] | None
+"""A message with its topic, an order, or the end."""
 
 
 class Broker(Protocol):
@@ -136,7 +142,7 @@ class Conductor:
         )
         self._heard_unix_s = time.time()
         self._janitor = Janitor(warehouse, packages, retention, chores)
-        self._inputs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._inputs: queue.SimpleQueue[_Input] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
         self._told_listening: bool | None = None
         self._leaving = False
@@ -212,7 +218,7 @@ class Conductor:
 
     def on_message(self, topic: str, payload: bytes) -> None:
         """A device said something."""
-        self._inputs.put(lambda: self._on_message(topic, payload))
+        self._inputs.put((topic, payload))
 
     # The conductor's thread.
 
@@ -243,18 +249,32 @@ class Conductor:
 
     def _work_off(self, wait_s: float) -> bool:
         """Do what is in the queue, but not for ever; return whether to go on."""
+        messages: list[tuple[str, bytes]] = []
         for _ in range(_MOST_AT_ONCE):
             try:
                 work = self._inputs.get(timeout=wait_s)
             except queue.Empty:
-                return True
+                break
+            wait_s = 0.0
+            if isinstance(work, tuple):
+                messages.append(work)
+                if len(messages) < min(_MOST_TOGETHER, self.collector.room):
+                    continue
+            self._take(messages)
             if work is None:
                 return False
-            self._attempt(work)
-            wait_s = 0.0
+            if not isinstance(work, tuple):
+                self._attempt(work)
             if self.collector.is_full:
-                return True
+                break
+        self._take(messages)
         return True
+
+    def _take(self, messages: list[tuple[str, bytes]]) -> None:
+        """Read messages that came one after the other, and forget them."""
+        for letter in self._inbox.look_over(messages):
+            self._attempt(partial(self._on_letter, letter))
+        messages.clear()
 
     def _attempt(self, work: Callable[[], None]) -> None:
         try:
@@ -264,8 +284,8 @@ class Conductor:
         except Exception:  # noqa: BLE001  one bad message must not stop the service
             _log.exception("a defect in the cloud: this step is skipped, the service goes on")
 
-    def _on_message(self, topic: str, payload: bytes) -> None:
-        taken = self._inbox.take(topic, payload)
+    def _on_letter(self, letter: Letter) -> None:
+        taken = self._inbox.take(letter)
         self._hold(taken.effects)
         self._changed = self._changed or taken.is_event
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from cloud_sync.core.collector import Collector
@@ -10,9 +11,9 @@ from cloud_sync.core.fleet_effects import FleetEffect
 from cloud_sync.core.flow_limit import FlowLimit
 from cloud_sync.core.intake import Refusal, RefusalKind, read_event
 from edge_contract.errors import MessageError
-from edge_contract.messages import parse_up_topic
+from edge_contract.messages import TelemetryBatch, parse_up_topic
 
-__all__ = ["Inbox", "Taken"]
+__all__ = ["Inbox", "Letter", "Taken", "read_ahead"]
 
 _log = logging.getLogger("edgefleet.cloud")
 
@@ -29,6 +30,24 @@ class Taken(NamedTuple):
 
     effects: list[FleetEffect]
     is_event: bool
+
+
+class Letter(NamedTuple):
+    """A message that its device may send.
+
+    Attributes:
+        topic: Where it came.
+        payload: What came.
+        channel: Of the topic.
+        device: Of the topic.
+        batch: What was read of telemetry together with other messages; ``None`` for nothing.
+    """
+
+    topic: str
+    payload: bytes
+    channel: str
+    device: str
+    batch: TelemetryBatch | None = None
 
 
 class Inbox:
@@ -48,30 +67,64 @@ class Inbox:
         self._flow = flow or FlowLimit()
         self._logged_s = 0.0
 
-    def take(self, topic: str, payload: bytes) -> Taken:
+    def look_over(self, messages: Sequence[tuple[str, bytes]]) -> list[Letter]:
+        """Return the messages that are to be taken, one after the other; the rest is refused."""
+        letters = [
+            letter for topic, payload in messages if (letter := self._letter(topic, payload))
+        ]
+        telemetry = [place for place, letter in enumerate(letters) if letter.channel == "t"]
+        batches = read_ahead(self._collector, [letters[place][:2] for place in telemetry])
+        for place, batch in zip(telemetry, batches, strict=True):
+            letters[place] = letters[place]._replace(batch=batch)
+        return letters
+
+    def take(self, letter: Letter) -> Taken:
         """Read one message."""
         now_unix_s = time.time()
-        try:
-            channel, device = parse_up_topic(topic)[1:]
-            if not self._flow.allows(device, len(payload), time.monotonic()):
-                self._collector.refuse(RefusalKind.TOO_FAST)
-                self._log(f"device {device!r} sends too much at once: it is heard later")
+        topic, payload, channel, device, batch = letter
+        if channel == "e":
+            try:
+                event = read_event(topic, payload)
+            except MessageError as error:
+                self._ignore(topic, error)
                 return Taken([], is_event=False)
-            event = read_event(topic, payload) if channel == "e" else None
-        except MessageError as error:
-            self._collector.refuse(RefusalKind.UNREADABLE)
-            self._log(f"ignored a message on {topic!r}: {error}")
-            return Taken([], is_event=False)
-        if event is not None:
             return Taken(self._fleet.on_event(event, now_unix_s), is_event=True)
-        outcome = self._collector.on_telemetry(topic, payload, now_unix_s)
+        outcome = self._collector.on_telemetry(topic, payload, now_unix_s, decoded=batch)
         if isinstance(outcome, Refusal):
             self._log(f"refused telemetry of {outcome.device!r}: {outcome.reason}")
             return Taken([], is_event=False)
         return Taken(self._fleet.on_heard(device, now_unix_s), is_event=False)
+
+    def _letter(self, topic: str, payload: bytes) -> Letter | None:
+        """Return a message that its device may send now."""
+        try:
+            channel, device = parse_up_topic(topic)[1:]
+        except MessageError as error:
+            self._ignore(topic, error)
+            return None
+        if not self._flow.allows(device, len(payload), time.monotonic()):
+            self._collector.refuse(RefusalKind.TOO_FAST)
+            self._log(f"device {device!r} sends too much at once: it is heard later")
+            return None
+        return Letter(topic, payload, channel, device)
+
+    def _ignore(self, topic: str, error: MessageError) -> None:
+        self._collector.refuse(RefusalKind.UNREADABLE)
+        self._log(f"ignored a message on {topic!r}: {error}")
 
     def _log(self, text: str) -> None:
         now_s = time.monotonic()
         if now_s >= self._logged_s + _REFUSALS_LOGGED_S:
             self._logged_s = now_s
             _log.warning("%s", text)
+
+
+def read_ahead(
+    collector: Collector, messages: Sequence[tuple[str, bytes]]
+) -> Sequence[TelemetryBatch | None]:
+    """Return what a collector reads of messages together; nothing of any if that goes wrong."""
+    try:
+        return collector.decoded(messages)
+    except Exception:  # noqa: BLE001  each is still read by itself, as without numpy
+        _log.exception("a defect in the collector: messages are read one after the other")
+        return [None] * len(messages)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from cloud_sync.core.counting import PLAIN, Counting
+from cloud_sync.core.counting import PLAIN, Counting, Observed
 from cloud_sync.core.facts import PackageFacts
 from cloud_sync.core.increments import PackageRole, StatePiece
 from cloud_sync.core.strata import stratum_of
@@ -112,7 +112,7 @@ class CheckedWindow:
         spec: What the statistics are.
         state: Statistics by column, checked.
         piece: The same to be stored: the message as it came, if there is nothing else in it.
-        counts: Observations by column.
+        observed: What its columns observed.
         stratum: Part of the day or week that its rows belong to; empty if the package's reference
             does not tell them apart in this role, ``None`` if the window spans several.
     """
@@ -124,7 +124,7 @@ class CheckedWindow:
     spec: ProfileSpec
     state: Mapping[int, JsonValue]
     piece: StatePiece
-    counts: Mapping[int, int]
+    observed: Observed
     stratum: str | None = ""
 
 
@@ -240,7 +240,7 @@ def _checked(
     entry: WindowEntry, package: PackageFacts, *, payload: bytes | None, counting: Counting
 ) -> CheckedWindow:
     spec = package.specs[entry.role]
-    counts = counting.check(spec, entry.profile)
+    observed = counting.check(spec, entry.profile)
     return CheckedWindow(
         subject=PackageRole(entry.package, entry.role),
         start_unix_s=entry.start_unix_s,
@@ -249,7 +249,7 @@ def _checked(
         spec=spec,
         state=entry.profile,
         piece=entry.profile if payload is None else payload,
-        counts=counts,
+        observed=observed,
         stratum=stratum_of(package, entry),
     )
 
@@ -258,7 +258,7 @@ def _require_possible(windows: list[CheckedWindow]) -> None:
     """Raise ``MessageError`` if the batch counts more than any device can."""
     for name, total in {
         "counters": sum(sum(window.counters) for window in windows),
-        "statistics": sum(max(window.counts.values(), default=0) for window in windows),
+        "statistics": sum(window.observed.most for window in windows),
     }.items():
         if total > MAX_COUNT:
             raise MessageError(f"the {name} of a batch add up to {total}, more than {MAX_COUNT}")
@@ -272,9 +272,9 @@ def _require_no_more_than_rows(windows: list[CheckedWindow]) -> None:
     """
     for window in windows:
         rows = window.counters.rows
-        if max(window.counts.values(), default=0) <= rows:
+        if window.observed.most <= rows:
             continue
-        for index, count in window.counts.items():
+        for index, count in window.observed.by_column.items():
             if rows and count > rows:
                 raise MessageError(
                     f"column {index} counts {count} observations in a window of {rows} rows"

@@ -1,9 +1,9 @@
 """Adds up many moments at once, by the same law as ``edge_contract.stats.Moments.merged``."""
 
-from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_contract.reading import JsonValue
 from edge_contract.stats import Moments
@@ -16,13 +16,12 @@ MomentsRow: TypeAlias = list[JsonValue]
 _MAX_FLOAT64: Final = float(np.finfo(np.float64).max)
 
 
-def sums_of_moments(rows: Sequence[MomentsRow]) -> dict[int, Moments]:
-    """Return the sum of each column.
+def sums_of_moments(table: npt.NDArray[np.float64]) -> dict[int, Moments]:
+    """Return the sum of each column, given a row of each part, see :data:`MomentsRow`.
 
     The mean is that of all observations, and ``m2`` grows by how far each part's mean lies from it:
     Chan's formula for any number of parts.
     """
-    table = np.array(rows, np.float64)
     column, finite, nonfinite, mean, m2, low, high = table.T
     places = column.astype(np.int64)
     size = int(places.max()) + 1

@@ -4,6 +4,7 @@ Each byte is looked up once: what kind it is, and what it stands for. A number e
 character; how far the one before it ended says how many other characters it has.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -12,13 +13,14 @@ import numpy.typing as npt
 
 from edge_contract.messages.packing import DIGITS, END, MOST_OTHERS
 
-__all__ = ["Integers", "ListFacts", "TextLists", "lists_of"]
+__all__ = ["Integers", "ListFacts", "TextLists", "lists_of", "read_texts"]
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 
 _POSITIVE, _OTHER = DIGITS
 _LAST, _MORE, _ENDS, _STRANGE = range(4)
 _LARGE: Final = 2**62
+_ONE_NUMBER: Final = DIGITS[0].last[0] + END
 
 
 def _table(default: int) -> bytearray:
@@ -136,6 +138,33 @@ def lists_of(text: str) -> TextLists | None:
     if not lengths.all():
         return None
     return TextLists(numbers[~is_end], starts - np.arange(ends.size), lengths)
+
+
+def read_texts(texts: Sequence[str]) -> tuple[TextLists, list[int]]:
+    """Read the lists of all texts, and tell which texts cannot be read.
+
+    What cannot be read has as many lists as it seems to have, of one number each.
+    """
+    known = lists_of("".join(texts))
+    if known is not None:
+        return known, []
+    unreadable = _unreadable(texts, 0, len(texts))
+    replaced = [*texts]
+    for place in unreadable:
+        replaced[place] = _ONE_NUMBER * texts[place].count(END)
+    nothing = np.zeros(0, np.int64)
+    return lists_of("".join(replaced)) or TextLists(nothing, nothing, nothing), unreadable
+
+
+def _unreadable(texts: Sequence[str], first: int, last: int) -> list[int]:
+    """Return which of some texts cannot be read; halves in which all can are looked at once."""
+    text = "".join(texts[first:last])
+    if not text or lists_of(text) is not None:
+        return []
+    if last - first == 1:
+        return [first]
+    middle = (first + last) // 2
+    return _unreadable(texts, first, middle) + _unreadable(texts, middle, last)
 
 
 def _read_long(data: bytes, by_kind: bytes, numbers: Integers) -> bool:

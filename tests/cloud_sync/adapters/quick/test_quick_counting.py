@@ -74,7 +74,7 @@ def outcome_of(counting: Counting, payload: bytes) -> Outcome:
         total = counting.sum(SPEC)
         counts: dict[int, int] = {}
         for entry in batch.entries:
-            counts |= counting.check(SPEC, entry.profile)
+            counts |= counting.check(SPEC, entry.profile).by_column
             total.add(entry.profile)
         return Outcome(counts, rounded(total.profile().to_state()))
     except MessageError:
@@ -225,7 +225,7 @@ def test_windows_of_real_devices_are_the_same() -> None:
     windows = checked_windows(message, {DIGITS.digest: DIGITS}.get, counting=quick)
 
     assert [window.counters.rows for window in windows] == [2, 1]
-    assert [window.counts[0] for window in windows] == [2, 1]
+    assert [window.observed.by_column[0] for window in windows] == [2, 1]
     assert [dict(window.state) for window in windows] == [
         json.loads(json.dumps(entry.profile), object_hook=lambda d: {int(k): d[k] for k in d})
         for entry in batch.entries
