@@ -190,8 +190,9 @@ class InputEncoder:
             rows = without_masks(rows)
         try:
             array = np.asarray(rows, dtype)
-        except (ValueError, OverflowError) as error:
-            raise self._error(f"rows are no array: {error}") from error
+        except (ValueError, OverflowError, TypeError, RuntimeError) as error:
+            # Others' __array__ has reasons of its own: tensors that are still being trained.
+            raise self._error(f"rows are no array ({type(rows).__name__}): {error}") from error
         if array.ndim == 0 and array.dtype.kind not in "biufcSU":
             raise self._error(
                 f"got {type(rows).__name__}: give rows as an array, as lists, as columns by name, "
@@ -230,7 +231,8 @@ class InputEncoder:
         return [self._make.joined(found, index) for index in range(len(self._inputs))]
 
     def _column(self, name: str, values: object) -> _Array:
-        column = np.atleast_1d(self._array(values_in(values)))
+        is_one = not hasattr(values, "__iter__") and not hasattr(values, "__array__")
+        column = np.atleast_1d(self._array([values] if is_one else values_in(values)))
         if column.ndim == 2 and column.shape[1] == 1:
             column = column[:, 0]
         if column.ndim != 1:

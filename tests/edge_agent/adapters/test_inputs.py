@@ -2,6 +2,7 @@ import datetime
 import math
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TypeAlias
 
 import numpy as np
@@ -516,3 +517,26 @@ def test_an_array_of_digits_is_observed_whole() -> None:
 
     assert encoded.observed.tolist() == rows.tolist()
     assert encoded.feeds["X"].dtype == np.dtype("float32")
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA, pd.NaT, math.nan])
+def test_one_row_by_name_may_lack_a_value(missing: object) -> None:
+    found = customers().encode({"age": missing, "visits": Decimal(3), "city": missing})
+
+    assert math.isnan(found.feeds["age"].item())
+    assert found.feeds["visits"].item() == 3
+    assert found.feeds["city"].item() == ""
+
+
+class InTraining:
+    """Will not be an array, like a tensor whose gradients are wanted."""
+
+    shape = (1, 2)
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> NDArray[np.generic]:
+        raise RuntimeError("detach it first")
+
+
+def test_rows_that_refuse_to_be_an_array_are_refused_in_their_own_words() -> None:
+    with pytest.raises(UsageError, match=r"rows are no array \(InTraining\): detach it first"):
+        table_encoder("a", "b").encode(InTraining())  # type: ignore[arg-type]
