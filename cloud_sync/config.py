@@ -43,7 +43,8 @@ class CloudConfig:
         plain_text: Listen beyond this machine, or speak to a broker there, although nothing is
             encrypted.
         admit: Who may speak at the embedded broker: ``enrolled`` devices, ``anyone``, or ``auto``:
-            anyone as long as it listens on this machine alone, else enrolled devices.
+            anyone as long as it listens on this machine alone and asks for no certificates, else
+            enrolled devices.
         interval_s: Length of the devices' telemetry windows.
         device_window_s: How finely single devices are kept, in whole seconds; 0 for as finely as
             all devices together.
@@ -152,6 +153,11 @@ class CloudConfig:
             raise UsageError(f"admit is {self.admit!r}: use one of {', '.join(ADMIT)}")
         if self.broker_files is not None and self.broker is None:
             raise UsageError("--broker-files are those of a broker of your own: give --broker, too")
+        if self.tls is not None and self.tls.asks_clients and self.admit == "anyone":
+            raise UsageError(
+                "--client-certificates asks devices who they are, and --admit anyone does not: "
+                "leave one out"
+            )
         if not self.plain_text:
             require_tls(self.host, has_tls=self.tls is not None, broker=self.broker)
 
@@ -163,7 +169,9 @@ class CloudConfig:
     @property
     def lets_anyone_in(self) -> bool:
         """Whether devices that never joined may speak at the embedded broker."""
-        return self.admit == "anyone" or (self.admit == "auto" and is_loopback(self.host))
+        asks = self.tls is not None and self.tls.asks_clients
+        is_here = is_loopback(self.host) and not asks
+        return self.admit == "anyone" or (self.admit == "auto" and is_here)
 
     @property
     def window_s(self) -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from cloud_sync.core.enrolment import CredentialRecord
 from cloud_sync.ports import Asking, Grant
 from cloud_sync.roster import Roster
 from edge_contract.errors import UsageError
@@ -33,6 +34,8 @@ class Doorkeeper:
         roster: Knows who has joined.
         fleet: Name of the fleet.
         is_open: Whether devices that never joined are let in, as who they say they are.
+        needs_certificate: Whether devices that were given a certificate have to show it. Those
+            that asked for none, as pages cannot, have their password alone.
         clock: Gives Unix seconds.
     """
 
@@ -42,11 +45,13 @@ class Doorkeeper:
         fleet: str,
         *,
         is_open: bool,
+        needs_certificate: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._roster = roster
         self._topics = FleetTopics(fleet)
         self._is_open = is_open
+        self._needs_certificate = needs_certificate
         self._clock = clock
         self._logged_s = -_LOGGED_S
         self._refused = 0
@@ -75,6 +80,17 @@ class Doorkeeper:
             return f"it is not {device!r}, who has joined and gives its name and password"
         if not credential.is_proven_by(asking.password, self._clock()):
             return "its password is wrong, or an older one that is over"
+        return self._certificate_against(asking, credential)
+
+    def _certificate_against(self, asking: Asking, credential: CredentialRecord) -> str:
+        shown = asking.certificate
+        if shown is None:
+            is_due = self._needs_certificate and self._roster.has_certificate(credential.device)
+            return "it shows no certificate, and was given one" if is_due else ""
+        if shown.name != credential.device:
+            return f"it shows the certificate of {shown.name!r:.80}"
+        if shown.public_key != credential.public_key:
+            return "its certificate is for a key that this device has no more"
         return ""
 
     def _tell(self, client_id: str, reason: str) -> None:

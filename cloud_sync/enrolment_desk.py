@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from cloud_sync.backend import NotFoundError
+from cloud_sync.certifying import certified, revoke_certificates
 from cloud_sync.core.access import hash_of_secret
 from cloud_sync.core.enrolment import (
     GRACE_S,
@@ -16,7 +17,7 @@ from cloud_sync.core.enrolment import (
     QuarantineRecord,
 )
 from cloud_sync.doorkeeper import checked_device
-from cloud_sync.enrolment_terms import Terms
+from cloud_sync.enrolment_terms import Certified, Terms
 from cloud_sync.enrolment_views import (
     CredentialView,
     JoinTokenView,
@@ -130,7 +131,9 @@ class EnrolmentDesk:
             require_proof(public_key, proof, statement)
             if known is not None and not is_again:
                 require_own(token, device)
-            certificate = self._terms.authority.certify(device, request) if request else ""
+            if known is not None and known.public_key != public_key:
+                revoke_certificates(self._roster, device, now_unix_s=self._clock())
+            certificate = self._certified(device, request, public_key)
             if not is_again:
                 self._roster.save(replace(token, used=token.used + 1))
             password = self._issue(device, public_key, token_id, known)
@@ -154,7 +157,7 @@ class EnrolmentDesk:
                 raise DeniedError("such a request came before: ask again a second later")
             statement = renewal_statement(at_unix_s, fleet=self._terms.fleet, device=device)
             require_proof(known.public_key, proof, statement)
-            certificate = self._terms.authority.certify(device, request) if request else ""
+            certificate = self._certified(device, request, known.public_key)
             password = secrets.token_urlsafe(32)
             self._roster.save(
                 replace(
@@ -174,6 +177,10 @@ class EnrolmentDesk:
         """Return the certificates of the local authority; empty for none."""
         return self._terms.authority.ca_pem
 
+    def brokers(self) -> tuple[str, str]:
+        """Return the broker's URLs for devices and for pages; empty for none."""
+        return self._terms.broker(), self._terms.websocket()
+
     def credentials(self) -> Sequence[CredentialView]:
         """Return the credentials of all devices by rising name."""
         return [_credential_view(record) for record in self._roster.credentials()]
@@ -191,6 +198,7 @@ class EnrolmentDesk:
             if record.revoked_unix_s is None:
                 record = replace(record, revoked_unix_s=self._clock(), former_hash="")
                 self._roster.save(record)
+                revoke_certificates(self._roster, device, now_unix_s=self._clock())
                 self._note(by, "credential.revoke", device, {})
         self._on_gone(device)
         return _credential_view(record)
@@ -236,7 +244,17 @@ class EnrolmentDesk:
             self._on_gone(device)  # whoever spoke under this name until now has the old password
         return password
 
-    def _membership(self, device: str, password: str, certificate: str) -> Membership:
+    def _certified(self, device: str, request: str, public_key: str) -> Certified:
+        return certified(
+            self._roster,
+            self._terms.authority,
+            device=device,
+            request=request,
+            public_key=public_key,
+            now_unix_s=self._clock(),
+        )
+
+    def _membership(self, device: str, password: str, certificate: Certified) -> Membership:
         terms = self._terms
         return Membership(
             fleet=terms.fleet,
@@ -245,7 +263,8 @@ class EnrolmentDesk:
             broker=terms.broker(),
             websocket=terms.websocket(),
             ca_pem=terms.authority.ca_pem,
-            certificate_pem=certificate,
+            certificate_pem=certificate.pem,
+            certificate_until_unix_s=certificate.until_unix_s,
             root=terms.root().decode(),
         )
 

@@ -4,7 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Authority", "Terms"]
+__all__ = ["Authority", "Certified", "Terms"]
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A certificate that was just made.
+
+    Attributes:
+        pem: The certificate.
+        serial: Its number, hexadecimal.
+        until_unix_s: From then on nobody accepts it.
+    """
+
+    pem: str
+    serial: str
+    until_unix_s: float
 
 
 class Authority(Protocol):
@@ -20,8 +35,17 @@ class Authority(Protocol):
         """SHA-256 of the same (DER); empty for none."""
         ...
 
-    def certify(self, device: str, request: str) -> str:
-        """Return a certificate for a request, PEM; empty if none are given."""
+    def certify(self, device: str, request: str, *, public_key: str) -> Certified | None:
+        """Return a certificate for a device; ``None`` if none are given here.
+
+        Args:
+            device: Its name.
+            request: PEM, signed by the key that the certificate is for.
+            public_key: The device's own, Ed25519, 64 hexadecimal digits.
+
+        Raises:
+            DeniedError: It cannot be read, or asks for another key than the device's own.
+        """
         ...
 
 

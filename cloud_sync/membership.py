@@ -9,6 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from cloud_sync.adapters.client_certificates import (
+    ServiceFiles,
+    service_files,
+)
 from cloud_sync.adapters.local_authority import LocalAuthority, NoAuthority
 from cloud_sync.adapters.mosquitto_files import MosquittoFiles, mosquitto_hash
 from cloud_sync.adapters.nats_broker import EmbeddedBroker
@@ -25,7 +29,7 @@ from cloud_sync.roster import Roster
 from edge_contract.errors import UsageError
 from edge_contract.messages.broker_url import parse_broker_url
 
-__all__ = ["Membership", "service_login", "service_options"]
+__all__ = ["Membership", "service_login", "service_options", "showing"]
 
 _log = logging.getLogger("edgefleet.cloud")
 
@@ -39,7 +43,7 @@ def service_options(config: CloudConfig, broker: EmbeddedBroker | None) -> Fleet
         username, password = config.broker_username, config.broker_password
         if config.broker_files is not None and username is None:
             username, password = service_login(config.broker_files)
-        return FleetLinkOptions(
+        options = FleetLinkOptions(
             url=config.broker or "",
             client_id=client_id,
             username=username,
@@ -47,8 +51,9 @@ def service_options(config: CloudConfig, broker: EmbeddedBroker | None) -> Fleet
             ca_file=config.broker_ca,
             subscriptions=(),
         )
+        return showing(options, config.broker_files)
     username, password = broker.service_login or (None, None)
-    return FleetLinkOptions(
+    options = FleetLinkOptions(
         url=broker.mqtt_url,
         client_id=client_id,
         username=username,
@@ -57,6 +62,22 @@ def service_options(config: CloudConfig, broker: EmbeddedBroker | None) -> Fleet
         is_pinned=config.tls is not None,  # on this machine its names may be other ones
         subscriptions=(),
     )
+    return options if broker.service_files is None else _with(options, broker.service_files)
+
+
+def showing(options: FleetLinkOptions, folder: Path | None) -> FleetLinkOptions:
+    """Return options with the certificate that a broker's folder has for its user; or as they are.
+
+    Args:
+        options: With the name of the user.
+        folder: Of the embedded broker, or of `edgefleet broker config`; ``None`` for none.
+    """
+    found = None if folder is None else service_files(folder, options.username or "cloud")
+    return options if found is None else _with(options, found)
+
+
+def _with(options: FleetLinkOptions, files: ServiceFiles) -> FleetLinkOptions:
+    return replace(options, cert_file=str(files.certificate), key_file=str(files.key))
 
 
 def service_login(folder: Path, *, collector: str = "") -> tuple[str, str]:
@@ -94,7 +115,12 @@ class Membership:
     ) -> None:
         self._config = config
         self.roster = Roster(store)
-        self.doorkeeper = Doorkeeper(self.roster, config.fleet, is_open=config.lets_anyone_in)
+        self.doorkeeper = Doorkeeper(
+            self.roster,
+            config.fleet,
+            is_open=config.lets_anyone_in,
+            needs_certificate=config.tls is not None and config.tls.asks_clients,
+        )
         self._root = root
         self._broker: EmbeddedBroker | None = None
         self._callout: AuthCallout | None = None
@@ -109,8 +135,24 @@ class Membership:
             self._callout.start()
             return
         files = MosquittoFiles(self._config.broker_files)
-        self.roster.on_change = lambda: files.write_passwords(self.roster.broker_passwords())
+        self.roster.on_change = lambda: self._tell(files)
         self.roster.on_change()
+
+    def _tell(self, files: MosquittoFiles) -> None:
+        """Write down for mosquitto who may speak."""
+        passwords = self.roster.broker_passwords()
+        if files.asks_clients:
+            if self._config.tls is None:
+                raise UsageError(
+                    f"{str(self._config.broker_files)!r} asks devices for certificates, which this "
+                    "cloud cannot give: start it with the same --tls DIR"
+                )
+            given = self.roster.certificates()
+            revoked = [one.serial for one in given if one.revoked_unix_s is not None]
+            files.write_revoked(self.roster.put_out(), revoked, self._config.tls)
+            known = {one.device for one in given if one.revoked_unix_s is None}
+            passwords = {name: it for name, it in passwords.items() if name not in known}
+        files.write_passwords(passwords)
 
     def close(self) -> None:
         """Let go of a broker of one's own. Idempotent."""

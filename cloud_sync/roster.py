@@ -7,6 +7,7 @@ from typing import Final
 
 from cloud_sync.core.enrolment import (
     AdmissionRecord,
+    CertificateRecord,
     CredentialRecord,
     JoinTokenRecord,
     QuarantineRecord,
@@ -69,10 +70,24 @@ class Roster:
         """Return all credentials by rising device."""
         return [one for one in self._all() if isinstance(one, CredentialRecord)]
 
+    def certificates(self) -> Sequence[CertificateRecord]:
+        """Return the certificates that devices were given, by rising number."""
+        return [one for one in self._all() if isinstance(one, CertificateRecord)]
+
+    def has_certificate(self, device: str) -> bool:
+        """Return whether a device was given a certificate that has not been revoked."""
+        return any(
+            one.device == device and one.revoked_unix_s is None for one in self.certificates()
+        )
+
     def broker_passwords(self) -> Mapping[str, str]:
         """Return what mosquitto keeps of the password of each device that may speak."""
         may = [one for one in self.credentials() if one.revoked_unix_s is None]
         return {one.device: one.broker_hash for one in may if one.broker_hash}
+
+    def put_out(self) -> Sequence[str]:
+        """Return the devices that may speak no more, by rising name."""
+        return [one.device for one in self.credentials() if one.revoked_unix_s is not None]
 
     def quarantines(self) -> Sequence[QuarantineRecord]:
         """Return all quarantines by rising device."""

@@ -24,20 +24,35 @@ class TlsFiles:
         key: PEM, not encrypted.
         ca_certificate: Of a local authority; ``None`` where devices trust what their system trusts.
         ca_key: Of the same, to sign devices' certificates; ``None`` where it is kept elsewhere.
+        asks_clients: Whether brokers ask devices for a certificate that the authority signed.
     """
 
     certificate: Path
     key: Path
     ca_certificate: Path | None = None
     ca_key: Path | None = None
+    asks_clients: bool = False
 
     @classmethod
-    def of(cls, folder: Path | None, certificate: Path | None, key: Path | None) -> Self | None:
+    def of(
+        cls,
+        folder: Path | None,
+        certificate: Path | None,
+        key: Path | None,
+        *,
+        asks_clients: bool = False,
+    ) -> Self | None:
         """Return the files of a folder of `edgefleet ca`, or one's own; ``None`` for neither.
 
         Raises:
-            UsageError: Both are given, half of one, or the files do not fit each other.
+            UsageError: Both are given, half of one, or the files do not fit each other; or clients
+                are to be asked for certificates that nobody here signs.
         """
+        if asks_clients and folder is None:
+            raise UsageError(
+                "certificates of devices are signed by an authority of one's own: with "
+                "--client-certificates give --tls DIR, as `edgefleet ca init DIR` makes it"
+            )
         if folder is not None and (certificate or key):
             raise UsageError("give --tls, or --tls-cert and --tls-key: not both")
         if (certificate is None) != (key is None):
@@ -49,6 +64,7 @@ class TlsFiles:
                 key=folder / SERVER_KEY,
                 ca_certificate=folder / CA_CERTIFICATE,
                 ca_key=folder / CA_KEY if has_key else None,
+                asks_clients=asks_clients,
             )
         elif certificate is not None and key is not None:
             found = cls(certificate=certificate, key=key)

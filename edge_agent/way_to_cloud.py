@@ -1,19 +1,26 @@
 """How an agent reaches its cloud: what it was told, and what it got when it joined."""
 
 import ipaddress
+import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from edge_agent.config import default_state_folder
-from edge_contract.errors import UsageError
+from edge_contract.errors import EdgeError, UsageError
 from edge_contract.messages.broker_url import parse_broker_urls
 
 if TYPE_CHECKING:
     from edge_agent.identity import Identity
 
-__all__ = ["CloudOptions", "way_to_cloud"]
+__all__ = ["CloudOptions", "way_to_cloud", "with_host"]
+
+_log = logging.getLogger("edgefleet.agent")
+
+_RENEWED_BEFORE_S: Final = 30 * 86_400.0
+_RENEWAL_TIMEOUT_S: Final = 10.0
 
 
 class CloudOptions(NamedTuple):
@@ -97,7 +104,7 @@ def _with_identity(
     is_own_login = told.username is not None
     has_certificate = told.cert_file is None and identity.certificate is not None
     return told._replace(
-        url=told.url or _with_host(given.broker, identity.cloud),
+        url=told.url or with_host(given.broker, identity.cloud),
         username=told.username if is_own_login else device,
         password=told.password if is_own_login else given.password,
         password_now=None if is_own_login else lambda: _password_in(folder),
@@ -109,13 +116,30 @@ def _with_identity(
 
 
 def _password_in(folder: Path) -> str | None:
+    """Return the password for another connection; certificates that end soon are renewed first."""
     from edge_agent.identity import identity_in
 
     found = identity_in(folder)
-    return None if found is None else found.membership.password
+    if found is None:
+        return None
+    until_unix_s = found.membership.certificate_until_unix_s
+    if until_unix_s and time.time() > until_unix_s - _RENEWED_BEFORE_S:
+        found = _renewed(folder) or found
+    return found.membership.password
 
 
-def _with_host(broker: str, cloud: str) -> str:
+def _renewed(folder: Path) -> "Identity | None":
+    """Get another certificate; ``None`` if the cloud is out of reach: it is tried again."""
+    from edge_agent.joining import renew
+
+    try:
+        return renew(folder, timeout_s=_RENEWAL_TIMEOUT_S)
+    except EdgeError as error:
+        _log.warning("cannot renew the certificate of this device: %s", error)
+        return None
+
+
+def with_host(broker: str, cloud: str) -> str:
     """Return a broker's URL; where its host is left out it is the cloud's."""
     host = urlsplit(cloud).hostname or ""
     return broker.replace("://:", f"://{f'[{host}]' if ':' in host else host}:", 1)

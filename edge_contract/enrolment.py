@@ -105,6 +105,7 @@ class Membership:
         websocket: The same for browsers; empty for none.
         ca_pem: Certificates that sign the cloud's; empty to trust what the system trusts.
         certificate_pem: Of the device; empty for none.
+        certificate_until_unix_s: When that ends; 0 for none.
         root: TUF root to pin, JSON; empty for none.
     """
 
@@ -115,6 +116,7 @@ class Membership:
     websocket: str = ""
     ca_pem: str = ""
     certificate_pem: str = ""
+    certificate_until_unix_s: float = 0.0
     root: str = ""
 
     def to_json(self) -> JsonObject:
@@ -127,6 +129,7 @@ class Membership:
             "websocket": self.websocket,
             "ca": self.ca_pem,
             "certificate": self.certificate_pem,
+            "certificate_until_unix_s": self.certificate_until_unix_s,
             "root": self.root,
         }
 
@@ -142,6 +145,7 @@ class Membership:
             websocket=reader["websocket"].text(max_length=1100),
             ca_pem=reader["ca"].text(max_length=_MAX_PEM),
             certificate_pem=reader["certificate"].text(max_length=_MAX_PEM),
+            certificate_until_unix_s=reader["certificate_until_unix_s"].number(),
             root=reader["root"].text(max_length=10 * _MAX_PEM),
         )
 

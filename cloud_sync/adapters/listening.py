@@ -7,6 +7,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Collection
+from pathlib import Path
 from typing import Final
 
 from edge_contract.errors import UnavailableError, UsageError
@@ -72,8 +73,17 @@ def check_port(host: str, port: int, *, option: str) -> None:
         ) from error
 
 
-def answers_mqtt(host: str, port: int, *, is_tls: bool = False) -> bool:
-    """Return whether a broker answers MQTT's handshake there; that it accepts TCP says little."""
+def answers_mqtt(
+    host: str, port: int, *, is_tls: bool = False, shown: tuple[Path, Path] | None = None
+) -> bool:
+    """Return whether a broker answers MQTT's handshake there; that it accepts TCP says little.
+
+    Args:
+        host: Its address.
+        port: Its port.
+        is_tls: Whether it encrypts.
+        shown: Certificate and key to show it; ``None`` for none.
+    """
     client_id = b"edgefleet-probe"
     body = b"\x00\x04MQTT\x04\x02\x00\x0a" + len(client_id).to_bytes(2) + client_id
     try:
@@ -82,7 +92,7 @@ def answers_mqtt(host: str, port: int, *, is_tls: bool = False) -> bool:
                 socket.create_connection((host, port), timeout=1.0)
             )
             if is_tls:
-                connection = open_ones.enter_context(_unverified().wrap_socket(connection))
+                connection = open_ones.enter_context(_unverified(shown).wrap_socket(connection))
             connection.sendall(b"\x10" + len(body).to_bytes(1) + body)
             answer = connection.recv(4)
             connection.sendall(b"\xe0\x00")
@@ -91,11 +101,13 @@ def answers_mqtt(host: str, port: int, *, is_tls: bool = False) -> bool:
     return answer[:2] == b"\x20\x02"
 
 
-def _unverified() -> ssl.SSLContext:
+def _unverified(shown: tuple[Path, Path] | None) -> ssl.SSLContext:
     """Return what looks whether anybody is there, and tells him nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if shown is not None:
+        context.load_cert_chain(*shown)
     return context
 
 

@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud_sync.adapters.durable_files import write_durably
 from cloud_sync.core.enrolment import DeniedError
+from cloud_sync.enrolment_terms import Certified
 from cloud_sync.tls_files import (
     CA_CERTIFICATE,
     CA_KEY,
@@ -30,7 +31,14 @@ from cloud_sync.tls_files import (
 )
 from edge_contract.errors import UsageError
 
-__all__ = ["LocalAuthority", "NoAuthority", "issue_server", "make_authority"]
+__all__ = [
+    "LocalAuthority",
+    "NoAuthority",
+    "issue_server",
+    "make_authority",
+    "read_authority",
+    "sign_client",
+]
 
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
 _CA_DAYS: Final = 3650
@@ -47,9 +55,8 @@ class NoAuthority:
     ca_pem: Final = ""
     ca_sha256: Final = ""
 
-    def certify(self, device: str, request: str) -> str:
+    def certify(self, device: str, request: str, *, public_key: str) -> Certified | None:
         """Return nothing: no certificates are given to devices here."""
-        return ""
 
 
 class LocalAuthority:
@@ -70,30 +77,54 @@ class LocalAuthority:
             self.ca_pem = _read(files.ca_certificate).decode()
             self.ca_sha256 = _certificate(files.ca_certificate).fingerprint(hashes.SHA256()).hex()
 
-    def certify(self, device: str, request: str) -> str:
-        """Return a certificate for a device's request, PEM; empty where the key is elsewhere."""
+    def certify(self, device: str, request: str, *, public_key: str) -> Certified | None:
+        """Return a certificate for a device; ``None`` where the authority's key is elsewhere."""
         if self._files.ca_certificate is None or self._files.ca_key is None:
-            return ""
+            return None
         try:
             asked = x509.load_pem_x509_csr(request.encode())
             is_signed = asked.is_signature_valid
         except (ValueError, InvalidSignature) as error:
             raise DeniedError(f"the request for a certificate cannot be read: {error}") from error
         key = asked.public_key()
-        if not is_signed or not isinstance(
-            key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
-        ):
-            raise DeniedError("the request for a certificate is not signed by its key")
-        ca, ca_key = _authority(self._files.ca_certificate, self._files.ca_key)
-        made = (
-            _builder(device, days=_LEAF_DAYS)
-            .issuer_name(ca.subject)
-            .public_key(key)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-            .sign(ca_key, hashes.SHA256())
+        if not is_signed or not isinstance(key, ed25519.Ed25519PublicKey):
+            raise DeniedError("the request for a certificate is not signed by its key (Ed25519)")
+        if key.public_bytes_raw().hex() != public_key:
+            raise DeniedError("the request for a certificate is for another key than the device's")
+        ca, ca_key = read_authority(self._files.ca_certificate, self._files.ca_key)
+        made = sign_client(device, key, ca=ca, ca_key=ca_key, days=_LEAF_DAYS)
+        return Certified(
+            made.public_bytes(Encoding.PEM).decode(),
+            f"{made.serial_number:x}",
+            made.not_valid_after_utc.timestamp(),
         )
-        return made.public_bytes(Encoding.PEM).decode()
+
+
+def sign_client(
+    name: str,
+    key: ed25519.Ed25519PublicKey,
+    *,
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+    days: int,
+) -> x509.Certificate:
+    """Return a certificate by which somebody proves to a broker who he is.
+
+    Args:
+        name: His.
+        key: His.
+        ca: The authority.
+        ca_key: Its key.
+        days: How long it is good; not longer than the authority.
+    """
+    return (
+        _builder(name, days=days, most=ca.not_valid_after_utc)
+        .issuer_name(ca.subject)
+        .public_key(key)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
 
 
 def make_authority(folder: Path, *, name: str, hosts: Sequence[str] = ()) -> None:
@@ -153,7 +184,7 @@ def issue_server(folder: Path, hosts: Sequence[str]) -> dt.datetime:
         UnavailableError: The folder cannot be written.
     """
     names = [_general_name(host) for host in dict.fromkeys([*hosts, *_HERE])]
-    ca, ca_key = _authority(folder / CA_CERTIFICATE, folder / CA_KEY)
+    ca, ca_key = read_authority(folder / CA_CERTIFICATE, folder / CA_KEY)
     key = ec.generate_private_key(ec.SECP256R1())
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     made = (
@@ -171,14 +202,17 @@ def issue_server(folder: Path, hosts: Sequence[str]) -> dt.datetime:
     return made.not_valid_after_utc
 
 
-def _builder(common_name: str, *, days: int) -> x509.CertificateBuilder:
+def _builder(
+    common_name: str, *, days: int, most: dt.datetime | None = None
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
+    until = now + dt.timedelta(days=days)
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _SLACK)
-        .not_valid_after(now + dt.timedelta(days=days))
+        .not_valid_after(until if most is None else min(until, most))
     )
 
 
@@ -193,7 +227,10 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _authority(certificate: Path, key: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def read_authority(
+    certificate: Path, key: Path
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Return certificate and key of an authority; raises ``UsageError`` if they are none."""
     ca = _certificate(certificate)
     try:
         found = load_pem_private_key(_read(key), password=None)

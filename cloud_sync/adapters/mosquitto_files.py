@@ -14,6 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from cloud_sync.adapters.client_certificates import (
+    is_revocation_list_of,
+    make_service_files,
+    revocation_list,
+)
 from cloud_sync.adapters.durable_files import write_durably
 from cloud_sync.tls_files import TlsFiles
 from edge_contract.errors import UnavailableError
@@ -21,15 +26,28 @@ from edge_contract.names import checked_name
 
 __all__ = ["MosquittoFiles", "mosquitto_hash"]
 
+_REVOKED: Final = "revoked.pem"
+_OUT: Final = "# Put out of the fleet."
 _ROUNDS: Final = 101  # mosquitto's own number; the passwords are chance, there is nothing to guess
 
 
 def mosquitto_hash(password: str) -> str:
     """Return a password as mosquitto keeps it: PBKDF2 with SHA-512."""
-    salt = secrets.token_bytes(12)
+    return _hashed(password, secrets.token_bytes(12))
+
+
+def _hashed(password: str, salt: bytes) -> str:
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ROUNDS)
     encoded = (base64.b64encode(part).decode() for part in (salt, digest))
     return f"$7${_ROUNDS}${'$'.join(encoded)}"
+
+
+def _is_hash_of(password: str, hashed: str) -> bool:
+    try:
+        salt = base64.b64decode(hashed.split("$")[3], validate=True)
+    except (IndexError, ValueError):
+        return False
+    return _hashed(password, salt) == hashed
 
 
 class MosquittoFiles:
@@ -41,6 +59,7 @@ class MosquittoFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
+        self._has_news = False
 
     @property
     def config(self) -> Path:
@@ -68,12 +87,13 @@ class MosquittoFiles:
             collectors: Names of collectors beside the cloud.
 
         Raises:
+            UsageError: Devices are to show certificates, and the authority's key is not there.
             UnavailableError: The folder cannot be written.
         """
         services = ["cloud", *(f"cloud-{checked_name(name, 'collector')}" for name in collectors)]
-        self._put("acl", _acl(fleet, services))
+        self._put("acl", _acl(fleet, services) + self._put_out())
         self._put("services", "\n".join([*services, ""]))
-        listeners = [_listener(host, port, tls)]
+        listeners = [[*_listener(host, port, tls), *self._asking(tls, services)]]
         if websocket_port is not None:
             listeners.append([*_listener(host, websocket_port, tls), "protocol websockets"])
         lines = [
@@ -108,10 +128,11 @@ class MosquittoFiles:
 
     def hashes(self) -> dict[str, str]:
         """Return who is let in besides the cloud, as it was written last."""
-        path = self._folder / "passwords"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        pairs = (line.partition(":") for line in lines)
-        return {name: hashed for name, _, hashed in pairs if not f"{name}-".startswith("cloud-")}
+        return {
+            name: hashed
+            for name, hashed in self._kept().items()
+            if not f"{name}-".startswith("cloud-")
+        }
 
     def write_passwords(self, hashes: Mapping[str, str]) -> None:
         """Let these devices in, by name, and the cloud itself; a mosquitto that runs is told.
@@ -120,11 +141,65 @@ class MosquittoFiles:
             UnavailableError: The folder cannot be written.
         """
         password = self.service_password()
-        services = self._services()
-        everybody = {**hashes, **{name: mosquitto_hash(password) for name in services}}
-        lines = [f"{name}:{hashed}\n" for name, hashed in sorted(everybody.items())]
+        kept = self._kept()
+        services = {
+            name: kept[name]
+            if _is_hash_of(password, kept.get(name, ""))
+            else mosquitto_hash(password)
+            for name in self._services()
+        }
+        lines = [f"{name}:{hashed}\n" for name, hashed in sorted({**hashes, **services}.items())]
         self._put("passwords", "".join(lines))
-        self._reload()
+        if self._has_news:  # one that starts at this moment would end at the signal
+            self._reload()
+            self._has_news = False
+
+    @property
+    def asks_clients(self) -> bool:
+        """Whether devices have to show certificates."""
+        return (self._folder / _REVOKED).exists()
+
+    def write_revoked(self, devices: Sequence[str], serials: Sequence[str], tls: TlsFiles) -> None:
+        """Let certificates count no more; :meth:`write_passwords` then tells a mosquitto that runs.
+
+        Args:
+            devices: Those that were put out: what is still connected says and hears nothing more.
+            serials: Of the certificates.
+            tls: With the authority, which signs the list.
+
+        Raises:
+            UsageError: The authority's key is not there.
+            UnavailableError: The folder cannot be written.
+        """
+        rights = (self._folder / "acl").read_text(encoding="utf-8").partition(_OUT)[0]
+        out = [f"user {checked_name(device, 'device')}\ntopic deny #\n" for device in devices]
+        self._put("acl", rights + "\n".join([_OUT, *out]))
+        path = self._folder / _REVOKED
+        if not is_revocation_list_of(path, serials, tls):
+            self._put(_REVOKED, revocation_list(tls, serials).decode())
+
+    def _put_out(self) -> str:
+        """Return the part of the rights that says who was put out, as it was written last."""
+        path = self._folder / "acl"
+        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        _, mark, devices = found.partition(_OUT)
+        return mark + devices
+
+    def _asking(self, tls: TlsFiles | None, services: Sequence[str]) -> list[str]:
+        """Return what makes clients show certificates, by which they are known from then on."""
+        if tls is None or tls.ca_certificate is None or not tls.asks_clients:
+            (self._folder / _REVOKED).unlink(missing_ok=True)
+            return []
+        for name in services:
+            make_service_files(self._folder, name, tls)
+        if not self.asks_clients:
+            self._put(_REVOKED, revocation_list(tls, ()).decode())
+        return [
+            f"cafile {tls.ca_certificate.absolute()}",
+            f"crlfile {self._folder / _REVOKED}",
+            "require_certificate true",
+            "use_identity_as_username true",
+        ]
 
     def _services(self) -> list[str]:
         try:
@@ -135,8 +210,17 @@ class MosquittoFiles:
                 "with `edgefleet broker config mosquitto --out DIR`"
             ) from error
 
+    def _kept(self) -> dict[str, str]:
+        path = self._folder / "passwords"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return {name: hashed for name, _, hashed in (line.partition(":") for line in lines)}
+
     def _put(self, name: str, text: str) -> None:
-        write_durably(self._folder / name, text.encode())
+        path = self._folder / name
+        if path.exists() and path.read_bytes() == text.encode():
+            return
+        self._has_news = True
+        write_durably(path, text.encode())
         with contextlib.suppress(OSError):  # where a mosquitto of another user reads them
             owner = self._folder.stat()
             os.chown(self._folder / name, owner.st_uid, owner.st_gid)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cloud_sync.adapters.child_process import ChildProcess
+from cloud_sync.adapters.client_certificates import ServiceFiles, make_service_files
 from cloud_sync.adapters.listening import answers_mqtt, check_port, free_port, local_address
 from cloud_sync.adapters.nats_callout import AuthCallout
 from cloud_sync.adapters.nats_settings import Doormen, settings_text
@@ -75,6 +76,8 @@ class EmbeddedBroker:
         self._folder = config.data_folder.absolute() / "broker"
         self._ports: dict[str, int] = {}
         self._process: ChildProcess | None = None
+        self.service_files: ServiceFiles | None = None
+        """What the cloud itself shows; ``None`` where nobody is asked. Known after a start."""
 
     @property
     def mqtt_port(self) -> int:
@@ -128,6 +131,8 @@ class EmbeddedBroker:
         try:
             process.claim()
             self._choose_ports()
+            if self._config.tls is not None and self._config.tls.asks_clients:
+                self.service_files = make_service_files(self._folder, "cloud", self._config.tls)
             config_file.touch(mode=0o600)
             config_file.write_text(self._config_text(), encoding="utf-8")
             process.start()
@@ -232,7 +237,8 @@ class EmbeddedBroker:
     def _wait_until_ready(self, process: ChildProcess) -> None:
         deadline_s = time.monotonic() + _START_TIMEOUT_S
         host, port = local_address(self._config.host), self._ports["mqtt"]
-        while not answers_mqtt(host, port, is_tls=self._config.tls is not None):
+        is_tls = self._config.tls is not None
+        while not answers_mqtt(host, port, is_tls=is_tls, shown=self.service_files):
             self._require_hope(process, deadline_s)
             time.sleep(0.01)
 

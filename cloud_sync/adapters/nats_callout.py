@@ -13,8 +13,9 @@ import threading
 from collections.abc import Sequence
 from typing import BinaryIO, Final
 
+from cloud_sync.adapters.client_certificates import shown_certificate
 from cloud_sync.adapters.nats_tokens import NatsSigner, claims_in
-from cloud_sync.ports import Admission, Asking, Grant
+from cloud_sync.ports import Admission, Asking, Grant, ShownCertificate
 from edge_contract.errors import EdgeError
 from edge_contract.reading import JsonObject, Reader
 
@@ -30,6 +31,7 @@ _AGAIN_S: Final = 0.5
 _SILENCE_S: Final = 8.0  # servers of a cluster give a sign of life every two seconds
 _MAX_LINE: Final = 65_536
 _MAX_REQUEST: Final = 1_048_576
+_MAX_PEM: Final = 65_536
 
 
 class AuthCallout:
@@ -164,7 +166,19 @@ def _asking_in(asked: Reader) -> Asking:
         client_id=_text(client, "mqtt_id"),
         username=_text(options, "user"),
         password=_text(options, "pass"),
+        certificate=_certificate_in(asked),
     )
+
+
+def _certificate_in(asked: Reader) -> ShownCertificate | None:
+    """Return what the client showed and the server verified; it asks only where it is told to."""
+    tls = asked.get("client_tls")
+    chains = None if tls is None else tls.get("verified_chains")
+    if chains is None:
+        return None
+    chain = next(iter(chains.items()), None)
+    own = None if chain is None else next(iter(chain.items()), None)
+    return None if own is None else shown_certificate(own.text(max_length=_MAX_PEM))
 
 
 def _text(reader: Reader, key: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from cloud_sync.adapters.client_certificates import make_service_files
 from cloud_sync.adapters.durable_files import write_durably
 from cloud_sync.adapters.nats_callout import AuthCallout
 from cloud_sync.adapters.nats_settings import ClusterMember, Doormen, settings_text
@@ -57,11 +58,11 @@ class NatsFiles:
             UnavailableError: The folder cannot be written.
         """
         ports = _ports(port, nats_port, websocket_port)
-        text = settings_text(self._folder, host, ports=ports, tls=tls, doormen=self._doormen())
+        text = settings_text(self._folder, host, ports=ports, tls=tls, doormen=self._doormen(tls))
         write_durably(self._folder / _PORT, str(nats_port).encode())
         write_durably(self.config, text.encode())
 
-    def write_cluster(  # noqa: PLR0913  all that its servers go by
+    def write_cluster(
         self,
         servers: int,
         *,
@@ -111,7 +112,7 @@ class NatsFiles:
             )
             folder = self._folder / str(number + 1)
             text = settings_text(
-                folder, host, ports=ports, tls=tls, doormen=self._doormen(), member=member
+                folder, host, ports=ports, tls=tls, doormen=self._doormen(tls), member=member
             )
             write_durably(folder / "nats.conf", text.encode())
             written.append(folder / "nats.conf")
@@ -123,7 +124,9 @@ class NatsFiles:
         """Return whether a folder holds files of a nats-server, or of a cluster of them."""
         return (folder / _PORT).exists()
 
-    def _doormen(self) -> Doormen:
+    def _doormen(self, tls: TlsFiles | None) -> Doormen:
+        if tls is not None and tls.asks_clients:
+            make_service_files(self._folder, "cloud", tls)
         return Doormen(
             issuer=self._signer().issuer,
             callout_password=self._secret("callout-password"),

@@ -80,7 +80,7 @@ def settings_text(
         member: What it is in its cluster; ``None`` for a server by itself.
     """
     listener: JsonObject = {"host": host, "port": ports["mqtt"]}
-    secured: JsonObject = {} if tls is None else {"tls": _tls(tls)}
+    secured: JsonObject = {} if tls is None else {"tls": {**_tls(tls), **_asking(tls)}}
     mqtt: JsonObject = {**listener, **secured, "max_ack_pending": 1000}
     settings: dict[str, object] = {
         "server_name": "edgefleet",
@@ -98,8 +98,8 @@ def settings_text(
         "mqtt": mqtt,
     }
     if "websocket" in ports:
-        secured = secured or {"no_tls": True}
-        settings["websocket"] = {**listener, **secured, "port": ports["websocket"]}
+        private: JsonObject = {"no_tls": True} if tls is None else {"tls": _tls(tls)}
+        settings["websocket"] = {**listener, **private, "port": ports["websocket"]}
     if "monitor" in ports:
         settings["http"] = f"127.0.0.1:{ports['monitor']}"
     if doormen is not None:
@@ -130,6 +130,13 @@ def _tls(files: TlsFiles) -> JsonObject:
         "key_file": str(files.key.absolute()),
         "timeout": _PATIENCE_S,
     }
+
+
+def _asking(files: TlsFiles) -> JsonObject:
+    """Return what makes clients show a certificate; pages cannot, so it is for MQTT alone."""
+    if not files.asks_clients or files.ca_certificate is None:
+        return {}
+    return {"ca_file": str(files.ca_certificate.absolute()), "verify": True}
 
 
 def _cluster(member: ClusterMember) -> JsonObject:

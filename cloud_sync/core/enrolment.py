@@ -12,6 +12,7 @@ __all__ = [
     "GRACE_S",
     "MOST_USES",
     "AdmissionRecord",
+    "CertificateRecord",
     "CredentialRecord",
     "DeniedError",
     "JoinTokenRecord",
@@ -160,8 +161,34 @@ class QuarantineRecord:
         return self.device
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRecord:
+    """A certificate that a device was given.
+
+    Attributes:
+        serial: Its number, hexadecimal.
+        device: Whose it is.
+        until_unix_s: From then on nobody accepts it.
+        revoked_unix_s: When it was revoked; ``None`` if it was not.
+    """
+
+    kind: ClassVar[str] = "certificate"
+
+    serial: str
+    device: str
+    until_unix_s: float
+    revoked_unix_s: float | None = None
+
+    @property
+    def key(self) -> str:
+        """What the record is found by."""
+        return self.serial
+
+
 class DeniedError(UsageError):
     """Who asks cannot prove that he may have it; the API answers 403."""
 
 
-AdmissionRecord: TypeAlias = JoinTokenRecord | CredentialRecord | QuarantineRecord
+AdmissionRecord: TypeAlias = (
+    JoinTokenRecord | CredentialRecord | QuarantineRecord | CertificateRecord
+)

@@ -7,7 +7,13 @@ then, and the same call may succeed later.
 
 from cloud_sync.core.pending import Analysis, Pending
 from cloud_sync.ports.access import AccessStore
-from cloud_sync.ports.admission import Admission, AdmissionStore, Asking, Grant
+from cloud_sync.ports.admission import (
+    Admission,
+    AdmissionStore,
+    Asking,
+    Grant,
+    ShownCertificate,
+)
 from cloud_sync.ports.analysis import AnalysisStore
 from cloud_sync.ports.deltas import DeltaShelf, Recipe
 from cloud_sync.ports.erasure import Erased, ErasureStore
@@ -43,6 +49,7 @@ __all__ = [
     "Pending",
     "Recipe",
     "RolloutStore",
+    "ShownCertificate",
     "SpecLookup",
     "StatisticsStore",
     "Totals",

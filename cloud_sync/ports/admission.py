@@ -5,7 +5,20 @@ from typing import Protocol
 
 from cloud_sync.core.enrolment import AdmissionRecord
 
-__all__ = ["Admission", "AdmissionStore", "Asking", "Grant"]
+__all__ = ["Admission", "AdmissionStore", "Asking", "Grant", "ShownCertificate"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCertificate:
+    """A certificate that a broker has verified: the authority signed it, and its key was proven.
+
+    Attributes:
+        name: Whose it is.
+        public_key: Ed25519, 64 hexadecimal digits.
+    """
+
+    name: str
+    public_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +29,13 @@ class Asking:
         client_id: As it calls itself in MQTT.
         username: Empty if it gave none.
         password: Empty if it gave none.
+        certificate: That it showed; ``None`` for none.
     """
 
     client_id: str
     username: str = ""
     password: str = field(default="", repr=False)
+    certificate: ShownCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,13 @@ def config(  # noqa: PLR0917  one argument per option
         list[str] | None,
         typer.Option(help="Name of a collector beside the cloud (again for more; mosquitto)."),
     ] = None,
+    client_certificates: Annotated[
+        bool,
+        typer.Option(
+            "--client-certificates",
+            help="Ask devices for the certificate that they got when they joined (with --tls).",
+        ),
+    ] = False,
     from_cloud: Annotated[
         bool,
         typer.Option(
@@ -83,7 +90,7 @@ def config(  # noqa: PLR0917  one argument per option
 
     if kind not in _KINDS:
         raise UsageError(f"{kind!r} is no broker that there are files for: {' or '.join(_KINDS)}")
-    files = TlsFiles.of(tls, tls_cert, tls_key)
+    files = TlsFiles.of(tls, tls_cert, tls_key, asks_clients=client_certificates)
     require_tls(host, has_tls=files is not None, broker=None)
     scheme = "mqtt" if files is None else "mqtts"
     if cluster is not None and kind != "nats":
@@ -119,7 +126,9 @@ def config(  # noqa: PLR0917  one argument per option
         if from_cloud or collector or not mosquitto.has_passwords:
             mosquitto.write_passwords(_hashes(cloud) if from_cloud else mosquitto.hashes())
         print_line(f"mosquitto -c {mosquitto.config}")
-    print_line(f"edgefleet cloud run --broker {scheme}://{','.join(brokers)} --broker-files {out}")
+    more = f" --tls {tls} --client-certificates" if client_certificates else ""
+    url = f"{scheme}://{','.join(brokers)}"
+    print_line(f"edgefleet cloud run --broker {url} --broker-files {out}{more}")
 
 
 def _hashes(cloud: str) -> dict[str, str]:

@@ -69,17 +69,28 @@ class Cheat:
 
 @contextmanager
 def cheating(
-    port: int, login: Login, *, will: tuple[str, bytes] | None = None, ca_file: str | None = None
+    port: int,
+    login: Login,
+    *,
+    will: tuple[str, bytes] | None = None,
+    ca_file: str | None = None,
+    shown: tuple[str, str] | None = None,
+    is_websocket: bool = False,
 ) -> Iterator[Cheat]:
-    """Connect, and leave at the end."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, login.client_id, reconnect_on_failure=False)
+    """Connect, and leave at the end; ``shown`` are files of a certificate and its key."""
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2,
+        login.client_id,
+        reconnect_on_failure=False,
+        transport="websockets" if is_websocket else "tcp",
+    )
     cheat = Cheat(client)
     if login.username or login.password:
         client.username_pw_set(login.username, login.password)
     if will is not None:
         client.will_set(will[0], will[1], qos=1)
     if ca_file is not None:
-        client.tls_set(ca_file)
+        client.tls_set(ca_file, *(shown or ()))
 
     def on_connect(
         _client: object, _data: object, _: object, code: ReasonCode, *_more: object
@@ -103,7 +114,12 @@ def cheating(
     client.on_disconnect = on_disconnect
     client.on_subscribe = on_subscribe
     client.on_message = on_message
-    client.connect("127.0.0.1", port)
+    try:
+        client.connect("127.0.0.1", port)
+    except OSError:  # a broker that encrypts may end it before anything is said
+        cheat.lost += 1
+        yield cheat
+        return
     client.loop_start()
     try:
         assert cheat.wait(lambda: cheat.connected is not None or cheat.lost > 0)

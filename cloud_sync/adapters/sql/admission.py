@@ -6,6 +6,7 @@ from cloud_sync.adapters.sql.database import SqlDatabase
 from cloud_sync.adapters.sql.documents import as_reader, as_text
 from cloud_sync.core.enrolment import (
     AdmissionRecord,
+    CertificateRecord,
     CredentialRecord,
     JoinTokenRecord,
     QuarantineRecord,
@@ -77,6 +78,12 @@ def _document(record: AdmissionRecord) -> JsonObject:
                 "since_unix_s": record.since_unix_s,
                 "by": record.by,
             }
+        case CertificateRecord():
+            return {
+                "device": record.device,
+                "until_unix_s": record.until_unix_s,
+                "revoked_unix_s": record.revoked_unix_s,
+            }
 
 
 def _record(kind: str, key: str, document: str) -> AdmissionRecord:
@@ -115,6 +122,13 @@ def _record(kind: str, key: str, document: str) -> AdmissionRecord:
                 reason=reader["reason"].text(),
                 since_unix_s=reader["since_unix_s"].number(),
                 by=reader["by"].text(max_length=1000),
+            )
+        case CertificateRecord.kind:
+            return CertificateRecord(
+                serial=key,
+                device=reader["device"].text(),
+                until_unix_s=reader["until_unix_s"].number(),
+                revoked_unix_s=_moment(reader["revoked_unix_s"]),
             )
         case _:
             raise MessageError(f"an admission of kind {kind!r} is unknown: upgrade edgefleet")

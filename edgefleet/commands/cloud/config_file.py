@@ -28,6 +28,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "tls.certificate": Key("tls_cert"),
     "tls.key": Key("tls_key"),
     "tls.plain_text": Key("plain_text", "flag"),
+    "tls.client_certificates": Key("client_certificates", "flag"),
     "broker.url": Key("broker"),
     "broker.username": Key("broker_username"),
     "broker.password": Key("broker_password"),

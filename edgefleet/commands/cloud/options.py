@@ -13,6 +13,7 @@ __all__ = [
     "BrokerFiles",
     "BrokerPassword",
     "BrokerUsername",
+    "ClientCertificates",
     "Data",
     "DeltasMb",
     "FalseAlarms",
@@ -112,6 +113,15 @@ TlsCert: TypeAlias = Annotated[
 ]
 TlsKey: TypeAlias = Annotated[
     Path | None, typer.Option(help="Its key, PEM.", envvar="EDGEFLEET_TLS_KEY")
+]
+ClientCertificates: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--client-certificates",
+        help="Ask devices for the certificate that they got when they joined, beside their "
+        "password (with --tls; pages cannot show any).",
+        envvar="EDGEFLEET_CLIENT_CERTIFICATES",
+    ),
 ]
 PlainText: TypeAlias = Annotated[
     bool,
