@@ -11,13 +11,13 @@ __all__ = ["quickest_counting"]
 
 def quickest_counting() -> Counting:
     """Return the quickest way of counting that is installed; all come to the same."""
-    parse = parse_json
+    parse = parse_many = parse_json
     if find_spec("orjson") is not None:
-        from cloud_sync.adapters.quick.parsing import parse_quickly
+        from cloud_sync.adapters.quick.parsing import parse_known, parse_quickly
 
-        parse = parse_quickly
+        parse, parse_many = parse_quickly, parse_known
     if find_spec("numpy") is None:
         return PlainCounting(Tools(parse))
     from cloud_sync.adapters.quick.counting import QuickCounting
 
-    return QuickCounting(parse)
+    return QuickCounting(parse, parse_many)

@@ -80,7 +80,7 @@ class Gathering:
         self._pieces: dict[_PieceKey, _Total] = {}
         self._device_windows: dict[DeviceWindow, DeviceIncrement] = {}
         self._marked: set[Life] = set()
-        self._tally = Tally()
+        self._repeated = self._lost_rows = self._misdated = self._unjudged = 0
         self._refused: Counter[str] = Counter()
         self._heard_unix_s = 0.0
         self.lives: set[Life] = set()
@@ -104,7 +104,7 @@ class Gathering:
         self.skip(life)
         self.batches += 1
         self._heard_unix_s = max(self._heard_unix_s, now_unix_s)
-        self._tally = self._tally.plus(Tally(batches=1, lost_rows=lost_rows))
+        self._lost_rows += lost_rows
         for window in windows:
             filed = window if judged else replace(window, stratum=None)
             self._file(life.device, filed, segments=segments, now_unix_s=now_unix_s)
@@ -116,7 +116,7 @@ class Gathering:
 
     def repeat(self, life: Life) -> None:
         """Note a batch that was merged before: its acknowledgement may have been lost."""
-        self._tally = self._tally.plus(Tally(repeated=1))
+        self._repeated += 1
         self.lives.add(life)
 
     def refuse(self, kind: RefusalKind) -> None:
@@ -139,7 +139,9 @@ class Gathering:
             device_windows=self._device_windows,
             pending=self._pending(pieces),
             marks={life: found for life, found in marks.items() if life in self._marked},
-            tally=self._tally,
+            tally=Tally(
+                self.batches, self._repeated, self._lost_rows, self._misdated, self._unjudged
+            ),
             refused=dict(self._refused),
             acks=_acks(marks),
             window_s=self._config.window_s,
@@ -158,7 +160,7 @@ class Gathering:
     ) -> None:
         start_unix_s, stratum = window.start_unix_s, window.stratum
         if not self._is_dated(window, now_unix_s):
-            self._tally = self._tally.plus(Tally(misdated=1))
+            self._misdated += 1
             start_unix_s = now_unix_s
             stratum = None if stratum else stratum  # nobody knows when its rows were seen
         start_unix_s = min(start_unix_s, now_unix_s)
@@ -168,7 +170,7 @@ class Gathering:
             if not self._cap.takes(device, window.subject, at_unix_s=at, rows=rows):
                 stratum = None
         if stratum is None:
-            self._tally = self._tally.plus(Tally(unjudged=1))
+            self._unjudged += 1
         key = _PieceKey(fleet, segments, stratum)
         total = self._pieces.get(key)
         if total is None:

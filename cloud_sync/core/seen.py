@@ -86,6 +86,9 @@ class SeenBatches:
         """Note a batch, whatever its arrival."""
         if seq < self.floor:
             return
+        if not self.ahead and seq - span < self.floor:  # nearly always: the next one
+            self.floor = seq + 1
+            return
         self.ahead[seq] = min(seq - span + 1, self.ahead.get(seq, seq))
         self._raise_floor()
         if len(self.ahead) > MAX_AHEAD:

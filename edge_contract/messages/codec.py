@@ -27,6 +27,7 @@ __all__ = [
     "decode",
     "encode",
     "require_intact",
+    "text_of",
 ]
 
 ENVELOPE: Final = 1
@@ -92,7 +93,7 @@ def decode(payload: bytes, tools: Tools = STANDARD) -> Message:
         MessageError: The envelope is unknown, it is no zlib or JSON, it inflates to more than
             :data:`MAX_BODY_BYTES`, its kind is unknown, or a field is wrong.
     """
-    reader = Reader(_parsed(_text_of(Seal.stripped(payload)), tools.parse), "message", MessageError)
+    reader = Reader(_parsed(text_of(Seal.stripped(payload)), tools.parse), "message", MessageError)
     kind = reader[0].text(max_length=64)
     if kind not in MESSAGES:
         raise MessageError(f"message kind {kind!r} is unknown here: upgrade this side")
@@ -109,10 +110,15 @@ def require_intact(payload: bytes) -> None:
     Raises:
         MessageError: The envelope is unknown, or the payload is damaged or cut off.
     """
-    _text_of(payload)
+    text_of(payload)
 
 
-def _text_of(payload: bytes) -> bytes:
+def text_of(payload: bytes) -> bytes:
+    """Return the JSON text of a payload without a seal; for who reads it with tools of their own.
+
+    Raises:
+        MessageError: The envelope is unknown, or the payload is damaged, cut off or too large.
+    """
     if not payload or payload[0] != ENVELOPE:
         found = f"version {payload[0]}" if payload else "nothing"
         raise MessageError(f"unknown envelope: found {found}, expected version {ENVELOPE}")

@@ -1,7 +1,7 @@
 """Telemetry: the statistics of closed windows, in numbered batches."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final, NamedTuple, Self
 
 from edge_contract.errors import MessageError
@@ -13,7 +13,15 @@ from edge_contract.package.reference import Role
 from edge_contract.reading import MAX_INTEGER, JsonValue, Reader
 from edge_contract.records import dataclass, field
 
-__all__ = ["LATEST_UNIX_S", "BatchId", "Counters", "TelemetryBatch", "WindowEntry"]
+__all__ = [
+    "LATEST_UNIX_S",
+    "BatchId",
+    "Counters",
+    "TelemetryBatch",
+    "UsualBatch",
+    "WindowEntry",
+    "usual_batch",
+]
 
 LATEST_UNIX_S: Final = 4e9
 """In the year 2096: a clock that says more is wrong, and no window ends then."""
@@ -126,20 +134,11 @@ class TelemetryBatch:
     @classmethod
     def from_body(cls, body: Reader, unpack: Unpack = unpacked) -> Self:
         """Read the fields; the states inside profiles are checked when they are merged."""
-        quick = _quickly_read(body.json_list())
-        if quick is not None:
-            name, numbers, headers, states = quick
-            where = [Reader(state, "t[5][...][5]", MessageError) for state in states]
-            profiles = unpack(where, body[6], body[7])
-            return cls(
-                name,
-                span=numbers[0],
-                lost_rows=numbers[1],
-                entries=tuple(
-                    WindowEntry(*header, profile)
-                    for header, profile in zip(headers, profiles, strict=True)
-                ),
-            )
+        usual = _quickly_read(body.json_list())
+        if usual is not None:
+            where = [Reader(state, "t[5][...][5]", MessageError) for state in usual.states]
+            entries = usual.entries(unpack(where, body[6], body[7]))
+            return cls(usual.batch_id, entries, usual.span, usual.lost_rows)
         seq = body[2].integer(low=0)
         entries = body[5].items(max_length=10_000)
         profiles = unpack([entry[5] for entry in entries], body[6], body[7])
@@ -151,16 +150,45 @@ class TelemetryBatch:
         )
 
 
-class _Quick(NamedTuple):
-    """All of a batch but the states of its profiles, which are as they came."""
+class UsualBatch(NamedTuple):
+    """All of a batch but the statistics of its windows, which are as they came.
 
-    name: BatchId
-    numbers: tuple[int, int]
+    Attributes:
+        batch_id: Its name.
+        span: How many numbers it stands for.
+        lost_rows: Rows that the device had to forget.
+        headers: Package, role, start, end and counters of each window.
+        states: Of each window, as :mod:`edge_contract.messages.packing` writes them.
+    """
+
+    batch_id: BatchId
+    span: int
+    lost_rows: int
     headers: list[tuple[str, str, float, float, Counters]]
     states: list[JsonValue]
 
+    def entries(self, profiles: Iterable[Mapping[int, JsonValue]]) -> tuple[WindowEntry, ...]:
+        """Return the windows with these statistics."""
+        return tuple(
+            WindowEntry(*header, profile)
+            for header, profile in zip(self.headers, profiles, strict=True)
+        )
 
-def _quickly_read(body: Sequence[JsonValue]) -> _Quick | None:
+
+def usual_batch(message: object) -> tuple[UsualBatch, str, str] | None:
+    """Return the parts of a message that is as most are, and the texts of its lists.
+
+    ``None`` for everything else, right or wrong: :func:`edge_contract.messages.decode` tells.
+    """
+    match message:
+        case ["t", [_, _, _, _, _, _, str(firsts), str(others)] as body]:
+            found = _quickly_read(body)
+            return None if found is None else (found, firsts, others)
+        case _:
+            return None
+
+
+def _quickly_read(body: Sequence[object]) -> UsualBatch | None:
     """Read what is as it should be; ``None`` for anything else, which readers then tell."""
     match body:
         case [str(device), int(boot), int(seq), int(span), int(lost_rows), list(entries), _, _]:
@@ -185,7 +213,7 @@ def _quickly_read(body: Sequence[JsonValue]) -> _Quick | None:
                 states.append(state)
             case _:
                 return None
-    return _Quick(BatchId(device, boot, seq), (span, lost_rows), headers, states)
+    return UsualBatch(BatchId(device, boot, seq), span, lost_rows, headers, states)
 
 
 def _are_counters(counters: "list[int]") -> bool:

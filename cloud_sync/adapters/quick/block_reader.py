@@ -11,8 +11,9 @@ from cloud_sync.adapters.quick.plans import WindowPlan
 from cloud_sync.core.counting import SpecLookup
 from edge_contract.errors import MessageError
 from edge_contract.messages import TelemetryBatch, decode
-from edge_contract.messages.codec import Tools
-from edge_contract.reading import JsonValue, Reader
+from edge_contract.messages.codec import text_of
+from edge_contract.messages.telemetry import usual_batch
+from edge_contract.reading import JsonValue
 
 __all__ = ["BlockReader", "BlockStates"]
 
@@ -22,7 +23,6 @@ _MOST_CHARACTERS: Final = 400_000
 peer makes it large."""
 
 _MOST_PLANS: Final = 2_000
-_LONGEST: Final = 1_000_000
 _WHOLE: Final = {int}
 
 
@@ -75,13 +75,9 @@ class BlockReader:
     """
 
     def __init__(self, parse: Callable[[bytes], object], layouts: Layouts) -> None:
-        self._parse_any = parse
-        self._tools = Tools(self._parse, self._unpack)
+        self._parse = parse
         self._layouts = layouts
         self._plans: dict[tuple[int, tuple[int, ...]], tuple[Layout, WindowPlan]] = {}
-        self._payload = b""
-        self._profiles: list[Sequence[JsonValue]] = []
-        self._texts = ("", "")
 
     def read(self, payloads: Sequence[bytes], specs: SpecLookup) -> list[TelemetryBatch | None]:
         """Return the batches whose statistics can all be true, and ``None`` in place of others."""
@@ -96,24 +92,27 @@ class BlockReader:
         return found
 
     def _read(self, payload: bytes, specs: SpecLookup, draft: Draft) -> TelemetryBatch | None:
-        self._payload = payload
-        self._profiles, self._texts = [], ("", "")
         try:
-            batch = decode(payload, self._tools)
-            if not isinstance(batch, TelemetryBatch) or len(batch.entries) > _MOST_WINDOWS:
+            text = text_of(payload)
+            if b"true" in text or b"false" in text:
+                return None  # they would count as 1 and 0
+            usual = usual_batch(self._parse(text))
+            if usual is None or len(usual[0].states) > _MOST_WINDOWS:
                 return None
+            found, firsts, others = usual
             windows: list[WindowDraft] = []
-            for entry, profile in zip(batch.entries, self._profiles, strict=True):
-                spec = specs(entry.package, entry.role)
+            for header, profile in zip(found.headers, found.states, strict=True):
+                spec = specs(header[0], header[1])
                 if spec is None:
                     return None
                 windows.append(self._window(self._layouts.of(spec), profile))
-            draft.add(windows, *self._texts)
-        except (MessageError, UnusualError):
+            draft.add(windows, firsts, others)
+        except (MessageError, UnusualError, ValueError):
             return None
-        return batch
+        states = [BlockStates(payload, place) for place in range(len(windows))]
+        return TelemetryBatch(found.batch_id, found.entries(states), found.span, found.lost_rows)
 
-    def _window(self, layout: Layout, profile: Sequence[JsonValue]) -> WindowDraft:
+    def _window(self, layout: Layout, profile: JsonValue) -> WindowDraft:
         match profile:
             case [list(gaps), list(states)] if len(gaps) == len(states):
                 if gaps and {*map(type, gaps)} != _WHOLE:
@@ -129,20 +128,6 @@ class BlockReader:
         if not known[1].is_known:
             raise UnusualError
         return WindowDraft(layout, known[1], states)
-
-    def _parse(self, data: bytes) -> object:
-        """Read JSON without true and false, which would count as 1 and 0."""
-        if b"true" in data or b"false" in data:
-            raise UnusualError
-        return self._parse_any(data)
-
-    def _unpack(
-        self, profiles: Sequence[Reader], firsts: Reader, others: Reader
-    ) -> Sequence[Mapping[int, JsonValue]]:
-        """Keep the states for later."""
-        self._profiles = [profile.json_list() for profile in profiles]
-        self._texts = firsts.text(max_length=_LONGEST), others.text(max_length=_LONGEST)
-        return [BlockStates(self._payload, place) for place in range(len(profiles))]
 
 
 def _check(draft: Draft, batches: list[TelemetryBatch | None], first: int) -> None:

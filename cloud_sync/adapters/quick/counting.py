@@ -27,12 +27,17 @@ class QuickCounting:
 
     Args:
         parse: Reads JSON.
+        parse_many: Reads JSON of messages that come together; may refuse what is unusual.
     """
 
-    def __init__(self, parse: Callable[[bytes], object] = parse_json) -> None:
+    def __init__(
+        self,
+        parse: Callable[[bytes], object] = parse_json,
+        parse_many: Callable[[bytes], object] = parse_json,
+    ) -> None:
         self.tools = Tools(parse, unpack_quickly)
         self._layouts = Layouts()
-        self._reader = BlockReader(parse, self._layouts)
+        self._reader = BlockReader(parse_many, self._layouts)
 
     def decode_many(
         self, payloads: Sequence[bytes], specs: SpecLookup

@@ -6,7 +6,7 @@ import orjson
 
 from edge_contract.json_text import check_depth, parse_json
 
-__all__ = ["parse_quickly"]
+__all__ = ["parse_known", "parse_quickly"]
 
 _ALL_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG: Final = b"0" * 19
@@ -20,4 +20,15 @@ def parse_quickly(data: bytes) -> object:
     if _LONG in data.translate(_ALL_ZEROS):
         return parse_json(data)
     check_depth(data)
+    return orjson.loads(data)
+
+
+def parse_known(data: bytes) -> object:
+    """Read JSON of which the caller knows how deep it may be, and looks at every part.
+
+    Raises:
+        ValueError: It is no JSON, or has whole numbers past 64 bits.
+    """
+    if _LONG in data.translate(_ALL_ZEROS):
+        raise ValueError("a whole number has more than 18 digits")
     return orjson.loads(data)

@@ -9,7 +9,7 @@ import pytest
 
 from cloud_sync.adapters.quick.block_reader import BlockStates
 from cloud_sync.adapters.quick.counting import QuickCounting
-from cloud_sync.adapters.quick.parsing import parse_quickly
+from cloud_sync.adapters.quick.parsing import parse_known, parse_quickly
 from cloud_sync.core.counting import PLAIN, Counting, Observed
 from edge_contract.errors import MessageError
 from edge_contract.messages import TelemetryBatch, WindowEntry, decode, encode
@@ -144,7 +144,7 @@ def rounded(state: object) -> object:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_block_takes_only_what_is_right_and_comes_to_the_same_sums(seed: int) -> None:
     payloads = list(mixed(seed, 120))
-    quick = QuickCounting(parse_quickly)
+    quick = QuickCounting(parse_quickly, parse_known)
 
     together = quick.decode_many(payloads, specs)
 
@@ -177,7 +177,7 @@ def test_what_is_right_and_usual_is_taken_whatever_stands_beside_it() -> None:
     wrong = [payload for payload in mixed(5, 200) if one_by_one(PLAIN, payload) is None]
     block = [*wrong[:20], *payloads[:30], *wrong[20:40], *payloads[30:], *wrong[40:]]
 
-    quick = QuickCounting(parse_quickly)
+    quick = QuickCounting(parse_quickly, parse_known)
     alone = sum(batch is not None for batch in quick.decode_many(payloads, specs))
     beside = sum(batch is not None for batch in quick.decode_many(block, specs))
 
@@ -191,7 +191,7 @@ def test_a_large_window_goes_its_own_way() -> None:
     entry = WindowEntry(DIGITS.digest, Role.PRIMARY, 1e9, 1e9, profile=profile.to_state())
     payload = encode(TelemetryBatch(batch_of(0).batch_id, (entry,)))
 
-    (batch,) = QuickCounting(parse_quickly).decode_many([payload], specs)
+    (batch,) = QuickCounting(parse_quickly, parse_known).decode_many([payload], specs)
 
     assert batch is None
 
@@ -199,7 +199,9 @@ def test_a_large_window_goes_its_own_way() -> None:
 def test_what_is_of_an_unknown_package_goes_its_own_way() -> None:
     payload = message_of(random.Random(1))
 
-    (batch,) = QuickCounting(parse_quickly).decode_many([payload], lambda _digest, _role: None)
+    (batch,) = QuickCounting(parse_quickly, parse_known).decode_many(
+        [payload], lambda _digest, _role: None
+    )
 
     assert batch is None
 
@@ -209,7 +211,7 @@ def test_a_state_can_be_read_later() -> None:
     entries = (entry_of(chance), entry_of(chance, Role.SHADOW))
     payload = encode(TelemetryBatch(batch_of(0).batch_id, entries))
 
-    (batch,) = QuickCounting(parse_quickly).decode_many([payload], specs)
+    (batch,) = QuickCounting(parse_quickly, parse_known).decode_many([payload], specs)
 
     assert batch is not None
     assert all(isinstance(entry.profile, BlockStates) for entry in batch.entries)
