@@ -113,6 +113,7 @@ export class PageAgent extends EventTarget {
       digest: version?.digest ?? "",
       provider: version?.provider ?? "",
       fallback: version?.fallback ?? "",
+      inPage: this.#servers.isNear,
       onTrial: this.#servers.routing?.fallback !== undefined,
       shadowed: this.#servers.routing?.shadow !== undefined,
       hasCloud: Boolean(this.#options.cloud),

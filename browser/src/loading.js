@@ -6,7 +6,7 @@ import { Servable } from "./servable.js";
 /**
  * @typedef {object} LoadingParts
  * @property {import("./engine.js").Engine} engine
- * @property {import("./recorder.js").Recorder} recorder
+ * @property {import("./servable.js").Counting} recorder
  * @property {string} salt Of the fleet, for hashing unknown categories.
  */
 

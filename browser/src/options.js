@@ -77,7 +77,8 @@ function require(options) {
   if (options.cloud !== undefined && !/^wss?:\/\/[^/]/.test(options.cloud)) {
     throw new UsageError(`cloud is ${options.cloud}: it must begin with ws:// or wss:// and a host`);
   }
-  const { providers = [], threads = 1 } = options;
+  const { inPage = true, providers = [], threads = 1 } = options;
+  if (typeof inPage !== "boolean") throw new UsageError(`inPage is ${inPage}: give true or false`);
   const unfit = [providers].flat().find((name) => !["webgpu", "wasm"].includes(name));
   if (!Array.isArray(providers) || unfit) {
     throw new UsageError(`providers is ${JSON.stringify(providers)}: give a list of "webgpu" and "wasm"`);

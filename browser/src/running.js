@@ -1,11 +1,15 @@
 /** One worker and its version, as the page sees them. */
-import { UnavailableError, UsageError } from "./errors.js";
+import { saying, UnavailableError, UsageError } from "./errors.js";
 import { Life } from "./life.js";
 import { reference } from "./manifest.js";
+import { Near } from "./near.js";
 import { Remote } from "./remote.js";
 
 /** How long a version may take to load, or to answer its golden vectors. */
 const LONGEST_LOAD_MS = 60_000;
+/** After so many calls a version is looked at, whether it belongs into the page's own thread. */
+const CALLS_BETWEEN = 64;
+const MOST_LOOKS = 8;
 
 /**
  * @typedef {import("./server.js").Version} Version
@@ -14,7 +18,14 @@ const LONGEST_LOAD_MS = 60_000;
 /** One worker and its version. */
 export class Running {
   #worker = new Worker(new URL("./serving_worker.js", import.meta.url), { type: "module" });
+  #options;
+  #hear;
+  #module;
   #life;
+  #calls = 0;
+  #isOver = false;
+  /** @type {Near | undefined} The same version in this thread, where it is quick. */
+  near;
   /** @type {Version | undefined} */
   version;
   /** @type {Promise<Running> | undefined} Takes its place, if it is gone and nobody wanted that. */
@@ -27,6 +38,9 @@ export class Running {
    * @param {Promise<WebAssembly.Module | undefined>} module Of onnxruntime-web, by `compiledModule`.
    */
   constructor(options, hear, onLost, module) {
+    this.#options = options;
+    this.#hear = hear;
+    this.#module = module;
     this.remote = new Remote(this.#worker, hear);
     this.#life = new Life(this.#worker, (reason) => {
       if (this.version) onLost(this, reason);
@@ -68,8 +82,47 @@ export class Running {
     return port2;
   }
 
+  /** Told of every call that a version which has settled answered: one that is quick comes near. */
+  cameBy() {
+    this.#calls += 1;
+    const isDue = this.#calls % CALLS_BETWEEN === 0 && this.#calls <= CALLS_BETWEEN * MOST_LOOKS;
+    if (!isDue || this.near || this.#options.inPage === false) return;
+    this.#comeNear().catch((error) => {
+      const text = `${this.name} stays in its worker: ${saying(error)}`;
+      if (!this.#isOver) this.#hear("log", { level: "info", text });
+    });
+  }
+
+  async #comeNear() {
+    const offer = await this.remote.call("offer");
+    if (!offer || this.near || this.#isOver) return;
+    await idle();
+    const near = await Near.start(offer, this.#options, this.#module, this.remote);
+    if (this.near || this.#isOver) await near.end();
+    else this.near = near;
+  }
+
+  /** Calls, failures and rows so far. */
+  counts() {
+    this.near?.flush();
+    return this.remote.call("counts");
+  }
+
+  /** Leave what was counted to the tab with the core. */
+  handOn() {
+    this.near?.flush();
+    return this.remote.call("handOn");
+  }
+
   /** Let go as soon as every call has been answered, and what was counted is kept. */
   async retire() {
+    this.#isOver = true;
+    const { near } = this;
+    this.near = undefined;
+    if (near) {
+      await near.end();
+      await new Promise((resolve) => setTimeout(resolve)); // a call that it left to the worker is there now
+    }
     while (this.remote.waiting) await new Promise((resolve) => setTimeout(resolve, 20));
     await this.remote.call("handOn").catch(() => undefined);
     const rows = await this.remote.call("counts").then((found) => found.rows, () => 0);
@@ -79,9 +132,19 @@ export class Running {
 
   /** @param {Error} error */
   end(error) {
+    this.#isOver = true;
+    void this.near?.end();
+    this.near = undefined;
     this.#life.expect();
     this.#worker.terminate();
     this.remote.fail(error);
   }
 }
 
+/** Resolves when the page has nothing else to do, or after a second. */
+function idle() {
+  return new Promise((resolve) => {
+    if (typeof requestIdleCallback === "undefined") setTimeout(resolve);
+    else requestIdleCallback(resolve, { timeout: 1000 });
+  });
+}

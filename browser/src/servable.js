@@ -2,11 +2,16 @@
 import { InputEncoder } from "./inputs.js";
 import { reference } from "./manifest.js";
 import { OutputDecoder } from "./outputs.js";
+import { drawNumber, makeId } from "./prediction_id.js";
 
 /**
  * @typedef {{encoded: import("./inputs.js").Encoded, decoded: import("./outputs.js").Decoded}} Served
  * @typedef {{classes: Float32Array, scores: Float32Array}} Primary
+ * @typedef {Pick<import("./recorder.js").Recorder, "knows" | "observe" | "count">} Counting
  */
+
+/** Calls whose times are remembered. */
+const REMEMBERED = 31;
 
 /** One package with its session. */
 export class Servable {
@@ -14,6 +19,8 @@ export class Servable {
   #encoder;
   #decoder;
   #recorder;
+  /** @type {number[]} */
+  #rowUs = [];
   calls = 0;
   failures = 0;
 
@@ -23,7 +30,7 @@ export class Servable {
    * @param {object} parts
    * @param {import("./engine.js").Ort} parts.ort
    * @param {import("./manifest.js").Layouts} parts.layouts
-   * @param {import("./recorder.js").Recorder} parts.recorder
+   * @param {Counting} parts.recorder
    * @param {string} parts.salt Of the fleet, for hashing unknown categories.
    */
   constructor(pack, session, { ort, layouts, recorder, salt }) {
@@ -39,12 +46,19 @@ export class Servable {
   }
 
   /**
-   * Predict; what was seen is counted when the answer is under way.
+   * The model's inputs of some rows; throws `UsageError` if they do not fit.
    * @param {import("./inputs.js").Rows} rows
+   */
+  encode(rows) {
+    return this.#encoder.encode(rows);
+  }
+
+  /**
+   * Predict; what was seen is counted when the answer is under way.
+   * @param {import("./inputs.js").Encoded} encoded
    * @returns {Promise<Served>}
    */
-  async serve(rows) {
-    const encoded = this.#encoder.encode(rows);
+  async serve(encoded) {
     const began = performance.now();
     let decoded;
     try {
@@ -57,7 +71,23 @@ export class Servable {
     const seen = this.#primaryRows(encoded, decoded, latencyUs);
     this.#recorder.observe(this.digest, "primary", seen, encoded.count);
     this.calls += 1;
+    this.#rowUs[this.calls % REMEMBERED] = latencyUs / encoded.count;
     return { encoded, decoded };
+  }
+
+  /** What a row of most of the last calls took at most; infinite before there were some. */
+  get rowUs() {
+    return [...this.#rowUs].sort((a, b) => a - b)[REMEMBERED >> 1] ?? Infinity;
+  }
+
+  /**
+   * What callers get.
+   * @param {import("./outputs.js").Decoded} decoded
+   * @returns {import("./server.js").Answer}
+   */
+  answer({ labels, probabilities, values, classes, scores }) {
+    const id = makeId(this.digest, drawNumber(), classes, scores);
+    return { labels, probabilities, values, id, model: this.name, digest: this.digest };
   }
 
   /** Count a call that this package should have answered and did not. */

@@ -9,7 +9,6 @@ import { Engine } from "./engine.js";
 import { PackageError, saying, UnavailableError } from "./errors.js";
 import { loaded } from "./loading.js";
 import { fileOf } from "./manifest.js";
-import { drawNumber, makeId } from "./prediction_id.js";
 import { Recorder } from "./recorder.js";
 import { Shadowed } from "./shadowed.js";
 import { Snapshots } from "./snapshots.js";
@@ -35,6 +34,9 @@ import { Store } from "./store.js";
 
 /** What a crash, or leaving the page, may cost: the rows of so much time. */
 const SNAPSHOT_MS = 200;
+/** What a page may run in its own thread: loading it takes some milliseconds, a row less than one. */
+const NEAR_BYTES = 150_000;
+const NEAR_ROW_US = 300;
 /** How long a tab without the core counts before it hands its counts on. */
 const HAND_ON_S = 5;
 
@@ -154,11 +156,35 @@ export class Server {
    */
   async predict(rows) {
     const servable = this.#loaded;
-    const served = await servable.serve(rows);
+    const served = await servable.serve(servable.encode(rows));
     this.#shadowed?.send(served);
-    const { labels, probabilities, values, classes, scores } = served.decoded;
-    const id = makeId(servable.digest, drawNumber(), classes, scores);
-    return { labels, probabilities, values, id, model: servable.name, digest: servable.digest };
+    return servable.answer(served.decoded);
+  }
+
+  /**
+   * What the page needs to run this version in its own thread; undefined where that would hold it up.
+   * @returns {Promise<import("./near.js").Offer | undefined>}
+   */
+  async offer() {
+    const { digest, session, rowUs } = this.#loaded;
+    if (session.provider !== "wasm" || rowUs > NEAR_ROW_US) return undefined;
+    await this.#kept;
+    const layouts = await this.#store.fact(`layouts ${digest}`);
+    const pack = layouts && (await this.#store.package(digest));
+    const model = pack && fileOf(pack, "model");
+    if (!model || model.length > NEAR_BYTES || hasLoops(model)) return undefined;
+    return { pack, layouts, rowUs };
+  }
+
+  /**
+   * Count calls that the page has answered in its own thread.
+   * @param {Float32Array} rows
+   * @param {number} count
+   * @param {number} calls
+   */
+  observed(rows, count, calls) {
+    this.#loaded.calls += calls;
+    this.#recorder.observe(this.#loaded.digest, "primary", rows, count, calls);
   }
 
   /**
@@ -251,4 +277,13 @@ export class Server {
       this.#tell("log", { level: "warning", text: saying(error) });
     }
   }
+}
+
+/**
+ * Whether a model can take as long as its input says: nodes of these kinds repeat parts of it.
+ * @param {Uint8Array} model
+ */
+function hasLoops(model) {
+  const text = new TextDecoder("latin1").decode(model);
+  return text.includes('"\x04Loop') || text.includes('"\x04Scan');
 }

@@ -125,10 +125,15 @@ export class Servers {
    * @returns {Promise<Answer>}
    */
   async predict(rows) {
-    const { serve, fallback } = this.routing ?? (await this.#first());
+    const { serve, shadow, fallback } = this.routing ?? (await this.#first());
     if (serve.successor && !fallback) return (await this.#succeeded(serve)).remote.call("predict", rows);
+    const hasSettled = !shadow && !fallback && !serve.successor;
+    const near = hasSettled && serve.near && (await serve.near.predict(rows));
+    if (near) return near;
     try {
-      return await serve.remote.call("predict", rows);
+      const answer = await serve.remote.call("predict", rows);
+      if (hasSettled) serve.cameBy();
+      return answer;
     } catch (error) {
       // A worker that is gone has counted nothing of this call.
       if (serve.successor) void serve.successor.then(({ remote }) => remote.call("countFailure"));
@@ -151,6 +156,12 @@ export class Servers {
       setTimeout(() => reject(error), 1000 * (this.#options.readyTimeoutS ?? READY_TIMEOUT_S));
     });
     return Promise.race([/** @type {Promise<Running>} */ (lost.successor), late]);
+  }
+
+  /** Whether calls of few rows are answered in this thread. */
+  get isNear() {
+    const { serve, shadow, fallback } = this.routing ?? {};
+    return Boolean(serve?.near && !shadow && !fallback);
   }
 
   /** @returns {Promise<Version>} What serves, as soon as something does. */
@@ -193,13 +204,13 @@ export class Servers {
   async handOn() {
     // What a worker has counted that is gone is kept already.
     const present = [...this.#running.values()].filter(({ successor }) => !successor);
-    await Promise.all(present.map(({ remote }) => remote.call("handOn")));
+    await Promise.all(present.map((running) => running.handOn()));
   }
 
   /** How many rows this page has predicted. */
   async rowsObserved() {
-    const found = [...this.#running.values()].map(({ remote }) =>
-      remote.call("counts").then(
+    const found = [...this.#running.values()].map((running) =>
+      running.counts().then(
         ({ rows }) => rows,
         () => 0, // its worker is gone
       ),

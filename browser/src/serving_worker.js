@@ -32,6 +32,10 @@ async function answer(method, given) {
       return server.loadEarly();
     case "kept":
       return server.kept();
+    case "offer":
+      return server.offer();
+    case "observed":
+      return server.observed(given[0], given[1], given[2]);
     case "observeLabels":
       return server.observeLabels(given[0], given[1], given[2]);
     case "reference":

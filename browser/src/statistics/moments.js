@@ -49,10 +49,22 @@ export class Moments {
    * @param {boolean} skipsNan Whether missing numbers are left out, not counted.
    */
   observeColumn(rows, place, width, skipsNan) {
+    let { finite, nonfinite, mean, m2, low, high } = this; // fields would be written row by row
     for (let at = place; at < rows.length; at += width) {
       const value = rows[at];
-      if (!skipsNan || value === value) this.add(value);
+      if (!(Math.abs(value) <= MAX_FLOAT32)) {
+        if (!skipsNan || value === value) nonfinite += 1;
+        continue;
+      }
+      const single = rounded(value);
+      if (!finite || single < low) low = single;
+      if (!finite || single > high) high = single;
+      finite += 1;
+      const delta = value - mean;
+      mean += delta / finite;
+      m2 += delta * (value - mean);
     }
+    Object.assign(this, { finite, nonfinite, mean, m2, low, high });
   }
 
   /** `[finite, nonfinite, mean, m2, low, high]`. */

@@ -18,17 +18,35 @@ const CENTRED_BUCKETS = 24 << 4;
  * @param {number} value
  */
 export function codeOf(spec, value) {
-  if (spec.mapping === "float-bits") {
-    const bits = bitsOf(value);
-    const magnitude = ((bits & 0x7fffffff) >>> SHIFT) + 1;
-    return bits >>> 31 ? -magnitude : magnitude;
-  }
-  const offset = rounded(rounded(value - spec.center) * rounded(1 / spec.scale));
-  let bucket = CENTRED_BUCKETS - 1;
-  if (Number.isFinite(offset)) {
-    bucket = Math.min((bitsOf(rounded(1 + Math.abs(offset))) >>> SHIFT) - CENTRED_BASE, bucket);
-  }
-  return offset < 0 || Object.is(offset, -0) ? -1 - bucket : bucket;
+  return bucketing(spec)(value);
+}
+
+/**
+ * What finds buckets: one for each column, as it counts them all.
+ * @param {SketchSpec} spec
+ * @returns {(value: number) => number}
+ */
+function bucketing(spec) {
+  if (spec.mapping === "float-bits") return floatBucket;
+  const { center } = spec;
+  const factor = rounded(1 / spec.scale);
+  return (value) => {
+    const offset = rounded(rounded(value - center) * factor);
+    const size = Math.abs(offset);
+    // Infinite or missing where the scale is too small for float32: the outermost bucket.
+    const bucket =
+      size < Infinity
+        ? Math.min((bitsOf(rounded(1 + size)) >>> SHIFT) - CENTRED_BASE, CENTRED_BUCKETS - 1)
+        : CENTRED_BUCKETS - 1;
+    return offset < 0 || (offset === 0 && 1 / offset < 0) ? -1 - bucket : bucket;
+  };
+}
+
+/** @param {number} value */
+function floatBucket(value) {
+  const bits = bitsOf(value);
+  const magnitude = ((bits & 0x7fffffff) >>> SHIFT) + 1;
+  return bits >>> 31 ? -magnitude : magnitude;
 }
 
 /**
@@ -64,9 +82,11 @@ const block = new Uint32Array(2 * LARGEST_CODE + 1);
 
 /** Counts of one numeric column. */
 export class Sketch {
+  #bucketOf;
+
   /** @param {SketchSpec} spec */
   constructor(spec) {
-    this.spec = spec;
+    this.#bucketOf = bucketing(spec);
     this.count = 0;
     this.zero = 0;
     this.missing = 0;
@@ -89,7 +109,7 @@ export class Sketch {
     else if (value === 0) this.zero += 1;
     else if (value > MAX_FLOAT32) this.positiveInfinity += 1;
     else if (value < -MAX_FLOAT32) this.negativeInfinity += 1;
-    else increment(this.counts, codeOf(this.spec, value));
+    else increment(this.counts, this.#bucketOf(value));
   }
 
   /**
@@ -101,6 +121,7 @@ export class Sketch {
    */
   observeColumn(rows, place, width, skipsNan) {
     const codes = [];
+    const bucketOf = this.#bucketOf;
     for (let at = place; at < rows.length; at += width) {
       const value = rows[at];
       if (value !== value) {
@@ -110,7 +131,7 @@ export class Sketch {
       else if (value > MAX_FLOAT32) this.positiveInfinity += 1;
       else if (value < -MAX_FLOAT32) this.negativeInfinity += 1;
       else {
-        const code = codeOf(this.spec, value);
+        const code = bucketOf(value);
         if (!block[code + LARGEST_CODE]) codes.push(code);
         block[code + LARGEST_CODE] += 1;
       }
