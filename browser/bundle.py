@@ -101,7 +101,7 @@ class Parts(NamedTuple):
     webgpu: bool = False
 
 
-def build_bundle(
+def build_bundle(  # noqa: PLR0913  one argument for each thing that a page may bring
     out: Path,
     *,
     model: str = "",
@@ -109,6 +109,7 @@ def build_bundle(
     cloud: str = "",
     fleet: str = "default",
     trusted_root: bytes | None = None,
+    join_token: str = "",
     parts: Parts | None = None,
     compressed: bool = False,
 ) -> Path:
@@ -123,6 +124,8 @@ def build_bundle(
         fleet: Name of the fleet.
         trusted_root: The fleet's TUF root; with it the page installs only what its keys have
             released, and hears only its director.
+        join_token: By which each browser joins the fleet as a device of its own; whoever reads the
+            page can read it.
         parts: Other people's parts of it.
         compressed: Whether smaller forms are written beside the files, which takes a minute.
 
@@ -140,12 +143,11 @@ def build_bundle(
         (out / "src" / name).write_text(text)
     (out / "index.html").write_text(_INDEX)
     parts = parts or Parts()
-    _copy_vendor(out / "vendor", parts, verifies=trusted_root is not None)
+    _copy_vendor(out / "vendor", parts, verifies=trusted_root is not None or bool(join_token))
     agent: dict[str, JsonValue] = {"model": model, "fleet": fleet}
     if package is not None:
         agent |= {"model": package.manifest.name, "bundled": _bundled(out / "models", package)}
-    if trusted_root is not None:
-        agent["trustedRoot"] = trusted_root.decode()
+    agent |= _way(trusted_root, join_token)
     if parts.webgpu:
         agent["providers"] = ["webgpu", "wasm"]
     config: dict[str, JsonValue] = {"agent": agent}
@@ -165,6 +167,15 @@ def build_bundle(
     if compressed:
         compress(_files(out))
     return out
+
+
+def _way(trusted_root: bytes | None, join_token: str) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    if trusted_root is not None:
+        found["trustedRoot"] = trusted_root.decode()
+    if join_token:
+        found["joinToken"] = join_token
+    return found
 
 
 def _copy_vendor(target: Path, parts: Parts, *, verifies: bool) -> None:

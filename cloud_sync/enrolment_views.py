@@ -127,6 +127,10 @@ class EnrolmentBook(Protocol):
         """Return the certificates of the local authority; empty for none."""
         ...
 
+    def brokers(self) -> tuple[str, str]:
+        """Return the broker's URLs for devices and for pages; empty for none."""
+        ...
+
     def credentials(self) -> Sequence[CredentialView]:
         """Return the credentials of all devices by rising name."""
         ...

@@ -6,7 +6,8 @@ from typing import Self
 
 from cloud_sync.api.json_views import view_from_json
 from cloud_sync.backend import ModelView, StatisticsView, VersionView
-from edge_contract.package import Package
+from edge_contract.errors import PackageError
+from edge_contract.package import Manifest, Package, digest_of
 from edgefleet.archives import read_archive
 from edgefleet.client_access import AccessCalls
 from edgefleet.client_fleet import FleetCalls
@@ -71,6 +72,22 @@ class Cloud(FleetCalls, RolloutCalls, AccessCalls, SampleCalls, MemberCalls):
         """Return one version with its drift and quality."""
         path = f"models/{segment_of(model)}/versions/{segment_of(version)}"
         return view_from_json(VersionView, self._api.get(path))
+
+    def package(self, model: str, version: str) -> Package:
+        """Fetch a version's package from the registry, verified.
+
+        Raises:
+            PackageError: What came is not what the registry says.
+        """
+        digest = self.version(model, version).digest
+        manifest = self._api.get_bytes(f"blobs/{digest}")
+        if digest_of(manifest) != digest:
+            raise PackageError(f"{self.url} sent something else for {model}@{version}")
+        files = {
+            artifact.path: self._api.get_bytes(f"blobs/{artifact.digest}")
+            for artifact in Manifest.from_bytes(manifest).artifacts
+        }
+        return Package.verified(manifest, files)
 
     def statistics(
         self, model: str, version: str, *, segment: str = "", since_unix_s: float | None = None

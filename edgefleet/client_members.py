@@ -8,6 +8,7 @@ from cloud_sync.backend import (
     NewJoinTokenView,
     QuarantineView,
 )
+from edge_agent.way_to_cloud import with_host
 from edge_contract.reading import JsonObject
 from edgefleet.connection import ApiConnection, segment_of
 
@@ -48,6 +49,11 @@ class MemberCalls:
         """End a join token."""
         path = f"join-tokens/{segment_of(token_id)}/revoke"
         return view_from_json(JoinTokenView, self._api.post(path))
+
+    def page_broker(self) -> str:
+        """Return the URL of the broker for pages, with the cloud's host where none is named."""
+        websocket = self._api.get("enrolment/brokers")["websocket"].text(max_length=1100)
+        return with_host(websocket, self._api.url)
 
     def credentials(self) -> list[CredentialView]:
         """Return what devices prove themselves by, without secrets, by rising name."""

@@ -87,6 +87,13 @@ def authority(backend: Backend) -> Response:
     return Response(found, media_type="application/x-pem-file")
 
 
+@enrolment_routes.get("/enrolment/brokers")
+def brokers(backend: Backend) -> Response:
+    """Return where devices and pages speak: URLs, whose host may be left out for this cloud's."""
+    devices, pages = backend.enrolment.brokers()
+    return JSONResponse({"broker": devices, "websocket": pages})
+
+
 @enrolment_routes.post("/enrolment", status_code=201, dependencies=[NEEDS_JSON])
 def join(backend: Backend, asked: JoinRequest) -> Response:
     """Let a device join that proves a join token and a key of its own."""

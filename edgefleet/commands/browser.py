@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     group.command(
         epilog=examples(
             "edgefleet browser build --out site --package digits-1.0.0.modelpkg",
+            "edgefleet browser build --out site --model digits@1.0.0 --cloud https://cloud.example",
             "edgefleet browser build --out site --model digits --cloud wss://cloud.example/mqtt",
         )
     )(build)
@@ -34,13 +35,30 @@ def build(
         Path | None, typer.Option(help="A model package to bring along; predicts without a cloud.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Name of a model of the fleet, without a package.")
+        str,
+        typer.Option(
+            metavar="NAME[@VERSION]",
+            help="A model of the fleet; with a version, that one is fetched and comes along.",
+        ),
     ] = "",
     cloud: Annotated[
         str,
-        typer.Option(help="The broker for browsers: ws://, wss://, or :PORT of the page's host."),
+        typer.Option(
+            metavar="URL",
+            help="The cloud, http(s)://; or its broker for browsers: ws(s)://, or :PORT of the "
+            "page's host. A version comes from there, or from $EDGEFLEET_CLOUD.",
+        ),
     ] = "",
-    fleet: Annotated[str, typer.Option(help="Name of the fleet.")] = "default",
+    fleet: Annotated[str, typer.Option(help="Name of the fleet, if it is not 'default'.")] = "",
+    join_token: Annotated[
+        str,
+        typer.Option(
+            metavar="TOKEN",
+            help="What `edgefleet fleet enroll --uses N` printed: browsers join by it, each with a "
+            "key of its own. Whoever reads the page can read it.",
+            envvar="EDGEFLEET_JOIN_TOKEN",
+        ),
+    ] = "",
     trusted_root: Annotated[
         Path | None,
         typer.Option(help="The fleet's root.json: only signed versions and orders count then."),
@@ -71,25 +89,22 @@ def build(
     from browser.compressing import sizes_of
     from browser.python_files import compiled_python
     from browser.tools import npm_packages
-    from edge_agent.local_package import read_package
-    from edge_contract.errors import UsageError
+    from edgefleet.page_plan import PageOrder, planned
 
-    if package is None and not (model and cloud):
-        raise UsageError(
-            "a page needs a model: give --package FILE, or --model NAME with --cloud URL"
-        )
-    brought = None if package is None else read_package(package)
     root = None if trusted_root is None else _root(trusted_root)
+    plan = planned(PageOrder(package, model, cloud, fleet, join_token, root))
     with Console(stderr=True).status("compiling and compressing, which may take a minute"):
         modules = npm or npm_packages()
-        python = compiled_python(modules, verifies=root is not None) if compile_python else None
+        verifies = root is not None or bool(join_token)
+        python = compiled_python(modules, verifies=verifies) if compile_python else None
         build_bundle(
             out,
-            model=model,
-            package=brought,
-            cloud=cloud,
-            fleet=fleet,
+            model=plan.model,
+            package=plan.package,
+            cloud=plan.broker,
+            fleet=plan.fleet,
             trusted_root=root,
+            join_token=join_token,
             parts=Parts(modules, python, webgpu),
             compressed=compress,
         )

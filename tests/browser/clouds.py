@@ -15,10 +15,13 @@ class Cloud(CloudProcess):
     Args:
         folder: For data and log.
         options: More words for the command line.
+        websockets: Whether it does.
     """
 
-    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, options: Sequence[str] = (), *, websockets: bool = True
+    ) -> None:
         self.websocket_port = free_port("127.0.0.1")
         self.websocket_url = f"ws://127.0.0.1:{self.websocket_port}/mqtt"
-        port = str(self.websocket_port)
-        super().__init__(folder, options=["--websocket-port", port, *options])
+        listens = ["--websocket-port", str(self.websocket_port)] if websockets else []
+        super().__init__(folder, options=[*listens, *options])

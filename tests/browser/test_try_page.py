@@ -211,6 +211,10 @@ class TestCommand:
         ("words", "said"),
         [
             (["browser", "build", "--out", "site"], "a page needs a model"),
+            (["browser", "build", "--out", "site", "--model", "digits"], "needs a cloud that"),
+            ([*BUILD, "--package", "x.modelpkg"], "brings its model along"),
+            ([*BUILD[:-1], "example.org"], "'example.org' is no address"),
+            ([*BUILD, "--join-token", "efj_half"], "this is no join token"),
             (["browser", "serve", "."], "holds no bundle"),
             (
                 [*BUILD, "--trusted-root", "package.json"],
