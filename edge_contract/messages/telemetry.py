@@ -137,8 +137,8 @@ class TelemetryBatch:
         usual = _quickly_read(body.json_list())
         if usual is not None:
             where = [Reader(state, "t[5][...][5]", MessageError) for state in usual.states]
-            entries = usual.entries(unpack(where, body[6], body[7]))
-            return cls(usual.batch_id, entries, usual.span, usual.lost_rows)
+            profiles = unpack(where, body[6], body[7])
+            return cls(usual.batch_id, usual.entries(profiles), usual.span, usual.lost_rows)
         seq = body[2].integer(low=0)
         entries = body[5].items(max_length=10_000)
         profiles = unpack([entry[5] for entry in entries], body[6], body[7])
