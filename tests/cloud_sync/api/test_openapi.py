@@ -47,6 +47,7 @@ def test_the_document_is_openapi_3_1_and_lists_every_route(api: AppClient) -> No
         "POST /rollouts/{rollout_id}/{action}",
         "GET /blobs/trust/{name}",
         "POST /trust/{role}",
+        "GET /enrolment/brokers",
         "GET /enrolment/ca",
         "POST /enrolment",
         "POST /enrolment/renew",
