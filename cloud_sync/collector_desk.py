@@ -103,7 +103,8 @@ class CollectorDesk:
             self._collector.failed()
             raise
         for device, acks in self._collector.committed():
-            self._link.publish(self._topics.device(device).acks, encode(acks))
+            # One that is lost is repeated when the batch comes again.
+            self._link.publish(self._topics.acks_of(device), encode(acks), qos=0)
         return True
 
     def tick(self) -> None:

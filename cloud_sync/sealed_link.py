@@ -30,11 +30,11 @@ class SealedLink:
         """Return at once and connect in the background."""
         self._link.start(handler)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> bool:
         """Hand a message to the broker."""
         if topic.split("/")[2:3] and topic.split("/")[2] in _ORDERS:
             payload = self._seal(topic, payload)
-        return self._link.publish(topic, payload, retain=retain)
+        return self._link.publish(topic, payload, retain=retain, qos=qos)
 
     def hear(self, filters: Iterable[str]) -> None:
         """Subscribe to these from now on."""

@@ -57,14 +57,16 @@ class MqttConnection:
         )
         self._thread.start()
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Hand a message to the broker at QoS 1 and return whether it is on its way.
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> bool:
+        """Hand a message to the broker and return whether it is on its way.
 
         Never blocks. ``False`` while the connection is down or too much is on its way: nothing is
         kept. Raises ``UsageError`` for a topic that nothing can be published to.
         """
         session = self._session
-        return session is not None and session.publish(topic, payload, retain=retain) is not None
+        if session is None:
+            return False
+        return session.publish(topic, payload, retain=retain, qos=qos) is not None
 
     def hear(self, filters: Iterable[str]) -> None:
         """Subscribe to these from now on, and to nothing else; also after the next connect."""

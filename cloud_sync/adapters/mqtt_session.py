@@ -126,6 +126,7 @@ class MqttSession:
         self._early: list[tuple[str, bytes]] = []  # came before the subscriptions were confirmed
         self._reason = "connection lost"
         self._adjusting = threading.Lock()
+        self._is_woken = False
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.settimeout(0.0)
         self._wake_writer.settimeout(0.0)
@@ -152,12 +153,14 @@ class MqttSession:
             self._close_sockets()
         return self._reason
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> mqtt.MQTTMessageInfo | None:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool, qos: int = 1
+    ) -> mqtt.MQTTMessageInfo | None:
         """Hand over a message; ``None`` if it cannot go on its way now."""
         if not self._is_up:
             return None
         try:
-            info = self._client.publish(topic, payload, qos=1, retain=retain)
+            info = self._client.publish(topic, payload, qos=qos, retain=retain)
         except ValueError as error:
             raise UsageError(f"cannot publish to topic {topic!r}: {error}") from error
         self.wake()
@@ -182,8 +185,10 @@ class MqttSession:
 
     def wake(self) -> None:
         """Make the link's thread look at once at what there is to do."""
-        with contextlib.suppress(OSError):  # it is awake anyway, or its session is over
-            self._wake_writer.send(b"\0")
+        if not self._is_woken:
+            self._is_woken = True
+            with contextlib.suppress(OSError):  # its session is over
+                self._wake_writer.send(b"\0")
 
     def _set_up(self) -> None:
         client, options = self._client, self._options
@@ -239,6 +244,7 @@ class MqttSession:
         for key, events in selector.select(0.0 if is_readable else _TURN_S):
             if key.fileobj is self._wake_reader:
                 self._wake_reader.recv(4096)
+                self._is_woken = False  # before it looks: what comes from now on wakes it again
             elif events & selectors.EVENT_READ:
                 is_readable = True
         if is_readable:

@@ -29,8 +29,11 @@ class FleetLink(Protocol):
         """Return at once and connect in the background."""
         ...
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Hand a message to the broker at QoS 1; return whether it is on its way."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> bool:
+        """Hand a message to the broker; return whether it is on its way.
+
+        At QoS 0 it is lost if the connection breaks now: for what is said again when it is missed.
+        """
         ...
 
     def hear(self, filters: Iterable[str]) -> None:

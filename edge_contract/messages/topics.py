@@ -71,6 +71,10 @@ class FleetTopics:
         """Commands to every device."""
         return f"{self._root}/c/{_EVERY_DEVICE}"
 
+    def acks_of(self, device: str) -> str:
+        """Where a device that has been heard hears what was merged; quicker than all its topics."""
+        return f"{self._root}/a/{device}"
+
     def device(self, device: str) -> "DeviceTopics":
         """Return the topics of one device; raises ``UsageError`` for a name not allowed."""
         return DeviceTopics(self, self._root, device)

@@ -45,7 +45,7 @@ class StuckLink(MemoryFleetLink):
         self.free = threading.Event()
         self.free.set()
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> bool:
         assert self.free.wait(10.0)
         return super().publish(topic, payload, retain=retain)
 

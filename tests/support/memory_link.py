@@ -20,7 +20,7 @@ class MemoryFleetLink:
         self.handler = handler
         handler.on_connected()
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> bool:
         self.published.append((topic, payload, retain))
         return True
 
