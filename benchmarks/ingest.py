@@ -1,9 +1,12 @@
 """What one collector process merges, and how many bytes a window takes on the wire."""
 
+import gc
 import importlib.util
+import json
 import random
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.harness import Figure, benchmark
+from benchmarks.ingest_broker import through_a_broker
 from cloud_sync.adapters.postgres_warehouse import PostgresWarehouse
 from cloud_sync.adapters.quickest import quickest_counting
 from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
@@ -40,9 +44,14 @@ __all__ = ["ingest"]
 _FEATURES = 20
 
 
-_DEVICES: Final = 50
+_DEVICES: Final = 1_000
 _AT_ONCE: Final = 1000
 """Batches in a commit: what comes in a fifth of a second at the speed that is aimed at."""
+
+_TOGETHER: Final = 200
+"""Messages that the service reads together when so many wait."""
+
+_QUICK_PARTS: Final = {"decode": "decode and check together", "check": "check the rest"}
 
 Wire: TypeAlias = "list[tuple[str, bytes]]"
 
@@ -53,10 +62,12 @@ def ingest(*, quick: bool, seed: int) -> Sequence[Figure]:
     package = _package(seed)
     facts = PackageFacts(package.digest, package.manifest, package.reference())
     rng = np.random.default_rng(seed)
-    batches = 500 if quick else 5000
+    batches = 1_000 if quick else 10_000
     payloads = {rows: _payloads(facts, rng, rows, 40 if quick else 400) for rows in (60, 600)}
     wire = _wire(batches, payloads[60], seed)
-    figures: list[Figure] = []
+    gc.collect()
+    gc.freeze()  # as the service does once it runs
+    figures = _limits(wire[:500])
     for counting in (PLAIN, quickest_counting()):
         figures += _parts(facts, wire[:500], counting)
     with tempfile.TemporaryDirectory() as folder, _postgres() as new_database:
@@ -67,6 +78,10 @@ def ingest(*, quick: bool, seed: int) -> Sequence[Figure]:
             for name, store in stores.items():
                 with closing(store):
                     figures += _whole(facts, wire, counting, store, f"{name}, {way}")
+        for name, url in (("SQLite", ""), ("PostgreSQL", new_database and new_database())):
+            if url is not None:
+                heard = _wire(batches, payloads[60], seed, fleet="default")
+                figures += through_a_broker(package, heard, store=url, name=name)
     sizes = {
         rows: float(np.median([len(_alone(e)) for e in found])) for rows, found in payloads.items()
     }
@@ -87,8 +102,10 @@ def _whole(
     longest_s = 0.0
     for first in range(0, len(wire), _AT_ONCE):
         arrived_s = time.perf_counter()
-        for topic, payload in wire[first : first + _AT_ONCE]:
-            collector.on_telemetry(topic, payload, time.time())
+        for start in range(first, min(first + _AT_ONCE, len(wire)), _TOGETHER):
+            messages = wire[start : start + _TOGETHER]
+            for (topic, payload), batch in zip(messages, collector.decoded(messages), strict=True):
+                collector.on_telemetry(topic, payload, time.time(), decoded=batch)
         commit = collector.take_commit()
         if commit is not None:
             store.commit(commit)
@@ -114,8 +131,10 @@ def _parts(facts: PackageFacts, wire: Wire, counting: Counting) -> list[Figure]:
 
     def decode_all() -> None:
         batches.clear()
-        for _, payload in wire:
-            message = decode(payload, counting.tools)
+        payloads = [payload for _, payload in wire]
+        together = counting.decode_many(payloads, lambda _digest, _role: spec)
+        for payload, batch in zip(payloads, together, strict=True):
+            message = batch or decode(payload, counting.tools)
             assert isinstance(message, TelemetryBatch)
             batches.append(message)
 
@@ -134,7 +153,31 @@ def _parts(facts: PackageFacts, wire: Wire, counting: Counting) -> list[Figure]:
         began_s = time.process_time()
         part()
         took_s = time.process_time() - began_s
-        figures.append(Figure(f"{name} a batch, {way}", 1e6 * took_s / len(wire), "us"))
+        part_of = name if counting is PLAIN else _QUICK_PARTS.get(name, name)
+        figures.append(Figure(f"{part_of} a batch, {way}", 1e6 * took_s / len(wire), "us"))
+    return figures
+
+
+def _limits(wire: Wire) -> list[Figure]:
+    """Measure what nobody who reads these messages can do without."""
+    payloads = [payload[1:] for _, payload in wire]
+
+    def inflate() -> None:
+        for payload in payloads:
+            zlib.decompress(payload)
+
+    texts = list(map(zlib.decompress, payloads))
+
+    def parse() -> None:
+        for text in texts:
+            json.loads(text)
+
+    figures: list[Figure] = []
+    for name, part in (("zlib.decompress alone", inflate), ("json.loads alone", parse)):
+        began_s = time.process_time()
+        part()
+        took_s = time.process_time() - began_s
+        figures.append(Figure(f"limit: {name}, a batch", 1e6 * took_s / len(wire), "us"))
     return figures
 
 
@@ -164,13 +207,14 @@ def _postgres() -> Iterator[Callable[[], str] | None]:
         server.close()
 
 
-def _wire(batches: int, entries: list[WindowEntry], seed: int) -> Wire:
+def _wire(batches: int, entries: list[WindowEntry], seed: int, *, fleet: str = "bench") -> Wire:
     chance = random.Random(seed)
-    names = [f"cam-{number}" for number in range(_DEVICES)]
-    topics = FleetTopics("bench")
+    devices = min(_DEVICES, batches // 5)
+    names = [f"cam-{number}" for number in range(devices)]
+    topics = FleetTopics(fleet)
     return [
         (topics.device(name).telemetry, _batch(name, seq, chance, entries))
-        for seq in range(batches // _DEVICES)
+        for seq in range(batches // devices)
         for name in names
     ]
 

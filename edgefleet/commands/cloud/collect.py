@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from edgefleet.commands.cloud.lasting import spare_what_is_there
 from edgefleet.commands.cloud.leaving import leave_on_signal
 from edgefleet.commands.cloud.options import (
     BrokerCa,
@@ -82,5 +83,6 @@ def collect(  # noqa: PLR0917  one argument per option
     with CollectorService(config):
         console = Console(stderr=True)
         console.print(f"collector [bold]{name}[/bold] of fleet {fleet}; Ctrl-C ends it")
+        spare_what_is_there()
         leave.wait()
         console.print("leaving")

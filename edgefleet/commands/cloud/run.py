@@ -7,6 +7,7 @@ from rich.console import Console
 
 from edgefleet.commands.cloud import keeping_options as keep
 from edgefleet.commands.cloud.config_file import ConfigFile
+from edgefleet.commands.cloud.lasting import spare_what_is_there
 from edgefleet.commands.cloud.leaving import leave_on_signal
 from edgefleet.commands.cloud.options import (
     Admit,
@@ -160,5 +161,6 @@ def run(  # noqa: PLR0917  one argument per option
         console.print(f"dashboard and API  {service.url}", highlight=False)
         console.print(f"devices            {service.broker_url}", highlight=False)
         console.print("Ctrl-C ends it")
+        spare_what_is_there()
         leave.wait()
         console.print("leaving")
