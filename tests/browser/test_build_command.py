@@ -29,7 +29,7 @@ def test_a_version_is_fetched_from_the_cloud_which_says_where_its_broker_is(
 
         words = ("--model", "digits@1.0.0", "--cloud", cloud.url, "--no-compress", "--no-compile")
         outcome = cli("browser", "build", "--out", out, *words)
-        with pytest.raises(EdgeError, match="has no version '1.1.0'"):
+        with pytest.raises(EdgeError, match=r"has no version '1\.1\.0'"):
             planned(PageOrder(model="digits@1.1.0", cloud=cloud.url))
         with pytest.raises(PackageError, match=r"digits@1\.0\.0 was not released"):
             planned(PageOrder(model="digits@1.0.0", cloud=cloud.url, trusted_root=root))

@@ -16,7 +16,7 @@ from tests.browser.clouds import Cloud
 from tests.browser.sites import Site, bundled, retold
 from tests.browser.tabs import Tab
 from tests.integration.processes import eventually
-from tests.integration.system import read_ledger
+from tests.integration.system import read_ledger, rows_by_device
 from tests.security.hostile_models import HOSTILE_MODELS
 from tests.support.packages import (
     altered,
@@ -108,28 +108,35 @@ def test_after_a_reload_the_tab_predicts_before_python_has_loaded_and_loses_no_r
     eventually("all rows are merged", while_routing(tab, lambda: rows_merged(cloud) == 12))
 
 
-def test_what_was_counted_while_the_cloud_was_away_survives_a_reload_and_is_merged_once(
+def test_five_hundred_batches_of_a_time_without_a_broker_survive_a_reload_and_are_merged_once(
     cloud: Cloud, open_tab: Callable[[], Tab]
 ) -> None:
     tab = open_tab()
-    tab.start(model="digits", cloud=cloud.websocket_url)
+    device = tab.start(model="digits", cloud=cloud.websocket_url)
     tab.predict([ROW])
     eventually("the first row is merged", lambda: rows_merged(cloud) == 1)
     assert cloud.stop() == 0
 
-    for _ in range(10):
-        assert tab.predict_often(ROW, 6) == 0
-        tab.flush()
-    tab.page.wait_for_timeout(500)
-    waiting = tab.status()["waitingBatches"]
+    waiting = tab.page.evaluate(
+        """async (row) => {
+          for (let i = 0; i < 500; i += 1) {
+            await agent.predict([row]);
+            await agent.flush();
+          }
+          return (await agent.status()).waitingBatches;
+        }""",
+        ROW,
+    )
     tab.reload()
     assert tab.predict_often(ROW, 6) == 0
     cloud.start()
 
-    eventually("all rows are merged", lambda: rows_merged(cloud) == 67, within_s=60.0)
-    assert waiting >= 10
+    eventually("all rows are merged", lambda: rows_merged(cloud) == 507, within_s=60.0)
+    eventually("all are acknowledged", lambda: tab.status()["waitingBatches"] == 0)
+    assert waiting == 500
+    assert cloud.client.summary().batches_merged >= 502
+    assert rows_by_device(cloud.data, digits().package.digest) == {device: 507}
     assert read_ledger(cloud.data).lost_rows == 0
-    assert cloud.client.summary().batches_merged >= 11
 
 
 def test_two_tabs_share_one_device_and_both_are_counted(
