@@ -10,7 +10,7 @@ from edge_agent.adapters.compiled_models import LEAST_BYTES, CompiledModels, is_
 from edge_agent.adapters.profiles import profile_of
 from edge_agent.adapters.providers import CPU, Choice, choices_of, missing_reason
 from edge_agent.adapters.silent_onnxruntime import onnxruntime
-from edge_contract.errors import PackageError, UnavailableError
+from edge_contract.errors import PackageError, UnavailableError, UsageError
 from edge_contract.onnx_file import require_safe_model
 from edge_contract.package import ArtifactRole, Package
 
@@ -23,6 +23,7 @@ __all__ = ["OnnxRuntimeEngine"]
 
 _QUIET: Final = 4  # fatal only: errors come as exceptions, and the agent tells of them
 _NAMED: Final = 3
+_MOST_THREADS: Final = 1024  # more are a slip, and take the memory of their stacks
 _TENSOR_TYPES: Final = {
     "float32": "tensor(float)",
     "float64": "tensor(double)",
@@ -44,7 +45,7 @@ class OnnxRuntimeEngine:
         device_memory_mb: What an accelerator may take for itself, in MiB.
 
     Raises:
-        UsageError: A provider or the profile is unknown.
+        UsageError: A provider or the profile is unknown, or the number of threads is none.
     """
 
     def __init__(
@@ -56,6 +57,12 @@ class OnnxRuntimeEngine:
         device_memory_mb: int | None = None,
     ) -> None:
         taken = profile_of(profile)
+        if threads is not None and (
+            not isinstance(threads, int) or not 0 <= threads <= _MOST_THREADS
+        ):
+            raise UsageError(
+                f"threads for a call must be a whole number from 0 to {_MOST_THREADS}, got {threads!r}"
+            )
         self._choices = choices_of(providers, device_memory_mb=device_memory_mb)
         self._compiled: CompiledModels | None = None
         self._has_loaded = False

@@ -55,6 +55,7 @@ def choices_of(wished: Sequence[str], *, device_memory_mb: int | None = None) ->
 
     Args:
         wished: Names of :data:`NAMES`, or onnxruntime's own; ``auto`` stands for every accelerator.
+            A single text may hold several, with commas or spaces between.
         device_memory_mb: What an accelerator may take for itself, in MiB.
 
     Raises:
@@ -63,7 +64,8 @@ def choices_of(wished: Sequence[str], *, device_memory_mb: int | None = None) ->
     if device_memory_mb is not None and device_memory_mb <= 0:
         raise UsageError(f"device memory must be above 0 MiB, got {device_memory_mb}")
     names: list[str] = []
-    for name in _spelt_out(wished):
+    apart = wished.replace(",", " ").split() if isinstance(wished, str) else wished
+    for name in _spelt_out(apart):
         long = NAMES.get(name.lower(), name)
         if long not in NAMES.values():
             raise UsageError(

@@ -41,6 +41,20 @@ def test_an_unknown_profile_is_refused_with_those_there_are() -> None:
         OnnxRuntimeEngine(profile="fast")
 
 
+@pytest.mark.parametrize("threads", [-1, 5000, "2", 1.5])
+def test_a_number_of_threads_that_is_none_is_refused(threads: int) -> None:
+    with pytest.raises(UsageError, match="threads for a call must be a whole number from 0 to"):
+        OnnxRuntimeEngine(threads=threads)
+
+
+@pytest.mark.parametrize("wished", ["cuda", "openvino,cpu", "coreml cpu"])
+def test_providers_may_come_as_one_text(wished: str) -> None:
+    session = OnnxRuntimeEngine(providers=wished).load(digits().package)
+
+    assert session.provider == "CPUExecutionProvider"
+    assert "ExecutionProvider" in session.fallback
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux keeps to some cores")
 def test_cores_that_the_process_may_not_use_are_not_counted() -> None:
     allowed = os.sched_getaffinity(0)
