@@ -8,6 +8,7 @@ const STEP = 8;
 /** Draws, and tells of every change. */
 export class Pad {
   #canvas;
+  #cursor;
   #drawing;
   #onChange;
   #at = { x: SIZE / 2, y: SIZE / 2 };
@@ -15,10 +16,12 @@ export class Pad {
 
   /**
    * @param {HTMLCanvasElement} canvas
+   * @param {HTMLElement} cursor Shown where keys draw.
    * @param {() => void} onChange
    */
-  constructor(canvas, onChange) {
+  constructor(canvas, cursor, onChange) {
     this.#canvas = canvas;
+    this.#cursor = cursor;
     this.#onChange = onChange;
     const drawing = canvas.getContext("2d", { willReadFrequently: true });
     if (!drawing) throw new Error("this browser cannot draw");
@@ -28,7 +31,9 @@ export class Pad {
     this.clear();
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
-    canvas.addEventListener("pointerup", () => (this.#isDown = false));
+    for (const kind of ["pointerup", "pointercancel", "blur"]) {
+      canvas.addEventListener(kind, () => (this.#isDown = false));
+    }
     canvas.addEventListener("keydown", (event) => this.#key(event, true));
     canvas.addEventListener("keyup", (event) => this.#key(event, false));
   }
@@ -115,9 +120,9 @@ export class Pad {
     } else if (event.key === "Delete" && pressed) {
       this.clear();
     } else if (step && pressed) {
-      const to = { x: this.#at.x + step[0] * STEP, y: this.#at.y + step[1] * STEP };
+      const to = { x: inside(this.#at.x + step[0] * STEP), y: inside(this.#at.y + step[1] * STEP) };
       if (this.#isDown) this.#line(to);
-      else this.#at = to;
+      else this.#moveTo(to);
     } else {
       return;
     }
@@ -131,8 +136,15 @@ export class Pad {
     this.#drawing.moveTo(this.#at.x, this.#at.y);
     this.#drawing.lineTo(to.x, to.y);
     this.#drawing.stroke();
-    this.#at = to;
+    this.#moveTo(to);
     this.#onChange();
+  }
+
+  /** @param {{x: number, y: number}} to */
+  #moveTo(to) {
+    this.#at = to;
+    this.#cursor.style.left = `${(100 * to.x) / SIZE}%`;
+    this.#cursor.style.top = `${(100 * to.y) / SIZE}%`;
   }
 
   /** @param {PointerEvent} event */
@@ -143,4 +155,9 @@ export class Pad {
       y: ((event.clientY - top) / height) * SIZE,
     };
   }
+}
+
+/** @param {number} place */
+function inside(place) {
+  return Math.min(Math.max(place, 0), SIZE);
 }

@@ -1,6 +1,7 @@
 /** The page: draws or asks for a row, shows what the agent answers and what it sends. */
 import { createAgent } from "../src/edgefleet.js";
 import { DriftMeter } from "./drift.js";
+import { inWords } from "./leaving.js";
 import { Pad } from "./pad.js";
 
 /**
@@ -26,68 +27,109 @@ function show(text, tone) {
 /** @param {string} text */
 function log(text) {
   const line = document.createElement("li");
-  const time = document.createElement("time");
-  time.textContent = new Date().toLocaleTimeString();
-  line.append(time, text);
+  line.append(element("time", new Date().toLocaleTimeString()), element("span", text));
   at("log").prepend(line);
   while (at("log").children.length > LOGGED) at("log").lastElementChild?.remove();
 }
 
+/** What served when the page last looked, and what was on trial. */
+const before = { serving: "", trial: "", standby: "" };
+
 /** @param {any} status */
-function showStatus({ serving, device, provider, fallback, hasCore, link, hasCloud, ...slots }) {
+function showStatus(status) {
+  const { serving, device, provider, fallback, inPage, hasCore, link, hasCloud } = status;
   at("model").textContent = serving || "edgefleet";
-  at("slot").textContent = !serving
-    ? ""
-    : slots.onTrial
-      ? "on trial; the version before stands by"
-      : slots.shadowed
-        ? "serves; a candidate repeats every call in its shadow"
-        : "serves";
-  at("provider").textContent = [provider, fallback].filter(Boolean).join(": ");
-  if (!serving) show("waiting for a model", "warn");
+  at("slot").textContent = !serving ? "" : status.onTrial ? "on trial" : "serves";
+  const where = provider === "wasm" ? `by WebAssembly, in ${inPage ? "the page itself" : "a worker"}` : provider;
+  at("provider").textContent = [provider && where, fallback].filter(Boolean).join("; ");
+  showCandidate(status);
+  if (!serving) show(link === "up" ? "connected; there is no model yet" : "waiting for a model", "warn");
   else if (!hasCloud) show("predicts here, tells nobody", "good");
   else if (link === "up") show(`${device} is online`, "good");
   else show(hasCore ? `${device} is offline: predicts all the same` : "predicts; the rest is loading", "warn");
+  if (!serving && link === "up") {
+    at("wait-words").textContent =
+      "The cloud has no version of this model for the page yet. It comes by itself as soon as one is released.";
+  }
 }
 
-/** @param {{bytes: number, batch: any[]}} sent */
-function showBatch({ bytes, batch }) {
-  const entries = batch[5];
-  const rows = entries.reduce((/** @type {number} */ sum, /** @type {any} */ entry) => sum + entry[4][0], 0);
+/** @param {any} status */
+function showCandidate({ serving, onTrial, standby, candidate }) {
+  const banner = at("candidate");
+  const wasTakenBack = before.trial && !onTrial && serving === before.standby;
+  const wasTakenOver = before.trial && !onTrial && serving === before.trial;
+  if (onTrial) {
+    banner.textContent = `A new version is on trial: ${serving} answers what you give, ${standby} stands by.`;
+  } else if (candidate) {
+    banner.textContent =
+      `A candidate is here: ${candidate} repeats every call in the shadow of ${serving}. ` +
+      "Its answers are compared, and not shown.";
+  } else if (wasTakenBack) {
+    banner.textContent = `${before.trial} was taken back: ${serving} serves on.`;
+  } else if (wasTakenOver || (before.serving && serving !== before.serving)) {
+    banner.textContent = `${serving} serves from now on; no call has waited for it.`;
+  } else if (before.trial || banner.dataset.kind === "shadow") {
+    banner.textContent = "";
+  }
+  banner.dataset.kind = onTrial ? "trial" : candidate ? "shadow" : wasTakenBack ? "back" : "";
+  banner.hidden = !banner.textContent;
+  Object.assign(before, { serving, trial: onTrial ? serving : "", standby });
+}
+
+/**
+ * @param {{bytes: number, batch: any[], windows: import("./leaving.js").Window[]}} sent
+ * @param {import("./leaving.js").Known} known
+ */
+function showBatch({ bytes, batch, windows }, known) {
+  const rows = windows.reduce((sum, { counters }) => sum + counters[0], 0);
   at("leaves").textContent =
     `${bytes.toLocaleString()} bytes about ${rows.toLocaleString()} rows: counts by bucket, no row.`;
   const facts = [
-    ["device", batch[0]],
-    ["message", `${batch[1]}/${batch[2]}`],
-    ["windows", entries.length],
-    ["statistics", entries.reduce((/** @type {number} */ n, /** @type {any} */ e) => n + e[5].length, 0)],
+    ["from", batch[0]],
+    ["number", `${batch[2]} of life ${batch[1]}`],
+    ["at", new Date().toLocaleTimeString()],
   ];
-  at("counts").replaceChildren(
-    ...facts.flatMap(([name, value]) => {
-      const term = document.createElement("dt");
-      const text = document.createElement("dd");
-      term.textContent = String(name);
-      text.textContent = String(value);
-      return [term, text];
+  at("counts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
+  at("windows").replaceChildren(
+    ...windows.map((window) => {
+      const { title, lines } = inWords(window, known);
+      const part = document.createElement("section");
+      const list = document.createElement("ul");
+      list.append(...lines.map((line) => element("li", line)));
+      part.append(element("h3", title), list);
+      return part;
     }),
   );
+  at("whole").hidden = false;
   at("message").textContent = JSON.stringify(batch);
+}
+
+/**
+ * @param {string} kind
+ * @param {unknown} text
+ */
+function element(kind, text) {
+  const made = document.createElement(kind);
+  made.textContent = String(text);
+  return made;
 }
 
 /** @param {import("../src/edgefleet.js").Prediction & {milliseconds: number, classes: any[]}} found */
 function showAnswer({ labels, probabilities, values, milliseconds, classes }) {
   const answer = labels ? labels[0] : values ? values[0].toPrecision(5) : "–";
   at("answer").textContent = String(answer);
-  at("latency").textContent = `${milliseconds.toFixed(2)} ms`;
+  at("latency").textContent = `Answered in ${milliseconds.toFixed(2)} ms`;
+  const best = probabilities ? `${(100 * Math.max(...probabilities)).toFixed(1)} %` : "";
+  at("brief-answer").textContent = String(answer);
+  at("brief-share").textContent = best;
   at("bars").replaceChildren(
     ...[...(probabilities ?? [])].map((probability, index) => {
       const line = document.createElement("li");
-      const name = document.createElement("span");
+      const name = element("span", classes[index]);
       const bar = document.createElement("meter");
-      const share = document.createElement("span");
-      name.textContent = String(classes[index]);
+      const share = element("span", `${(100 * probability).toFixed(1)} %`);
       bar.value = probability;
-      share.textContent = `${(100 * probability).toFixed(1)} %`;
+      bar.ariaLabel = `probability of ${classes[index]}`;
       line.className = classes[index] === answer ? "best" : "";
       line.append(name, bar, share);
       return line;
@@ -187,7 +229,7 @@ function usePad(predictor, meter) {
     showDrift(meter);
     void predictor.predict(pixels);
   };
-  pad = new Pad(at("pad"), changed);
+  pad = new Pad(at("pad"), at("cursor"), changed);
   changed();
   at("clear").addEventListener("click", () => pad.clear());
 }
@@ -228,6 +270,19 @@ function useForm(features, predictor, meter) {
   });
 }
 
+/** @param {PageAgent} agent */
+async function described(agent) {
+  for (;;) {
+    try {
+      return await agent.describe();
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      log(text);
+      if (!(await agent.status()).hasCloud) throw error;
+    }
+  }
+}
+
 async function main() {
   const config = await (await fetch("config.json", { cache: "no-cache" })).json();
   if (config.cloudPort) {
@@ -235,22 +290,33 @@ async function main() {
     config.agent.cloud = `${scheme}://${location.hostname}:${config.cloudPort}/mqtt`;
   }
   const agent = await createAgent({ ...config.agent, assets: "../vendor/" });
+  /** @type {import("./leaving.js").Known} */
+  const known = { name: "", columns: [], classes: [] };
   for (const [kind, hear] of /** @type {[string, (body: any) => void][]} */ ([
-    ["log", ({ text }) => log(text)],
+    ["log", ({ text }) => {
+      log(text);
+      if (before.serving || config.agent.cloud) return;
+      at("wait-title").textContent = "The model cannot be loaded";
+      at("wait-words").textContent = `${text}.`;
+    }],
     ["status", showStatus],
-    ["batch", showBatch],
+    ["batch", (sent) => showBatch(sent, known)],
   ])) {
     agent.addEventListener(kind, (event) => hear(/** @type {CustomEvent} */ (event).detail));
   }
-  showStatus(await agent.status());
-  at("switch").hidden = at("leaves-card").hidden = !config.agent.cloud;
+  const status = await agent.status();
+  showStatus(status);
+  at("switch").hidden = at("leaves-card").hidden = !status.hasCloud;
   at("offline").addEventListener("change", (event) => {
     void agent.goOffline(/** @type {HTMLInputElement} */ (event.target).checked);
   });
-  const { classes, features } = await agent.describe();
+  const { name, classes, features } = await described(agent);
   const predictor = new Predictor(agent, classes);
   predictor.offerTruths();
-  const meter = new DriftMeter(await agent.reference(), features);
+  const reference = await agent.reference();
+  Object.assign(known, { name, classes, columns: reference.columns });
+  const meter = new DriftMeter(reference, features);
+  at("wait-card").hidden = true;
   if (features.length === 64) usePad(predictor, meter);
   else useForm(features, predictor, meter);
   // Last: keeping the bundle must not take the network from the first prediction.
@@ -260,6 +326,10 @@ async function main() {
 }
 
 main().catch((error) => {
+  const text = error instanceof Error ? error.message : String(error);
   show("cannot start", "warn");
-  log(error instanceof Error ? error.message : String(error));
+  log(text);
+  at("wait-bar").hidden = true;
+  at("wait-title").textContent = "This page cannot start";
+  at("wait-words").textContent = `${text}. Reload the page to try again.`;
 });

@@ -224,6 +224,7 @@ class Bridge:
             case PublishBatch(batch):
                 described["payload"] = _placed(encode(batch), blobs)
                 described["batch"] = batch.to_body()
+                described["windows"] = [_readable(entry) for entry in batch.entries]
             case DeleteBatches(batch_ids):
                 described["ids"] = [list(batch_id) for batch_id in batch_ids]
             case SendEvent(message):
@@ -253,6 +254,18 @@ def bytes_of(given: Given) -> bytes:
 def _placed(payload: bytes, blobs: list[bytes]) -> int:
     blobs.append(payload)
     return len(blobs) - 1
+
+
+def _readable(entry: WindowEntry) -> JsonObject:
+    """Return a window with its statistics as they are, not as they travel."""
+    return {
+        "package": entry.package,
+        "role": entry.role,
+        "start_unix_s": entry.start_unix_s,
+        "end_unix_s": entry.end_unix_s,
+        "counters": list(entry.counters),
+        "profile": [[column, state] for column, state in entry.profile.items()],
+    }
 
 
 def _batch(payload: bytes) -> TelemetryBatch:

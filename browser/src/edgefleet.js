@@ -109,11 +109,13 @@ export class PageAgent extends EventTarget {
     const version = this.#servers.routing?.serve.version;
     return {
       device: this.device,
-      serving: version ? reference(version.manifest) : "",
+      serving: name(this.#servers.routing?.serve),
       digest: version?.digest ?? "",
       provider: version?.provider ?? "",
       fallback: version?.fallback ?? "",
       inPage: this.#servers.isNear,
+      standby: name(this.#servers.routing?.fallback),
+      candidate: name(this.#servers.routing?.shadow),
       onTrial: this.#servers.routing?.fallback !== undefined,
       shadowed: this.#servers.routing?.shadow !== undefined,
       hasCloud: Boolean(this.#options.cloud),
@@ -214,6 +216,8 @@ export class PageAgent extends EventTarget {
         return void this.#servers.unload(body);
       case "route":
         return this.#servers.route(body);
+      case "near":
+        return void this.#tellStatus();
       case "core":
         this.#coreStatus = body;
         return void this.#tellStatus();
@@ -256,4 +260,12 @@ export class PageAgent extends EventTarget {
   #require() {
     if (this.#isClosed) throw new UsageError("the agent is closed");
   }
+}
+
+/**
+ * What a server serves, as people write it; empty for none.
+ * @param {import("./running.js").Running} [running]
+ */
+function name(running) {
+  return running?.version ? reference(running.version.manifest) : "";
 }

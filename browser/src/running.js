@@ -99,7 +99,10 @@ export class Running {
     await idle();
     const near = await Near.start(offer, this.#options, this.#module, this.remote);
     if (this.near || this.#isOver) await near.end();
-    else this.near = near;
+    else {
+      this.near = near;
+      this.#hear("near", undefined);
+    }
   }
 
   /** Calls, failures and rows so far. */

@@ -22,7 +22,8 @@ import { ended } from "./snapshots.js";
  * @property {import("./server_ports.js").ServerPorts} servers
  * @property {(line: {level: string, text: string}) => void} log
  * @property {(report: unknown) => void} onReport
- * @property {(batch: {bytes: number, batch: unknown}) => void} onBatch Hears what is sent.
+ * @property {(batch: {bytes: number, batch: unknown, windows: unknown}) => void} onBatch Hears what is
+ *   sent: as it travels, and what it says.
  * @property {() => void} onChange Hears that the link is up or down, and that batches come or go.
  * @property {(digests: import("./servers.js").Digests) => void} onRoute
  */
@@ -196,7 +197,8 @@ export class Shell {
         return this.#tellStatus();
       case "PublishBatch":
         if (this.#publish(this.#topics.telemetry, blobs[effect.payload])) {
-          this.#parts.onBatch({ bytes: blobs[effect.payload].length, batch: effect.batch });
+          const { batch, windows } = effect;
+          this.#parts.onBatch({ bytes: blobs[effect.payload].length, batch, windows });
         }
         return undefined;
       case "SendEvent":
