@@ -12,7 +12,19 @@ from edge_agent.adapters.outputs import OutputDecoder
 from edge_contract.package import Package
 from tests.browser.sites import Site, bundled
 from tests.browser.tabs import Tab
-from tests.support.packages import binary, digits, embedding, mixed, regression, words
+from tests.support.packages import (
+    binary,
+    digits,
+    embedding,
+    heights,
+    mixed,
+    network,
+    pictures,
+    regression,
+    seconds,
+    tokens,
+    words,
+)
 
 ROW = digits().rows[0].tolist()
 
@@ -22,8 +34,14 @@ PARITY: dict[str, tuple[Package, Rows]] = {
     "regression": (regression().package, regression().rows[:20].tolist()),
     "embedding": (embedding().package, embedding().rows[:20].tolist()),
     "text classes": (words().package, words().rows[:20].tolist()),
-    "mixed inputs": (mixed().package, mixed().rows.head(20).to_dict("records")),
+    "texts and numbers": (mixed().package, mixed().rows.head(20).to_dict("records")),
+    "float64": (seconds().package, seconds().rows.head(60).to_dict("records")),
+    "no label": (network().package, network().rows[:20].tolist()),
+    "pictures": (pictures().package, pictures().rows[:20].tolist()),
+    "int64": (tokens().package, tokens().rows[:20].tolist()),
+    "several numbers": (heights().package, heights().rows[:20].tolist()),
 }
+"""A package of each shape that converters write, and rows for it."""
 
 
 @pytest.mark.parametrize("name", PARITY)

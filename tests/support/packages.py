@@ -31,16 +31,19 @@ from edgefleet.converting import convert
 __all__ = [
     "Example",
     "TableExample",
+    "TokenExample",
     "altered",
     "binary",
     "digits",
     "embedding",
+    "heights",
     "mixed",
     "network",
     "pictures",
     "regression",
     "reversed_digits",
     "seconds",
+    "tokens",
     "touchy_digits",
     "with_version",
     "words",
@@ -58,6 +61,14 @@ class Example(NamedTuple):
 
     package: Package
     rows: NDArray[np.float32]
+    labels: NDArray[np.generic]
+
+
+class TokenExample(NamedTuple):
+    """The same for a model of whole numbers, ``int64[rows, words]``."""
+
+    package: Package
+    rows: NDArray[np.int64]
     labels: NDArray[np.generic]
 
 
@@ -177,6 +188,46 @@ def seconds() -> TableExample:
     model = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0))
     package = _package(model.fit(table, truths), table, truths, name="minutes")
     return TableExample(package, table, model.predict(table))
+
+
+@cache
+def tokens() -> TokenExample:
+    """Which of three topics a text is of, by numbers of its five words: ``int64[batch, 5]``."""
+    random = np.random.default_rng(9)
+    meanings = random.normal(size=(50, 3)).astype(np.float32)
+    rows = random.integers(0, 50, size=(400, 5))
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["meanings", "words"], ["found"]),
+            helper.make_node("ReduceSum", ["found", "axis"], ["sums"], keepdims=0),
+            helper.make_node("Softmax", ["sums"], ["probabilities"], axis=1),
+            helper.make_node("ArgMax", ["sums"], ["label"], axis=1, keepdims=0),
+        ],
+        "tokens",
+        [helper.make_tensor_value_info("words", TensorProto.INT64, ["batch", 5])],
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"]),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 3]),
+        ],
+        [
+            numpy_helper.from_array(meanings, "meanings"),
+            numpy_helper.from_array(np.array([1]), "axis"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    labels = meanings[rows].sum(axis=1).argmax(axis=1)
+    package = _package(model.SerializeToString(), rows, labels, name="topics")
+    return TokenExample(package, rows, labels)
+
+
+@cache
+def heights() -> Example:
+    """Two numbers for each row: the labels are pairs."""
+    rows = np.random.default_rng(10).normal(size=(400, 3)).astype(np.float32)
+    truths = np.column_stack([rows[:, 0] - rows[:, 1], 3.0 * rows[:, 2]])
+    model = LinearRegression().fit(rows, truths)
+    package = _package(model, rows, None, name="heights")
+    return Example(package, rows, model.predict(rows))
 
 
 @cache
