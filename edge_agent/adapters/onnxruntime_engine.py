@@ -57,11 +57,10 @@ class OnnxRuntimeEngine:
         device_memory_mb: int | None = None,
     ) -> None:
         taken = profile_of(profile)
-        if threads is not None and (
-            not isinstance(threads, int) or not 0 <= threads <= _MOST_THREADS
-        ):
+        if threads is not None and threads not in range(_MOST_THREADS + 1):
             raise UsageError(
-                f"threads for a call must be a whole number from 0 to {_MOST_THREADS}, got {threads!r}"
+                f"threads for a call must be a whole number from 0 to {_MOST_THREADS}, "
+                f"got {threads!r}"
             )
         self._choices = choices_of(providers, device_memory_mb=device_memory_mb)
         self._compiled: CompiledModels | None = None
