@@ -43,7 +43,6 @@ from cloud_sync.measure import Measure
 from cloud_sync.measures import measures_of, measures_of_pulse
 from cloud_sync.offer_desk import OfferDesk
 from cloud_sync.ports import AccessStore, PackageRepository, PackageVersion, Warehouse
-from cloud_sync.recent import Recent
 from cloud_sync.record_views import (
     alarm_view,
     audit_view,
@@ -65,7 +64,6 @@ _ENDED: Final = ("succeeded", "aborted", "rolled_back", "superseded")
 _ALARMS_IN_REPORT: Final = 20
 _ALARMS_LOOKED_THROUGH: Final = 500
 _ALARMS_KEPT: Final = 100_000
-_BRIEF_S: Final = 5.0
 
 
 class Answers:
@@ -103,8 +101,6 @@ class Answers:
         self._packages = packages
         self._offers = offers
         self._evidence = evidence
-        self._recent: Recent[tuple[str, str, float | None], StatisticsView]
-        self._recent = Recent(keep_s=_BRIEF_S)
         self._groups = GroupDesk(warehouse, lambda: conductor.snapshot.facts, self._audit)
         self._commands = CommandDesk(conductor, warehouse, self._groups, self._audit)
         self._rollouts = RolloutAnswers(conductor, packages, evidence, note=self._audit)
@@ -273,11 +269,12 @@ class Answers:
             for model in self._packages.models()
         ]
 
-    def version(self, model: str, version: str) -> VersionView:
+    def version(self, model: str, version: str, *, brief: bool = False) -> VersionView:
         """Return one version with its drift, histograms and quality."""
         found = self._found(model, version)
         package = self._evidence.package(found.digest)
-        seen = self._statistics.seen(package)
+        look = self._statistics.seen_lately if brief else self._statistics.seen
+        seen = look(package)
         facts = self._conductor.snapshot.facts
         segments = () if seen.suppressed else self._statistics.segments_watched(package, facts)
         return VersionView(
@@ -311,13 +308,9 @@ class Answers:
         found = self._found(model, version)
         facts = self._conductor.snapshot.facts
 
-        def ask() -> StatisticsView:
-            return self._statistics.view(
-                found, facts, segment=segment, since_unix_s=since_unix_s, brief=brief
-            )
-
-        key = (found.digest, segment, since_unix_s)
-        view = self._recent.get(key, ask) if brief else ask()
+        view = self._statistics.view(
+            found, facts, segment=segment, since_unix_s=since_unix_s, brief=brief
+        )
         alarms = self.alarms(model=model, limit=_ALARMS_LOOKED_THROUGH)
         mine = [
             alarm

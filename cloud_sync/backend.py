@@ -362,8 +362,14 @@ class CloudBackend(Protocol):
         """Return all models."""
         ...
 
-    def version(self, model: str, version: str) -> VersionView:
-        """Return one version with its drift, histograms and quality."""
+    def version(self, model: str, version: str, *, brief: bool = False) -> VersionView:
+        """Return one version with its drift, histograms and quality.
+
+        Args:
+            model: Its model.
+            version: Which one.
+            brief: As it was some seconds ago will do, as on pages that ask all the time.
+        """
         ...
 
     def statistics(

@@ -14,6 +14,7 @@ from cloud_sync.adapters.nats_broker import BrokerConfig, EmbeddedBroker
 from cloud_sync.adapters.paho_fleet_link import PahoFleetLink
 from cloud_sync.adapters.quickest import quickest_counting
 from cloud_sync.adapters.river_adwin import register_if_installed
+from cloud_sync.adapters.running_evidence import RunningEvidence
 from cloud_sync.adapters.sql.warehouse import SqlWarehouse
 from cloud_sync.adapters.warehouse_evidence import WarehouseEvidence
 from cloud_sync.alarm_desk import AlarmDesk
@@ -281,7 +282,9 @@ class CloudService:
             segments=segments,
             warehouse=warehouse,
             packages=packages,
-            evidence=evidence,
+            evidence=RunningEvidence(
+                evidence, warehouse, fine_s=86_400.0 * config.retention.fine_days
+            ),
             link=self._make_link(),
             broker=self.broker,
             flush_s=config.flush_s,

@@ -64,7 +64,7 @@ def drift_panel(
     if view is None and "@" in focus:
         name, _, version = focus.partition("@")
         try:
-            view = backend.version(name, version)
+            view = backend.version(name, version, brief=True)
         except NotFoundError:
             view = None
     candidates = [by_reference.get(f"{alarm.model}@{alarm.version}") for alarm in alarms]

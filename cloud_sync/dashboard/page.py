@@ -207,7 +207,9 @@ def _versions(backend: CloudBackend, current: RolloutView | None) -> list[Versio
         if current is not None and current.model == model.name:
             matters += [current.version, current.previous]
         wanted += [version for version in matters if version in known and version not in wanted]
-        found += [backend.version(model.name, version) for version in dict.fromkeys(wanted)]
+        found += [
+            backend.version(model.name, version, brief=True) for version in dict.fromkeys(wanted)
+        ]
     return found
 
 

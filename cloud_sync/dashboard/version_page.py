@@ -65,7 +65,7 @@ def version_page_of(
         NotFoundError: There is none of that name.
         UsageError: Nothing is in the segment, or it is none.
     """
-    view = backend.version(model, version)
+    view = backend.version(model, version, brief=True)
     seen = backend.statistics(model, version, segment=segment, brief=True)
     busy = any(r.model == model and r.ended_unix_s is None for r in backend.rollouts())
     rows = seen.labelled.get("rows")

@@ -200,7 +200,7 @@ class MemoryCloud:
             models.append(ModelView(name, stable, [view.version for view in found]))
         return models
 
-    def version(self, model: str, version: str) -> VersionView:
+    def version(self, model: str, version: str, *, brief: bool = False) -> VersionView:
         """See ``CloudBackend``."""
         if (model, version) not in self._versions:
             raise NotFoundError(f"no {model}@{version} in the registry")

@@ -6,11 +6,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
+from cloud_sync.adapters.sql.adding import merged_rows
 from cloud_sync.adapters.sql.database import SqlDatabase, Transaction
 from cloud_sync.adapters.sql.documents import as_object, as_text, packed, unpacked
 from cloud_sync.adapters.sql.evidence import SqlEvidence, write_points
 from cloud_sync.adapters.sql.fresh import FreshCounts
-from cloud_sync.adapters.sql.profiles import merged_rows
 from cloud_sync.core.increments import Increment, PackageRole, PendingKey
 from cloud_sync.core.pending import Analysis, Pending
 from cloud_sync.core.records import AlarmRecord, DetectorRecord

@@ -2,22 +2,22 @@
 
 import json
 import zlib
-from collections.abc import Collection, Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Collection, Mapping
+from typing import Final, TypeAlias
 
-from cloud_sync.adapters.sql.database import Row
-from cloud_sync.core.increments import Increment, StatePiece
+from cloud_sync.core.increments import StatePiece
 from cloud_sync.core.intake import state_of_message
 from edge_contract.errors import MessageError
-from edge_contract.messages import Counters
 from edge_contract.messages.codec import ENVELOPE
 from edge_contract.reading import JsonValue, Reader
 from edge_contract.stats import Profile, ProfileSpec, State
 from edge_contract.stats.profile import state_from_json, state_to_json
 
-__all__ = ["as_stored", "merged_rows", "pack", "unpack"]
+__all__ = ["as_stored", "is_message", "pack", "unpack"]
 
 _States: TypeAlias = "Mapping[int, JsonValue | State]"
+
+_MESSAGE: Final = bytes([ENVELOPE])
 
 
 def pack(state: _States) -> bytes:
@@ -45,23 +45,12 @@ def unpack(data: bytes, spec: ProfileSpec, *, columns: Collection[int] | None = 
     return spec.decode(state)
 
 
-def merged_rows(
-    rows: Iterable[Row], spec: ProfileSpec, *, columns: Collection[int] | None = None
-) -> Increment:
-    """Return the sum of rows, or of some columns of their profiles.
-
-    Args:
-        rows: Each is rows, calls, failures, dropped and the packed profile.
-        spec: What the profiles hold.
-        columns: Only these of the profiles; ``None`` for all.
-    """
-    total = Increment(Counters(), spec.empty())
-    for *counters, data in rows:
-        total = total.merged(Increment(Counters(*counters), unpack(data, spec, columns=columns)))
-    return total
+def is_message(data: bytes) -> bool:
+    """Return whether a stored profile is the message that it came in."""
+    return data[:1] == _MESSAGE  # zlib data begins with another byte
 
 
 def _state_of(data: bytes) -> Mapping[int, JsonValue]:
-    if data[:1] == bytes([ENVELOPE]):  # zlib data begins with another byte
+    if is_message(data):
         return state_of_message(data)
     return state_from_json(Reader(json.loads(zlib.decompress(data)), "profile", MessageError))

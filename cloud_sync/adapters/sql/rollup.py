@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from cloud_sync.adapters.sql.adding import merged_rows
 from cloud_sync.adapters.sql.database import Row, SqlDatabase, Transaction
-from cloud_sync.adapters.sql.profiles import merged_rows, pack
+from cloud_sync.adapters.sql.profiles import pack
 from cloud_sync.core.increments import PackageRole
 from cloud_sync.ports import SpecLookup
 from edge_contract.stats import ProfileSpec

@@ -6,11 +6,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
+from cloud_sync.adapters.sql.adding import merged_rows
 from cloud_sync.adapters.sql.commits import write_commit
 from cloud_sync.adapters.sql.database import SqlDatabase
 from cloud_sync.adapters.sql.documents import as_text
 from cloud_sync.adapters.sql.fresh import FreshCounts
-from cloud_sync.adapters.sql.profiles import merged_rows
 from cloud_sync.core.facts import CohortStatistics
 from cloud_sync.core.increments import Commit, DeviceRole, Life, PackageRole, Tally
 from cloud_sync.core.seen import Marks
@@ -30,13 +30,25 @@ SELECT rows, calls, failures, dropped, profile FROM fleet_window
 WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
 """
 _FLEET_DEVICES: Final = """
-SELECT COUNT(DISTINCT device) FROM device_window
-WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
+SELECT COUNT(*) FROM (
+    SELECT DISTINCT device FROM device_total WHERE package = ? AND role = ?
+) AS known WHERE EXISTS (
+    SELECT 1 FROM device_window AS own
+    WHERE own.package = ? AND own.role = ? AND own.device = known.device
+        AND own.start_unix_s >= ? AND own.start_unix_s < ?
+)
 """
 _DEVICES: Final = """
 SELECT device, rows, calls, failures, dropped, profile FROM device_window
 WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
 ORDER BY device
+"""
+_DEVICE_COUNTERS: Final = """
+SELECT device, CAST(SUM(rows) AS BIGINT), CAST(SUM(calls) AS BIGINT),
+    CAST(SUM(failures) AS BIGINT), CAST(SUM(dropped) AS BIGINT)
+FROM device_window
+WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
+GROUP BY device ORDER BY device
 """
 _SOME_DEVICES: Final = """
 SELECT device, rows, calls, failures, dropped, profile FROM device_window
@@ -99,7 +111,7 @@ class SqlStatistics:
         with self._db.reading() as db:
             if devices is None:
                 total = merged_rows(db.rows(_FLEET, key), spec)
-                count = (db.row(_FLEET_DEVICES, key) or (0,))[0]
+                count = (db.row(_FLEET_DEVICES, (*subject, *key)) or (0,))[0]
             else:
                 rows = list(db.rows(_SOME_DEVICES, (*key, json.dumps(sorted(devices)))))
                 total = merged_rows((row[1:] for row in rows), spec)
@@ -116,8 +128,14 @@ class SqlStatistics:
     ) -> dict[str, CohortStatistics]:
         """Return the same for each device by itself."""
         found: dict[str, CohortStatistics] = {}
+        key = (*subject, since_unix_s, _FOR_EVER_UNIX_S)
         with self._db.reading() as db:
-            rows = db.rows(_DEVICES, (*subject, since_unix_s, _FOR_EVER_UNIX_S))
+            if columns is not None and not columns:  # no profile is looked at, so none is read
+                return {
+                    device: CohortStatistics(Counters(*counts), spec.empty(), 1)
+                    for device, *counts in db.rows(_DEVICE_COUNTERS, key)
+                }
+            rows = db.rows(_DEVICES, key)
             for device, own in groupby(rows, key=itemgetter(0)):
                 total = merged_rows((row[1:] for row in own), spec, columns=columns)
                 found[device] = CohortStatistics(total.counters, total.profile, 1)

@@ -5,6 +5,7 @@ from cloud_sync.adapters.sql.admission import SqlAdmission
 from cloud_sync.adapters.sql.analysis import SqlAnalysis
 from cloud_sync.adapters.sql.database import SqlDatabase
 from cloud_sync.adapters.sql.erasure import SqlErasure
+from cloud_sync.adapters.sql.feed import SqlFeed
 from cloud_sync.adapters.sql.fleet import SqlFleet
 from cloud_sync.adapters.sql.fresh import FreshCounts
 from cloud_sync.adapters.sql.groups import SqlGroups
@@ -29,6 +30,7 @@ class SqlWarehouse(
     SqlAdmission,
     SqlErasure,
     SqlLabels,
+    SqlFeed,
 ):
     """Implements :class:`cloud_sync.ports.Warehouse`.
 

@@ -1,6 +1,6 @@
 """Histograms of a statistic and of its reference on the same bins, for people to look at."""
 
-import itertools
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,17 +134,19 @@ def _shares(pieces: Sequence[Piece], edges: Sequence[float]) -> list[float]:
     if not bins or not total:
         return []
     for low, high, count in pieces:
+        first = max(bisect.bisect_right(edges, low) - 1, 0)  # most lie in one bin, or in two
+        last = min(bisect.bisect_left(edges, high), len(bins))
         inside = [
-            max(min(high, upper) - max(low, lower), 0.0)
-            for lower, upper in itertools.pairwise(edges)
+            max(min(high, edges[index + 1]) - max(low, edges[index]), 0.0)
+            for index in range(first, last)
         ]
         covered = sum(inside)
         if covered > 0 and low >= edges[0] and high <= edges[-1]:
-            for index, part in enumerate(inside):
+            for index, part in enumerate(inside, first):
                 bins[index] += count / total * part / covered
         else:
             middle = low + (high - low) / 2
-            index = sum(middle >= edge for edge in edges[1:-1])
+            index = bisect.bisect_right(edges, middle, 1, len(edges) - 1) - 1
             bins[index] += count / total
     return bins
 

@@ -216,7 +216,8 @@ def _traffic(
         return _Traffic(0.0, 0.0, ())
     names, since = frozenset(devices), now_unix_s - plan.baseline_s
     digest = previous.digest
-    seen = source.cohort(digest, Role.PRIMARY, devices=names, since_unix_s=since)
+    counted = source.by_device(digest, Role.PRIMARY, since_unix_s=since, subjects=())
+    rows = sum(one.counters.rows for name, one in counted.items() if name in names)
     truths = source.by_device(digest, Role.LABELS, since_unix_s=since)
     found = (
         one.profile.find("labels", LabelsSpec.kind) for name, one in truths.items() if name in names
@@ -224,7 +225,7 @@ def _traffic(
     labels = [one for one in found if isinstance(one, Labels) and one.count > one.unknown]
     each = len(devices) * max(plan.baseline_s, 1.0)
     known = sum(one.count - one.unknown for one in labels)
-    return _Traffic(seen.counters.rows / each, known / each, labels)
+    return _Traffic(rows / each, known / each, labels)
 
 
 def _noises(

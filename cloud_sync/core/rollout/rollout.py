@@ -183,8 +183,8 @@ class Rollout:
         sweep(self.record, devices, now_unix_s)
         if stage.state not in _JUDGED or not self._look_is_due(now_unix_s):
             return effects
-        self._looked_unix_s = now_unix_s
         found = judge(Scene(self.record, devices, source, now_unix_s))
+        self._looked_unix_s = now_unix_s  # what could not be seen is looked at again at once
         if found.failed is not None:
             note_exposed(self.record, source, now_unix_s)
             return [*effects, *self._fail(found, now_unix_s)]
