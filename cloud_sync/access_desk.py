@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from cloud_sync.backend import NotFoundError
-from cloud_sync.core.access import Identity, Role, TokenRecord, new_token, token_id_of
+from cloud_sync.core.access import Identity, Role, Scope, TokenRecord, new_token, token_id_of
 from cloud_sync.group_desk import Note
 from cloud_sync.operator_views import NewTokenView, TokenView
 from cloud_sync.ports import AccessStore
@@ -61,18 +61,29 @@ class AccessDesk:
         record = self._tokens().get(token_id_of(token))
         if record is None or not record.is_proven_by(token):
             return None
-        return Identity(record.label, record.role) if record.is_valid(self._clock()) else None
+        if not record.is_valid(self._clock()):
+            return None
+        return Identity(record.label, record.role, record.scopes)
 
     def tokens(self) -> Sequence[TokenView]:
         """Return all tokens, the oldest first."""
         return [self._view(record) for record in self._store.tokens()]
 
-    def create(self, label: str, *, role: Role, expires_s: float | None, by: str) -> NewTokenView:
+    def create(
+        self,
+        label: str,
+        *,
+        role: Role,
+        expires_s: float | None,
+        by: str,
+        scopes: frozenset[Scope] = frozenset(),
+    ) -> NewTokenView:
         """Make a token."""
-        if role is not Role.ADMIN and self.is_open:
+        if self.is_open and (role is not Role.ADMIN or scopes):
+            held = f" held to {', '.join(sorted(one.value for one in scopes))}" if scopes else ""
             raise UsageError(
-                f"the first token must be an admin's, got {role.value}: from now on the API asks "
-                "everybody for one, and nobody could make another"
+                f"the first token must be an admin's, got {role.value}{held}: from now on the API "
+                "asks everybody for one, and nobody could make another"
             )
         now_unix_s = self._clock()
         token_id = secrets.token_hex(6)
@@ -81,6 +92,7 @@ class AccessDesk:
             token_id=token_id,
             label=label,
             role=role,
+            scopes=scopes,
             secret_hash=secret_hash,
             created_unix_s=now_unix_s,
             expires_unix_s=None if expires_s is None else now_unix_s + expires_s,
@@ -100,7 +112,7 @@ class AccessDesk:
         now_unix_s = self._clock()
         if record.revoked_unix_s is None:
             others = [one for one in records.values() if one.token_id != token_id]
-            is_admin = record.role is Role.ADMIN and record.is_valid(now_unix_s)
+            is_admin = _gives_tokens(record) and record.is_valid(now_unix_s)
             if is_admin and not self._leaves_an_admin(others):
                 raise UsageError(
                     f"token {token_id!r} is the last one of an admin: nobody could give tokens any "
@@ -115,7 +127,7 @@ class AccessDesk:
     def _leaves_an_admin(self, others: Sequence[TokenRecord]) -> bool:
         now_unix_s = self._clock()
         return bool(self._admin_token) or any(
-            one.role is Role.ADMIN and one.is_valid(now_unix_s) for one in others
+            _gives_tokens(one) and one.is_valid(now_unix_s) for one in others
         )
 
     def _tokens(self) -> dict[str, TokenRecord]:
@@ -132,9 +144,14 @@ class AccessDesk:
             token_id=record.token_id,
             label=record.label,
             role=record.role.value,
+            scopes=sorted(scope.value for scope in record.scopes),
             state="valid" if is_valid else over,
             created_unix_s=record.created_unix_s,
             expires_unix_s=record.expires_unix_s,
             revoked_unix_s=record.revoked_unix_s,
             by=record.by,
         )
+
+
+def _gives_tokens(record: TokenRecord) -> bool:
+    return record.role is Role.ADMIN and (not record.scopes or Scope.ACCESS in record.scopes)

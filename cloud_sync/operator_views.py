@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cloud_sync.core.access import Identity, Role
+from cloud_sync.core.access import Identity, Role, Scope
 from cloud_sync.core.groups import Audience
 from edge_contract.reading import JsonObject, JsonValue
 
@@ -96,12 +96,14 @@ class AnswerView:
 class TokenView:
     """A token of the API; its secret is known to nobody but its owner.
 
-    ``state`` is valid, expired or revoked.
+    ``state`` is valid, expired or revoked; ``scopes`` are the parts of the API that it is held to,
+    none for all of it.
     """
 
     token_id: str
     label: str
     role: str
+    scopes: Sequence[str]
     state: str
     created_unix_s: float
     expires_unix_s: float | None
@@ -229,8 +231,16 @@ class AccessBook(Protocol):
         """Return all tokens, the oldest first."""
         ...
 
-    def create(self, label: str, *, role: Role, expires_s: float | None, by: str) -> NewTokenView:
-        """Make a token.
+    def create(
+        self,
+        label: str,
+        *,
+        role: Role,
+        expires_s: float | None,
+        by: str,
+        scopes: frozenset[Scope] = frozenset(),
+    ) -> NewTokenView:
+        """Make a token; with ``scopes`` it is held to these parts of the API.
 
         Raises:
             UsageError: The label cannot be printed, or the first token is not an admin's.

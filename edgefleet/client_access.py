@@ -1,6 +1,6 @@
 """What a program asks the cloud about people: tokens, and the record of who did what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cloud_sync.api.json_views import view_from_json
@@ -24,7 +24,12 @@ class AccessCalls:
         return [view_from_json(TokenView, item) for item in items]
 
     def create_token(
-        self, label: str, *, role: str = "viewer", expires_s: float | None = None
+        self,
+        label: str,
+        *,
+        role: str = "viewer",
+        expires_s: float | None = None,
+        scopes: Sequence[str] = (),
     ) -> NewTokenView:
         """Make a token; what it returns is the only place where its secret is.
 
@@ -32,8 +37,14 @@ class AccessCalls:
             label: Whose it is, or what for; stands in the record of what is done with it.
             role: ``viewer``, ``operator`` or ``admin``.
             expires_s: After so long it is refused; ``None`` for never.
+            scopes: Parts of the API that it is held to, such as ``models``; none for all of it.
         """
-        order: JsonObject = {"label": label, "role": role, "expires_s": expires_s}
+        order: JsonObject = {
+            "label": label,
+            "role": role,
+            "expires_s": expires_s,
+            "scopes": list(scopes),
+        }
         return view_from_json(NewTokenView, self._api.post("tokens", order, is_repeatable=False))
 
     def revoke_token(self, token_id: str) -> TokenView:

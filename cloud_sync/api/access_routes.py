@@ -18,7 +18,7 @@ from cloud_sync.api.answering import (
     view_answer,
 )
 from cloud_sync.backend import AuditView, NewTokenView, TokenView
-from cloud_sync.core.access import Identity, Role
+from cloud_sync.core.access import Identity, Role, Scope
 
 __all__ = ["access_routes"]
 
@@ -30,22 +30,24 @@ _Number = Annotated[int, Query(ge=1, le=2**53)]
 
 
 class TokenRequest(BaseModel):
-    """A token to make: for whom or what, what it allows, and for how long."""
+    """A token to make: for whom or what, what it allows, where, and for how long."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     label: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
     role: Role = Role.VIEWER
+    scopes: frozenset[Scope] = frozenset()
     expires_s: Annotated[float, Field(gt=0, le=20 * 366 * 86_400)] | None = None
 
 
 @access_routes.get("/me")
 def me(request: Request) -> Response:
-    """Return the name and the role of whoever asks; an open API has neither."""
+    """Return name, role and scopes of whoever asks; an open API has no names."""
     identity: Identity | None = request.scope.get(IDENTITY)
     if identity is None:
-        return JSONResponse({"name": "", "role": Role.ADMIN.value})
-    return JSONResponse({"name": identity.name, "role": identity.role.value})
+        return JSONResponse({"name": "", "role": Role.ADMIN.value, "scopes": []})
+    scopes = sorted(scope.value for scope in identity.scopes)
+    return JSONResponse({"name": identity.name, "role": identity.role.value, "scopes": scopes})
 
 
 @access_routes.get("/tokens", responses=described_list(TokenView))
@@ -63,7 +65,11 @@ def tokens(backend: Backend) -> Response:
 def create_token(backend: Backend, by: Author, request: TokenRequest) -> Response:
     """Make a token; its secret is in this answer and nowhere else. Needs the role admin."""
     made = backend.access.create(
-        request.label, role=request.role, expires_s=request.expires_s, by=by
+        request.label,
+        role=request.role,
+        scopes=request.scopes,
+        expires_s=request.expires_s,
+        by=by,
     )
     return view_answer(made, status=201, location=f"/api/v1/tokens/{made.token.token_id}")
 

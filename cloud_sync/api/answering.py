@@ -20,6 +20,7 @@ __all__ = [
     "IDENTITY",
     "NEEDS_JSON",
     "PROBLEM",
+    "SESSION",
     "Author",
     "Backend",
     "DeviceName",
@@ -42,6 +43,9 @@ V = TypeVar("V")
 
 IDENTITY: Final = "edgefleet.identity"
 """Where the guard puts into the scope of a request who asks."""
+
+SESSION: Final = "edgefleet.session"
+"""Where it puts whether a session says so."""
 
 CLIENT_HEADER: Final = "X-Edgefleet-Client"
 """Names the program that asks (``cli``, ``dashboard``); it stands in the history of a rollout."""

@@ -9,12 +9,13 @@ from starlette.middleware import Middleware
 from cloud_sync.api.access_routes import access_routes
 from cloud_sync.api.answering import PROBLEM
 from cloud_sync.api.command_routes import command_routes
+from cloud_sync.api.doors import API, Doors
 from cloud_sync.api.enrolment_routes import enrolment_routes
 from cloud_sync.api.etags import EtagMiddleware
 from cloud_sync.api.events import RevisionFeed
 from cloud_sync.api.fleet_routes import fleet_routes
 from cloud_sync.api.group_routes import group_routes
-from cloud_sync.api.guard import API, Guard
+from cloud_sync.api.guard import Guard
 from cloud_sync.api.idempotency import IdempotencyMiddleware
 from cloud_sync.api.json_views import view_schemas
 from cloud_sync.api.metrics import Metrics, RequestMeter, metrics_routes
@@ -23,6 +24,7 @@ from cloud_sync.api.page_routes import page_routes
 from cloud_sync.api.problems import add_problem_handlers, problem_schema
 from cloud_sync.api.rollout_routes import rollout_routes
 from cloud_sync.api.sample_routes import sample_routes
+from cloud_sync.api.sessions import Sessions
 from cloud_sync.api.settings import ApiSettings
 from cloud_sync.api.system_routes import system_routes
 from cloud_sync.api.trust_routes import trust_routes
@@ -129,6 +131,7 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
     """
     settings = settings or ApiSettings()
     metrics = Metrics(backend)
+    doors = Doors(backend.access, token=settings.token, sessions=Sessions())
     app = CloudApi(
         title="edgefleet",
         summary="Devices, model versions, rollouts and alarms of a fleet",
@@ -138,7 +141,7 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
         redoc_url=None,
         middleware=[
             Middleware(RequestMeter, metrics=metrics),
-            Middleware(Guard, settings=settings, access=backend.access),
+            Middleware(Guard, settings=settings, doors=doors),
             Middleware(IdempotencyMiddleware, store=backend.kept_answers, exempt=_KEPT_NOWHERE),
             Middleware(EtagMiddleware),
         ],
@@ -151,7 +154,7 @@ def create_app(backend: CloudBackend, *, settings: ApiSettings | None = None) ->
         app.include_router(routes, prefix=API, responses=PROBLEM)
     app.state.metrics = metrics
     app.include_router(metrics_routes)
-    app.include_router(dashboard_routes(backend))
+    app.include_router(dashboard_routes(backend, doors))
     if settings.page is not None:
         app.include_router(page_routes(settings.page))
     return app

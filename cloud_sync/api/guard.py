@@ -1,28 +1,24 @@
 """The guard in front of the app: which hosts, sites, tokens, roles and sizes it lets through."""
 
-import base64
-import binascii
-import hmac
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cloud_sync.api.answering import IDENTITY
+from cloud_sync.api.answering import IDENTITY, SESSION
+from cloud_sync.api.doors import API, LOGIN, LOGOUT, SAFE_METHODS, Doors, may_reach, role_for
 from cloud_sync.api.problems import ApiError, kind_of, problem_response
 from cloud_sync.api.rates import Rates
 from cloud_sync.api.settings import ApiSettings
-from cloud_sync.backend import AccessBook
-from cloud_sync.core.access import Identity, Role
+from cloud_sync.core.access import Identity
 from edge_contract.errors import EdgeError
 from edge_contract.samples import MAX_PARCEL_BYTES
 
 __all__ = ["API", "Guard"]
-
-API: Final = "/api/v1"
 
 _OPEN_PATHS: Final = (
     f"{API}/health",
@@ -31,17 +27,10 @@ _OPEN_PATHS: Final = (
     f"{API}/uploads/",  # as this does
     "/healthz",
     "/readyz",
+    "/static/",  # what the page needs that asks for the token
+    LOGIN,
+    LOGOUT,
 )
-_NEEDS: Final = (
-    (f"{API}/tokens", Role.ADMIN),
-    (f"{API}/broker-passwords", Role.ADMIN),
-    (f"{API}/audit", Role.OPERATOR),
-    (f"{API}/samples", Role.OPERATOR),
-    ("/audit", Role.OPERATOR),
-)
-"""Roles that looking at something needs, where that is more than a viewer's."""
-_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
-
 _RESPONSE_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -54,11 +43,16 @@ _RESPONSE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_BLOBS: Final = f"{API}/blobs/"
-_BLOB_HEADERS: Final = {
-    # Agents in pages of other sites have to see why they get nothing, too.
+_ANYBODYS: Final = (f"{API}/blobs/", f"{API}/enrolment")
+"""What agents in pages of other sites ask for: nothing of it goes by who the browser is."""
+_SHARED: Final = {
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
+}
+_PREFLIGHT: Final = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Content-Type, Range",
+    "Access-Control-Max-Age": "86400",
 }
 _TLS_HEADERS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
@@ -66,10 +60,10 @@ _TLS_HEADERS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 class Guard:
     """ASGI middleware; refuses before the app sees anything, and bounds what the app may read."""
 
-    def __init__(self, app: ASGIApp, *, settings: ApiSettings, access: AccessBook) -> None:
+    def __init__(self, app: ASGIApp, *, settings: ApiSettings, doors: Doors) -> None:
         self._app = app
         self._settings = settings
-        self._access = access
+        self._doors = doors
         self._rates = Rates(per_s=settings.requests_per_s, failures_per_s=settings.failures_per_s)
         self._headers = {**_RESPONSE_HEADERS, **(_TLS_HEADERS if settings.tls else {})}
 
@@ -79,64 +73,61 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        own = _BLOB_HEADERS if scope["path"].startswith(_BLOBS) else {}
+        path, method = scope["path"], scope["method"]
+        is_anybodys = path.startswith(_ANYBODYS)
 
         async def send_hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in {**self._headers, **own}.items():
+                for name, value in {**self._headers, **(_SHARED if is_anybodys else {})}.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        limit_bytes = self._limit_bytes(scope["method"], scope["path"])
-        try:
-            self._check(scope, limit_bytes)
-            if not scope["path"].startswith(_OPEN_PATHS):
-                identity = await run_in_threadpool(self._identity, scope)
-                scope[IDENTITY] = identity
-                self._rates.count(scope, "" if identity is None else identity.name)
-            elif scope["method"] == "POST":  # a device that joins
-                self._rates.count_unproven(scope)
-        except ApiError as error:
-            response = problem_response(error.kind, error.detail, headers=error.headers)
-            await response(scope, receive, send_hardened)
+        if is_anybodys and method == "OPTIONS":
+            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send_hardened)
             return
-        except EdgeError as error:
-            response = problem_response(kind_of(error), str(error))
-            await response(scope, receive, send_hardened)
+        limit_bytes = self._limit_bytes(method, path)
+        try:
+            await self._let_in(scope, limit_bytes)
+        except (ApiError, EdgeError) as error:
+            await _refusal(scope, error)(scope, receive, send_hardened)
             return
         await self._app(scope, _bounded(receive, limit_bytes), send_hardened)
 
+    async def _let_in(self, scope: Scope, limit_bytes: int) -> None:
+        """Write down whose a request is; raises ``ApiError`` or ``EdgeError`` if it may not."""
+        self._check(scope, limit_bytes)
+        if not scope["path"].startswith(_OPEN_PATHS):
+            identity = await run_in_threadpool(self._identity, scope)
+            scope[IDENTITY] = identity
+            self._rates.count(scope, "" if identity is None else identity.name)
+        elif scope["path"] == LOGIN and scope["method"] == "POST":
+            self._rates.count_login(scope)
+        elif scope["method"] == "POST":  # a device that joins
+            self._rates.count_unproven(scope)
+
     def _identity(self, scope: Scope) -> Identity | None:
         """Return who asks, ``None`` where the API is open; raises ``ApiError`` if he may not."""
-        if not self._settings.token and self._access.is_open:
+        if self._doors.is_open:
             return None
-        path, needed = scope["path"], _role_for(scope["method"], scope["path"])
-        token = _token_in(Headers(scope=scope))
-        identity = self._access.identify(token)
-        if self._settings.token and hmac.compare_digest(
-            token.encode(), self._settings.token.encode()
-        ):
-            identity = Identity("admin", Role.ADMIN)
+        headers, method, path = Headers(scope=scope), scope["method"], scope["path"]
+        token, is_session = self._doors.token_in(headers)
+        if is_session and token and method not in SAFE_METHODS:
+            _require_own_page(headers)
+        identity = self._doors.identify(token)
         if identity is None:
             if token:
                 self._rates.count_unproven(scope)
-            # a browser asks its user for the one on a page, and repeats it to the API by itself
-            challenge = "Bearer" if path.startswith(API) else "Basic"
             raise ApiError(
                 "unauthorized",
                 "the API token is missing, wrong, expired or revoked"
                 if token
                 else "the API asks for a token",
-                headers={"WWW-Authenticate": f'{challenge} realm="edgefleet"'},
+                headers={"WWW-Authenticate": 'Bearer realm="edgefleet"'},
             )
-        if not identity.role.allows(needed):
-            raise ApiError(
-                "not-allowed",
-                f"{scope['method']} {path} needs the role {needed.value}; the token of "
-                f"{identity.name!r} has {identity.role.value}",
-            )
+        _require_right(identity, method, path)
+        scope[SESSION] = is_session
         return identity
 
     def _limit_bytes(self, method: str, path: str) -> int:
@@ -148,20 +139,35 @@ class Guard:
     def _check(self, scope: Scope, limit_bytes: int) -> None:
         headers = Headers(scope=scope)
         _check_host(headers, self._settings.allowed_hosts)
-        if scope["method"] not in _SAFE_METHODS:
+        if scope["method"] not in SAFE_METHODS and not scope["path"].startswith(_ANYBODYS):
             _check_site(headers)
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
 
 
-def _role_for(method: str, path: str) -> Role:
-    if method == "DELETE" and path.startswith(f"{API}/devices/"):
-        return Role.ADMIN  # what is forgotten does not come back
-    for prefix, role in _NEEDS:
-        if path == prefix or path.startswith(f"{prefix}/"):
-            return role
-    return Role.VIEWER if method in _SAFE_METHODS else Role.OPERATOR
+def _refusal(scope: Scope, error: ApiError | EdgeError) -> Response:
+    """Return what is answered to a request that is not let in; pages lead to where one logs in."""
+    if not isinstance(error, ApiError):
+        return problem_response(kind_of(error), str(error))
+    if error.kind.name == "unauthorized" and _is_page(scope):
+        return RedirectResponse(_login_for(scope), 303)
+    return problem_response(error.kind, error.detail, headers=error.headers)
+
+
+def _require_right(identity: Identity, method: str, path: str) -> None:
+    needed = role_for(method, path)
+    if not identity.role.allows(needed):
+        raise ApiError(
+            "not-allowed",
+            f"{method} {path} needs the role {needed.value}; the token of "
+            f"{identity.name!r} has {identity.role.value}",
+        )
+    if not may_reach(identity, path):
+        scopes = ", ".join(sorted(scope.value for scope in identity.scopes))
+        raise ApiError(
+            "not-allowed", f"the token of {identity.name!r} is held to {scopes}: not to {path}"
+        )
 
 
 def _check_host(headers: Mapping[str, str], allowed: tuple[str, ...]) -> None:
@@ -184,24 +190,28 @@ def _check_site(headers: Mapping[str, str]) -> None:
         raise ApiError("forbidden", "this order comes from another web site")
 
 
-def _token_in(headers: Mapping[str, str]) -> str:
-    """Return the token that a request brings; empty for none."""
-    scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    given = credentials.strip()
-    match scheme.lower():
-        case "bearer":
-            return given
-        case "basic":
-            return _password_of(given)
-        case _:
-            return ""
+def _require_own_page(headers: Mapping[str, str]) -> None:
+    """Refuse an order by cookie that does not say that a page of ours sends it."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    is_own = site == "same-origin" or (
+        site is None and origin is not None and urlsplit(origin).netloc == headers.get("host")
+    )
+    if not is_own:
+        raise ApiError(
+            "forbidden", "an order of a session has to come from a page of this cloud: send a token"
+        )
 
 
-def _password_of(credentials: str) -> str:
-    try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+def _is_page(scope: Scope) -> bool:
+    """Return whether a browser wants to show what is asked for."""
+    is_looked_at = scope["method"] == "GET" and not scope["path"].startswith(API)
+    return is_looked_at and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _login_for(scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    wanted = scope["path"] + (f"?{query}" if query else "")
+    return f"{LOGIN}?{urlencode({'next': wanted})}"
 
 
 def _name_of(host: str) -> str:

@@ -14,7 +14,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cloud_sync.api.guard import API
+from cloud_sync.api.doors import API
 from cloud_sync.backend import CloudBackend
 
 __all__ = ["Metrics", "RequestMeter", "metrics_routes"]

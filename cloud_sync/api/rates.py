@@ -13,6 +13,8 @@ from cloud_sync.core.flow_limit import FlowLimit
 __all__ = ["Rates"]
 
 _WAIT_S: Final = 1
+_LOGIN_WAIT_S: Final = 5
+_LOGINS_AT_ONCE: Final = 10
 
 
 class Rates:
@@ -38,6 +40,7 @@ class Rates:
     ) -> None:
         self._requests = FlowLimit(per_s=per_s, burst=10.0 * per_s)
         self._failures = FlowLimit(per_s=failures_per_s, burst=50.0 * failures_per_s)
+        self._logins = FlowLimit(per_s=1.0, burst=float(_LOGIN_WAIT_S * _LOGINS_AT_ONCE))
         self._clock_s = clock_s
         self._lock = threading.Lock()
 
@@ -49,14 +52,23 @@ class Rates:
         """Count one that proves nothing; raises ``ApiError`` if there are too many."""
         self._require(self._failures, _address(scope))
 
-    def _require(self, limit: FlowLimit, key: str) -> None:
+    def count_login(self, scope: Scope) -> None:
+        """Count an attempt to log in; raises ``ApiError`` if there are too many.
+
+        Ten at once from an address, and then one in five seconds: people type no faster.
+        """
+        address = _address(scope)
+        for _ in range(_LOGIN_WAIT_S):
+            self._require(self._logins, address, wait_s=_LOGIN_WAIT_S)
+
+    def _require(self, limit: FlowLimit, key: str, *, wait_s: int = _WAIT_S) -> None:
         with self._lock:
             allowed = limit.allows(key, 0, self._clock_s())
         if not allowed:
             raise ApiError(
                 "too-many",
                 "too many requests from this address",
-                headers={"Retry-After": str(_WAIT_S)},
+                headers={"Retry-After": str(wait_s)},
             )
 
 

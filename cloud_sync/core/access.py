@@ -13,7 +13,15 @@ from typing import Final
 
 from edge_contract.errors import UsageError
 
-__all__ = ["Identity", "Role", "TokenRecord", "hash_of_secret", "new_token", "token_id_of"]
+__all__ = [
+    "Identity",
+    "Role",
+    "Scope",
+    "TokenRecord",
+    "hash_of_secret",
+    "new_token",
+    "token_id_of",
+]
 
 _TOKEN: Final = re.compile(r"ef_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _LABEL: Final = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
@@ -35,12 +43,35 @@ class Role(enum.Enum):
         return order.index(self) >= order.index(needed)
 
 
+class Scope(enum.Enum):
+    """A part of the API that a token may be held to; its role counts within."""
+
+    MODELS = "models"
+    """Versions: look at them, push them."""
+    ROLLOUTS = "rollouts"
+    DEVICES = "devices"
+    """Devices, their groups, commands and membership."""
+    ALARMS = "alarms"
+    SAMPLES = "samples"
+    """Samples and labels."""
+    METRICS = "metrics"
+    ACCESS = "access"
+    """Tokens, and the record of who did what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody who asks: a name for the record, and a role."""
+    """Somebody who asks.
+
+    Attributes:
+        name: For the record.
+        role: What he may do.
+        scopes: Where; empty for everywhere.
+    """
 
     name: str
     role: Role
+    scopes: frozenset[Scope] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +82,7 @@ class TokenRecord:
         token_id: Its public part.
         label: Whose it is, or what for.
         role: What it allows.
+        scopes: Where; empty for everywhere.
         secret_hash: SHA-256 of its secret part, in hexadecimal.
         created_unix_s: When it was made.
         expires_unix_s: From then on it is refused; ``None`` for never.
@@ -64,6 +96,7 @@ class TokenRecord:
     token_id: str
     label: str
     role: Role
+    scopes: frozenset[Scope] = frozenset()
     secret_hash: str = field(repr=False)
     created_unix_s: float
     expires_unix_s: float | None = None

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cloud_sync.api.doors import Doors
 from cloud_sync.backend import CloudBackend
 from cloud_sync.core.facts import DeviceStatus
 from cloud_sync.dashboard import wording
 from cloud_sync.dashboard.evidence import gate_lines, plain_lines
+from cloud_sync.dashboard.login_routes import add_login
 from cloud_sync.dashboard.page import Question, page_of
-from cloud_sync.dashboard.roles import may_operate
+from cloud_sync.dashboard.roles import logged_in_as, may_operate
 from cloud_sync.dashboard.side_routes import add_side_pages
 from edge_contract.errors import EdgeError, UnavailableError
 from edge_contract.package import digest_of, short
@@ -72,8 +74,8 @@ class _Rendered:
         return html
 
 
-def dashboard_routes(backend: CloudBackend) -> APIRouter:
-    """Return the routes of the dashboard in front of a backend."""
+def dashboard_routes(backend: CloudBackend, doors: Doors) -> APIRouter:
+    """Return the routes of the dashboard in front of a backend, and those that lead in."""
     assets = _assets()
     templates = _templates({name: asset.address for name, asset in assets.items()})
     rendered = _Rendered(backend, templates)
@@ -97,7 +99,11 @@ def dashboard_routes(backend: CloudBackend) -> APIRouter:
         fleet = backend.summary().fleet
         return HTMLResponse(
             templates.get_template("page.html").render(
-                parts=parts, fleet=fleet, parts_path="/parts", may_operate=may_operate(request)
+                parts=parts,
+                fleet=fleet,
+                parts_path="/parts",
+                may_operate=may_operate(request),
+                person=logged_in_as(request),
             )
         )
 
@@ -113,6 +119,7 @@ def dashboard_routes(backend: CloudBackend) -> APIRouter:
         return HTMLResponse(rendered.parts(question, orders=may_operate(request)))
 
     add_side_pages(routes, backend, templates)
+    add_login(routes, doors, templates)
     for asset in assets.values():
         routes.add_api_route(asset.address, _sender(asset), methods=["GET"])
     return routes

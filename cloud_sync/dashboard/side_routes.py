@@ -13,7 +13,7 @@ from cloud_sync.core.records import CommandState
 from cloud_sync.dashboard.alarm_pages import alarm_page_of, alarms_page_of
 from cloud_sync.dashboard.device_page import device_page_of
 from cloud_sync.dashboard.people_pages import audit_page_of, command_page_of, commands_page_of
-from cloud_sync.dashboard.roles import may_operate
+from cloud_sync.dashboard.roles import logged_in_as, may_operate
 from cloud_sync.dashboard.version_page import version_page_of
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
 
@@ -54,6 +54,7 @@ class _Pages:
             parts=parts,
             fleet=fleet,
             may_operate=orders,
+            person=logged_in_as(request),
             heading=address.strip("/").replace("/", " "),
             parts_path=f"/parts{address}",
         )

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from cloud_sync.api.server import ApiServer
-from cloud_sync.api.settings import ApiSettings
 from tests.support.lived_cloud import lived_cloud
 from tests.support.memory_cloud import MemoryCloud
 from tests.support.views import device
@@ -134,22 +133,6 @@ def test_nothing_sticks_out_on_a_phone(chromium: Browser, server: ApiServer, sch
 
     assert width == 360
     assert ground == ("rgb(13, 18, 23)" if scheme == "dark" else "rgb(244, 246, 248)")
-
-
-def test_with_a_token_the_browser_asks_for_it_once(chromium: Browser, backend: MemoryCloud) -> None:
-    with ApiServer(backend, port=0, settings=ApiSettings(token="s3cret")) as server:
-        context = chromium.new_context(
-            http_credentials={"username": "anybody", "password": "s3cret"}
-        )
-        page = context.new_page()
-        page.goto(f"{server.url}/")
-        expect(page.locator("#link")).to_have_text("live", timeout=TIMEOUT_MS)
-
-        page.click("#do-pause")
-        expect(page.locator("#do-resume")).to_be_visible(timeout=TIMEOUT_MS)
-        context.close()
-
-    assert backend.rollout("latest").state == "paused"
 
 
 def test_a_device_is_commanded_and_its_answer_appears_by_itself(

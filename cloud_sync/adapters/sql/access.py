@@ -5,7 +5,7 @@ from typing import Final
 
 from cloud_sync.adapters.sql.database import SqlDatabase
 from cloud_sync.adapters.sql.documents import as_object, as_reader, as_text
-from cloud_sync.core.access import Role, TokenRecord
+from cloud_sync.core.access import Role, Scope, TokenRecord
 from cloud_sync.core.kept_answers import AnswerKey, KeptAnswer
 
 __all__ = ["SqlAccess"]
@@ -72,6 +72,7 @@ def _document(record: TokenRecord) -> str:
         {
             "label": record.label,
             "role": record.role.value,
+            "scopes": sorted(scope.value for scope in record.scopes),
             "secret_hash": record.secret_hash,
             "created_unix_s": record.created_unix_s,
             "expires_unix_s": record.expires_unix_s,
@@ -84,10 +85,15 @@ def _document(record: TokenRecord) -> str:
 def _token(token_id: str, document: str) -> TokenRecord:
     reader = as_reader(document)
     expires, revoked = reader["expires_unix_s"], reader["revoked_unix_s"]
+    scopes = reader.get("scopes")  # tokens of before have none
     return TokenRecord(
         token_id=token_id,
         label=reader["label"].text(),
         role=Role(reader["role"].text(pattern="|".join(role.value for role in Role))),
+        scopes=frozenset(
+            Scope(one.text(pattern="|".join(scope.value for scope in Scope)))
+            for one in ([] if scopes is None else scopes.items())
+        ),
         secret_hash=reader["secret_hash"].text(),
         created_unix_s=reader["created_unix_s"].number(),
         expires_unix_s=None if expires.is_null else expires.number(),

@@ -82,7 +82,9 @@
     fetchedAtMs = Date.now();
     try {
       const answer = await fetch(`${document.body.dataset.parts}${location.search}`);
-      if (answer.ok) {
+      if (answer.status === 401) {
+        location.reload(); // the session is over: the server leads to where one logs in
+      } else if (answer.ok) {
         show(await answer.text());
         say("live", "good");
       } else {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cloud_sync.api.json_views import view_to_json
+from cloud_sync.core.access import Scope
 from edge_contract.errors import UsageError
 from edgefleet.options import AsJson, CloudUrl, duration_s, examples, sub_app
 from edgefleet.printing import clock, print_json, print_line, print_table
@@ -24,7 +25,8 @@ def register_tokens(group: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "edgefleet cloud token create anna --role operator",
-            "edgefleet cloud token create grafana --expires 365d",
+            "edgefleet cloud token create grafana --scope metrics --expires 365d",
+            "edgefleet cloud token create ci --role operator --scope models",
         )
     )(create)
     app.command("list", epilog=examples("edgefleet cloud token list"))(list_tokens)
@@ -35,6 +37,13 @@ def register_tokens(group: typer.Typer) -> None:
 def create(
     label: Annotated[str, typer.Argument(help="Whose it is, or what for.")],
     role: Annotated[str, typer.Option(help="viewer, operator or admin.")] = "viewer",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this part of the API (again for more): models, rollouts, devices, alarms, "
+            "samples, metrics or access. Default: all of it, and the dashboard."
+        ),
+    ] = None,
     expires: Annotated[
         str, typer.Option(metavar="TIME", help="Refused after 30m, 24h, 90d; default never.")
     ] = "",
@@ -50,9 +59,17 @@ def create(
 
     if role not in _ROLES:
         raise UsageError(f"role {role!r} is unknown: choose {', '.join(_ROLES)}")
+    unknown = sorted(set(scope or ()) - {one.value for one in Scope})
+    if unknown:
+        raise UsageError(
+            f"scope {unknown[0]!r} is unknown: choose {', '.join(one.value for one in Scope)}"
+        )
     with Cloud(cloud, program="cli") as connection:
         made = connection.create_token(
-            label, role=role, expires_s=duration_s(expires) if expires else None
+            label,
+            role=role,
+            scopes=scope or (),
+            expires_s=duration_s(expires) if expires else None,
         )
     if as_json:
         print_json(made)
@@ -72,12 +89,13 @@ def list_tokens(cloud: CloudUrl = "", as_json: AsJson = False) -> None:
         print_line("no token was made: the API asks nobody, unless the cloud was given --token")
     else:
         print_table(
-            ("token", "label", "role", "state", "created", "expires", "by"),
+            ("token", "label", "role", "only", "state", "created", "expires", "by"),
             [
                 (
                     view.token_id,
                     view.label,
                     view.role,
+                    ", ".join(view.scopes),
                     view.state,
                     clock(view.created_unix_s),
                     "never" if view.expires_unix_s is None else clock(view.expires_unix_s),

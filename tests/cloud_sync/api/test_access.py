@@ -73,7 +73,7 @@ def test_the_secret_of_a_token_is_told_once_and_kept_nowhere(
     listed = api.get("/tokens", headers=admin).json()["items"]
     me = api.get("/me", headers=bearer(made["secret"])).json()
 
-    assert me == {"name": "anna", "role": "operator"}
+    assert me == {"name": "anna", "role": "operator", "scopes": []}
     assert listed[-1] == made["token"]
     kept = memory_cloud.kept_answers.tokens()[-1]
     assert made["secret"].rpartition("_")[2] not in repr(vars(memory_cloud.kept_answers))
