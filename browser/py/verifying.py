@@ -8,6 +8,7 @@ and the question is put anew, until there is an answer that needs no more.
 import browser.py.no_urllib3  # noqa: F401, I001  before anything of tuf
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -37,7 +38,8 @@ class Verifying:
     """
 
     def __init__(self, root: str, known: str) -> None:
-        _FOLDER.mkdir(exist_ok=True)
+        shutil.rmtree(_FOLDER, ignore_errors=True)  # of another root
+        _FOLDER.mkdir()
         for name, text in json.loads(known or "{}").items():
             (_FOLDER / name).write_text(text)
         self._fetcher = _Fetcher()

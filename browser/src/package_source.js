@@ -5,6 +5,8 @@ import { verified } from "./manifest.js";
 
 const MAX_MANIFEST_BYTES = 4_000_000;
 const SAVED_EVERY_BYTES = 1_000_000;
+/** How long a server may be silent. */
+const LONGEST_SILENCE_MS = 20_000;
 
 /** Where packages come from: `GET URL/DIGEST` for manifest and files. */
 export class PackageSource {
@@ -94,18 +96,21 @@ export class PackageSource {
    */
   async #rest(url, digest, had, mostBytes) {
     const headers = had.length ? { Range: `bytes=${had.length}-` } : undefined;
+    const silence = new Silence(LONGEST_SILENCE_MS);
     let parts = [had];
     try {
-      const reply = await fetch(url, { headers, cache: "no-store" });
+      const reply = await fetch(url, { headers, cache: "no-store", signal: silence.signal });
       if (reply.status === 416) return had;
       if (reply.status === 404) throw new PackageError(`${url} does not exist in the registry`);
       if (!reply.ok) throw new UnavailableError(`${url} answers ${reply.status}`);
       if (reply.status !== 206) parts = [];
-      await this.#read(reply, url, digest, parts, mostBytes);
+      await this.#read(reply, url, { digest, parts, mostBytes, silence });
     } catch (error) {
       if (error instanceof PackageError) throw error;
       await this.#store.putPartial(digest, joined(parts));
       throw new UnavailableError(`cannot fetch ${short(digest)}: ${saying(error)}`);
+    } finally {
+      silence.end();
     }
     return joined(parts);
   }
@@ -113,17 +118,20 @@ export class PackageSource {
   /**
    * @param {Response} reply
    * @param {string} url
-   * @param {string} digest
-   * @param {Uint8Array<ArrayBuffer>[]} parts
-   * @param {number} mostBytes
+   * @param {object} file
+   * @param {string} file.digest
+   * @param {Uint8Array<ArrayBuffer>[]} file.parts What there is of it; grows.
+   * @param {number} file.mostBytes
+   * @param {Silence} file.silence
    */
-  async #read(reply, url, digest, parts, mostBytes) {
+  async #read(reply, url, { digest, parts, mostBytes, silence }) {
     const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (reply.body).getReader();
     let size = parts.reduce((total, part) => total + part.length, 0);
     let saved = size;
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
+      silence.broken();
       parts.push(value);
       size += value.length;
       if (size > mostBytes) {
@@ -135,6 +143,34 @@ export class PackageSource {
         await this.#store.putPartial(digest, joined(parts));
       }
     }
+  }
+}
+
+/** Breaks a download off when nothing has come for too long. */
+class Silence {
+  #abort = new AbortController();
+  #longestMs;
+  #timer = 0;
+
+  /** @param {number} longestMs */
+  constructor(longestMs) {
+    this.#longestMs = longestMs;
+    this.broken();
+  }
+
+  get signal() {
+    return this.#abort.signal;
+  }
+
+  /** Something came. */
+  broken() {
+    this.end();
+    const reason = new Error(`nothing came for ${this.#longestMs / 1000} s`);
+    this.#timer = self.setTimeout(() => this.#abort.abort(reason), this.#longestMs);
+  }
+
+  end() {
+    clearTimeout(this.#timer);
   }
 }
 

@@ -28,6 +28,7 @@ export class Trust {
   #verifying;
   #store;
   #resolved;
+  #longestMs;
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
 
@@ -36,8 +37,10 @@ export class Trust {
    * @param {import("./store.js").Store} store Keeps what was verified, so that nobody can show an
    *   older one.
    * @param {(url: string) => string} resolved Says where packages are, from what orders say.
+   * @param {number} [longestMs] How long one file may take.
    */
-  constructor(verifying, store, resolved) {
+  constructor(verifying, store, resolved, longestMs = LONGEST_MS) {
+    this.#longestMs = longestMs;
     this.#verifying = verifying;
     this.#store = store;
     this.#resolved = resolved;
@@ -100,7 +103,7 @@ export class Trust {
   /** @param {string} url */
   async #fetch(url) {
     try {
-      const reply = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(LONGEST_MS) });
+      const reply = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(this.#longestMs) });
       if (!reply.ok) {
         await reply.body?.cancel();
         this.#verifying.not_fetched(url, reply.status, `${url} answers ${reply.status}`);

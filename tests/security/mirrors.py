@@ -17,7 +17,7 @@ class Mirror:
     """What is served.
 
     Attributes:
-        folder: Of the repository.
+        folder: Of the repository; what is asked for is found by the last part of its path.
         lies: Other content of a file than the repository's, by name.
         endless: Names of files that never end.
         trickles: Names of files that come a byte a tenth of a second.
@@ -50,12 +50,13 @@ def running(mirror: Mirror) -> Iterator[Mirror]:
         def do_GET(self) -> None:
             name = self.path.rpartition("/")[2]
             path = mirror.folder / name
-            if name not in mirror.lies and not path.is_file():
-                self.send_error(404)
+            is_there = name in mirror.lies or path.is_file()
+            self.send_response(200 if is_there else 404)
+            self.send_header("Access-Control-Allow-Origin", "*")  # pages of other sites ask, too
+            self.end_headers()
+            if not is_there:
                 return
             data = mirror.lies[name] if name in mirror.lies else path.read_bytes()
-            self.send_response(200)
-            self.end_headers()
             try:
                 if name in mirror.endless:
                     while not mirror.leaving.is_set():

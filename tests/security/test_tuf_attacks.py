@@ -1,11 +1,9 @@
 """What a taken registry or mirror can try, and what a device that pins a root does about it."""
 
-import datetime
 import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -22,34 +20,8 @@ from edge_contract.errors import MessageError, PackageError, UnavailableError, U
 from edge_contract.messages import DesiredState, decode, encode
 from edge_contract.package import Package
 from tests.security.mirrors import Mirror, running
+from tests.security.signed_fleets import DAY, NOW, V1, V2, Fleet
 from tests.support.packages import digits, with_version
-
-NOW: Final = datetime.datetime.now(datetime.UTC)
-DAY: Final = datetime.timedelta(days=1)
-V1, V2 = digits().package, with_version(digits().package, "1.1.0")
-
-
-class Fleet:
-    """Keys, the cloud's side, and a mirror of it."""
-
-    def __init__(self, folder: Path, mirror: Mirror) -> None:
-        self.keys = folder / "keys"
-        self.mirror = mirror
-        self.ceremony = self.ceremony_at(NOW)
-        self.ceremony.begin(["digits"])
-        self.root = (mirror.folder / "root.json").read_bytes()
-        self.online = OnlineRoles(self.ceremony.cloud)
-
-    def ceremony_at(self, now: datetime.datetime) -> Ceremony:
-        return Ceremony(self.keys, Passwords(), now=now)
-
-    def release(self, package: Package, *, now: datetime.datetime = NOW) -> None:
-        signer = load_key(self.keys / "model-digits.pem", password=None)
-        newest = self.online.metadata.targets("model-digits")
-        self.online.accept("model-digits", released(newest, package, signer, now=now), now=now)
-
-    def device(self, folder: Path) -> TufVerifier:
-        return TufVerifier(folder, self.root, TufFetcher())
 
 
 @pytest.fixture
