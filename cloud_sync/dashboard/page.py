@@ -10,27 +10,22 @@ from cloud_sync.backend import (
     Audience,
     CloudBackend,
     DeviceView,
-    RolloutEventView,
     RolloutView,
     SummaryView,
     VersionView,
 )
 from cloud_sync.core.device_filter import FilterError
-from cloud_sync.dashboard.charts import Segment, stacked
 from cloud_sync.dashboard.devices import DeviceRow, device_row
 from cloud_sync.dashboard.drift import DriftPanel, drift_panel
-from cloud_sync.dashboard.evidence import gate_lines
+from cloud_sync.dashboard.rollout_pages import RolloutPanel, rollout_panel
 from edge_contract.package import short
 
 __all__ = ["Page", "Question", "page_of"]
 
 DEVICES_ON_PAGE: Final = 50
 _ALARMS: Final = 6
-_PAST_ROLLOUTS: Final = 5
-_VERDICTS: Final = 12
-_NAMED: Final = 100
+_OTHER_ROLLOUTS: Final = 5
 _VERSIONS_PER_MODEL: Final = 4
-_STEERING: Final = ("approve", "resume", "retry", "pause", "rollback", "abort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +61,6 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What gates found at one time; the headline leaves out the reasons that they give below it."""
-
-    event: RolloutEventView
-    headline: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cohort:
-    """Devices of a rollout that are equally far, the first ones by name."""
-
-    state: str
-    devices: int
-    names: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutPanel:
-    """A rollout with what an operator may do now, and the verdicts on it, the last one first."""
-
-    view: RolloutView
-    headline: str
-    actions: Sequence[str]
-    segments: Sequence[Segment]
-    cohorts: Sequence[Cohort]
-    verdicts: Sequence[Verdict]
-
-
-@dataclass(frozen=True, slots=True)
 class Quality:
     """One kind of quality of a version."""
 
@@ -123,7 +89,7 @@ class Page:
     question: Question
     summary: SummaryView
     rollout: RolloutPanel | None
-    past_rollouts: Sequence[RolloutView]
+    other_rollouts: Sequence[RolloutView]
     alarms: Sequence[AlarmView]
     versions: Sequence[VersionRow]
     drift: DriftPanel | None
@@ -136,6 +102,8 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
     """Ask the backend for everything on the page."""
     rollouts = backend.rollouts()
     current = next((r for r in rollouts if r.ended_unix_s is None), next(iter(rollouts), None))
+    others = [one for one in rollouts if one is not current]
+    others.sort(key=lambda one: one.ended_unix_s is not None)  # those under way come first
     alarms = backend.alarms(limit=_ALARMS)
     versions = _versions(backend, current)
     devices, filter_error = _devices(backend, question)
@@ -143,8 +111,8 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
     return Page(
         question=question,
         summary=backend.summary(),
-        rollout=None if current is None else _rollout_panel(current),
-        past_rollouts=[r for r in rollouts if r is not current][:_PAST_ROLLOUTS],
+        rollout=None if current is None else rollout_panel(current),
+        other_rollouts=others[:_OTHER_ROLLOUTS],
         alarms=alarms,
         versions=[_version_row(view, current) for view in versions],
         drift=drift_panel(backend, versions, alarms, question.focus),
@@ -152,34 +120,6 @@ def page_of(backend: CloudBackend, question: Question) -> Page:
         filter_error=filter_error,
         next_device=shown[-1].view.name if len(devices) > DEVICES_ON_PAGE else "",
     )
-
-
-def _rollout_panel(view: RolloutView) -> RolloutPanel:
-    judged = [event for event in reversed(view.events) if event.evidence]
-    verdicts = [Verdict(event, _headline(event.sentence, event)) for event in judged[:_VERDICTS]]
-    return RolloutPanel(
-        view=view,
-        headline=_headline(view.sentence, judged[0] if judged else None),
-        actions=[action for action in _STEERING if action in view.actions],
-        segments=stacked(view.executions),
-        cohorts=_cohorts(view),
-        verdicts=verdicts,
-    )
-
-
-def _cohorts(view: RolloutView) -> list[Cohort]:
-    names: dict[str, list[str]] = {}
-    for name, state in sorted(view.executions.items()):
-        names.setdefault(state, []).append(name)
-    return [Cohort(state, len(some), some[:_NAMED]) for state, some in sorted(names.items())]
-
-
-def _headline(sentence: str, verdict: RolloutEventView | None) -> str:
-    """Return a sentence without what the gates of the verdict say as well."""
-    gates = [] if verdict is None else gate_lines(verdict.evidence)
-    if gates and all(gate.sentence in sentence for gate in gates):
-        return sentence.partition(": ")[0]
-    return sentence
 
 
 def _devices(backend: CloudBackend, question: Question) -> tuple[Sequence[DeviceView], str]:

@@ -1,4 +1,4 @@
-"""Routes of the pages beside the fleet's: devices, versions, alarms, commands, who did what."""
+"""Routes of the pages beside the fleet's: devices, versions, rollouts, alarms, commands, audit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from cloud_sync.dashboard.alarm_pages import alarm_page_of, alarms_page_of
 from cloud_sync.dashboard.device_page import device_page_of
 from cloud_sync.dashboard.people_pages import audit_page_of, command_page_of, commands_page_of
 from cloud_sync.dashboard.roles import logged_in_as, may_operate
+from cloud_sync.dashboard.rollout_pages import rollout_page_of, rollouts_page_of
 from cloud_sync.dashboard.version_page import version_page_of
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
 
@@ -71,6 +72,8 @@ def add_side_pages(routes: APIRouter, backend: CloudBackend, templates: Environm
         routes.add_api_route(f"{prefix}/audit", _audit(pages, whole=whole))
         routes.add_api_route(f"{prefix}/alarms", _alarms(pages, whole=whole))
         routes.add_api_route(f"{prefix}/alarms/{{alarm_id}}", _alarm(pages, whole=whole))
+        routes.add_api_route(f"{prefix}/rollouts", _rollouts(pages, whole=whole))
+        routes.add_api_route(f"{prefix}/rollouts/{{rollout_id}}", _rollout(pages, whole=whole))
         version = f"{prefix}/models/{{model}}/{{version}}"
         routes.add_api_route(version, _version(pages, whole=whole))
 
@@ -151,6 +154,32 @@ def _alarm(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
             "alarm_parts.html",
             f"/alarms/{alarm_id}",
             lambda: alarm_page_of(pages.backend, alarm_id),
+            whole=whole,
+            request=request,
+        )
+
+    return show
+
+
+def _rollouts(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
+    def show(request: Request, after: _Text = "") -> HTMLResponse:
+        return pages.draw(
+            "rollouts_parts.html",
+            "/rollouts",
+            lambda: rollouts_page_of(pages.backend, after),
+            whole=whole,
+            request=request,
+        )
+
+    return show
+
+
+def _rollout(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
+    def show(request: Request, rollout_id: _Name) -> HTMLResponse:
+        return pages.draw(
+            "rollout_parts.html",
+            f"/rollouts/{rollout_id}",
+            lambda: rollout_page_of(pages.backend, rollout_id),
             whole=whole,
             request=request,
         )

@@ -105,8 +105,8 @@ def test_a_rollout_that_runs_stands_before_a_newer_one_that_ended(tmp_path: Path
 
     rollout = part_of(page_of(cloud), "rollout")
 
-    assert "Rollout of digits 1.0.0" in rollout
-    assert "faces 2.0.0" in rollout.partition("Earlier rollouts")[2]
+    assert ">digits 1.0.0</a></h2>" in rollout
+    assert "faces 2.0.0" in rollout.partition("Other rollouts")[2]
 
 
 def test_a_link_shows_the_drift_of_another_version(tmp_path: Path) -> None:
