@@ -1,202 +1,66 @@
-"""Whole fleets while cloud, broker and agents are killed: are all rows there, all promises kept?"""
+"""Whole systems of real processes in which something breaks: are all promises kept?"""
 
-import contextlib
-import math
-import os
-import random
-import signal
-import threading
-import time
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
+import tests.support.faults.all_stories  # noqa: F401  lists them
 from benchmarks.harness import Figure, benchmark
-from edgefleet.simulation.outcome import Outcome
-from edgefleet.simulation.own_cloud import OwnCloud
-from edgefleet.simulation.scenario import (
-    Away,
-    ClockSkew,
-    Flapping,
-    OrderedRollout,
-    Scenario,
-    Selection,
-    Slow,
-    Span,
-    VersionManner,
-)
-from edgefleet.simulation.simulation import Glance, Simulation, SimulationOptions
+from tests.integration.gate import make_packages
+from tests.support.faults.trouble import can_make_trouble
+from tests.support.faults.world import STORIES, Told, tell
 
-__all__ = ["faults"]
+__all__ = ["faults", "figures_of"]
 
-_DEVICES: Final = 40
-_LASTS_S: Final = 30.0
-_COHORT: Final = 0.25
-_GOOD, _BAD = "2.0.0", "3.0.0"
-_KINDS: Final = ("cloud killed", "broker killed", "cloud frozen", "broker frozen")
+_ROUNDS: Final = 12
+_AT_ONCE: Final = 4
+_QUICK: Final = ("agents killed with -9", "disk of a device full", "network cut")
 
 
 @benchmark
 def faults(*, quick: bool, seed: int) -> Sequence[Figure]:
-    """Kill and freeze cloud and broker at random while simulated agents die and are updated."""
-    happened: Counter[str] = Counter()
-    outcomes: list[tuple[bool, Outcome]] = []
-    for number in range(1 if quick else 150):
-        is_bad = number % 2 == 1
-        outcome, villain = _lived(seed + number, is_bad=is_bad)
-        outcomes.append((is_bad, outcome))
-        happened.update(villain.happened)
-        happened["agents killed and started"] += outcome.tally.restarts
-        happened["links broken"] += outcome.tally.losses
-    wrong = [text for is_bad, outcome in outcomes for text in _violations(outcome, is_bad=is_bad)]
-    kinds = Counter(text.partition(":")[0] for text in wrong)
+    """Kill, freeze, fill, cut and damage everything that a fleet stands on, hundreds of times."""
+    if not can_make_trouble():
+        return [Figure("runs", None, "runs", peer="needs Linux, root, unshare, nft and a compiler")]
+    names = _QUICK if quick else tuple(STORIES)
+    orders = [(name, seed + number) for number in range(1 if quick else _ROUNDS) for name in names]
+    with tempfile.TemporaryDirectory() as folder:
+        packages = make_packages(Path(folder))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            told = list(pool.map(lambda order: tell(order[0], packages, seed=order[1]), orders))
+    by_story: dict[str, list[Told]] = {name: [] for name in names}
+    for (name, _), one in zip(orders, told, strict=True):
+        by_story[name].append(one)
+    return figures_of(by_story)
+
+
+def figures_of(by_story: Mapping[str, Sequence[Told]]) -> list[Figure]:
+    """Return what came of all runs, and of the runs of each story."""
+    told = [one for runs in by_story.values() for one in runs]
+    happened = Counter(fault for one in told for fault in one.faults)
     return [
-        Figure("runs of whole fleets", len(outcomes), "runs"),
-        *(Figure(f"fault: {what}", count, "times") for what, count in sorted(happened.items())),
-        Figure("rows observed", sum(one.observed_rows for _, one in outcomes), "rows"),
-        Figure("rows merged", sum(one.merged_rows for _, one in outcomes), "rows"),
+        Figure("runs", len(told), "runs"),
+        Figure("faults", sum(happened.values()), "faults", peer=f"of {len(happened)} kinds"),
+        Figure("rows observed by agents", sum(one.observed for one in told), "rows"),
+        Figure("rows merged", sum(one.merged for one in told), "rows"),
+        Figure("runs in which a promise was broken", _wrong(told), "runs", 0.0),
         *(
-            Figure(f"runs in which {what}", kinds[what], "runs", 0.0, peer=_first(wrong, what))
-            for what in _PROMISES
+            Figure(f"broken: {name}", _wrong(runs), "runs", 0.0, peer=_summary(runs))
+            for name, runs in by_story.items()
         ),
     ]
 
 
-_PROMISES: Final = (
-    "a row was lost or merged twice",
-    "the cloud believed something wrong of a device",
-    "a bad version left its cohort",
-    "a good version did not reach every device",
-)
+def _wrong(runs: Sequence[Told]) -> int:
+    return sum(bool(one.wrong) for one in runs)
 
 
-def _violations(outcome: Outcome, *, is_bad: bool) -> list[str]:
-    """Return which promises were broken, each with what was found."""
-    lost, misjudged, left_cohort, missed = _PROMISES
-    found: list[str] = []
-    if outcome.losses:
-        found.append(f"{lost}: {outcome.losses[0]}")
-    if outcome.misjudged:
-        found.append(f"{misjudged}: {', '.join(outcome.misjudged[:5])}")
-    for run in outcome.rollouts:
-        reached = [name for name, rows in outcome.rows.items() if run.digest in rows.served]
-        if is_bad and len(reached) > math.ceil(_COHORT * _DEVICES):
-            found.append(f"{left_cohort}: it served on {len(reached)} of {_DEVICES}")
-        if not is_bad and run.state == "succeeded" and len(reached) < _DEVICES:
-            found.append(f"{missed}: it is called a success with {len(reached)} of {_DEVICES}")
-    return found
-
-
-def _first(wrong: Sequence[str], what: str) -> str:
-    return next((text for text in wrong if text.startswith(what)), "")
-
-
-def _lived(seed: int, *, is_bad: bool) -> tuple[Outcome, "_Villain"]:
-    """Let one fleet live through what the seed decides."""
-    villain = _Villain(random.Random(seed))
-
-    def on_glance(glance: Glance) -> None:
-        villain.see(simulation.own_cloud, glance)
-
-    simulation = Simulation(
-        _scenario(seed, is_bad=is_bad), SimulationOptions(drain_s=90.0), on_glance=on_glance
-    )
-    try:
-        outcome = simulation.run()
-    finally:
-        villain.rest()
-    return outcome, villain
-
-
-def _scenario(seed: int, *, is_bad: bool) -> Scenario:
-    chance = random.Random(seed)
-    version = _BAD if is_bad else _GOOD
-    steps: list[float] = [_COHORT, 1.0]
-    return Scenario(
-        devices=_DEVICES,
-        minutes=_LASTS_S / 60.0,
-        seed=seed,
-        features=5,
-        interval_s=1.0,
-        rows_per_s=20.0,
-        connect_over_s=chance.choice((0.0, 3.0)),
-        flapping=(Flapping(Selection("flap", share=0.2), Span(2.0, 25.0), up_s=4.0, down_s=1.0),),
-        away=(
-            Away(Selection("kill", share=0.3), chance.uniform(4.0, 24.0), 0.5, restarts=True),
-            Away(Selection("storm"), chance.uniform(4.0, 24.0), 0.0, restarts=False),
-        ),
-        clocks=(
-            ClockSkew(Selection("ahead", share=0.1), 86_400.0 * chance.uniform(0.1, 400.0)),
-            ClockSkew(Selection("behind", share=0.1), -86_400.0 * chance.uniform(0.1, 400.0)),
-        ),
-        slow=(Slow(Selection("slow", share=0.1), reaction_s=1.0, load_s=2.0, latency=2.0),),
-        versions={_BAD: VersionManner(_BAD, failing=0.5)},
-        rollouts=(
-            OrderedRollout(
-                5.0,
-                {
-                    "version": version,
-                    "strategy": "canary",
-                    "steps": steps,
-                    "shadow": False,
-                    "bake_s": 2.0,
-                    "min_rows": 50,
-                    "trial_calls": 10,
-                    "force": True,
-                },
-                "",
-            ),
-        ),
-    )
-
-
-@dataclass
-class _Villain:
-    """Kills and freezes at moments that the seed decides, on a thread of its own.
-
-    Attributes:
-        happened: What it did.
-    """
-
-    chance: random.Random
-    happened: list[str] = field(default_factory=list)
-    _thread: threading.Thread | None = None
-    _ends: threading.Event = field(default_factory=threading.Event)
-
-    def see(self, cloud: OwnCloud | None, glance: Glance) -> None:
-        """Begin as soon as the fleet lives; rest when devices are about to leave."""
-        if self._thread is None and cloud is not None and glance.elapsed_s > 2.0:
-            self._thread = threading.Thread(target=self._act, args=(cloud,), daemon=True)
-            self._thread.start()
-        if glance.elapsed_s > _LASTS_S - 3.0:
-            self._ends.set()
-
-    def rest(self) -> None:
-        """Do nothing more, and leave nothing frozen or dead."""
-        self._ends.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _act(self, cloud: OwnCloud) -> None:
-        while not self._ends.wait(self.chance.uniform(1.5, 6.0)):
-            kind = self.chance.choice(_KINDS)
-            pid = cloud.pid if kind.startswith("cloud") else cloud.broker_pid
-            if pid is None:
-                continue
-            self.happened.append(kind)
-            with contextlib.suppress(ProcessLookupError):  # its parent has just ended it
-                self._do(cloud, kind, pid)
-
-    def _do(self, cloud: OwnCloud, kind: str, pid: int) -> None:
-        match kind:
-            case "cloud killed":
-                cloud.kill()
-                time.sleep(self.chance.uniform(0.0, 1.0))
-                cloud.start_again()
-            case "broker killed":
-                os.kill(pid, signal.SIGKILL)
-            case _:
-                os.kill(pid, signal.SIGSTOP)
-                time.sleep(self.chance.uniform(0.2, 3.0))
-                os.kill(pid, signal.SIGCONT)
+def _summary(runs: Sequence[Told]) -> str:
+    """Return how many runs, faults and rows those were, and what was wrong first."""
+    faults = sum(len(one.faults) for one in runs)
+    rows = sum(one.observed for one in runs)
+    first = next((one.wrong[0] for one in runs if one.wrong), "")
+    return f"{len(runs)} runs, {faults} faults, {rows:,} rows" + (f"; {first}" if first else "")

@@ -67,6 +67,10 @@ class Broker(Protocol):
         """Start it again."""
         ...
 
+    def needs_restart(self) -> bool:
+        """Whether it runs, and will not do its work again before it is started anew."""
+        ...
+
 
 class Conductor:
     """Runs the cores; other threads hand it messages and orders.
@@ -316,8 +320,13 @@ class Conductor:
             self._attempt(part)
 
     def _look_after_broker(self) -> None:
-        if self._broker is not None and self._broker.pid is None:
+        if self._broker is None:
+            return
+        if self._broker.pid is None:
             _log.warning("the broker ended; starting it again")
+            self._broker.restart()
+        elif self._broker.needs_restart():
+            _log.warning("the disk was full for the broker, and has room now; starting it again")
             self._broker.restart()
 
     def _look_after_fleet(self) -> None:

@@ -6,6 +6,7 @@ The note beside it only says whose lock it is.
 
 import contextlib
 import json
+import logging
 import os
 import platform
 import sys
@@ -13,16 +14,21 @@ import time
 from pathlib import Path
 from typing import Final
 
-from edge_agent.adapters.sqlite_store import SqliteBatchStore
+from edge_agent.adapters.sqlite_store import DamagedStoreError, SqliteBatchStore
 from edge_contract.errors import UsageError
 
 __all__ = ["forget_holder", "opened_alone"]
 
 _NOTE: Final = "holder.json"
 
+_log = logging.getLogger("edgefleet.agent")
+
 
 def opened_alone(folder: Path, *, outlives_us: bool = True) -> SqliteBatchStore:
     """Open the store of a state folder and note that this process holds it.
+
+    One that is damaged is put aside, and said to be: predictions must not stop for it. A new one
+    takes over what can be read.
 
     Args:
         folder: The state folder.
@@ -33,7 +39,7 @@ def opened_alone(folder: Path, *, outlives_us: bool = True) -> SqliteBatchStore:
         UnavailableError: The folder cannot be written.
     """
     try:
-        store = SqliteBatchStore(folder / "agent.db", is_durable=outlives_us)
+        store = _sound(folder / "agent.db", is_durable=outlives_us)
     except UsageError as error:
         raise UsageError(f"{error}{_holder_of(folder)}") from error
     note = {
@@ -45,6 +51,35 @@ def opened_alone(folder: Path, *, outlives_us: bool = True) -> SqliteBatchStore:
     with contextlib.suppress(OSError):  # a full disk; the lock holds all the same
         (folder / _NOTE).write_text(json.dumps(note))
     return store
+
+
+def _sound(path: Path, *, is_durable: bool) -> SqliteBatchStore:
+    """Return the store of a path, or a new one in place of a damaged one."""
+    store: SqliteBatchStore | None = None
+    is_new = not path.exists()
+    try:
+        store = SqliteBatchStore(path, is_durable=is_durable)
+        if not is_new:
+            store.require_sound()
+    except DamagedStoreError as error:
+        if store is not None:
+            store.close()
+        _log.error("%s", error)
+    else:
+        return store
+    from edge_agent.adapters.damaged_store import put_aside, salvaged  # few starts need it
+
+    kept = put_aside(path)
+    found = salvaged(kept)
+    fresh = SqliteBatchStore(path, is_durable=is_durable)
+    fresh.take_over(found.batches, found.state)
+    _log.error(
+        "%d batches that wait for the cloud could be read%s; what is damaged is kept in %r",
+        len(found.batches),
+        "" if found.is_complete else ", and others could not: their rows are lost",
+        str(kept),
+    )
+    return fresh
 
 
 def forget_holder(folder: Path) -> None:

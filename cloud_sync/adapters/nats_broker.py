@@ -23,6 +23,9 @@ from edge_contract.errors import UnavailableError, UsageError
 __all__ = ["BrokerConfig", "EmbeddedBroker", "find_nats_server"]
 
 _START_TIMEOUT_S: Final = 15.0
+_ROOM_BYTES: Final = 2_000_000
+_MOST_LOG_BYTES: Final = 1_000_000
+_CANNOT_STORE: Final = b"JetStream failed to store a msg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class EmbeddedBroker:
         self._folder = config.data_folder.absolute() / "broker"
         self._ports: dict[str, int] = {}
         self._process: ChildProcess | None = None
+        self._log_read = 0
+        self._is_stuck = False
         self.service_files: ServiceFiles | None = None
         """What the cloud itself shows; ``None`` where nobody is asked. Known after a start."""
 
@@ -154,6 +159,19 @@ class EmbeddedBroker:
         """
         self.stop()
         self.start()
+        self._new_log()
+        self._is_stuck = False
+
+    def needs_restart(self) -> bool:
+        """Whether it can store nothing although there is room.
+
+        A nats-server whose disk was full once goes on to refuse messages when there is room again,
+        until it is started anew; it says in its log that it cannot store them.
+        """
+        if self._process is None:
+            return False
+        self._is_stuck |= _CANNOT_STORE in self._new_log()
+        return self._is_stuck and shutil.disk_usage(self._folder).free >= _ROOM_BYTES
 
     def kill(self) -> None:
         """End the broker at once, as a crash would."""
@@ -165,6 +183,18 @@ class EmbeddedBroker:
         if self._process is not None:
             self._end(self._process)
             self._process = None
+
+    def _new_log(self) -> bytes:
+        """Return what it has logged since the last time, or the end of that."""
+        try:
+            with (self._folder / "nats.log").open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                begin = self._log_read if self._log_read <= size else 0  # it began a new file
+                self._log_read = size
+                log.seek(max(begin, size - _MOST_LOG_BYTES))
+                return log.read(_MOST_LOG_BYTES)
+        except OSError:
+            return b""  # it has not begun a log yet
 
     def _end(self, process: ChildProcess) -> None:
         if self._callout is not None:

@@ -15,12 +15,13 @@ from edge_contract.messages import BatchId, TelemetryBatch, decode, encode
 from edge_contract.messages.codec import require_intact
 from edge_contract.reading import JsonObject
 
-__all__ = ["LABELLED_DAYS", "LABELLED_ROWS", "SqliteBatchStore"]
+__all__ = ["LABELLED_DAYS", "LABELLED_ROWS", "DamagedStoreError", "SqliteBatchStore"]
 
 LABELLED_ROWS: Final = 100_000
 LABELLED_DAYS: Final = 30
 
 _DAY_S: Final = 86_400
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batch (
@@ -40,6 +41,10 @@ _FORGET_PAST_BOUND: Final = (
 )
 
 
+class DamagedStoreError(UnavailableError):
+    """The file is no whole database any more; what can be read of it can be moved to a new one."""
+
+
 class SqliteBatchStore:
     """A :class:`edge_agent.ports.BatchStore` and ``LabelStore`` in a file.
 
@@ -55,6 +60,7 @@ class SqliteBatchStore:
 
     Raises:
         UsageError: Another agent uses the file.
+        DamagedStoreError: It is damaged.
         UnavailableError: The file cannot be opened.
 
     Reading raises ``EdgeError`` if what is in the file is damaged.
@@ -98,6 +104,40 @@ class SqliteBatchStore:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+    def require_sound(self) -> None:
+        """Look the whole file over; raises ``DamagedStoreError`` for what is not as it was saved.
+
+        Without this a page that is damaged would be found when it is needed, or never.
+        """
+        with self._errors("look over"):
+            (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise self._damaged(" ".join(str(found).split()))
+        try:
+            self.messages("")
+            self.marks()
+            self.state()
+        except UnavailableError:
+            raise
+        except EdgeError as error:
+            raise self._damaged(str(error.__cause__ or error)) from error
+
+    def take_over(
+        self, batches: Sequence[tuple[int, int, bytes]], state: "JsonObject | None"
+    ) -> None:
+        """Keep what could be read of a store that was damaged, in place of this new one's.
+
+        Args:
+            batches: Boot, number and payload.
+            state: The journal; ``None`` if it could not be read.
+        """
+        with self._transaction("save to"):
+            self._many("INSERT OR REPLACE INTO batch VALUES (?, ?, ?)", list(batches))
+            if state is not None:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO journal VALUES ('state', ?)", (json.dumps(state),)
+                )
 
     def identity(self) -> int:
         """Return a number that no other store has, below 2**64."""
@@ -156,8 +196,9 @@ class SqliteBatchStore:
         """Return all batches as they are sent, oldest first; far quicker than to read them."""
         found: list[StoredBatch] = []
         with self._errors("read"):
+            # Read at once: a cursor that an error leaves open would keep the file locked.
             rows = self._db.execute("SELECT boot, seq, payload FROM batch ORDER BY boot, seq")
-            for boot, seq, payload in rows:
+            for boot, seq, payload in rows.fetchall():
                 require_intact(payload)
                 found.append(StoredBatch(BatchId(device, boot, seq), payload))
         return found
@@ -237,6 +278,12 @@ class SqliteBatchStore:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def _damaged(self, what: str) -> DamagedStoreError:
+        return DamagedStoreError(
+            f"batch store {str(self._path)!r} is damaged ({what}); the next start puts it aside "
+            "and begins a new one with what can be read"
+        )
+
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
         """Keep other threads out, and say which file it is about."""
@@ -251,6 +298,8 @@ class SqliteBatchStore:
                     f"{str(self._path.parent)!r}; stop it, or give this one a state folder of its "
                     "own"
                 ) from error
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+                raise self._damaged(str(error)) from error
             raise UnavailableError(
                 f"cannot {doing} {where}: {error}; check that its disk has room and can be written"
             ) from error

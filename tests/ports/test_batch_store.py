@@ -267,5 +267,5 @@ def test_damaged_content_is_told_with_the_file_and_what_to_do(
 
 def test_a_file_of_something_else_is_told(path: Path) -> None:
     path.write_bytes(b"something else entirely" * 100)
-    with pytest.raises(UnavailableError, match=r"agent\.db': file is not a database"):
+    with pytest.raises(UnavailableError, match=r"agent\.db' is damaged \(file is not a database\)"):
         SqliteBatchStore(path)

@@ -27,6 +27,9 @@ _ADVICE: Final = {
     "SQLITE_IOERR": "check the disk and the system's log",
 }
 
+_SMALL_BYTES: Final = 64_000_000
+_MOST_CHECKED_BYTES: Final = 4_000_000_000  # a few seconds
+
 
 class SqliteDatabase:
     """A file with the newest schema. Thread-safe: one transaction writes at a time, readers go on.
@@ -53,6 +56,7 @@ class SqliteDatabase:
                 self._writer.execute("PRAGMA journal_mode = WAL")
                 self._writer.execute("PRAGMA synchronous = FULL")  # a commit promises durability
                 self._upgrade()
+                self._require_sound()
             except BaseException:
                 self._writer.close()
                 raise
@@ -115,6 +119,19 @@ class SqliteDatabase:
         if query_only:
             db.execute("PRAGMA query_only = ON")
         return db
+
+    def _require_sound(self) -> None:
+        """Refuse a file with pages that are damaged, which reading might not notice for long."""
+        size_bytes = self._path.stat().st_size
+        how = "integrity_check" if size_bytes <= _SMALL_BYTES else "quick_check"
+        if size_bytes > _MOST_CHECKED_BYTES:
+            return
+        (found,) = self._writer.execute(f"PRAGMA {how}(1)").fetchone()
+        if found != "ok":
+            raise UnavailableError(
+                f"the warehouse {str(self._path)!r} is not whole: {' '.join(found.split())}; "
+                f"{_ADVICE['SQLITE_CORRUPT']}"
+            )
 
     def _upgrade(self) -> None:
         db = self._writer

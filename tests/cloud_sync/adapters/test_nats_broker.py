@@ -250,3 +250,21 @@ def test_a_stranger_with_the_pid_of_an_old_broker_is_left_alone(
 
         assert stranger.poll() is None
         stranger.communicate(b"\n")
+
+
+def test_a_broker_that_could_not_store_wants_a_restart_as_soon_as_there_is_room(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.start()
+    assert not broker.needs_restart()
+    with (tmp_path / "broker" / "nats.log").open("a") as log:
+        log.write("[7] [ERR] JetStream failed to store a msg on stream '$G > $MQTT_msgs': write\n")
+
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=0))
+    while_full = broker.needs_restart()
+    monkeypatch.undo()
+    with_room = broker.needs_restart()
+    broker.restart()
+
+    assert (while_full, with_room, broker.needs_restart()) == (False, True, False)

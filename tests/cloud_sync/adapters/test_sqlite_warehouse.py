@@ -103,12 +103,22 @@ def test_a_damaged_page_is_told_and_not_served(tmp_path: Path) -> None:
     data[len(data) // 2 :] = b"\xff" * (len(data) - len(data) // 2)
     (tmp_path / FILE).write_bytes(data)
 
-    def read_everything() -> None:
-        with closing(SqliteWarehouse(tmp_path)) as warehouse:
-            warehouse.audit(limit=1000)
+    with pytest.raises(UnavailableError, match=r"damaged: restore it from a backup"):
+        SqliteWarehouse(tmp_path)
+
+
+def test_one_damaged_page_is_found_before_anything_is_merged(tmp_path: Path) -> None:
+    with closing(SqliteWarehouse(tmp_path)) as warehouse:
+        for number in range(200):
+            warehouse.add_audit(AuditRecord(float(number), "alice", "push", "x" * 100))
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+    with (tmp_path / FILE).open("r+b") as file:
+        file.seek((pages - 1) * 4096)
+        file.write(bytes(4096))
 
     with pytest.raises(UnavailableError, match=r"damaged: restore it from a backup"):
-        read_everything()
+        SqliteWarehouse(tmp_path)
 
 
 def test_a_damaged_document_is_told(tmp_path: Path) -> None:
