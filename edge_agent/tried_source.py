@@ -32,10 +32,17 @@ class TriedSource:
         self._source = source
         self._trial = trial
         self._meter = meter
+        self._harmless: set[str] = set()
 
     def fetch(self, digest: str, url: str, store: PackageStore) -> None:
-        """Bring a package into the store, and raise ``PackageError`` if it did harm when tried."""
+        """Bring a package into the store, and raise ``PackageError`` if it did harm when tried.
+
+        One that did none is not tried again when it is wanted another time: its digest says that
+        it is the same.
+        """
         self._source.fetch(digest, url, store)
+        if digest in self._harmless:
+            return
         package = store.load(digest)
         name = package.manifest.reference
         if not self._has_room(package):
@@ -45,6 +52,8 @@ class TriedSource:
             self._trial.require_harmless(package)
         except CannotTryError as error:
             _log.warning("%s; it is loaded untried", error)
+        else:
+            self._harmless.add(digest)
 
     def spent(self) -> Downloads:
         """Return what came since this was asked the last time."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from edge_agent.adapters.wording import shortened
 from edge_agent.batch.array_files import npz_blocks
 from edge_agent.batch.arrow_files import arrow_file_blocks, arrow_stream_blocks, parquet_blocks
 from edge_agent.batch.blocks import Block
@@ -29,6 +30,7 @@ _KINDS: Final = {
     ".npz": "npz",
     ".parquet": "parquet",
     ".arrow": "arrow",
+    ".arrows": "arrow",
     ".feather": "arrow",
 }
 _STREAMS: Final = ("csv", "jsonl", "arrow")
@@ -125,13 +127,21 @@ def parts_of(folder: Path) -> tuple[Path, ...]:
     """Return the files of a folder by name, without hidden ones and those like ``_SUCCESS``.
 
     Raises:
-        UsageError: There are none, or of several kinds, or one that cannot be read.
+        UsageError: There are none, or of several kinds, or one that cannot be read, or folders
+            beside them, whose rows would be left out in silence.
     """
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] not in "._")
+    found = sorted(path for path in folder.iterdir() if path.name[0] not in "._")
+    unknown = [p.name for p in found if p.is_dir() or p.suffix not in _KINDS]
+    if unknown:
+        raise UsageError(
+            f"folder {str(folder)!r} has {shortened(unknown)}, which cannot be read: give one of "
+            f"files alone that end in {', '.join(_KINDS)}"
+        )
+    files = [path for path in found if path.is_file()]
     kinds = {kind_of_file(path) for path in files}
     if len(kinds) != 1:
-        found = f"files of several kinds ({', '.join(sorted(kinds))})" if kinds else "no files"
-        raise UsageError(f"folder {str(folder)!r} has {found}: give one of files of one kind")
+        what = f"files of several kinds ({', '.join(sorted(kinds))})" if kinds else "no files"
+        raise UsageError(f"folder {str(folder)!r} has {what}: give one of files of one kind")
     return tuple(files)
 
 
@@ -147,7 +157,7 @@ def read_blocks(source: Path) -> Iterator[Block]:
     """Return the rows of a file, told by its ending; any row that cannot be read is an error.
 
     ``.csv`` with a header, ``.jsonl`` with one row a line, ``.npz`` with one array of rows or one
-    array per input, ``.parquet``, ``.arrow`` and ``.feather`` (need pyarrow).
+    array per input, ``.parquet``, ``.arrow``, ``.arrows`` and ``.feather`` (need pyarrow).
 
     Raises:
         UsageError: The file cannot be read, or its kind is unknown; also while iterating.

@@ -20,13 +20,13 @@ class _Meter:
     """A device of which the test says how much memory is free."""
 
     def __init__(self, free_mb: float | None) -> None:
-        self._free_mb = free_mb
+        self.free_mb = free_mb
 
     def process_bytes(self) -> int | None:
         return None
 
     def read(self) -> Resources:
-        return Resources(memory_free_mb=self._free_mb)
+        return Resources(memory_free_mb=self.free_mb)
 
 
 def test_a_good_package_comes_through(tmp_path: Path) -> None:
@@ -46,6 +46,23 @@ def test_a_package_that_fails_its_trial_is_refused_for_good(tmp_path: Path) -> N
 
     with pytest.raises(PackageError, match="runs for ever"):
         source.fetch(bad.digest, "", FolderPackages(tmp_path))
+
+
+def test_a_package_that_comes_again_is_not_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    package = digits().package
+    meter = _Meter(4_000)
+    source = TriedSource(Shelf([package]), TrialProcess(), meter)
+    source.fetch(package.digest, "", FolderPackages(tmp_path / "first"))
+    meter.free_mb = 100.0  # now it could not be tried, and that would be told
+
+    store = FolderPackages(tmp_path / "again")
+    with caplog.at_level(logging.INFO, logger="edgefleet.agent"):
+        source.fetch(package.digest, "", store)
+
+    assert store.load(package.digest).manifest == package.manifest
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("free_mb", [100.0, None])

@@ -210,7 +210,8 @@ def _tell(console: Console, job: "ScoreJob", result: "ScoreSummary") -> None:
     if result.rejected:
         where = job.rejects_path
         told = "" if where is None else f": see {where}"
-        _say(console, f"{result.rejected:,} rows were rejected{told}")
+        were = "1 row was" if result.rejected == 1 else f"{result.rejected:,} rows were"
+        _say(console, f"{were} rejected{told}")
 
 
 def _say(console: Console, text: str) -> None:

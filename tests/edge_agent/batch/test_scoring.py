@@ -246,7 +246,7 @@ class TestFilesThatCannotBeRead:
     def test_an_unknown_ending(self, customers: Agent, tmp_path: Path) -> None:
         assert refused(customers, tmp_path / "rows.xlsx") == (
             "cannot read 'rows.xlsx': known endings are .csv, .jsonl, .ndjson, .npz, .parquet, "
-            ".arrow, .feather"
+            ".arrow, .arrows, .feather"
         )
 
 

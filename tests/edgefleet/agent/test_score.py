@@ -167,6 +167,7 @@ class TestFolders:
             (("empty", "out.csv"), "folder 'empty' has no files"),
             (("many", "out.csv"), "folder 'many' has files of several kinds (csv, jsonl)"),
             (("many", "many"), "folder 'many' has files of several kinds"),
+            (("deep", "out.csv"), "folder 'deep' has 'later', 'notes.txt', which cannot be read"),
             (("parts", "parts"), "'parts' is to be read and written: name another folder"),
             (("parts", "out", "--rejected", "bad.jsonl"), "every file of a folder has its own"),
             (("parts", "out", "--output-format", "xml"), "cannot write 'xml'"),
@@ -184,6 +185,10 @@ class TestFolders:
         Path("many").mkdir()
         Path("many/a.csv").write_text(CSV)
         Path("many/a.jsonl").write_text(LINES)
+        Path("deep/later").mkdir(parents=True)
+        Path("deep/a.csv").write_text(CSV)
+        Path("deep/notes.txt").write_text("read me")
+        Path("deep/_SUCCESS").touch()
 
         outcome = edgefleet("score", *words, "--model", package)
 
@@ -195,7 +200,7 @@ def test_rows_set_aside_are_told_and_change_the_exit_code(edgefleet: Command, pa
     Path("rows.csv").write_text(f"{CSV}oslo,old,1\n")
     outcome = edgefleet("score", "rows.csv", "out.csv", "--model", package)
     assert outcome.code == 3
-    assert "1 rows were rejected: see out.csv.rejected.jsonl" in outcome.err
+    assert "1 row was rejected: see out.csv.rejected.jsonl" in outcome.err
 
     outcome = edgefleet(
         "score", "rows.csv", "out.csv", "--model", package, "--rejected", "bad.jsonl"
