@@ -11,13 +11,24 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from edge_contract.errors import EdgeError
 
-__all__ = ["Findings", "Target", "damaged_bytes", "damaged_json", "fuzzed"]
+__all__ = [
+    "Findings",
+    "Reader",
+    "Target",
+    "Watch",
+    "damaged_bytes",
+    "damaged_json",
+    "fuzzed",
+    "search",
+]
 
 MOST_S = 2.0
 _MOST_KEPT = 2_000
+_MOST_CRASHES = 50
 _ODD: Sequence[object] = (
     None, True, False, 0, -1, 1, 2**31, 2**53, 2**63, -(2**63), 10**40, 0.5, -0.0, 1e308, 1e-320,
     "", "\x00", "a" * 70, "../../etc/passwd", "\ud83d\ude00", "sha256:" + "0" * 64, "all", "1.0.0",
@@ -50,49 +61,95 @@ class Findings:
         runs: Inputs that were read.
         read: How many of them were taken for right.
         shapes: Refusals in different words.
-        crashes: Inputs on which something else than a refusal was raised, and what.
+        crashes: Inputs on which something else than a refusal was raised, and what; the first ones.
+        crashed: How many there were.
         slowest_s: Most processor time for one input.
         grown_mb: By how much the process grew.
+        peak_mb: What it took at most, with everything that it had loaded.
     """
 
     runs: int = 0
     read: int = 0
     shapes: int = 0
     crashes: list[tuple[bytes, str]] = field(default_factory=list)
+    crashed: int = 0
     slowest_s: float = 0.0
     grown_mb: float = 0.0
+    peak_mb: float = 0.0
 
 
-def fuzzed(target: Target, *, seed: int, seconds: float = 0.0, runs: int = 0) -> Findings:
-    """Damage and read inputs for so many seconds, or so many times."""
-    rng = random.Random(seed)
-    kept = list(target.seeds)
-    seen: set[str] = set()
-    found = Findings()
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ends_s = time.monotonic() + seconds
-    while found.runs < runs or (not runs and time.monotonic() < ends_s):
-        data = rng.choice(kept)
-        for _ in range(rng.choice((1, 1, 1, 2, 4))):
-            data = target.damage(data, rng)
+class Reader(Protocol):
+    """Reads inputs one by one."""
+
+    def read(self, data: bytes) -> bool:
+        """Read one; return whether nothing before it came to an end in these words."""
+        ...
+
+
+class Watch:
+    """Reads inputs one by one and keeps what came of them.
+
+    Args:
+        target: What reads them.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.findings = Findings()
+        self._target = target
+        self._seen: set[str] = set()
+        self._before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def read(self, data: bytes) -> bool:
+        """Read one; return whether nothing before it came to an end in these words."""
+        found = self.findings
         began_s = time.process_time()
         try:
-            target.read(data)
+            self._target.read(data)
             shape = "read"
             found.read += 1
         except EdgeError as error:
             shape = re.sub(r"[0-9a-f]{8,}|\d+|'[^']*'", "#", str(error))[:120]
         except Exception as error:  # noqa: BLE001  that is what is looked for
             shape = f"{type(error).__name__}: {error}"
-            found.crashes.append((data, shape))
+            found.crashed += 1
+            if len(found.crashes) < _MOST_CRASHES:
+                found.crashes.append((data, shape))
         found.runs += 1
         found.slowest_s = max(found.slowest_s, time.process_time() - began_s)
-        if shape not in seen and len(kept) < _MOST_KEPT:
-            seen.add(shape)
+        found.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        found.grown_mb = found.peak_mb - self._before_kb / 1024
+        if shape in self._seen or len(self._seen) >= _MOST_KEPT:
+            return False
+        self._seen.add(shape)
+        found.shapes = len(self._seen)
+        return True
+
+
+def fuzzed(target: Target, *, seed: int, seconds: float = 0.0, runs: int = 0) -> Findings:
+    """Damage and read inputs for so many seconds, or so many times."""
+    watch = Watch(target)
+    search(watch, target, rng=random.Random(seed), until=_end(watch.findings, seconds, runs))
+    return watch.findings
+
+
+def _end(found: Findings, seconds: float, runs: int) -> Callable[[], bool]:
+    ends_s = time.monotonic() + seconds
+    if runs:
+        return lambda: found.runs >= runs
+    return lambda: time.monotonic() >= ends_s
+
+
+def search(
+    reader: Reader, target: Target, *, rng: random.Random, until: Callable[[], bool]
+) -> None:
+    """Damage and read inputs until it is over, led by the words of refusals."""
+    kept = list(target.seeds)
+    while not until():
+        data = rng.choice(kept)
+        for _ in range(rng.choice((1, 1, 1, 2, 4))):
+            data = target.damage(data, rng)
+        if reader.read(data):
             kept.append(data)
-    found.shapes = len(seen)
-    found.grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
-    return found
 
 
 def damaged_bytes(data: bytes, rng: random.Random) -> bytes:
