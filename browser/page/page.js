@@ -1,5 +1,6 @@
 /** The page: draws or asks for a row, shows what the agent answers and what it sends. */
 import { createAgent } from "../src/edgefleet.js";
+import { keepBundle } from "../src/keeping.js";
 import { DriftMeter } from "./drift.js";
 import { inWords } from "./leaving.js";
 import { Pad } from "./pad.js";
@@ -39,7 +40,7 @@ const before = { serving: "", trial: "", standby: "" };
 function showStatus(status) {
   const { serving, device, provider, fallback, inPage, hasCore, link, hasCloud } = status;
   at("model").textContent = serving || "edgefleet";
-  at("slot").textContent = !serving ? "" : status.onTrial ? "on trial" : "serves";
+  at("slot").textContent = !serving ? "" : status.onTrial ? "on trial" : status.candidate ? "serves, with a shadow" : "serves";
   const where = provider === "wasm" ? `by WebAssembly, in ${inPage ? "the page itself" : "a worker"}` : provider;
   at("provider").textContent = [provider && where, fallback].filter(Boolean).join("; ");
   showCandidate(status);
@@ -126,10 +127,15 @@ function showAnswer({ labels, probabilities, values, milliseconds, classes }) {
     ...[...(probabilities ?? [])].map((probability, index) => {
       const line = document.createElement("li");
       const name = element("span", classes[index]);
-      const bar = document.createElement("meter");
+      const bar = element("span", "");
       const share = element("span", `${(100 * probability).toFixed(1)} %`);
-      bar.value = probability;
+      bar.append(document.createElement("i"));
+      bar.className = "bar";
+      bar.role = "meter";
+      bar.ariaValueMin = "0";
+      bar.ariaValueMax = "1";
       bar.ariaLabel = `probability of ${classes[index]}`;
+      fill(bar, probability, 1);
       line.className = classes[index] === answer ? "best" : "";
       line.append(name, bar, share);
       return line;
@@ -137,12 +143,23 @@ function showAnswer({ labels, probabilities, values, milliseconds, classes }) {
   );
 }
 
+/**
+ * @param {HTMLElement} bar
+ * @param {number} value
+ * @param {number} most
+ */
+function fill(bar, value, most) {
+  bar.ariaValueNow = value.toFixed(3);
+  /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${(100 * value) / most}%`;
+}
+
 /** @param {DriftMeter} meter */
 function showDrift(meter) {
   const bits = Math.max(meter.excessBits, 0);
-  const level = /** @type {HTMLMeterElement} */ (at("drift"));
-  level.value = Math.min(bits / 2, 1);
-  const how = bits < 0.5 ? "like" : bits < 1 ? "a little unlike" : "unlike";
+  const level = bits < 0.5 ? 0 : bits < 1 ? 1 : 2;
+  fill(at("drift"), Math.min(bits, 2), 2);
+  at("drift").dataset.level = String(level);
+  const how = ["like", "a little unlike", "unlike"][level];
   at("drift-words").textContent = `${how} the training data: ${bits.toFixed(2)} bits a value beyond it`;
 }
 
@@ -320,9 +337,7 @@ async function main() {
   if (features.length === 64) usePad(predictor, meter);
   else useForm(features, predictor, meter);
   // Last: keeping the bundle must not take the network from the first prediction.
-  navigator.serviceWorker?.register("../service-worker.js").catch((error) => {
-    log(`the page cannot be kept for offline starts: ${error.message}`);
-  });
+  void keepBundle("../service-worker.js", log);
 }
 
 main().catch((error) => {

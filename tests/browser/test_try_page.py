@@ -162,6 +162,41 @@ def test_a_new_bundle_takes_the_place_of_the_one_that_was_kept(
     assert complaints == []
 
 
+def test_a_new_bundle_that_is_not_what_it_should_be_is_refused_and_the_old_one_goes_on(
+    tmp_path: Path, context: BrowserContext
+) -> None:
+    site = built(tmp_path / "site", package=digits().package)
+    with PageServer(site) as server:
+        page = opened(context, f"{server.url}/", [])
+        expect(page.locator("#pad-card")).to_be_visible(timeout=TIMEOUT_MS)
+        page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+        kept = page.evaluate("() => caches.keys()")
+
+        built(site, package=digits("1.1.0").package)
+        for name, reason in (
+            ("vendor/core.zip", "vendor/core.zip is not the file that bundle.json lists"),
+            ("bundle.json", "bundle.json is that of another one"),
+            ("src/edgefleet.js", "src/edgefleet.js answers 404"),  # the half of a bundle
+        ):
+            data = (site / name).read_bytes()
+            (site / name).write_bytes(data + b" ")
+            if "404" in reason:
+                (site / name).unlink()
+            page.evaluate(
+                """async () => {
+                  const registration = await navigator.serviceWorker.getRegistration();
+                  await registration.update().catch(() => undefined);
+                }"""
+            )
+            refusal = f"a new bundle is refused, the one before goes on: {reason}"
+            expect(page.locator("#log")).to_contain_text(refusal, timeout=TIMEOUT_MS)
+            (site / name).write_bytes(data)
+
+        assert page.evaluate("() => caches.keys()") == kept
+        page.reload()
+        expect(page.locator("#model")).to_contain_text("1.0.0", timeout=TIMEOUT_MS)
+
+
 def test_a_server_sends_the_smaller_form_that_a_browser_takes(tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
