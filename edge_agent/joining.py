@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from edge_agent.identity import Identity, identity_in, pending_key, save_identity
+from edge_agent.way_to_cloud import is_loopback
 from edge_contract.enrolment import JoinToken, Membership, enrolment_statement, renewal_statement
 from edge_contract.errors import EdgeError, MessageError, UnavailableError, UsageError
 from edge_contract.names import checked_name
@@ -33,16 +35,18 @@ _TIMEOUT_S: Final = 20.0
 _MOST_BYTES: Final = 2**20
 
 
-def join(text: str, *, device: str, state: Path) -> Identity:
+def join(text: str, *, device: str, state: Path, plain_text: bool = False) -> Identity:
     """Join the fleet of a join token, unless this device has by the same token.
 
     Args:
         text: The token.
         device: Name of this device.
         state: Its state folder.
+        plain_text: Whether the token's secret may travel unencrypted beyond this machine.
 
     Raises:
-        UsageError: The token is none, or the cloud refuses it, or another device's state is here.
+        UsageError: The token is none, or the cloud refuses it, or another device's state is here;
+            or its secret would travel in plain text.
         UnavailableError: The cloud is out of reach, or is not the one that the token is of.
     """
     token = JoinToken.parse(text)
@@ -55,6 +59,8 @@ def join(text: str, *, device: str, state: Path) -> Identity:
                 "choose another state folder"
             )
         return known
+    if not plain_text:
+        _require_secrecy(token.url)
     pem = pending_key(state, _new_key())
     key = _loaded(pem)
     trusted = _pinned_authority(token)
@@ -100,6 +106,15 @@ def renew(state: Path, *, timeout_s: float = _TIMEOUT_S) -> Identity:
     trusted = ssl.create_default_context(cafile=known.ca_file)
     made = _asked(f"{known.cloud}/api/v1/enrolment/renew", body, trusted, timeout_s=timeout_s)
     return save_identity(state, made, cloud=known.cloud, token_id=known.token_id, key=pem)
+
+
+def _require_secrecy(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise UsageError(
+            f"to {url} the join token and this device's password would travel in plain text: let "
+            "the cloud encrypt (`edgefleet cloud run --tls DIR`), or say --plain-text"
+        )
 
 
 def _pinned_authority(token: JoinToken) -> ssl.SSLContext:

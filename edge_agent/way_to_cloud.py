@@ -1,6 +1,5 @@
 """How an agent reaches its cloud: what it was told, and what it got when it joined."""
 
-import ipaddress
 import logging
 import time
 from collections.abc import Callable
@@ -10,12 +9,11 @@ from urllib.parse import urlsplit
 
 from edge_agent.config import default_state_folder
 from edge_contract.errors import EdgeError, UsageError
-from edge_contract.messages.broker_url import parse_broker_urls
 
 if TYPE_CHECKING:
     from edge_agent.identity import Identity
 
-__all__ = ["CloudOptions", "way_to_cloud", "with_host"]
+__all__ = ["CloudOptions", "is_loopback", "way_to_cloud", "with_host"]
 
 _log = logging.getLogger("edgefleet.agent")
 
@@ -83,7 +81,7 @@ def _as_member(
     if join_token:
         from edge_agent.joining import join
 
-        identity = join(join_token, device=device, state=folder)
+        identity = join(join_token, device=device, state=folder, plain_text=told.plain_text)
     else:
         found = identity_in(folder)
         if found is None:
@@ -147,8 +145,10 @@ def with_host(broker: str, cloud: str) -> str:
 
 def _require_secrecy(url: str) -> None:
     """Refuse plain text beyond this machine."""
+    from edge_contract.messages.broker_url import parse_broker_urls  # by who has a cloud
+
     for broker in parse_broker_urls(url):
-        if not broker.is_tls and not _is_loopback(broker.host):
+        if not broker.is_tls and not is_loopback(broker.host):
             raise UsageError(
                 f"to {broker} statistics, orders and passwords would travel in plain text: use "
                 f"{'wss' if broker.is_websocket else 'mqtts'}://, or say plain_text=True "
@@ -156,8 +156,13 @@ def _require_secrecy(url: str) -> None:
             )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether an address reaches this machine alone."""
+    if host in ("localhost", "127.0.0.1", "::1"):
+        return True
+    import ipaddress  # takes longer to load than it took to ask
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return False

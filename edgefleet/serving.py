@@ -17,7 +17,13 @@ __all__ = ["serve_agent", "serving_options"]
 
 
 def serving_options(
-    http: str | None, unix: Path | None, *, batch: int, delay_ms: float, deadline_s: float
+    http: str | None,
+    unix: Path | None,
+    *,
+    batch: int,
+    delay_ms: float,
+    deadline_s: float,
+    plain_text: bool = False,
 ) -> "ServeOptions | None":
     """Return how to serve; ``None`` if that was not asked for.
 
@@ -27,6 +33,7 @@ def serving_options(
         batch: Most rows of one call of the model.
         delay_ms: How long a request may wait for others to be joined with.
         deadline_s: How long it may wait for its prediction.
+        plain_text: Whether it may listen beyond this machine, where nothing is encrypted.
 
     Raises:
         UsageError: An option is wrong.
@@ -46,6 +53,7 @@ def serving_options(
         unix=unix,
         batches=BatchLimits(rows=batch, delay_s=delay_ms / 1e3),
         deadline_s=deadline_s,
+        plain_text=plain_text,
     )
 
 

@@ -14,6 +14,7 @@ from edge_agent.serving.listener import ClientLimits, Connection
 from edge_agent.serving.service import Call, Served, Service
 from edge_agent.serving.socket_path import SocketPath
 from edge_agent.serving.socket_server import SocketConnection
+from edge_agent.way_to_cloud import is_loopback
 from edge_contract.errors import EdgeError, UnavailableError, UsageError
 from edge_contract.records import dataclass, field
 
@@ -43,6 +44,7 @@ class ServeOptions:
         deadline_s: How long a request may wait for its prediction.
         connections: How many clients may be connected.
         drain_s: How long requests that are under way have at the end.
+        plain_text: Whether rows and answers may travel unencrypted beyond this machine.
     """
 
     http: Address | None = None
@@ -52,10 +54,16 @@ class ServeOptions:
     deadline_s: float = 10.0
     connections: int = 1000
     drain_s: float = 1.5
+    plain_text: bool = False
 
     def __post_init__(self) -> None:
         if not self.deadline_s > 0.0:
             raise UsageError(f"the deadline of requests is above 0 s, got {self.deadline_s} s")
+        if self.http is not None and not self.plain_text and not is_loopback(self.http.host):
+            raise UsageError(
+                f"serving at {self.http.host!r}, rows and answers would travel in plain text, to "
+                "whoever asks: serve at 127.0.0.1 behind a proxy that encrypts, or say --plain-text"
+            )
 
 
 def parse_address(text: str) -> Address:

@@ -196,6 +196,17 @@ def test_an_agent_does_not_speak_plain_text_beyond_its_machine_unless_told(
     )
 
 
+def test_a_join_token_is_not_sent_in_plain_text_beyond_this_machine_unless_told(
+    client: Cloud, tmp_path: Path
+) -> None:
+    token = str(token_of(client, "cam-8", url="http://10.255.255.1:9"))
+
+    with pytest.raises(UsageError, match=r"plain text: let the cloud encrypt .* --plain-text"):
+        join(token, device="cam-8", state=tmp_path)
+
+    assert not (tmp_path / "identity").exists()
+
+
 def test_certificates_that_do_not_fit_are_told(tls: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has an authority already"):
         make_authority(tls, name="again")

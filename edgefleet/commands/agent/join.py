@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edgefleet.commands.agent import options as opt
+from edgefleet.commands.agent.run_options import PlainText
 from edgefleet.options import examples
 from edgefleet.printing import print_line
 
@@ -28,6 +29,7 @@ def join(
     ],
     device: opt.Device = None,
     state: opt.State = None,
+    plain_text: PlainText = False,
 ) -> None:
     """Join a fleet: make a key here, prove the token, keep what the cloud gives.
 
@@ -41,7 +43,7 @@ def join(
     text = typer.get_text_stream("stdin").readline() if is_piped else token
     name = device or default_device()
     folder = state or default_state_folder(JoinToken.parse(text).fleet, name)
-    identity = join_fleet(text, device=name, state=Path(folder))
+    identity = join_fleet(text, device=name, state=Path(folder), plain_text=plain_text)
     given = identity.membership
     print_line(f"{given.device} is a member of fleet {given.fleet}, by {identity.cloud}")
     print_line(f"kept in {folder}; now: edgefleet agent run MODEL --device {given.device}")

@@ -112,6 +112,7 @@ def run(  # noqa: PLR0917  one argument per option
         batch=serve_batch,
         delay_ms=serve_delay_ms,
         deadline_s=serve_deadline,
+        plain_text=plain_text,
     )
     with (
         leaving_on_sigterm(),

@@ -133,7 +133,7 @@ CaFile: TypeAlias = Annotated[
 PlainText: TypeAlias = Annotated[
     bool,
     option(
-        "Allow mqtt:// and ws:// beyond this machine, where everybody on the way can listen.",
+        "Allow mqtt://, ws:// and --serve beyond this machine, where others can listen on the way.",
         "EDGEFLEET_PLAIN_TEXT",
         "--plain-text",
     ),

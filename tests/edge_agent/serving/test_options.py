@@ -29,6 +29,18 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
+@pytest.mark.parametrize("text", ["0.0.0.0:8710", "[::]:0", "10.1.2.3:80", "edge.example:80"])
+def test_beyond_this_machine_nothing_is_served_in_plain_text_unless_it_is_meant(text: str) -> None:
+    def given(*, plain_text: bool) -> ServeOptions | None:
+        return serving_options(
+            text, None, batch=8, delay_ms=0.0, deadline_s=1.0, plain_text=plain_text
+        )
+
+    with pytest.raises(UsageError, match=r"in plain text, to whoever asks: .* --plain-text"):
+        given(plain_text=False)
+    assert given(plain_text=True) is not None
+
+
 def test_nobody_is_served_unless_it_is_asked_for() -> None:
     assert serving_options(None, None, batch=64, delay_ms=0.0, deadline_s=1.0) is None
 
@@ -57,7 +69,7 @@ def test_limits_that_cannot_be_are_refused(
     batch: int, delay_ms: float, deadline_s: float, said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        serving_options("a:1", None, batch=batch, delay_ms=delay_ms, deadline_s=deadline_s)
+        serving_options("127.0.0.1:1", None, batch=batch, delay_ms=delay_ms, deadline_s=deadline_s)
 
 
 def test_what_is_not_installed_is_named_with_the_extra_that_brings_it(
@@ -68,4 +80,4 @@ def test_what_is_not_installed_is_named_with_the_extra_that_brings_it(
     monkeypatch.setitem(sys.modules, "httptools", None)
 
     with pytest.raises(UnavailableError, match=r"needs httptools.*'edgefleet\[serve\]'"):
-        serving_options("a:1", None, batch=1, delay_ms=0.0, deadline_s=1.0)
+        serving_options("127.0.0.1:1", None, batch=1, delay_ms=0.0, deadline_s=1.0)
