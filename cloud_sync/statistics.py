@@ -90,7 +90,8 @@ class StatisticsDesk:
         self._live_s = live_s
         self._recent: Recent[tuple[str, Segment, frozenset[str] | None], Seen]
         self._recent = Recent(keep_s=_SEEN_S, stale_s=_STALE_S)
-        self._groups: tuple[float, Mapping[Segment, frozenset[str]]] | None = None
+        self._groups: Recent[None, Mapping[Segment, frozenset[str]]]
+        self._groups = Recent(keep_s=_GROUPS_S, stale_s=_STALE_S)
 
     def seen_lately(
         self,
@@ -191,7 +192,7 @@ class StatisticsDesk:
         lately = brief and since_unix_s is None
         since_unix_s = now_unix_s - self._live_s if since_unix_s is None else since_unix_s
         wanted = read_segment(segment)
-        members = self._members(facts)
+        members = self._members(facts) if brief else self._members_now(facts)
         devices = devices_of(wanted, members, facts)
         note = ""
         drawn = max(_BRIEF_DEVICES, self._cohort.devices)
@@ -249,14 +250,14 @@ class StatisticsDesk:
         }
 
     def _members(self, facts: Mapping[str, DeviceFacts]) -> Mapping[Segment, frozenset[str]]:
-        """Return every segment's devices, as they were some seconds ago at most.
+        """Return every segment's devices, as they were some seconds ago.
 
         Thousands of devices take a good part of a second, and a page asks with every change.
         """
-        now_s = time.monotonic()
-        if self._groups is None or now_s >= self._groups[0] + _GROUPS_S:
-            self._groups = now_s, SegmentIndex(self._rules, facts.values()).members()
-        return self._groups[1]
+        return self._groups.get(None, lambda: self._members_now(facts))
+
+    def _members_now(self, facts: Mapping[str, DeviceFacts]) -> Mapping[Segment, frozenset[str]]:
+        return SegmentIndex(self._rules, facts.values()).members()
 
     def _watched(self, package: PackageFacts, segment: Segment) -> Watched:
         watched = self._alarms.watched.get(package.digest, Watched())
