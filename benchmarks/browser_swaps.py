@@ -16,7 +16,7 @@ from cloud_sync.adapters.listening import free_port
 from cloud_sync.config import CloudConfig
 from cloud_sync.service import CloudService
 from edge_contract.errors import UnavailableError
-from edge_contract.package import Package
+from edge_contract.package import ArtifactRole, Package
 from edgefleet.client import Cloud
 
 __all__ = ["swap_figures"]
@@ -28,6 +28,8 @@ def swap_figures(chromium: Browser, site: Path, seed: int, *, swaps: int) -> Ite
     """Swap versions of a forest of about 1 MB and time the longest wait for an answer."""
     model = forest(seed, trees=12)
     versions = [_versioned(model.package, f"1.{number}.0") for number in range(swaps + 1)]
+    digest = model.package.manifest.artifact(ArtifactRole.MODEL).digest
+    (site / "models" / digest).write_bytes(model.package.model())
     ports: list[int] = []
     for _ in range(3):
         ports.append(free_port("127.0.0.1", besides=ports))
@@ -58,12 +60,15 @@ def swap_figures(chromium: Browser, site: Path, seed: int, *, swaps: int) -> Ite
                     {"options": options, "row": row},
                 )
                 peace = _observed(tab, row, lambda: time.sleep(5.0))
+                control = _observed(tab, row, lambda: _load_alone(tab, place.model, swaps))
                 found = _observed(tab, row, lambda: _swap_all(tab, cloud, versions[1:]))
             context.close()
     size = len(model.package.model()) / 1e6
     what = f"forest of {size:.1f} MB, {len(found['versions']) - 1} swaps, {found['calls']} calls"
     yield Figure(f"{what}: longest wait", found["longest"], "ms", 20.0, peer="call after call")
     yield Figure("the same in peace: longest wait", peace["longest"], "ms")
+    what_else = "onnxruntime-web alone loads the same model in other workers"
+    yield Figure(f"the same while {what_else}: longest wait", control["longest"], "ms")
     yield Figure(f"{what}: failed", found["failed"], "calls", 0.0)
 
 
@@ -74,6 +79,11 @@ def _observed(tab: Tab, row: list[float], change: Callable[[], None]) -> dict[st
     tab.page.evaluate("() => { window.stopped = true; }")
     found: dict[str, Any] = tab.page.evaluate("() => window.running")
     return found
+
+
+def _load_alone(tab: Tab, model: str, times: int) -> None:
+    """Load beside the agent what a swap loads, without one: the machine's part in the wait."""
+    tab.ask("loadAlone", model=model, times=times)
 
 
 def _swap_all(tab: Tab, cloud: Cloud, versions: Sequence[Package]) -> None:

@@ -16,6 +16,10 @@ class Plain {
     };
   }
 
+  end() {
+    this.#worker.terminate();
+  }
+
   /** @param {any} message */
   call(message) {
     this.#calls += 1;
@@ -98,6 +102,15 @@ window.latencies = async ({ options, model, width, batch, rounds, times }) => {
   }
   await agent.close();
   return found;
+};
+
+/** Load a model again and again with onnxruntime-web alone, each time in a new worker, until `stopped`. */
+window.loadAlone = async ({ model, times }) => {
+  for (let time = 0; time < times; time += 1) {
+    const plain = new Plain();
+    await plain.call({ start: { assets, model } });
+    plain.end();
+  }
 };
 
 /** Predict without a pause until `stopped`; the longest time without an answer. */

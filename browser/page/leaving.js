@@ -51,14 +51,14 @@ function saidOf(profile, { columns, classes }) {
     } else if (kind === "moments" && subject.startsWith("feature:") && state[0]) {
       const [finite, , mean, , low, high] = state;
       const name = subject.slice("feature:".length);
-      numbers.push(
+      const text =
         `${name}: ${many(finite, "value")} from ${format.format(low)} to ${format.format(high)}, ` +
-          `${format.format(mean)} on average`,
-      );
+        `${format.format(mean)} on average`;
+      numbers.push({ text, spread: high - low });
     }
   }
-  const middle = Math.max(Math.floor(numbers.length / 2) - 1, 0);
-  lines.push(...numbers.slice(middle, middle + SHOWN));
+  numbers.sort((one, other) => other.spread - one.spread);
+  lines.push(...numbers.slice(0, SHOWN).map(({ text }) => text));
   const more = profile.length - lines.length;
   if (more > 0) lines.push(`and ${more} more statistics: counts by bucket, averages and ranges`);
   return lines;

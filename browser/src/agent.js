@@ -29,6 +29,7 @@ export class Agent {
   #options;
   #store;
   #tell;
+  #early;
   #channel;
   /** @type {Shell | undefined} */
   #shell;
@@ -47,11 +48,13 @@ export class Agent {
    * @param {Settled} options
    * @param {Store} store
    * @param {(kind: string, body: unknown) => void} tell Tells the page what happens, and to do.
+   * @param {Promise<void>} early Resolves when what came with the page is in the store.
    */
-  constructor(options, store, tell) {
+  constructor(options, store, tell, early) {
     this.#options = options;
     this.#store = store;
     this.#tell = tell;
+    this.#early = early;
     this.#channel = new BroadcastChannel(this.#name);
     this.servers = new ServerPorts(tell);
   }
@@ -59,9 +62,10 @@ export class Agent {
   /**
    * @param {Settled} options
    * @param {(kind: string, body: unknown) => void} tell
+   * @param {Promise<void>} early
    */
-  static async start(options, tell) {
-    const agent = new Agent(options, await Store.open(options.store), tell);
+  static async start(options, tell, early) {
+    const agent = new Agent(options, await Store.open(options.store), tell, early);
     agent.#begin();
     return agent;
   }
@@ -145,6 +149,7 @@ export class Agent {
     });
     this.servers.lead();
     await shell.start();
+    await this.#early;
     if (bundled) await shell.adopt(model, bundled.version, bundled.digest);
     this.#shell = shell;
     await this.#connect(shell, core, way, trust);

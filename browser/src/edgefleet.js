@@ -66,8 +66,8 @@ export class PageAgent extends EventTarget {
       onChange: () => void this.#tellStatus(),
       onReplaced: (digest, port) => void this.#core?.give([port], "replaced", digest, port).catch(() => undefined),
     });
-    // Python is not to take from the first prediction what it needs.
     if (!options.cloud) return;
+    // Not before: Python is not to take from the first prediction what it needs.
     void this.#servers.early.then(() => this.#beginCore());
     this.#flushWhenHidden();
   }
@@ -169,12 +169,13 @@ export class PageAgent extends EventTarget {
 
   /** Have the core in a worker of its own; another one if that is gone. */
   #beginCore() {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#worker || !this.#options.cloud) return;
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     const core = new Remote(worker, (kind, body) => this.#hear(kind, body));
     this.#life = new Life(worker, (reason) => void this.#beginAgain(reason));
     this.#worker = worker;
     this.#core = core;
+    void this.#servers.early.then(() => core.call("earlyIsOver")).catch(() => undefined); // it is gone
     this.#life
       .watch((life) => core.call("start", this.#options, life))
       .catch((error) => this.#warn(error));
@@ -194,6 +195,7 @@ export class PageAgent extends EventTarget {
   #endCore(error) {
     this.#life?.expect();
     this.#worker?.terminate();
+    this.#worker = undefined;
     this.#core?.fail(error);
   }
 
@@ -216,6 +218,8 @@ export class PageAgent extends EventTarget {
         return void this.#servers.unload(body);
       case "route":
         return this.#servers.route(body);
+      case "begins":
+        return this.#beginCore();
       case "near":
         return void this.#tellStatus();
       case "core":

@@ -25,6 +25,7 @@ const REFUSALS = [4, 5];
 /** A connection that comes back for ever. */
 export class Link {
   #client;
+  #reason = "the broker does not answer";
 
   /**
    * @param {typeof import("mqtt").default} mqtt
@@ -52,28 +53,28 @@ export class Link {
       },
     });
     this.#client = client;
-    let reason = "the broker does not answer";
     let pauseMs = 1000;
     client.on("connect", () => {
       client.subscribe(options.subscriptions, { qos: 0 }, (error) => {
         if (error) {
-          reason = `the broker refuses the subscription: ${error.message}`;
+          this.#reason = `the broker refuses the subscription: ${error.message}`;
           client.reconnect();
           return;
         }
         pauseMs = 1000;
         client.options.reconnectPeriod = pauseMs;
+        this.#reason = "the connection was lost";
         handler.onConnected();
       });
     });
     client.on("message", (topic, payload) => handler.onMessage(topic, new Uint8Array(payload)));
     client.on("error", (error) => {
-      reason = error.message;
+      this.#reason = error.message;
       if (REFUSALS.includes(/** @type {any} */ (error).code)) void this.#renew(options);
     });
     client.on("close", () => {
-      handler.onDisconnected(reason);
-      reason = "the connection was lost";
+      handler.onDisconnected(this.#reason);
+      this.#reason = "the connection was lost";
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       client.options.reconnectPeriod = pauseMs * (0.5 + Math.random());
     });
@@ -101,6 +102,7 @@ export class Link {
    * @param {{topic: string, payload: Uint8Array}} farewell
    */
   async pause(farewell) {
+    this.#reason = "this tab was taken offline";
     await this.close(farewell);
   }
 

@@ -35,7 +35,7 @@ export class Servers {
   #asked = new Set();
   #retiredRows = 0;
   #restarts = new Restarts();
-  /** Resolves when what was here serves, or nothing was. @type {Promise<void>} */
+  /** Resolves when what was here serves and is kept, or nothing was. @type {Promise<void>} */
   early;
 
   /**

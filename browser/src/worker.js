@@ -5,13 +5,18 @@ import { answering } from "./remote.js";
 
 /** @type {Agent | undefined} */
 let agent;
+/** @type {(nothing?: undefined) => void} */
+let end;
+/** Resolves when what came with the page is in the store. @type {Promise<void>} */
+const early = new Promise((resolve) => (end = resolve));
 
 answering(self, async (method, given) => {
   if (method === "start") {
     hold(given[1]);
-    agent = await Agent.start(given[0], (kind, body) => self.postMessage({ kind, body }));
+    agent = await Agent.start(given[0], (kind, body) => self.postMessage({ kind, body }), early);
     return undefined;
   }
+  if (method === "earlyIsOver") return end();
   if (!agent) throw new Error("the agent was not started");
   switch (method) {
     case "loaded":
