@@ -208,7 +208,7 @@ class _Reading(Transformer_NonRecursive[Token, Condition]):
         return field
 
     def _suggestion(self, token: Token) -> str:
-        known = [*FIELDS, *sorted(self._facts)]
+        known = list(dict.fromkeys([*FIELDS, *sorted(self._facts)]))
         dotted = ("tag.NAME", "fact.NAME", *(f"model.NAME.{part}" for part in MODEL_FIELDS))
         close = difflib.get_close_matches(str(token), known, n=1)
         hint = f": did you mean {close[0]!r}?" if close else ""

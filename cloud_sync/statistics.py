@@ -45,7 +45,7 @@ _MOST_DEVICES: Final = 20
 _MOST_SEGMENTS: Final = 50
 _GROUPS_S: Final = 5.0
 _SEEN_S: Final = 5.0
-_STALE_S: Final = 60.0  # a page may be so old at most, and only the first time in a while
+_STALE_S: Final = 600.0  # who looks for the first time in a while sees what was, for a moment
 
 
 class Seen(NamedTuple):

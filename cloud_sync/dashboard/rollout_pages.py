@@ -23,6 +23,7 @@ __all__ = [
 _ON_PAGE: Final = 50
 _VERDICTS: Final = 12
 _NAMED: Final = 100
+_NO_VERDICT: Final = frozenset({"exposed"})  # evidence of an end, which no gate gave
 _STEERING: Final = ("approve", "resume", "retry", "pause", "rollback", "abort")
 
 
@@ -88,7 +89,7 @@ def rollouts_page_of(backend: CloudBackend, after: str) -> RolloutsPage:
 
 def rollout_panel(view: RolloutView) -> RolloutPanel:
     """Return what a page shows of a rollout."""
-    judged = [event for event in reversed(view.events) if event.evidence]
+    judged = [event for event in reversed(view.events) if event.evidence.keys() - _NO_VERDICT]
     verdicts = [Verdict(event, _headline(event.sentence, event)) for event in judged[:_VERDICTS]]
     return RolloutPanel(
         view=view,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.api.app import create_app
-from cloud_sync.backend import RolloutOrder
+from cloud_sync.backend import RolloutEventView, RolloutOrder
 from cloud_sync.core.access import Role
 from cloud_sync.core.rollout import RolloutPlan
 from tests.support.asgi import AppClient
@@ -85,3 +85,15 @@ def test_a_rollout_that_is_not_there_and_a_viewer_get_a_plain_answer(
 
     assert page.status_code == 200
     assert "data-action=" not in page.text
+
+
+def test_the_last_verdict_of_a_rollout_is_the_last_that_gates_gave(
+    cloud: MemoryCloud, site: AppClient
+) -> None:
+    one = cloud.rollout("latest")
+    over = RolloutEventView(2e9, "digits@1.1.0: succeeded", {"exposed": ["cam-07"]})
+    cloud.put_rollout(replace(one, events=[*one.events, over]))
+
+    page = site.get(f"/rollouts/{one.rollout_id}").text
+
+    assert "estimate: inconclusive" in page.partition("Last verdict")[2].partition("Earlier")[0]
