@@ -61,7 +61,10 @@ class Reader:
     def __getitem__(self, key: str | int) -> "Reader":
         """Return the field of an object or the item of a list; it must be there."""
         value = self._value
-        if type(value) is dict and key in value and type(key) is str:  # nearly always
+        if isinstance(key, str):
+            if type(value) is dict and key in value:  # nearly always
+                return Reader(value[key], (self, key), self._error)
+        elif type(value) is list and -1 < key < len(value):  # the same
             return Reader(value[key], (self, key), self._error)
         found = self.get(key)
         if found is None:
@@ -70,17 +73,14 @@ class Reader:
 
     def get(self, key: str | int) -> "Reader | None":
         """Return a field or item, or ``None`` where there is none."""
-        match self._value, key:
-            case dict() as fields, str():
-                if key not in fields:
-                    return None
-                return Reader(fields[key], (self, key), self._error)
-            case list() as items, int():
-                if not 0 <= key < len(items):
-                    return None
-                return Reader(items[key], (self, key), self._error)
-            case _:
-                raise self.refused("an object" if isinstance(key, str) else "a list")
+        value = self._value
+        if isinstance(key, str):
+            if not isinstance(value, dict):
+                raise self.refused("an object")
+            return Reader(value[key], (self, key), self._error) if key in value else None
+        if not isinstance(value, list):
+            raise self.refused("a list")
+        return Reader(value[key], (self, key), self._error) if -1 < key < len(value) else None
 
     @property
     def is_null(self) -> bool:
@@ -187,6 +187,8 @@ class Reader:
 
 def _is_storable(text: str) -> bool:
     """Return whether files and databases take ``text``: it has a UTF-8 form and no NUL."""
+    if text.isascii():
+        return "\0" not in text
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:

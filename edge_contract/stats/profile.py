@@ -1,7 +1,7 @@
 """A profile: the statistics of one window, column by column."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, Self, TypeAlias, runtime_checkable
+from typing import Self, TypeAlias
 
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.reading import JsonObject, JsonValue, Reader
@@ -92,13 +92,6 @@ class ProfileSpec:
         )
 
 
-@runtime_checkable
-class _CanBeBrief(Protocol):
-    """A statistic with sums that have more digits than they deserve."""
-
-    def brief(self) -> Statistic: ...
-
-
 def _unknown(index: int, columns: int) -> MessageError:
     return MessageError(
         f"profile has statistics of column {index}, but the package has {columns} columns"
@@ -172,15 +165,18 @@ class Profile:
         """Return the same with sums in as few digits as they deserve: what a device sends."""
         return Profile(
             self.spec,
-            {
-                index: statistic.brief() if isinstance(statistic, _CanBeBrief) else statistic
-                for index, statistic in self._statistics.items()
-            },
+            {index: _brief(statistic) for index, statistic in self._statistics.items()},
         )
 
     def to_state(self) -> ProfileState:
         """Return the states of the columns that have seen anything."""
         return {index: self._statistics[index].to_state() for index in sorted(self._statistics)}
+
+
+def _brief(statistic: Statistic) -> Statistic:
+    """Return a statistic with sums in fewer digits, if it has sums."""
+    shortened: Callable[[], Statistic] | None = getattr(statistic, "brief", None)
+    return statistic if shortened is None else shortened()
 
 
 def state_from_json(reader: Reader) -> dict[int, JsonValue]:
