@@ -15,7 +15,6 @@ from edge_agent.holder import forget_holder, opened_alone
 from edge_agent.housekeeping import BudgetedPackages, DiskBudget, Housekeeping
 from edge_agent.left_rings import claim_rings, sweep_rings
 from edge_agent.log_tail import LogTail
-from edge_agent.prediction_log import PredictionLog
 from edge_agent.resources import Vitals, meter_here
 from edge_agent.status import StatusFile
 from edge_contract.records import dataclass, replace
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from edge_agent.adapters.inputs import Rows
     from edge_agent.core.commands import Action
     from edge_agent.prediction import Prediction
+    from edge_agent.prediction_log import PredictionLog
     from edge_agent.samples.keeper import SampleKeeper
     from edge_agent.samples.options import SampleOptions
     from edge_agent.servable import Servable
@@ -100,8 +100,11 @@ class Assembly:
             undo.callback(log.close)
             boot = self.store.next_boot(time.time())
             budget = DiskBudget(self.folder, limits.disk_bytes)
+            outbox_bytes = budget.outbox_bytes(config.outbox_bytes)
+            if outbox_bytes != config.outbox_bytes:  # it would be checked once more
+                config = replace(config, outbox_bytes=outbox_bytes)
             self.core = AgentCore(
-                replace(config, outbox_bytes=budget.outbox_bytes(config.outbox_bytes)),
+                config,
                 boot,
                 state=self.store.state(),
                 restored=self.store.messages(config.device),
@@ -112,18 +115,8 @@ class Assembly:
             self.predictions: PredictionLog | None = None
             """Where calls are logged for people, if they are."""
             if limits.log_predictions:
-                self.predictions = PredictionLog(self.folder, limits.log_predictions)
+                self.predictions = _prediction_log(self.folder, limits.log_predictions)
                 undo.callback(self.predictions.close)
-            self.packages = BudgetedPackages(
-                made(self.folder / "packages"), budget, self.predictions
-            )
-            self.meter = meter_here()
-            self.housekeeping = Housekeeping(
-                Vitals(self.meter, self.folder),
-                budget,
-                self.predictions,
-                sweep=lambda: sweep_rings(rings),
-            )
             self.recorder = Recorder(
                 rings,
                 self.store.marks(),
@@ -137,6 +130,13 @@ class Assembly:
             """Keeps rows for people to label, if the owner of the device allows that."""
             if self.samples is not None:
                 undo.callback(self.samples.close)
+            for_people = (self.predictions, self.samples)
+            yielding = [each for each in for_people if each is not None]
+            self.packages = BudgetedPackages(made(self.folder / "packages"), budget, yielding)
+            self.meter = meter_here()
+            self.housekeeping = Housekeeping(
+                Vitals(self.meter, self.folder), budget, yielding, sweep=lambda: sweep_rings(rings)
+            )
             self.status = StatusFile(self.folder)
             self._know_stored_packages()
             self._release = undo.pop_all()
@@ -184,6 +184,12 @@ class Assembly:
                 self.core.knows(digest, *found)
         self.recorder.forget_others(digests)
         self.store.forget_marks(self.recorder.stale_marks())
+
+
+def _prediction_log(folder: Path, share: float) -> "PredictionLog":
+    from edge_agent.prediction_log import PredictionLog  # few devices keep one
+
+    return PredictionLog(folder, share)
 
 
 def _sample_keeper(

@@ -3,29 +3,41 @@
 What gives way, in this order, when the folder would grow above its budget:
 
 1. logged predictions are removed;
-2. statistics that wait for the cloud take a quarter of the budget at most: the oldest windows are
+2. samples are removed, if that was not enough;
+3. statistics that wait for the cloud take a quarter of the budget at most: the oldest windows are
    merged, and only then forgotten (:mod:`edge_agent.core.kept_batches`);
-3. a new version for which there is no room is not fetched, and the reason is reported.
+4. a new version for which there is no room is not fetched, and the reason is reported.
 
 The versions in use and the journal are never touched.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from edge_agent.adapters.folder_packages import FolderPackages
-from edge_agent.prediction_log import PredictionLog
 from edge_agent.resources import Vitals, folder_bytes
 from edge_contract.errors import UsageError
 from edge_contract.messages import Resources
 
-__all__ = ["BudgetedPackages", "DiskBudget", "Housekeeping"]
+__all__ = ["BudgetedPackages", "DiskBudget", "GivesWay", "Housekeeping"]
 
 _OUTBOX_SHARE: Final = 0.25
 _LEAST_BYTES: Final = 2**20
 _EVERY_S: Final = 5.0
+
+
+class GivesWay(Protocol):
+    """What lies in the state folder for people, and is removed before the device lacks room."""
+
+    def size_bytes(self) -> int:
+        """Return what it takes."""
+        ...
+
+    def clear(self) -> None:
+        """Remove all of it."""
+        ...
 
 
 class DiskBudget:
@@ -64,23 +76,20 @@ class BudgetedPackages(FolderPackages):
     Args:
         folder: For the packages.
         budget: Of the state folder.
-        predictions: What gives way to packages.
+        yielding: What gives way to packages.
     """
 
-    def __init__(
-        self, folder: Path, budget: DiskBudget, predictions: PredictionLog | None = None
-    ) -> None:
+    def __init__(self, folder: Path, budget: DiskBudget, yielding: Sequence[GivesWay] = ()) -> None:
         super().__init__(folder)
         self._budget = budget
-        self._predictions = predictions
+        self._yielding = yielding
 
     def free_bytes(self) -> int:
         """Return how much may still be written."""
         free, left = super().free_bytes(), self._budget.left_bytes()
         if left is None:
             return free
-        gives_way = 0 if self._predictions is None else self._predictions.size_bytes()
-        return max(min(free, left + gives_way), 0)
+        return max(min(free, left + sum(each.size_bytes() for each in self._yielding)), 0)
 
 
 class Housekeeping:
@@ -89,7 +98,7 @@ class Housekeeping:
     Args:
         vitals: Measures.
         budget: Of the state folder.
-        predictions: What gives way first.
+        yielding: What gives way, in this order.
         sweep: Is called once, some time after the start; ``None`` for nothing.
     """
 
@@ -97,13 +106,13 @@ class Housekeeping:
         self,
         vitals: Vitals,
         budget: DiskBudget,
-        predictions: PredictionLog | None,
+        yielding: Sequence[GivesWay] = (),
         *,
         sweep: Callable[[], None] | None = None,
     ) -> None:
         self._vitals = vitals
         self._budget = budget
-        self._predictions = predictions
+        self._yielding = yielding
         self._sweep = sweep
         self._at_s = -_EVERY_S
         self._latest = Resources()
@@ -113,9 +122,11 @@ class Housekeeping:
         if time.monotonic() - self._at_s < _EVERY_S:
             return self._latest
         self._at_s = time.monotonic()
-        left = self._budget.left_bytes()
-        if left is not None and left < 0 and self._predictions is not None:
-            self._predictions.clear()
+        for each in self._yielding:
+            left = self._budget.left_bytes()
+            if left is None or left >= 0:
+                break
+            each.clear()
         self._latest = self._vitals.read()
         if self._sweep is not None:
             self._sweep()

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.housekeeping import BudgetedPackages, DiskBudget, Housekeeping
+from edge_agent.housekeeping import BudgetedPackages, DiskBudget, GivesWay, Housekeeping
 from edge_agent.prediction_log import PredictionLog
 from edge_agent.resources import Vitals, folder_bytes, meter_here
+from edge_agent.samples.store import SampleStore
 from edge_contract.errors import UsageError
 from tests.edge_agent.conftest import MakeAgent
 from tests.support.packages import digits
@@ -12,8 +13,8 @@ from tests.support.packages import digits
 MIB = 2**20
 
 
-def keeping(folder: Path, most_bytes: int | None, log: PredictionLog | None = None) -> Housekeeping:
-    return Housekeeping(Vitals(meter_here(), folder), DiskBudget(folder, most_bytes), log)
+def keeping(folder: Path, most_bytes: int | None, *yielding: GivesWay) -> Housekeeping:
+    return Housekeeping(Vitals(meter_here(), folder), DiskBudget(folder, most_bytes), yielding)
 
 
 def test_logged_predictions_go_first_when_the_folder_is_too_large(tmp_path: Path) -> None:
@@ -32,6 +33,42 @@ def test_logged_predictions_go_first_when_the_folder_is_too_large(tmp_path: Path
     assert folder_bytes(tmp_path) == MIB
 
 
+@pytest.mark.parametrize(
+    ("budget_bytes", "left"),
+    [
+        (7 * MIB // 2, {"log": MIB, "samples": MIB}),
+        (5 * MIB // 2, {"log": 0, "samples": MIB}),
+        (3 * MIB // 2, {"log": 0, "samples": 0}),
+    ],
+)
+def test_samples_go_when_logged_predictions_were_not_enough(
+    tmp_path: Path, budget_bytes: int, left: dict[str, int]
+) -> None:
+    log = PredictionLog(tmp_path, 1.0)
+    (tmp_path / "predictions.jsonl").write_bytes(bytes(MIB))
+    samples = SampleStore(tmp_path / "samples", most_bytes=MIB, keep_s=60.0)
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "kept-0000000000000001.jsonl").write_bytes(bytes(MIB))
+    (tmp_path / "model.onnx").write_bytes(bytes(MIB))
+
+    keeping(tmp_path, budget_bytes, log, samples).look()
+    log.close()
+
+    assert {"log": log.size_bytes(), "samples": samples.size_bytes()} == left
+
+
+def test_an_agent_lets_samples_give_way(make_agent: MakeAgent) -> None:
+    with make_agent(digits().package, max_disk_mb=40, keep_samples="labelling") as agent:
+        folder = agent.state / "samples"
+        folder.mkdir(exist_ok=True)
+        (folder / "kept-0000000000000001.jsonl").write_bytes(bytes(MIB))
+        (agent.state / "left-behind").write_bytes(bytes(40 * MIB))
+
+        agent._parts.housekeeping.look()
+
+        assert list(folder.iterdir()) == []
+
+
 def test_statistics_take_a_quarter_at_most(tmp_path: Path) -> None:
     assert DiskBudget(tmp_path, 8 * MIB).outbox_bytes(32_000_000) == 2 * MIB
     assert DiskBudget(tmp_path, 8 * MIB).outbox_bytes(1000) == 1000
@@ -45,7 +82,7 @@ def test_packages_have_the_room_that_is_left(tmp_path: Path) -> None:
     budget = DiskBudget(tmp_path, 4 * MIB)
 
     assert BudgetedPackages(tmp_path / "packages", budget).free_bytes() == 2 * MIB
-    assert BudgetedPackages(tmp_path / "packages", budget, log).free_bytes() == 3 * MIB
+    assert BudgetedPackages(tmp_path / "packages", budget, [log]).free_bytes() == 3 * MIB
     log.close()
     (tmp_path / "agent.db").write_bytes(bytes(5 * MIB))
     assert BudgetedPackages(tmp_path / "packages", budget).free_bytes() == 0
