@@ -9,12 +9,21 @@
 
 const ROLES = {
   primary: "answers that were given",
-  shadow: "a candidate beside them",
+  shadow: "a candidate, beside the answers",
   labels: "truths that were told",
 };
+const ORDER = Object.keys(ROLES);
 const SHOWN = 3;
 
 const format = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+
+/**
+ * Those of answers first.
+ * @param {Window[]} windows
+ */
+export function inOrder(windows) {
+  return [...windows].sort((one, other) => ORDER.indexOf(one.role) - ORDER.indexOf(other.role));
+}
 
 /**
  * @param {Window} window
@@ -65,10 +74,11 @@ function saidOf(profile, { columns, classes }) {
 }
 
 /**
+ * A number of things.
  * @param {number} count
- * @param {string} what
+ * @param {string} what One of them.
  */
-function many(count, what) {
+export function many(count, what) {
   return `${count.toLocaleString()} ${what}${count === 1 ? "" : "s"}`;
 }
 

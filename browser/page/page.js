@@ -2,7 +2,7 @@
 import { createAgent } from "../src/edgefleet.js";
 import { keepBundle } from "../src/keeping.js";
 import { DriftMeter } from "./drift.js";
-import { inWords } from "./leaving.js";
+import { inOrder, inWords, many } from "./leaving.js";
 import { Pad } from "./pad.js";
 
 /**
@@ -83,8 +83,9 @@ function showCandidate({ serving, onTrial, standby, candidate }) {
  */
 function showBatch({ bytes, batch, windows }, known) {
   const rows = windows.reduce((sum, { counters }) => sum + counters[0], 0);
+  const few = rows < 2 ? " Of a single one, averages and ranges are its values." : "";
   at("leaves").textContent =
-    `${bytes.toLocaleString()} bytes about ${rows.toLocaleString()} rows: counts by bucket, no row.`;
+    `${bytes.toLocaleString()} bytes about ${many(rows, "row")}: counts by bucket, averages and ranges, no row.${few}`;
   const facts = [
     ["from", batch[0]],
     ["number", `${batch[2]} of life ${batch[1]}`],
@@ -92,7 +93,7 @@ function showBatch({ bytes, batch, windows }, known) {
   ];
   at("counts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
   at("windows").replaceChildren(
-    ...windows.map((window) => {
+    ...inOrder(windows).map((window) => {
       const { title, lines } = inWords(window, known);
       const part = document.createElement("section");
       const list = document.createElement("ul");
