@@ -7,7 +7,6 @@ from typing import Final
 from edge_agent.adapters.recorder import Recorder
 from edge_contract.messages import WindowEntry
 from edge_contract.package import LATENCY, Role, profile_specs
-from edge_contract.stats.noise import checked_epsilon, noisy_profile
 
 __all__ = ["WindowNoise"]
 
@@ -33,7 +32,7 @@ class WindowNoise:
         *,
         draw: Callable[[], float] | None = None,
     ) -> None:
-        self._epsilon = checked_epsilon(epsilon)
+        self._epsilon = epsilon
         self._recorder = recorder
         self._draw = draw
 
@@ -42,6 +41,8 @@ class WindowNoise:
         return [self._noisy(entry) for entry in entries] if self._epsilon else entries
 
     def _noisy(self, entry: WindowEntry) -> WindowEntry:
+        from edge_contract.stats.noise import noisy_profile  # few devices add noise
+
         manifest = self._recorder.manifest(entry.package)
         reference = self._recorder.reference(entry.package)
         spec = profile_specs(manifest, reference)[entry.role]

@@ -91,6 +91,7 @@ class Shell:
         self._link = link
         self._ready = threading.Event() if ready is None else ready
         self._is_loading = False
+        self._tells_status = True
         self._on_report = on_report
         self._on_sent = on_sent
         self._housekeeping = housekeeping
@@ -121,9 +122,11 @@ class Shell:
 
     def start(self, first: Input | None = None) -> None:
         """Begin the core's life, then hand it ``first``, and connect."""
+        self._tells_status = False  # once is enough
         self._loop.attempt(lambda now_s: self._core.on_start(now_s, time.time()))
         if first is not None:
             self._loop.attempt(first)
+        self._tells_status = True
         self._tell_status()
         self._loop.start()
         self._worker.start()
@@ -341,4 +344,5 @@ class Shell:
         self._recorder.forget_others(self._packages.digests())
 
     def _tell_status(self) -> None:
-        self._on_report(self._core.report())
+        if self._tells_status:
+            self._on_report(self._core.report())

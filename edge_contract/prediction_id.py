@@ -6,7 +6,6 @@ score. Whoever has the id and the package can count a truth; a checksum tells an
 or mistyped, and keeps nobody from making one up.
 """
 
-import base64
 import binascii
 import struct
 import zlib
@@ -50,6 +49,8 @@ def read_id(text: str) -> PredictionRows:
     """
     if not isinstance(text, str):
         raise UsageError(f"{text!r:.60} is no prediction id: give prediction.id, a text")
+    import base64  # for those who label; a prediction's own id is made without
+
     prefix, _, packed = text.partition(".")
     try:
         data = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))

@@ -9,10 +9,11 @@ were.
 """
 
 import dataclasses
+import inspect
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, field, fields, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, Field, field, fields, replace
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -20,37 +21,52 @@ if TYPE_CHECKING:
 __all__ = ["dataclass", "field", "fields", "replace"]
 
 _Values: TypeAlias = Callable[[object], tuple[object, ...]]
-_Slot: TypeAlias = tuple[str, Callable[[object, object], None], object, object]
-"""Name, what sets it, default and maker of a default: a field as ``__init__`` fills it."""
+_Place: TypeAlias = tuple[str, object, object, bool, bool]
+"""A field: name, default, maker of a default, whether it goes by name only, and is compared."""
 
 _ABSENT: Final = object()
 _FEW: Final = 20
 """So many objects are made without a compiled method in the time that compiling it takes."""
+_PLACES: Final[dict[type, tuple[_Place, ...]]] = {}
 _VALUES: Final[dict[type, _Values]] = {}
+_TOOLS: Final = ("__dataclass_fields__", "__dataclass_params__")
+_UNSLOTTED: Final = ("__dict__", "__weakref__")
 
 
 def _dataclass(
     *, frozen: bool = False, slots: bool, kw_only: bool = False, eq: bool = True
 ) -> Callable[[type], type]:
     """Make a class a data class with slots; see :func:`dataclasses.dataclass`."""
-    bare = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only, slots=slots)
+    if not slots:
+        raise TypeError("slots=True is all there is here: dataclasses.dataclass makes others")
 
     def made(plain: type) -> type:
-        own = {name for name, value in plain.__dict__.items() if value is not None}
-        cls: type = bare(plain)
-        if left_out := [each.name for each in fields(cls) if not each.init]:
-            raise TypeError(
-                f"{cls.__name__}.{left_out[0]}: init=False is for dataclasses.dataclass"
-            )
-        given: dict[str, object] = {"__init__": _first_init(cls), "__repr__": _repr}
+        own = [name for name, kind in inspect.get_annotations(plain).items() if _is_field(kind)]
+        defaults = {name: plain.__dict__[name] for name in own if name in plain.__dict__}
+        places = _places(plain, own, defaults, kw_only=kw_only)
+        given: dict[str, object] = {"__repr__": _repr}
         if eq:
             given |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
         if frozen:
             given |= {"__setattr__": _refuse_setting, "__delattr__": _refuse_deleting}
             given |= {"__getstate__": _state, "__setstate__": _set_state}
-        for name, method in given.items():
-            if name not in own:
-                setattr(cls, name, method)
+        given["__init__"] = first = _first_init(places)
+        given |= {name: _Tool(defaults, kw_only=kw_only) for name in _TOOLS}
+        given["__match_args__"] = tuple(place[0] for place in places if not place[3])
+        taken = {name for base in plain.__mro__[1:] for name in base.__dict__.get("__slots__", ())}
+        given["__slots__"] = tuple(name for name in own if name not in taken)
+        # All at once: whenever a method is set later, the interpreter looks the class over.
+        given |= {
+            name: value
+            for name, value in plain.__dict__.items()
+            if name not in _UNSLOTTED
+            and name not in defaults
+            and not (value is None and name in given)  # a class with __eq__ has None as __hash__
+        }
+        cls = type(plain)(plain.__name__, plain.__bases__, given)
+        _PLACES[cls] = places
+        if "__init__" not in plain.__dict__:
+            first.__dict__["cls"] = cls
         return cls
 
     return made
@@ -60,37 +76,107 @@ if not TYPE_CHECKING:
     dataclass = _dataclass
 
 
-def _first_init(cls: type) -> Callable[..., None]:
+def _is_field(kind: object) -> bool:
+    """Return whether an annotation is of a field, and not of the class."""
+    if isinstance(kind, str):
+        return not kind.startswith(("ClassVar", "typing.ClassVar"))
+    return getattr(kind, "__origin__", kind) is not ClassVar
+
+
+def _places(
+    plain: type, own: Sequence[str], defaults: Mapping[str, object], *, kw_only: bool
+) -> tuple[_Place, ...]:
+    """Return all fields of a class, those of its bases included."""
+    found: dict[str, _Place] = {}
+    for base in reversed(plain.__mro__[1:]):
+        found |= {place[0]: place for place in _PLACES.get(base, ())}
+    for name in own:
+        default = defaults.get(name, MISSING)
+        by_name, is_compared = kw_only, True
+        make: object = MISSING
+        if isinstance(default, Field):
+            if not default.init:
+                raise TypeError(f"{plain.__name__}.{name}: init=False is for dataclasses.dataclass")
+            by_name = kw_only if default.kw_only is MISSING else default.kw_only
+            make, is_compared = default.default_factory, default.compare
+            default = default.default
+        if type(default).__hash__ is None:
+            raise ValueError(
+                f"{plain.__name__}.{name} cannot be {default!r} by default: all objects would "
+                "share it, use field(default_factory=...)"
+            )
+        found[name] = (name, default, make, by_name, is_compared)
+    _require_order(plain, found.values())
+    return tuple(found.values())
+
+
+def _require_order(plain: type, places: Iterable[_Place]) -> None:
+    before = ""
+    for name, default, make, by_name, _ in places:
+        if by_name:
+            continue
+        if default is not MISSING or make is not MISSING:
+            before = name
+        elif before:
+            raise TypeError(
+                f"{plain.__name__}.{name} has no default and follows {before}, which has one"
+            )
+
+
+class _Tool:
+    """What functions of ``dataclasses`` ask a class for, made when one does."""
+
+    def __init__(self, defaults: Mapping[str, object], *, kw_only: bool) -> None:
+        self._defaults = defaults
+        self._kw_only = kw_only
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._owner = owner
+        self._name = name
+
+    def __get__(self, record: object, cls: type) -> object:
+        owner = self._owner
+        namespace = {"__annotations__": inspect.get_annotations(owner), **self._defaults}
+        twin = type(owner.__name__, owner.__bases__, namespace)
+        dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._kw_only)(twin)
+        for name in _TOOLS:
+            setattr(owner, name, twin.__dict__[name])
+        return twin.__dict__[self._name]
+
+
+def _first_init(places: Sequence[_Place]) -> Callable[..., None]:
     """Return an ``__init__`` that puts a compiled one into its place when it is often called."""
     left = _FEW
-    ordered: list[str] = []
-    slots: list[_Slot] = []
+    ordered = [name for name, _, _, by_name, _ in places if not by_name]
+    setters: list[Callable[[object, object], None]] = []
 
     def first(self: object, *args: object, **named: object) -> None:
-        nonlocal left, ordered, slots
-        if not slots:  # by position first: other threads look at the slots
-            ordered = [each.name for each in fields(cls) if not each.kw_only]
-            slots = [
-                (each.name, getattr(cls, each.name).__set__, each.default, each.default_factory)
-                for each in fields(cls)
-            ]
+        nonlocal left, setters
+        cls: type = first.__dict__["cls"]
+        if not setters:
+            setters = [getattr(cls, place[0]).__set__ for place in places]
         left -= 1
         if left >= 0 and len(args) <= len(ordered):
             given = dict(zip(ordered, args, strict=False))
-            if given.keys().isdisjoint(named) and _filled(self, slots, given | named):
+            if given.keys().isdisjoint(named) and _filled(self, places, setters, given | named):
                 if hasattr(cls, "__post_init__"):
                     self.__post_init__()  # type: ignore[attr-defined]
                 return
-        compiled = _compiled_init(cls)  # which knows what is wrong with the arguments, too
+        compiled = _compiled_init(cls, places)  # it knows what is wrong with arguments, too
         setattr(cls, "__init__", compiled)  # noqa: B010  mypy refuses it otherwise
         compiled(self, *args, **named)
 
     return first
 
 
-def _filled(self: object, slots: Sequence[_Slot], given: dict[str, object]) -> bool:
+def _filled(
+    self: object,
+    places: Sequence[_Place],
+    setters: Sequence[Callable[[object, object], None]],
+    given: dict[str, object],
+) -> bool:
     """Set all fields; return whether what was given are their values, and no others."""
-    for name, fill, default, make in slots:
+    for (name, default, make, *_), fill in zip(places, setters, strict=True):
         if name in given:
             fill(self, given.pop(name))
         elif default is not MISSING:
@@ -102,23 +188,22 @@ def _filled(self: object, slots: Sequence[_Slot], given: dict[str, object]) -> b
     return not given
 
 
-def _compiled_init(cls: type) -> Callable[..., None]:
+def _compiled_init(cls: type, places: Sequence[_Place]) -> Callable[..., None]:
     known: dict[str, object] = {"_absent": _ABSENT}
     ordered: list[str] = []
     named: list[str] = []
     lines: list[str] = []
-    for each in fields(cls):
-        name = each.name
+    for name, preset, make, by_name, _ in places:
         known[f"_set_{name}"] = getattr(cls, name).__set__
         value, default = name, ""
-        if each.default is not MISSING:
-            known[f"_default_{name}"] = each.default
+        if preset is not MISSING:
+            known[f"_default_{name}"] = preset
             default = f"=_default_{name}"
-        elif each.default_factory is not MISSING:
-            known[f"_make_{name}"] = each.default_factory
+        elif make is not MISSING:
+            known[f"_make_{name}"] = make
             default = "=_absent"
             value = f"_make_{name}() if {name} is _absent else {name}"
-        (named if each.kw_only else ordered).append(name + default)
+        (named if by_name else ordered).append(name + default)
         lines.append(f" _set_{name}(self, {value})\n")
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()\n")
@@ -129,9 +214,13 @@ def _compiled_init(cls: type) -> Callable[..., None]:
     return init
 
 
+def _places_of(cls: type) -> tuple[_Place, ...]:
+    return next(_PLACES[each] for each in cls.__mro__ if each in _PLACES)
+
+
 def _values_of(cls: type) -> _Values:
     """Return what gives the values of an object that are compared."""
-    names = [each.name for each in fields(cls) if each.compare]
+    names = [place[0] for place in _places_of(cls) if place[4]]
     found: _Values
     if len(names) > 1:
         found = operator.attrgetter(*names)
@@ -168,9 +257,9 @@ def _refuse_deleting(self: object, name: str) -> None:  # noqa: ARG001
 
 
 def _state(self: object) -> list[object]:
-    return [getattr(self, each.name) for each in fields(self)]  # type: ignore[arg-type]
+    return [getattr(self, place[0]) for place in _places_of(type(self))]
 
 
 def _set_state(self: object, state: list[object]) -> None:
-    for each, value in zip(fields(self), state, strict=True):  # type: ignore[arg-type]
-        object.__setattr__(self, each.name, value)
+    for place, value in zip(_places_of(type(self)), state, strict=True):
+        object.__setattr__(self, place[0], value)

@@ -4,7 +4,26 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["make_folder", "new_folder", "remove_folder", "sync_folder", "write_durably"]
+__all__ = [
+    "make_folder",
+    "new_folder",
+    "paths_in",
+    "remove_folder",
+    "sync_folder",
+    "write_durably",
+]
+
+
+def paths_in(folder: Path, *, begins: str = "", ends: str = "") -> list[Path]:
+    """Return what a folder holds, by how names begin and end; nothing if there is no folder.
+
+    ``Path.glob`` compiles a pattern, which takes longer than to look.
+    """
+    try:
+        found = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+    return [path for path in found if path.name.startswith(begins) and path.name.endswith(ends)]
 
 
 def write_durably(path: Path, data: bytes) -> None:

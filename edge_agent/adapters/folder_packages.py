@@ -8,6 +8,7 @@ from typing import Final
 from edge_agent.adapters.durable_files import (
     make_folder,
     new_folder,
+    paths_in,
     remove_folder,
     sync_folder,
     write_durably,
@@ -48,7 +49,7 @@ class FolderPackages:
         self._given: Package | None = None
         with self._errors("make the package folder"):
             make_folder(self._partial)
-        for left in folder.glob("new-*"):  # a start that was cut off
+        for left in paths_in(folder, begins="new-"):  # a start that was cut off
             remove_folder(left)
 
     def add(self, package: Package) -> None:
@@ -182,7 +183,7 @@ class FolderPackages:
             return False
 
     def _places(self) -> list[Path]:
-        return [place for place in self._folder.glob("sha256-*") if place.is_dir()]
+        return [place for place in paths_in(self._folder, begins="sha256-") if place.is_dir()]
 
     def _latest_first(self) -> list[Path]:
         return sorted(self._places(), key=_changed_unix_s, reverse=True)

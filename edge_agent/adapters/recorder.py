@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from edge_agent.adapters.block_log import BlockLog, BlockMark
 from edge_agent.adapters.block_rows import BlockRows
 from edge_agent.adapters.block_stream import BlockStream
+from edge_agent.adapters.durable_files import paths_in
 from edge_agent.adapters.ring import Ring, RingMark
 from edge_agent.adapters.row_layout import row_layout_of
 from edge_agent.adapters.stream import Stream
@@ -145,16 +146,18 @@ class Recorder:
                 self._streams.pop(key).close()
         kept = {_stem(digest) for digest in digests}
         for folder in self._folders():
-            for path in (*folder.glob(f"*{_SUFFIX}"), *folder.glob(f"*{_BLOCKS_SUFFIX}")):
+            for path in (*paths_in(folder, ends=_SUFFIX), *paths_in(folder, ends=_BLOCKS_SUFFIX)):
                 if path.name.partition("-")[0] not in kept:
                     path.unlink(missing_ok=True)
 
     def stale_marks(self) -> list[str]:
         """Return marks in the store whose rings are gone."""
         folders = self._folders()
-        alive = {Ring.id_at(path) for folder in folders for path in folder.glob(f"*{_SUFFIX}")}
+        alive = {Ring.id_at(path) for folder in folders for path in paths_in(folder, ends=_SUFFIX)}
         alive |= {
-            BlockLog.id_at(path) for folder in folders for path in folder.glob(f"*{_BLOCKS_SUFFIX}")
+            BlockLog.id_at(path)
+            for folder in folders
+            for path in paths_in(folder, ends=_BLOCKS_SUFFIX)
         }
         return [ring for ring in self._marks if ring not in alive]
 

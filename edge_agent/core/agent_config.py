@@ -6,12 +6,10 @@ from typing import Final
 from edge_agent.core.telemetry import checked_interval_s
 from edge_agent.core.update_gate import UpdateGate
 from edge_contract.errors import MessageError, UsageError
-from edge_contract.maintenance import LocalWindow
 from edge_contract.messages import Birth, decode, encode
 from edge_contract.names import checked_name
 from edge_contract.reading import JsonValue
 from edge_contract.records import dataclass, field
-from edge_contract.stats.noise import NOISE_FACT, checked_epsilon
 
 __all__ = ["AgentConfig"]
 
@@ -38,7 +36,8 @@ class AgentConfig:
         noise_epsilon: Noise on every count that leaves, see :mod:`edge_contract.stats.noise`; 0
             for none. The birth message says it, as the fact ``noise_epsilon``.
         download_only: Whether new versions wait until somebody lets them serve.
-        maintenance_windows: When new versions may begin to serve, see :class:`LocalWindow`; at any
+        maintenance_windows: When new versions may begin to serve, as
+            :mod:`edge_contract.maintenance` reads them; at any
             time if there are none.
 
     Raises:
@@ -63,7 +62,10 @@ class AgentConfig:
     def __post_init__(self) -> None:
         _check_models(self.models)
         checked_interval_s(self.interval_s)
-        checked_epsilon(self.noise_epsilon)
+        if self.noise_epsilon:
+            from edge_contract.stats.noise import checked_epsilon  # few devices add noise
+
+            checked_epsilon(self.noise_epsilon)
         self.update_gate()
         if self.salt is not None and len(self.salt) < _MIN_SALT_CHARACTERS:
             raise UsageError(
@@ -80,6 +82,10 @@ class AgentConfig:
 
     def update_gate(self) -> UpdateGate:
         """Return what says when updates may begin; raises as the constructor does."""
+        if not self.maintenance_windows:
+            return UpdateGate(download_only=self.download_only)
+        from edge_contract.maintenance import LocalWindow  # most devices have none
+
         windows = [LocalWindow.parse(text) for text in self.maintenance_windows]
         return UpdateGate(download_only=self.download_only, windows=windows)
 
@@ -101,6 +107,8 @@ class AgentConfig:
         """
         facts = dict(self.facts)
         if self.noise_epsilon:
+            from edge_contract.stats.noise import NOISE_FACT
+
             facts[NOISE_FACT] = self.noise_epsilon
         return Birth(self.device, boot, started_unix_s, clean, self.agent_version, facts, self.tags)
 

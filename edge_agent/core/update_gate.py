@@ -13,13 +13,15 @@ given up for having waited.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_agent.core.slots import Slot
 from edge_agent.core.wording import fitting
 from edge_contract.errors import UsageError
-from edge_contract.maintenance import LocalWindow
 from edge_contract.messages.telemetry import LATEST_UNIX_S
+
+if TYPE_CHECKING:
+    from edge_contract.maintenance import LocalWindow
 
 __all__ = ["UpdateGate"]
 
@@ -38,7 +40,9 @@ class UpdateGate:
         windows: When they may begin; at any time if there are none.
     """
 
-    def __init__(self, *, download_only: bool = False, windows: Sequence[LocalWindow] = ()) -> None:
+    def __init__(
+        self, *, download_only: bool = False, windows: "Sequence[LocalWindow]" = ()
+    ) -> None:
         self._download_only = download_only
         self._windows = tuple(windows)
         self._holds: list[str] = []

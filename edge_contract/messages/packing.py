@@ -95,9 +95,9 @@ def _pattern(digits: Digits, fewest_others: int) -> str:
     return f"[{others}]{{{fewest_others},{MOST_OTHERS}}}[{last}]"
 
 
-_NUMBERS: Final = re.compile(f"{_pattern(_POSITIVE, 0)}|{_pattern(_OTHER, 0)}".encode())
-_LONG: Final = re.compile(f"{_pattern(_POSITIVE, 1)}|{_pattern(_OTHER, 0)}".encode())
-"""Numbers that :data:`_SHORT` does not know."""
+_NUMBERS: Final = f"{_pattern(_POSITIVE, 0)}|{_pattern(_OTHER, 0)}".encode()
+_LONG: Final = f"{_pattern(_POSITIVE, 1)}|{_pattern(_OTHER, 0)}".encode()
+"""Numbers that :data:`_SHORT` does not know. ``re`` keeps what it compiled at the first use."""
 
 
 class PackedStates(NamedTuple):
@@ -230,7 +230,7 @@ def _lists(reader: Reader) -> Iterator[list[int]]:
         # Most numbers are above 0 and one character; what lies between the others is read at once.
         numbers: list[int] = []
         at = 0
-        for match in _LONG.finditer(written):
+        for match in re.finditer(_LONG, written):
             start, end = match.span()
             if start > at:
                 numbers += written[at:start].translate(_SHORT)
@@ -244,7 +244,7 @@ def _lists(reader: Reader) -> Iterator[list[int]]:
 
 def _holds_strangers(written: bytes) -> bool:
     """Whether something is no number: a 0 may be one, or a character that stands for nothing."""
-    return b"".join(_NUMBERS.findall(written)) != written
+    return b"".join(re.findall(_NUMBERS, written)) != written
 
 
 @lru_cache(4096)  # the same few hundred come again and again

@@ -1,9 +1,13 @@
-"""Model packages: manifest, files, reference and golden vectors."""
+"""Model packages: manifest, files, reference and golden vectors.
+
+What devices do not need when they start is imported when it is first used.
+"""
+
+from typing import TYPE_CHECKING
 
 from edge_contract.package.artifact import Artifact, ArtifactRole
 from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json, digest_of, short
-from edge_contract.package.error_model import ErrorModel, ErrorTerm
 from edge_contract.package.evidence import Evidence
 from edge_contract.package.golden import Golden, GoldenTensor, GoldenVariant
 from edge_contract.package.image_input import ImageInput
@@ -32,7 +36,10 @@ from edge_contract.package.reference import (
     prediction_columns,
     profile_specs,
 )
-from edge_contract.package.strata import Strata, StrataKind, StrataSpec, Stratum
+
+if TYPE_CHECKING:
+    from edge_contract.package.error_model import ErrorModel, ErrorTerm
+    from edge_contract.package.strata import Strata, StrataKind, StrataSpec, Stratum
 
 __all__ = [
     "EMBEDDING",
@@ -81,3 +88,21 @@ __all__ = [
     "short",
     "verify_artifact",
 ]
+
+_HOMES = {
+    "ErrorModel": "error_model",
+    "ErrorTerm": "error_model",
+    "Strata": "strata",
+    "StrataKind": "strata",
+    "StrataSpec": "strata",
+    "Stratum": "strata",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,11 +1,13 @@
 """What predictions were worth on the rows whose truth the author knew."""
 
-from typing import Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
-from edge_contract.package.error_model import ErrorModel
 from edge_contract.reading import JsonObject, JsonValue, Reader
 from edge_contract.records import dataclass, field
 from edge_contract.stats.probabilities import BINS
+
+if TYPE_CHECKING:
+    from edge_contract.package.error_model import ErrorModel
 
 __all__ = ["Calibration", "CountTable", "HitTable"]
 
@@ -36,7 +38,7 @@ class Calibration:
     correct: HitTable = ()
     rival_rows: CountTable = ()
     rival_true: HitTable = ()
-    errors: ErrorModel | None = field(default=None)
+    errors: "ErrorModel | None" = field(default=None)
 
     def __bool__(self) -> bool:
         """Whether there were labels at all."""
@@ -62,14 +64,12 @@ class Calibration:
         rival_rows, rival_true = _tables(reader, "rival_rows", "rival_true")
         if rival_rows and len(rival_rows) != len(rows):
             raise reader["rival_rows"].refused(f"tables of {len(rows)} classes, or none")
-        errors = reader["errors"]
-        return cls(
-            rows,
-            correct,
-            rival_rows,
-            rival_true,
-            None if errors.is_null else ErrorModel.from_json(errors),
-        )
+        errors = None
+        if not reader["errors"].is_null:
+            from edge_contract.package.error_model import ErrorModel  # of regressions
+
+            errors = ErrorModel.from_json(reader["errors"])
+        return cls(rows, correct, rival_rows, rival_true, errors)
 
 
 def _short(number: float) -> int | float:

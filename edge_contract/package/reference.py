@@ -5,7 +5,7 @@ live and reference statistics are compared without translation; its columns also
 must count (see :func:`profile_specs`).
 """
 
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from edge_contract.errors import MessageError, PackageError
 from edge_contract.json_text import parse_json
@@ -13,7 +13,6 @@ from edge_contract.package.calibration import Calibration
 from edge_contract.package.digests import canonical_json
 from edge_contract.package.interface import OutputRole, Task
 from edge_contract.package.manifest import Manifest
-from edge_contract.package.strata import Strata
 from edge_contract.reading import JsonObject, Reader
 from edge_contract.records import dataclass, field
 from edge_contract.stats.agreement import AgreementSpec
@@ -30,6 +29,9 @@ from edge_contract.stats.profile import (
     state_to_json,
 )
 from edge_contract.stats.sketch import SketchSpec
+
+if TYPE_CHECKING:
+    from edge_contract.package.strata import Strata
 
 __all__ = [
     "EMBEDDING",
@@ -89,7 +91,7 @@ class Reference:
     profile: Profile
     calibration: Calibration = field(default_factory=Calibration)
     variance_inflation: float = 1.0
-    strata: Strata | None = None
+    strata: "Strata | None" = None
     labels: Profile | None = None
 
     def to_bytes(self) -> bytes:
@@ -122,6 +124,8 @@ class Reference:
             rows = reader["rows"].integer(low=0)
             strata = None
             if with_strata and not reader["strata"].is_null:
+                from edge_contract.package.strata import Strata  # devices need none
+
                 strata = Strata.from_json(reader["strata"], spec=profile.spec, rows=rows)
             labels = None if reader["labels"].is_null else _profile(reader["labels"])
         except (MessageError, ValueError) as error:
