@@ -39,7 +39,7 @@ from edge_contract.stats import Profile
 
 __all__ = ["Seen", "StatisticsDesk"]
 
-_BRIEF_DEVICES: Final = 25
+_BRIEF_DEVICES: Final = 12
 """Devices of a segment that a page asks for: their windows are read one by one."""
 _MOST_DEVICES: Final = 20
 _MOST_SEGMENTS: Final = 50
