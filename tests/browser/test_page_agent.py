@@ -78,14 +78,28 @@ def test_a_tab_gets_its_model_predicts_labels_and_is_counted(
     assert complaints == []
 
 
-def test_a_tab_that_is_gone_is_missed(cloud: Cloud, open_tab: Callable[[], Tab]) -> None:
-    tab = open_tab()
-    device = tab.start(model="digits", cloud=cloud.websocket_url)
-    tab.predict([ROW])
+def test_a_tab_that_is_gone_is_unreachable_not_failed_and_holds_up_no_rollout(
+    cloud: Cloud, open_tab: Callable[[], Tab]
+) -> None:
+    gone, there = open_tab(), open_tab()
+    device = gone.start(model="digits", cloud=cloud.websocket_url, device="gone")
+    there.start(model="digits", cloud=cloud.websocket_url, device="there")
+    for tab in (gone, there):
+        tab.predict([ROW])
+    eventually("both are there", lambda: len(cloud.client.devices()) == 2)
 
-    tab.page.close()
-
+    gone.page.close()
     eventually("the will came", lambda: cloud.client.device(device).status == "unreachable")
+    cloud.client.push(digits("1.1.0").package)
+    rollout = cloud.client.start_rollout("digits", "1.1.0", strategy="all-at-once", bake_s=1)
+
+    def is_over() -> bool:
+        assert there.predict_often(ROW, 5) == 0
+        return cloud.client.rollout(rollout.rollout_id).state == "succeeded"
+
+    eventually("the others are enough", is_over, within_s=40.0)
+    executions = cloud.client.rollout(rollout.rollout_id).executions
+    assert executions == {"there": "succeeded", "gone": "timed_out"}
 
 
 def test_after_a_reload_the_tab_predicts_before_python_has_loaded_and_loses_no_row(

@@ -126,3 +126,18 @@ def test_options_that_do_not_fit_are_refused_with_what_is_wrong(
         "UsageError: threads is 0: give a whole number from 1 on",
     ]
     assert typo.startswith("createAgent takes no modle; it takes assets, bundled, cloud, device")
+
+
+def test_where_there_is_no_webgpu_webassembly_predicts_and_the_reason_is_told(
+    site: Site, open_tab: Callable[[], Tab]
+) -> None:
+    (files := site.folder / "models").mkdir(exist_ok=True)
+    brought = {**bundled(digits().package, files), "url": f"{site.url}/models"}
+    tab = open_tab()
+    tab.start(model="digits", bundled=brought, providers=["webgpu", "wasm"], threads=2)
+
+    assert tab.predict([ROW])["labels"] == digits().labels[:1].tolist()
+    status = tab.status()
+    assert status["provider"] == "wasm"
+    assert "webgpu: this browser " in status["fallback"]
+    assert "thread" not in status["fallback"]  # the page is isolated
