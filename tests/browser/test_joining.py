@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext
 from cloud_sync.trust.ceremony import Ceremony, Passwords
 from edge_contract.enrolment import JoinToken
 from tests.browser.clouds import Cloud
+from tests.browser.pages import PageServer
 from tests.browser.sites import built
 from tests.browser.tabs import Tab
 from tests.integration.processes import cli, eventually
@@ -57,7 +58,11 @@ def token_of(cloud: Cloud, *, uses: int = 1, root_sha256: str = "") -> str:
 
 
 def test_a_tab_joins_by_a_token_keeps_its_key_and_pins_the_root(
-    cloud: Cloud, context: BrowserContext, chromium: Browser, complaints: list[str]
+    cloud: Cloud,
+    context: BrowserContext,
+    chromium: Browser,
+    tmp_path: Path,
+    complaints: list[str],
 ) -> None:
     tab = Tab(context, f"{cloud.url}/try/tests.html", complaints)
     token = token_of(cloud)
@@ -83,8 +88,8 @@ def test_a_tab_joins_by_a_token_keeps_its_key_and_pins_the_root(
         (token, "the join token is used up"),
         (token_of(cloud, root_sha256="0" * 64), "another root of releases than the join token"),
     ):
-        with chromium.new_context() as elsewhere:
-            late = Tab(elsewhere, f"{cloud.url}/try/tests.html", [])
+        with PageServer(tmp_path / "site") as site, chromium.new_context() as elsewhere:
+            late = Tab(elsewhere, f"{site.url}/tests.html", [])  # which is another site
             late.start(model="digits", joinToken=other)
             late.wait_for_log(reason)
 
