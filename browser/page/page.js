@@ -2,80 +2,12 @@
 import { createAgent } from "../src/edgefleet.js";
 import { keepBundle } from "../src/keeping.js";
 import { DriftMeter } from "./drift.js";
+import { at, element, fill, log, show } from "./elements.js";
 import { inOrder, inWords, many } from "./leaving.js";
 import { Pad } from "./pad.js";
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @returns {T}
- */
-const at = (id) => /** @type {T} */ (document.getElementById(id));
+import { before, showRefusal, showStatus } from "./standing.js";
 
 /** @typedef {import("../src/edgefleet.js").PageAgent} PageAgent */
-
-const LOGGED = 50;
-
-/**
- * @param {string} text
- * @param {string} tone
- */
-function show(text, tone) {
-  at("state").textContent = text;
-  at("state").className = `pill ${tone}`;
-}
-
-/** @param {string} text */
-function log(text) {
-  const line = document.createElement("li");
-  line.append(element("time", new Date().toLocaleTimeString()), element("span", text));
-  at("log").prepend(line);
-  while (at("log").children.length > LOGGED) at("log").lastElementChild?.remove();
-}
-
-/** What served when the page last looked, and what was on trial. */
-const before = { serving: "", trial: "", standby: "" };
-
-/** @param {any} status */
-function showStatus(status) {
-  const { serving, device, provider, fallback, inPage, hasCore, link, hasCloud } = status;
-  at("model").textContent = serving || "edgefleet";
-  at("slot").textContent = !serving ? "" : status.onTrial ? "on trial" : status.candidate ? "serves, with a shadow" : "serves";
-  const where = provider === "wasm" ? `by WebAssembly, in ${inPage ? "the page itself" : "a worker"}` : provider;
-  at("provider").textContent = [provider && where, fallback].filter(Boolean).join("; ");
-  showCandidate(status);
-  if (!serving) show(link === "up" ? "connected; there is no model yet" : "waiting for a model", "warn");
-  else if (!hasCloud) show("predicts here, tells nobody", "good");
-  else if (link === "up") show(`${device} is online`, "good");
-  else show(hasCore ? `${device} is offline: predicts all the same` : "predicts; the rest is loading", "warn");
-  if (!serving && link === "up") {
-    at("wait-words").textContent =
-      "The cloud has no version of this model for the page yet. It comes by itself as soon as one is released.";
-  }
-}
-
-/** @param {any} status */
-function showCandidate({ serving, onTrial, standby, candidate }) {
-  const banner = at("candidate");
-  const wasTakenBack = before.trial && !onTrial && serving === before.standby;
-  const wasTakenOver = before.trial && !onTrial && serving === before.trial;
-  if (onTrial) {
-    banner.textContent = `A new version is on trial: ${serving} answers what you give, ${standby} stands by.`;
-  } else if (candidate) {
-    banner.textContent =
-      `A candidate is here: ${candidate} repeats every call in the shadow of ${serving}. ` +
-      "Its answers are compared, and not shown.";
-  } else if (wasTakenBack) {
-    banner.textContent = `${before.trial} was taken back: ${serving} serves on.`;
-  } else if (wasTakenOver || (before.serving && serving !== before.serving)) {
-    banner.textContent = `${serving} serves from now on; no call has waited for it.`;
-  } else if (before.trial || banner.dataset.kind === "shadow") {
-    banner.textContent = "";
-  }
-  banner.dataset.kind = onTrial ? "trial" : candidate ? "shadow" : wasTakenBack ? "back" : "";
-  banner.hidden = !banner.textContent;
-  Object.assign(before, { serving, trial: onTrial ? serving : "", standby });
-}
 
 /**
  * @param {{bytes: number, batch: any[], windows: import("./leaving.js").Window[]}} sent
@@ -106,16 +38,6 @@ function showBatch({ bytes, batch, windows }, known) {
   at("message").textContent = JSON.stringify(batch);
 }
 
-/**
- * @param {string} kind
- * @param {unknown} text
- */
-function element(kind, text) {
-  const made = document.createElement(kind);
-  made.textContent = String(text);
-  return made;
-}
-
 /** @param {import("../src/edgefleet.js").Prediction & {milliseconds: number, classes: any[]}} found */
 function showAnswer({ labels, probabilities, values, milliseconds, classes }) {
   const answer = labels ? labels[0] : values ? values[0].toPrecision(5) : "–";
@@ -142,16 +64,6 @@ function showAnswer({ labels, probabilities, values, milliseconds, classes }) {
       return line;
     }),
   );
-}
-
-/**
- * @param {HTMLElement} bar
- * @param {number} value
- * @param {number} most
- */
-function fill(bar, value, most) {
-  bar.ariaValueNow = value.toFixed(3);
-  /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${(100 * value) / most}%`;
 }
 
 /** @param {DriftMeter} meter */
@@ -313,7 +225,10 @@ async function main() {
   for (const [kind, hear] of /** @type {[string, (body: any) => void][]} */ ([
     ["log", ({ text }) => {
       log(text);
+      if (text.includes(" is bad on this device: ")) showRefusal(text);
       if (before.serving || config.agent.cloud) return;
+      show("there is no model", "warn");
+      at("wait-bar").hidden = true;
       at("wait-title").textContent = "The model cannot be loaded";
       at("wait-words").textContent = `${text}.`;
     }],
