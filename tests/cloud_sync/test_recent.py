@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -68,3 +69,55 @@ def test_answers_do_not_pile_up() -> None:
         recent.get(key, lambda: 1)
 
     assert len(recent._kept) <= 64
+
+
+def test_an_old_answer_is_given_while_another_one_is_made() -> None:
+    now_s = [100.0]
+    may_end = threading.Event()
+    made: list[int] = []
+
+    def make() -> int:
+        if made:
+            assert may_end.wait(10.0)
+        made.append(1)
+        return len(made)
+
+    recent: Recent[str, int] = Recent(keep_s=5.0, stale_s=60.0, clock=lambda: now_s[0])
+    first = recent.get("a", make)
+    now_s[0] = 110.0
+    meanwhile = [recent.get("a", make) for _ in range(3)]
+    may_end.set()
+    _wait_until(lambda: len(made) == 2)
+    _wait_until(lambda: recent.get("a", make) == 2)
+
+    assert (first, meanwhile) == (1, [1, 1, 1])
+    assert len(made) == 2
+
+
+def test_what_fails_meanwhile_is_told_to_whoever_asks_next() -> None:
+    now_s = [100.0]
+    fails = [False]
+
+    def make() -> int:
+        if fails[0]:
+            raise UnavailableError("the database is away")
+        return 1
+
+    recent: Recent[str, int] = Recent(keep_s=5.0, stale_s=60.0, clock=lambda: now_s[0])
+    recent.get("a", make)
+    now_s[0], fails[0] = 110.0, True
+
+    def is_told() -> bool:
+        try:
+            return recent.get("a", make) != 1
+        except UnavailableError:
+            return True
+
+    _wait_until(is_told)
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + 10.0
+    while not is_so():
+        assert time.monotonic() < until_s
+        time.sleep(0.005)
