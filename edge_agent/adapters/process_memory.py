@@ -16,15 +16,15 @@ _APART_BYTES: Final = 256 * 2**10
 _USUAL_BYTES: Final = 32 * 2**20
 """Where glibc's own threshold arrives in a program that works with large arrays."""
 _NICENESS: Final = 10
-_TURN_S: Final = 0.0005
+_TURN_S: Final = 0.0001
 
 
 @contextlib.contextmanager
 def brief_turns() -> Iterator[None]:
-    """Let no thread keep the interpreter from others for longer than half a millisecond.
+    """Let no thread keep the interpreter from others for longer than a tenth of a millisecond.
 
-    By default it may for ten times that, each time that another thread wants to go on: a model that
-    is loaded in the background would hold up calls.
+    By default it may for fifty times that, each time that another thread wants to go on: a model
+    that is loaded in the background would hold up calls.
     """
     _turns.begin()
     try:
