@@ -4,6 +4,7 @@ from benchmarks.arm import arm
 from benchmarks.browser import browser
 from benchmarks.bytes_a_month import bytes  # noqa: A004  what it is called by
 from benchmarks.calibration import calibration
+from benchmarks.cells import cells
 from benchmarks.collectors import collectors
 from benchmarks.conversion import conversion
 from benchmarks.deltas import deltas
@@ -25,6 +26,7 @@ __all__ = [
     "browser",
     "bytes",
     "calibration",
+    "cells",
     "collectors",
     "conversion",
     "deltas",

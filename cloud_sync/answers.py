@@ -31,6 +31,7 @@ from cloud_sync.backend import (
     SummaryView,
     VersionView,
 )
+from cloud_sync.cell_views import CellBook
 from cloud_sync.command_desk import CommandDesk
 from cloud_sync.conductor import Conductor
 from cloud_sync.config import CloudConfig
@@ -79,6 +80,7 @@ class Answers:
         evidence: Statistics by cohort.
         enrolment: Makes who belongs to the fleet known, given who writes the record.
         labelling: Makes the desks of samples and labels.
+        cell: What those above merge.
     """
 
     def __init__(  # noqa: PLR0913  all that there is to be asked about
@@ -93,6 +95,7 @@ class Answers:
         evidence: EvidenceSource,
         enrolment: Callable[[Note], EnrolmentBook],
         labelling: Labelling,
+        cell: CellBook,
     ) -> None:
         self._config = config
         self._conductor = conductor
@@ -100,6 +103,7 @@ class Answers:
         self._warehouse = warehouse
         self._packages = packages
         self._offers = offers
+        self._cell = cell
         self._evidence = evidence
         self._groups = GroupDesk(warehouse, lambda: conductor.snapshot.facts, self._audit)
         self._commands = CommandDesk(conductor, warehouse, self._groups, self._audit)
@@ -168,6 +172,11 @@ class Answers:
             open_alarms=sum(watched.is_open for watched in self._alarms.watched.values()),
             running_rollouts=sum(r.state not in _ENDED for r in snapshot.rollouts.values()),
         )
+
+    @property
+    def cell(self) -> CellBook:
+        """What those above merge with the windows of other cells."""
+        return self._cell
 
     @property
     def groups(self) -> GroupBook:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from cloud_sync.cell_views import CellBook
 from cloud_sync.core.groups import Audience
 from cloud_sync.core.rollout import RolloutPlan
 from cloud_sync.enrolment_views import (
@@ -287,6 +288,11 @@ class CloudBackend(Protocol):
     @property
     def groups(self) -> GroupBook:
         """Groups of devices."""
+        ...
+
+    @property
+    def cell(self) -> CellBook:
+        """What those above merge with the windows of other cells."""
         ...
 
     @property

@@ -21,6 +21,7 @@ from cloud_sync.alarm_desk import AlarmDesk
 from cloud_sync.answers import Answers
 from cloud_sync.api.server import ApiServer
 from cloud_sync.api.settings import ApiSettings
+from cloud_sync.cell_desk import CellDesk
 from cloud_sync.conductor import Conductor
 from cloud_sync.config import CloudConfig
 from cloud_sync.core.collector import Collector
@@ -213,6 +214,9 @@ class CloudService:
             evidence=evidence,
             enrolment=membership.desk(self.broker),
             labelling=labelling,
+            cell=CellDesk(
+                warehouse, packages.find, fleet=config.fleet, min_cohort=config.min_cohort
+            ),
         )
         self._server = ApiServer(
             answers,

@@ -10,6 +10,7 @@ from edge_contract.errors import PackageError
 from edge_contract.package import Manifest, Package, digest_of
 from edgefleet.archives import read_archive
 from edgefleet.client_access import AccessCalls
+from edgefleet.client_cells import CellCalls
 from edgefleet.client_fleet import FleetCalls
 from edgefleet.client_members import MemberCalls
 from edgefleet.client_rollouts import RolloutCalls
@@ -19,7 +20,7 @@ from edgefleet.connection import ApiConnection, segment_of
 __all__ = ["Cloud"]
 
 
-class Cloud(FleetCalls, RolloutCalls, AccessCalls, SampleCalls, MemberCalls):
+class Cloud(FleetCalls, RolloutCalls, AccessCalls, SampleCalls, MemberCalls, CellCalls):
     """The cloud of a fleet, through its API.
 
     All methods raise ``NotFoundError`` (a ``UsageError``) for a name that is not there,

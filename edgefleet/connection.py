@@ -71,8 +71,8 @@ class ApiConnection:
         """Close the connection."""
         self._http.close()
 
-    def get(self, path: str, **parameters: str | float) -> Reader:
-        """Return the answer to a question."""
+    def get(self, path: str, **parameters: str | float | list[str]) -> Reader:
+        """Return the answer to a question; a list is given once for each of its items."""
         given = {name: value for name, value in parameters.items() if value != ""}
         return self._send(self._http.build_request("GET", path, params=given))
 

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from cloud_sync.api.access_routes import access_routes
 from cloud_sync.api.answering import PROBLEM
+from cloud_sync.api.cell_routes import cell_routes
 from cloud_sync.api.command_routes import command_routes
 from cloud_sync.api.doors import API, Doors
 from cloud_sync.api.enrolment_routes import enrolment_routes
@@ -53,6 +54,7 @@ from cloud_sync.backend import (
     TokenView,
     VersionView,
 )
+from cloud_sync.cell_views import CellStateView, CellView, CellWindowView
 from cloud_sync.dashboard.routes import dashboard_routes
 
 __all__ = ["CloudApi", "create_app"]
@@ -60,6 +62,9 @@ __all__ = ["CloudApi", "create_app"]
 _VIEWS = (
     AlarmView,
     AuditView,
+    CellStateView,
+    CellView,
+    CellWindowView,
     CommandDeviceView,
     CommandView,
     CredentialView,
@@ -93,6 +98,7 @@ _ROUTES = (
     trust_routes,
     enrolment_routes,
     sample_routes,
+    cell_routes,
     system_routes,
 )
 

@@ -47,6 +47,7 @@ from edge_contract.messages import CommandResult
 from edge_contract.names import Version
 from edge_contract.package import Manifest, Package, digest_of
 from edge_contract.reading import JsonObject
+from tests.support.memory_cell import MemoryCell
 from tests.support.memory_commands import START_UNIX_S, MemoryCommands
 from tests.support.memory_office import MemoryOffice
 from tests.support.memory_samples import MemoryLabels, MemorySamples
@@ -77,6 +78,7 @@ class MemoryCloud:
         self._audit: list[AuditRecord] = []
         self.kept_answers = MemoryOffice()
         self.groups = GroupDesk(self.kept_answers, self._facts, self._note)
+        self.cell = MemoryCell(fleet)
         self.wrong: dict[str, str] = {}
         self.commands = MemoryCommands(self.groups, self._note)
         self.enrolment = EnrolmentDesk(

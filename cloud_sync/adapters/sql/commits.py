@@ -12,7 +12,7 @@ from typing import Final
 from cloud_sync.adapters.sql.database import Table, Transaction, Value
 from cloud_sync.adapters.sql.fresh import PendingRow
 from cloud_sync.adapters.sql.leases import require_leases
-from cloud_sync.adapters.sql.profiles import as_stored, pack, unpack
+from cloud_sync.adapters.sql.profiles import as_stored, pack, unpack, version_of
 from cloud_sync.core.increments import (
     Commit,
     DeviceIncrement,
@@ -30,7 +30,7 @@ _FLEET_WINDOW: Final = Table(
     "fleet_window",
     key=("package", "role", "start_unix_s", "span_s", "collector"),
     added=_COUNTERS,
-    replaced=("profile",),
+    replaced=("profile", "version"),
 )
 _DEVICE_WINDOW: Final = Table(
     "device_window",
@@ -93,7 +93,8 @@ def _fleet_row(
     profile = increment.profile
     if row is not None:
         profile = unpack(row[0], profile.spec).merged(profile)
-    return (*key, *increment.counters, pack(profile.to_state()))
+    packed = pack(profile.to_state())
+    return (*key, *increment.counters, packed, version_of(packed))
 
 
 def _device_rows(

@@ -1,5 +1,6 @@
 """How profiles lie in a database: as the JSON of the wire, compressed, or as the message itself."""
 
+import hashlib
 import json
 import zlib
 from collections.abc import Collection, Mapping
@@ -13,7 +14,7 @@ from edge_contract.reading import JsonValue, Reader
 from edge_contract.stats import Profile, ProfileSpec, State
 from edge_contract.stats.profile import state_from_json, state_to_json
 
-__all__ = ["as_stored", "is_message", "pack", "unpack"]
+__all__ = ["as_stored", "is_message", "pack", "unpack", "version_of"]
 
 _States: TypeAlias = "Mapping[int, JsonValue | State]"
 
@@ -24,6 +25,11 @@ def pack(state: _States) -> bytes:
     """Return the bytes of a profile's state."""
     text = json.dumps(state_to_json(state), separators=(",", ":"), allow_nan=False)
     return zlib.compress(text.encode(), 1)
+
+
+def version_of(packed: bytes) -> str:
+    """Return what tells the bytes of a profile from those of any other."""
+    return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
 
 def as_stored(piece: StatePiece) -> bytes:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from cloud_sync.adapters.sql.adding import merged_rows
 from cloud_sync.adapters.sql.database import Row, SqlDatabase, Transaction
-from cloud_sync.adapters.sql.profiles import pack
+from cloud_sync.adapters.sql.profiles import pack, version_of
 from cloud_sync.core.increments import PackageRole
 from cloud_sync.ports import SpecLookup
 from edge_contract.stats import ProfileSpec
@@ -42,7 +42,16 @@ def _windows(table: str, *, column: str, owner: str) -> _Windows:
         column: Who counted.
         owner: The same where it is kept apart, or one value for all.
     """
-    names = {"{table}": table, "{column}": column, "{owner}": owner}
+    is_fleet = column == "collector"
+    names = {
+        "{table}": table,
+        "{column}": column,
+        "{owner}": owner,
+        # windows of other cells are as coarse as they are there
+        "{own}": "AND collector NOT LIKE 'cell/%'" if is_fleet else "",
+        "{version}": ", version" if is_fleet else "",
+        "{value}": ", ?" if is_fleet else "",
+    }
     return _Windows(*(_with_names(statement, names) for statement in _STATEMENTS))
 
 
@@ -55,17 +64,17 @@ def _with_names(statement: str, names: Mapping[str, str]) -> str:
 _STATEMENTS: Final = _Windows(
     subjects="""
 SELECT DISTINCT package, role FROM {table}
-WHERE start_unix_s >= ? AND start_unix_s < ? AND span_s < ? ORDER BY 1, 2
+WHERE start_unix_s >= ? AND start_unix_s < ? AND span_s < ? {own} ORDER BY 1, 2
 """,
     due="""
 SELECT DISTINCT {owner}, start_unix_s / ? FROM {table}
-WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ? AND span_s < ?
+WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ? AND span_s < ? {own}
 ORDER BY 2, 1 LIMIT ?
 """,
     pieces="""
 SELECT id, rows, calls, failures, dropped, profile FROM {table}
 WHERE package = ? AND role = ? AND {owner} = ?
-    AND start_unix_s >= ? AND start_unix_s < ? AND span_s <= ?
+    AND start_unix_s >= ? AND start_unix_s < ? AND span_s <= ? {own}
 ORDER BY id -- FOR UPDATE
 """,
     forget="""
@@ -73,8 +82,8 @@ DELETE FROM {table} WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))
 """,
     insert="""
 INSERT INTO {table} (package, role, {column}, start_unix_s, span_s,
-    rows, calls, failures, dropped, profile)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    rows, calls, failures, dropped, profile{version})
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?{value})
 """,
     prune="DELETE FROM {table} WHERE start_unix_s < ?",
 )
@@ -153,4 +162,6 @@ def _replace(
 ) -> None:
     total = merged_rows((piece[1:] for piece in pieces), spec)
     db.run(windows.forget, (json.dumps([piece[0] for piece in pieces]),))
-    db.run(windows.insert, (*new, *total.counters, pack(total.profile.to_state())))
+    packed = pack(total.profile.to_state())
+    version = (version_of(packed),) if windows is _FLEET else ()
+    db.run(windows.insert, (*new, *total.counters, packed, *version))

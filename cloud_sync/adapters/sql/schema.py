@@ -4,7 +4,7 @@ from typing import Final
 
 __all__ = ["NEWEST", "READ_VERSION", "VERSION_TABLE"]
 
-NEWEST: Final = "0004"
+NEWEST: Final = "0005"
 """Name of the last step in ``migrations/versions``; a database that has seen it needs none."""
 
 VERSION_TABLE: Final = "schema_version"

@@ -55,10 +55,21 @@ SELECT device, rows, calls, failures, dropped, profile FROM device_window
 WHERE package = ? AND role = ? AND start_unix_s >= ? AND start_unix_s < ?
     AND device IN (SELECT value FROM json_each(?))
 """
+_CELL_DEVICES: Final = """
+SELECT CAST(COALESCE(SUM(devices), 0) AS BIGINT) FROM cell_subject
+WHERE package = ? AND role = ? AND EXISTS (
+    SELECT 1 FROM fleet_window
+    WHERE fleet_window.package = cell_subject.package AND fleet_window.role = cell_subject.role
+        AND collector = 'cell/' || cell AND start_unix_s >= ? AND start_unix_s < ?
+)
+"""
 _TOTALS_BY_ROLE: Final = """
 SELECT role, CAST(SUM(rows) AS BIGINT), CAST(SUM(calls) AS BIGINT),
     CAST(SUM(failures) AS BIGINT), CAST(SUM(dropped) AS BIGINT)
-FROM device_total GROUP BY role
+FROM (
+    SELECT role, rows, calls, failures, dropped FROM device_total
+    UNION ALL SELECT role, rows, calls, failures, dropped FROM cell_subject
+) AS counted GROUP BY role
 """
 _DEVICE_TOTALS: Final = """
 SELECT device, package, role, rows, calls, failures, dropped FROM device_total
@@ -112,6 +123,7 @@ class SqlStatistics:
             if devices is None:
                 total = merged_rows(db.rows(_FLEET, key), spec)
                 count = (db.row(_FLEET_DEVICES, (*subject, *key)) or (0,))[0]
+                count += (db.row(_CELL_DEVICES, key) or (0,))[0]
             else:
                 rows = list(db.rows(_SOME_DEVICES, (*key, json.dumps(sorted(devices)))))
                 total = merged_rows((row[1:] for row in rows), spec)

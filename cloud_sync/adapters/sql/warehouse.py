@@ -3,6 +3,7 @@
 from cloud_sync.adapters.sql.access import SqlAccess
 from cloud_sync.adapters.sql.admission import SqlAdmission
 from cloud_sync.adapters.sql.analysis import SqlAnalysis
+from cloud_sync.adapters.sql.cells import SqlCells
 from cloud_sync.adapters.sql.database import SqlDatabase
 from cloud_sync.adapters.sql.erasure import SqlErasure
 from cloud_sync.adapters.sql.feed import SqlFeed
@@ -25,6 +26,7 @@ class SqlWarehouse(
     SqlRollouts,
     SqlLeases,
     SqlRollUp,
+    SqlCells,
     SqlGroups,
     SqlAccess,
     SqlAdmission,

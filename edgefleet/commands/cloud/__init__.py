@@ -6,6 +6,7 @@ from edgefleet.commands.cloud.backup import backup, restore
 from edgefleet.commands.cloud.collect import collect
 from edgefleet.commands.cloud.config import config
 from edgefleet.commands.cloud.people import audit, register_tokens
+from edgefleet.commands.cloud.rollup import rollup
 from edgefleet.commands.cloud.run import run
 from edgefleet.options import examples, sub_app
 
@@ -32,6 +33,13 @@ def register(app: typer.Typer) -> None:
             "--broker mqtt://localhost"
         )
     )(collect)
+    group.command(
+        epilog=examples(
+            "edgefleet cloud rollup --data ./world --cell oslo=https://oslo.example --once",
+            "edgefleet cloud rollup --cell oslo=https://oslo.example "
+            "--cell lund=https://lund.example",
+        )
+    )(rollup)
     register_tokens(group)
     group.command(
         epilog=examples("edgefleet cloud audit", "edgefleet cloud audit --action rollout --json")
