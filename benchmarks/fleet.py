@@ -15,6 +15,9 @@ _SIZES: Final = (1_000, 5_000, 10_000)
 _TARGETS_S: Final = {1_000: 10.0, 10_000: 120.0}
 """From the start of a rollout until all devices have reported, by number of devices."""
 
+_SETTLES_S: Final = 10.0
+"""From when all devices are there until they hear something."""
+
 _VERSION: Final = "2.0.0"
 
 
@@ -29,17 +32,16 @@ def fleet(*, quick: bool, seed: int) -> Sequence[Figure]:
 
 def _measured(devices: int, seed: int) -> list[Figure]:
     """Measure one size. Devices, cloud and broker share this machine."""
-    settles_s = 10.0 + devices / 100.0
     scenario = Scenario(
         devices=devices,
-        minutes=5.0 + devices / 1000.0,
+        minutes=5.0 + devices / 500.0,
         seed=seed,
         interval_s=60.0,
         connect_over_s=0.0,
-        commands=(OrderedCommand(settles_s, "ping", {}),),
+        commands=(OrderedCommand(_SETTLES_S, "ping", {}),),
         rollouts=(
             OrderedRollout(
-                settles_s + 10.0 + devices / 500.0,
+                _SETTLES_S + 10.0 + devices / 500.0,
                 {
                     "version": _VERSION,
                     "strategy": "all-at-once",
@@ -54,7 +56,7 @@ def _measured(devices: int, seed: int) -> list[Figure]:
     memory = _Memory()
     simulation = Simulation(
         scenario,
-        SimulationOptions(ends_when_done=True, drain_s=180.0),
+        SimulationOptions(ends_when_done=True, waits_for_all=True, drain_s=180.0),
         on_glance=lambda glance: memory.look(simulation, glance),
     )
     outcome = simulation.run()

@@ -32,6 +32,7 @@ _LOOK_S: Final = 0.5
 _SETTLE_S: Final = 10.0
 _SPAWN_S: Final = 2.0
 _SPAWN_EACH_S: Final = 0.002
+_PHASES: Final = ("devices are made", "running")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -48,6 +49,7 @@ class SimulationOptions:
         drain_s: How long devices may take in the end to have everything acknowledged.
         store: PostgreSQL database of a cloud of its own; empty for a file.
         ends_when_done: Whether it ends as soon as nothing that was ordered is open.
+        waits_for_all: Whether times of orders count from when all devices are connected.
     """
 
     cloud: str = ""
@@ -58,6 +60,7 @@ class SimulationOptions:
     drain_s: float = 60.0
     store: str = ""
     ends_when_done: bool = False
+    waits_for_all: bool = False
 
     def __post_init__(self) -> None:
         checked_name(f"{self.prefix}00000", "device")
@@ -156,8 +159,7 @@ class Simulation:
         began_unix_s = time.time() + made_s
         with _workers(self._parts(folder, access, began_unix_s), orders) as workers:
             self._watch(workers, orders, began_unix_s)
-            seconds = max(time.time() - began_unix_s, 0.0)
-            was_stopped = self._leaving.is_set()
+            seconds, was_stopped = max(time.time() - began_unix_s, 0.0), self._leaving.is_set()
             self._glance(workers, orders, seconds, "devices send what they have")
             rows = workers.leave()
             tally = workers.tally
@@ -181,18 +183,21 @@ class Simulation:
 
     def _watch(self, workers: Workers, orders: Orders, began_unix_s: float) -> None:
         """Give orders until the time is over, or somebody ends it."""
+        all_here_s = None if self._options.waits_for_all else 0.0
         while not self._leaving.wait(_TICK_S):
             elapsed_s = time.time() - began_unix_s
             if elapsed_s >= self._scenario.lasts_s:
                 return
             workers.check()
-            orders.tick(elapsed_s)
+            if all_here_s is None and workers.tally.connected == self._scenario.devices:
+                all_here_s = elapsed_s
+            if all_here_s is not None:
+                orders.tick(elapsed_s - all_here_s)
             if self._options.ends_when_done and orders.are_done:
                 return
             if time.monotonic() >= self._looks_at_s:
                 self._looks_at_s = time.monotonic() + _LOOK_S
-                phase = "devices are made" if elapsed_s < 0 else "running"
-                self._glance(workers, orders, elapsed_s, phase)
+                self._glance(workers, orders, elapsed_s, _PHASES[elapsed_s >= 0])
 
     def _glance(self, workers: Workers, orders: Orders, elapsed_s: float, phase: str) -> None:
         self._on_glance(Glance(elapsed_s, workers.tally, orders, phase))
@@ -294,5 +299,4 @@ def _serving(view: DeviceView, model: str) -> str:
     match view.models.get(model):
         case {"serving": str(digest)}:
             return digest
-        case _:
-            return ""
+    return ""
