@@ -1,5 +1,6 @@
 """What joins an agent to its cloud; imported by agents that have one only, for it costs time."""
 
+import importlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +75,7 @@ def cloud_link(
 
 def _link(options: LinkOptions, ready: threading.Event, *, has_files: bool) -> Link:
     """Return a link that costs nothing before ``ready``, where nothing can be wrong with it."""
-    import paho  # type: ignore[import-untyped]  # noqa: F401  that it is missing is told now
+    importlib.import_module("paho")  # that it is missing is told now
 
     def made() -> Link:
         from edge_agent.adapters.paho_link import PahoLink  # takes as long as a small model
