@@ -15,7 +15,8 @@ import { before, showRefusal, showStatus } from "./standing.js";
  */
 function showBatch({ bytes, batch, windows }, known) {
   const rows = windows.reduce((sum, { counters }) => sum + counters[0], 0);
-  const few = rows < 2 ? " Of a single one, averages and ranges are its values." : "";
+  const isSingle = windows.some(({ role, counters }) => role === "primary" && counters[0] === 1);
+  const few = isSingle ? " Of a single one, averages and ranges are its values." : "";
   at("leaves").textContent =
     `${bytes.toLocaleString()} bytes about ${many(rows, "row")}: counts by bucket, averages and ranges, no row.${few}`;
   const facts = [
