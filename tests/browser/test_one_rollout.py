@@ -40,7 +40,7 @@ class Fleet:
             self.see(rows)
             return self.client.rollout(rollout_id).state == state
 
-        eventually(state, is_there, within_s=40.0)
+        eventually(state, is_there, within_s=90.0)
 
 
 def story(lines: Iterable[str]) -> list[str]:
