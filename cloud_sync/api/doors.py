@@ -39,6 +39,7 @@ _SCOPES: Final[Mapping[str, Scope]] = {
     "credentials": Scope.DEVICES,
     "broker-passwords": Scope.DEVICES,
     "quarantine": Scope.DEVICES,
+    "cell": Scope.DEVICES,
     "alarms": Scope.ALARMS,
     "samples": Scope.SAMPLES,
     "labels": Scope.SAMPLES,
