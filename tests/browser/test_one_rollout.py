@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,12 @@ class Fleet:
         for part in (rows[place::5] for place in range(5)):
             self.tab.predict(part)
             self.agent.predict(part)
+
+    def both_serve(self, version: str) -> Callable[[], bool]:
+        """A look at whether a version serves on both, on trial or for good."""
+        return lambda: (
+            self.agent.version == version and self.tab.status()["serving"] == f"digits@{version}"
+        )
 
     def live_until(self, rollout_id: str, state: str, rows: list[list[float]] = ROWS) -> None:
         def is_there() -> bool:
@@ -98,6 +104,7 @@ def test_a_canary_is_promoted_and_bad_versions_are_rolled_back_on_a_tab_as_on_a_
     # one that fails on rows of today serves both, and gives way to the good one
     client.push(touchy_digits("1.3.0"))
     failing = client.start_rollout("digits", "1.3.0", strategy="all-at-once", force=True)
+    eventually("both try it", fleet.both_serve("1.3.0"), within_s=90.0)
     fleet.live_until(failing.rollout_id, "rolled_back", TOUCHED)
     assert fleet.tab.predict(TOUCHED)["model"] == "digits@1.1.0"
 
