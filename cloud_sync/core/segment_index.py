@@ -73,6 +73,7 @@ class SegmentIndex:
         self._devices: dict[str, Counter[str]] = {}
         self._sources: tuple[str, ...] | None = None
         self._known: dict[str, tuple[Segment, ...]] = {}
+        self._segments: dict[tuple[str, str], Segment | None] = {}
         for facts in devices:
             self.note(facts)
 
@@ -92,21 +93,19 @@ class SegmentIndex:
             self._devices.setdefault(source, Counter())[value] += 1
         self._sources = None
         self._known.clear()
+        self._segments.clear()
 
     def of(self, device: str) -> tuple[Segment, ...]:
         """Return the segments that a device is in now, rising; none if it is unknown."""
         found = self._known.get(device)
         if found is None:
             traits = self._traits.get(device, {})
-            found = tuple(
-                sorted(
-                    segment
-                    for source in self._watched_sources()
-                    if source in traits
-                    for segment in [self._segment(source, traits[source])]
-                    if self._size(segment) >= self.rules.min_devices
-                )
+            segments = (
+                self._watched(source, traits[source])
+                for source in self._watched_sources()
+                if source in traits
             )
+            found = tuple(sorted(segment for segment in segments if segment is not None))
             self._known[device] = found
         return found
 
@@ -144,8 +143,13 @@ class SegmentIndex:
     def _asked_sources(self) -> list[str]:
         return list(self.rules.sources) if self.rules.sources is not None else list(self._devices)
 
-    def _segment(self, source: str, value: str) -> Segment:
-        return Segment(source, value if value in self._kept(source) else OTHER)
+    def _watched(self, source: str, value: str) -> Segment | None:
+        """Return the segment of a value; ``None`` if it has too few devices to be watched."""
+        if (source, value) not in self._segments:
+            segment = Segment(source, value if value in self._kept(source) else OTHER)
+            is_large = self._size(segment) >= self.rules.min_devices
+            self._segments[source, value] = segment if is_large else None
+        return self._segments[source, value]
 
     def _kept(self, source: str) -> list[str]:
         return list(self._devices.get(source, ()))[: self.rules.max_values]

@@ -1,6 +1,7 @@
 """Histograms of a statistic and of its reference on the same bins, for people to look at."""
 
 import bisect
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,8 +54,9 @@ def histograms(
     """
     if isinstance(reference, Categories) and isinstance(live, Categories):
         return _of_categories(reference, live, categories)
-    edges = _edges([*_pieces(reference), *_pieces(live)], whole=_is_whole(reference))
-    return Histograms(edges, _shares(_pieces(reference), edges), _shares(_pieces(live), edges))
+    wanted, found = _pieces(reference), _pieces(live)
+    edges = _edges([*wanted, *found], whole=_is_whole(reference))
+    return Histograms(edges, _shares(wanted, edges), _shares(found, edges))
 
 
 def _of_categories(
@@ -84,9 +86,8 @@ def _pieces(statistic: Statistic) -> list[Piece]:
         case Sketch(spec=spec):
             pieces = [(0.0, 0.0, statistic.zero)] if statistic.zero else []
             for code, count in statistic.counts.items():
-                value = spec.value_of(code)
                 is_point = spec.integer or spec.is_open(code)
-                low, high = (value, value) if is_point else spec.edges_of(code)
+                low, high = (spec.value_of(code),) * 2 if is_point else spec.edges_of(code)
                 pieces.append((low, high, count))
             return pieces
         case Probabilities(spec=spec):
@@ -103,8 +104,7 @@ def _edges(pieces: Sequence[Piece], *, whole: bool) -> list[float]:
     """Return edges between the 1st and the 99th percentile; the outer bins take the tails."""
     if not pieces:
         return []
-    low = _quantile(pieces, 0.01)
-    high = _quantile(pieces, 0.99)
+    low, high = _quantiles(pieces, 0.01, 0.99)
     if whole:
         first, last = math.floor(low), math.ceil(high)
         width = max(math.ceil((last - first + 1) / DISPLAY_BINS), 1)
@@ -116,15 +116,11 @@ def _edges(pieces: Sequence[Piece], *, whole: bool) -> list[float]:
     return [low + step * n for n in range(DISPLAY_BINS)] + [high]
 
 
-def _quantile(pieces: Sequence[Piece], share: float) -> float:
+def _quantiles(pieces: Sequence[Piece], *shares: float) -> list[float]:
     ordered = sorted((low + (high - low) / 2, count) for low, high, count in pieces)
-    wanted = share * sum(count for _, count in ordered)
-    reached = 0
-    for value, count in ordered:
-        reached += count
-        if reached >= wanted:
-            return value
-    return ordered[-1][0]
+    reached = list(itertools.accumulate(count for _, count in ordered))
+    places = [bisect.bisect_left(reached, share * reached[-1]) for share in shares]
+    return [ordered[min(place, len(ordered) - 1)][0] for place in places]
 
 
 def _shares(pieces: Sequence[Piece], edges: Sequence[float]) -> list[float]:
