@@ -203,7 +203,7 @@ class _Loader:
     def _on_message(
         self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
     ) -> None:
-        acks = decode(message.payload)
+        acks = decode(bytes(message.payload))
         if not isinstance(acks, Acks):
             return
         sent_s = self._sent_s[message.topic.rsplit("/", 1)[1]]
