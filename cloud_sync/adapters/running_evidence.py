@@ -3,7 +3,8 @@
 A rollout looks every few minutes at what its devices counted since a stage began. Read anew every
 time, the windows of a thousand devices would keep the cloud from everything else. So a sum stays,
 and only windows that have been written since are added. What a look needs for the first time is
-read in turns of about a second; until all of it is there the look waits.
+read in turns of about a second; until all of it is there the look waits. No device is more than a
+third of the sum of a cohort.
 """
 
 import threading
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple, Protocol
 
+from cloud_sync.adapters.capped_sum import CappedSum
 from cloud_sync.adapters.sql.adding import AddingUp
 from cloud_sync.adapters.sql.feed import StoredWindow
 from cloud_sync.core.facts import CohortStatistics, EvidenceSource, PackageFacts
@@ -88,7 +90,7 @@ class _Sum:
         self.used_s = 0.0
         self._spec = spec
         self._parts: dict[str, AddingUp] = {}
-        self._seen: set[str] = set()
+        self._together = CappedSum(spec)
 
     def extend(self, devices: frozenset[str], *, position: int, late: frozenset[int]) -> None:
         """Take in more devices; of those, windows up to the position are to be read."""
@@ -108,16 +110,20 @@ class _Sum:
 
     def add(self, window: StoredWindow) -> None:
         """Add a window."""
-        part = window.device if self.question.apart else ""
-        if part not in self._parts:
-            self._parts[part] = AddingUp(self._spec, columns=self.question.columns)
-        self._parts[part].add(window.counters, window.data)
-        self._seen.add(window.device)
+        if not self.question.apart:
+            self._together.add(window)
+            return
+        if window.device not in self._parts:
+            self._parts[window.device] = AddingUp(self._spec, columns=self.question.columns)
+        self._parts[window.device].add(window.counters, window.data)
+
+    def settle(self) -> None:
+        """Read what was added, as far as no device gets more than its part of the sum."""
+        self._together.settle()
 
     def whole(self) -> CohortStatistics:
         """Return the sum of all."""
-        found = self._parts.get("", AddingUp(self._spec)).total()
-        return CohortStatistics(found.counters, found.profile, len(self._seen))
+        return self._together.total()
 
     def by_device(self) -> dict[str, CohortStatistics]:
         """Return the sum of each device."""
@@ -242,6 +248,7 @@ class RunningEvidence:
                 begun_at, late = found.begun_at[window.device]
                 if window.number <= begun_at and window.number not in late:
                     found.add(window)
+            found.settle()
             del found.todo[: len(some)]
             if found.todo and self._clock() >= until_s:
                 raise UnavailableError(
@@ -286,6 +293,8 @@ class RunningEvidence:
             for one in sums:
                 if one.wants(window):
                     one.add(window)
+        for one in sums:
+            one.settle()
 
     def _forget_unused(self) -> None:
         since_s = self._clock() - _UNUSED_S

@@ -88,11 +88,15 @@ class CohortStatistics:
         counters: Rows, calls, failures and drops.
         profile: Their statistics.
         devices: How many devices contributed.
+        unjudged: Rows, or calls, that are not in it, by device: of those that counted too much.
+        is_bounded: Whether devices enough contributed for one to be bounded, and the source does.
     """
 
     counters: Counters
     profile: Profile
     devices: int
+    unjudged: Mapping[str, int] = field(default_factory=dict)
+    is_bounded: bool = False
 
 
 class EvidenceSource(Protocol):

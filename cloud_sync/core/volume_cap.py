@@ -14,9 +14,11 @@ from typing import Final
 
 from cloud_sync.core.increments import PackageRole
 
-__all__ = ["VolumeCap"]
+__all__ = ["TIMES_OTHERS", "VolumeCap"]
 
-_TIMES_OTHERS: Final = 0.5  # a third of all
+TIMES_OTHERS: Final = 0.5
+"""One device counts for half of what all others count at most: a third of all."""
+
 _MIN_DEVICES: Final = 8
 _MOST_ENTRIES: Final = 300_000
 _MOST_PACKAGES: Final = 1_000
@@ -47,7 +49,7 @@ class VolumeCap:
         self,
         window_s: int,
         *,
-        times_others: float = _TIMES_OTHERS,
+        times_others: float = TIMES_OTHERS,
         min_devices: int = _MIN_DEVICES,
     ) -> None:
         self._window_s = window_s

@@ -61,6 +61,11 @@ class AddingUp:
         else:
             self._add_slowly(data)
 
+    def add_read(self, increment: Increment) -> None:
+        """Add windows that have been added up already."""
+        self._counters = self._counters.plus(increment.counters)
+        self._profile = self._profile.merged(increment.profile)
+
     def total(self) -> Increment:
         """Return the sum so far; raises as :meth:`add` does."""
         self._read()

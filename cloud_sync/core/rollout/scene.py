@@ -216,6 +216,23 @@ class Scene:
         """Return the truths that arrived for the candidate."""
         return self._once("labels", lambda: self._cohort(self.candidate, Role.LABELS, self._mine()))
 
+    def unjudged(self) -> dict[str, int]:
+        """Return rows that were left out of this look so far, by device: the most first.
+
+        No device is more than a third of what its cohort counted. Where a device is left out of
+        several sums, of now and of before, the largest number is told.
+        """
+        found: dict[str, int] = {}
+        for one in self._kept.values():
+            for name, rows in (one.unjudged if one is not None else {}).items():
+                found[name] = max(found.get(name, 0), rows)
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def unbounded(self) -> tuple[str, ...]:
+        """Return the sides, ``stage`` and ``control``, on which too few devices count for that."""
+        sides = (("stage", self._kept.get("now")), ("control", self._kept.get("control")))
+        return tuple(side for side, one in sides if one is not None and not one.is_bounded)
+
     @property
     def _since_unix_s(self) -> float:
         """From when on rows count: while devices are still being told, from the beginning."""
@@ -305,7 +322,17 @@ class Scene:
         if package is None:
             return None
         key = f"{package.digest} {role} {hash(devices)} {span}"
-        return self._once(key, lambda: self._cohort(package, role, devices, span))
+        return self._once(key, lambda: self._read_part(package, role, devices, span))
+
+    def _read_part(
+        self, package: PackageFacts, role: str, devices: frozenset[str], span: _Span | None
+    ) -> CohortStatistics | None:
+        """Return a stratum; one of few devices goes without those that are too much of them all."""
+        found = self._cohort(package, role, devices, span)
+        loud = devices & self.unjudged().keys()
+        if found is None or found.is_bounded or not loud:
+            return found
+        return self._cohort(package, role, devices - loud, span)
 
     def _once(
         self, what: str, read: Callable[[], CohortStatistics | None]
