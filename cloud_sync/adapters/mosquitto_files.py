@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ __all__ = ["MosquittoFiles", "mosquitto_hash"]
 
 _REVOKED: Final = "revoked.pem"
 _OUT: Final = "# Put out of the fleet."
+_STARTS_S: Final = 10.0
 _ROUNDS: Final = 101  # mosquitto's own number; the passwords are chance, there is nothing to guess
 
 
@@ -232,7 +234,7 @@ class MosquittoFiles:
         except (FileNotFoundError, ValueError):
             return  # it does not run
         try:
-            if hasattr(signal, "SIGHUP") and _is_mosquitto(pid):
+            if hasattr(signal, "SIGHUP") and _is_mosquitto(pid) and _waits_for_news(pid):
                 os.kill(pid, signal.SIGHUP)
         except ProcessLookupError:
             return
@@ -249,6 +251,31 @@ def _is_mosquitto(pid: int) -> bool:
         return b"mosquitto" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return not Path("/proc/self").exists()
+
+
+def _waits_for_news(pid: int) -> bool:
+    """Wait until a mosquitto that is starting would hear of news; before, the signal ends it.
+
+    False if it has ended.
+
+    Raises:
+        UnavailableError: It has not started within ten seconds.
+    """
+    status, deadline_s = Path(f"/proc/{pid}/status"), time.monotonic() + _STARTS_S
+    if not Path("/proc/self/status").exists():
+        return True  # nothing tells
+    while time.monotonic() < deadline_s:
+        try:
+            lines = status.read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return False
+        caught = next((line for line in lines if line.startswith("SigCgt:")), "SigCgt: 0")
+        if int(caught.split()[1], 16) >> (signal.SIGHUP - 1) & 1:
+            return True
+        time.sleep(0.01)
+    raise UnavailableError(
+        f"mosquitto has new passwords and does not start: send SIGHUP to process {pid} when it has"
+    )
 
 
 def _acl(fleet: str, services: Sequence[str]) -> str:

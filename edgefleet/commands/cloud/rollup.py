@@ -1,5 +1,6 @@
 """``edgefleet cloud rollup``."""
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from edge_contract.names import checked_name
 from edge_contract.package.digests import short
 from edgefleet.commands.cloud.leaving import leave_on_signal
 from edgefleet.options import AsJson
-from edgefleet.printing import clock, print_json, print_line
+from edgefleet.printing import clock, print_line
 
 if TYPE_CHECKING:
     from cloud_sync.adapters.sql.warehouse import SqlWarehouse
@@ -53,7 +54,7 @@ def rollup(
     not have yet are fetched, unless a cloud runs on its data folder: push them to that one.
 
     Ended at any point, or started twice, it counts nothing twice. With --once the exit code is 1 if
-    a cell could not be merged wholly.
+    a cell could not be merged wholly. With --json each pass of a cell is a line.
     """
     from cloud_sync.stores import open_store
     from edgefleet.logs import log_to_stderr
@@ -115,13 +116,14 @@ def _pass(
         except EdgeError as error:
             is_whole = False
             if as_json:
-                print_json({"cell": name, "error": str(error)})
+                typer.echo(json.dumps({"cell": name, "error": str(error)}))
             else:
                 print_line(f"{clock(time.time())}  {name}: {error}")
             continue
         is_whole = is_whole and not told.unknown
         if as_json:
-            print_json({**asdict(told), "took_s": round(time.monotonic() - began_s, 3)})
+            took_s = round(time.monotonic() - began_s, 3)
+            typer.echo(json.dumps({**asdict(told), "took_s": took_s}))
         else:
             _print(warehouse, told, time.monotonic() - began_s)
     return is_whole
