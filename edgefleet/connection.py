@@ -20,10 +20,17 @@ from edge_contract.errors import (
     UsageError,
 )
 from edge_contract.reading import JsonObject, Reader
-from edgefleet.environment import CA_VARIABLE, CLOUD_VARIABLE, DEFAULT_URL, TOKEN_VARIABLE
+from edgefleet.environment import (
+    CA_VARIABLE,
+    CLOUD_VARIABLE,
+    DEFAULT_URL,
+    PLAIN_TEXT_VARIABLE,
+    TOKEN_VARIABLE,
+)
 
 __all__ = ["ApiConnection", "segment_of"]
 
+_YES: Final = {"1", "true", "yes", "on", "t", "y"}  # as command line options read them
 _CONNECT_RETRIES: Final = 2
 _SEND_TIMEOUT_S: Final = 300.0
 
@@ -46,7 +53,8 @@ class ApiConnection:
         timeout_s: How long to wait for an answer.
 
     Raises:
-        UsageError: The address is none.
+        UsageError: The address is none, or the token would travel to it unencrypted beyond this
+            machine and ``EDGEFLEET_PLAIN_TEXT`` does not allow that.
     """
 
     def __init__(self, url: str, *, token: str, program: str, timeout_s: float) -> None:
@@ -58,6 +66,7 @@ class ApiConnection:
         }
         token = token or os.environ.get(TOKEN_VARIABLE, "")
         if token:
+            _require_secrecy(self.url)
             headers["Authorization"] = f"Bearer {token}"
         self._http = httpx.Client(
             base_url=f"{self.url}/api/v1/",
@@ -199,6 +208,21 @@ def _checked_url(url: str) -> str:
     if not usable:
         raise UsageError(f"cloud address {url!r} is none; write it like http://cloud.example:8080")
     return url.rstrip("/")
+
+
+def _require_secrecy(url: str) -> None:
+    """Refuse to send a token where others can listen on the way, unless that is said to be right.
+
+    Raises:
+        UsageError: The address is neither encrypted nor on this machine.
+    """
+    is_allowed = os.environ.get(PLAIN_TEXT_VARIABLE, "").lower() in _YES
+    if not (url.startswith("https://") or _is_loopback(url) or is_allowed):
+        raise UsageError(
+            f"the token would travel to {url} in plain text, where others can listen on the way: "
+            "let the cloud encrypt (`edgefleet cloud run --tls DIR`) and write https://, or set "
+            f"{PLAIN_TEXT_VARIABLE}=1"
+        )
 
 
 def _trusted() -> ssl.SSLContext | bool:

@@ -218,8 +218,6 @@ export class PageAgent extends EventTarget {
         return void this.#servers.unload(body);
       case "route":
         return this.#servers.route(body);
-      case "begins":
-        return this.#beginCore();
       case "near":
         return void this.#tellStatus();
       case "core":

@@ -98,7 +98,6 @@ export class Server {
     const layouts = await this.#store.fact(`layouts ${digest}`);
     const pack = await this.#store.package(digest);
     if (!pack || !layouts) throw new PackageError(`package ${digest} is not in this browser`);
-    this.#tell("begins", undefined);
     return this.#load(pack, layouts);
   }
 
@@ -113,7 +112,6 @@ export class Server {
     if (!bundled) return undefined;
     const known = await this.#store.package(bundled.digest).catch(() => undefined); // damaged: it comes anew
     const pack = known ?? (await bundledPackage(bundled));
-    this.#tell("begins", undefined);
     const version = await this.#load(pack, bundled.layouts);
     this.#kept = this.#keepBundled(pack, bundled.layouts);
     return version;

@@ -201,6 +201,23 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         Cloud(url)
 
 
+def test_a_token_travels_in_plain_text_only_where_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("EDGEFLEET_PLAIN_TEXT", raising=False)
+    with pytest.raises(UsageError, match=r"would travel to http://cloud.example:8080 in plain"):
+        Cloud("http://cloud.example:8080", token="secret")
+    for url, token in (
+        ("https://cloud.example:8080", "secret"),
+        ("http://127.0.0.1:8080", "secret"),
+        ("http://cloud.example:8080", ""),
+    ):
+        Cloud(url, token=token).close()
+
+    monkeypatch.setenv("EDGEFLEET_PLAIN_TEXT", "1")
+    Cloud("http://cloud.example:8080", token="secret").close()
+
+
 def test_the_address_comes_from_the_environment_or_is_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
