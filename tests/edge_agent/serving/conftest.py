@@ -150,3 +150,16 @@ def digits_input(rows: slice = slice(0, 1)) -> dict[str, object]:
     """Rows of ``digits`` as the protocol has them in JSON."""
     table = digits().rows[rows]
     return {"name": "X", "datatype": "FP32", "shape": list(table.shape), "data": table.tolist()}
+
+
+def binary_digits(rows: slice = slice(0, 1), **more: object) -> tuple[bytes, dict[str, str]]:
+    """A request whose rows are bytes, and its headers."""
+    table = digits().rows[rows]
+    tensor = {
+        "name": "X",
+        "datatype": "FP32",
+        "shape": list(table.shape),
+        "parameters": {"binary_data_size": table.nbytes},
+    }
+    head = json.dumps({"inputs": [tensor], **more}).encode()
+    return head + table.tobytes(), {"Inference-Header-Content-Length": str(len(head))}
