@@ -15,7 +15,19 @@ from typing import Final, Protocol
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["BENCHMARKS", "RESULTS", "Figure", "Run", "benchmark", "interleaved"]
+from benchmarks.campaign import Notebook
+from benchmarks.code_version import UNKNOWN, code_version
+
+__all__ = [
+    "BENCHMARKS",
+    "CAMPAIGNS",
+    "RESULTS",
+    "Figure",
+    "Run",
+    "benchmark",
+    "campaign",
+    "interleaved",
+]
 
 RESULTS: Final = Path(__file__).parent / "results"
 _PACKAGES: Final = ("edgefleet", "numpy", "onnxruntime", "onnx", "scikit-learn", "skl2onnx")
@@ -59,8 +71,21 @@ class Benchmark(Protocol):
         ...
 
 
+class Campaign(Protocol):
+    """Measures something in many runs, each of which is kept when it ends."""
+
+    __name__: str
+
+    def __call__(self, notebook: Notebook, *, quick: bool, seed: int) -> Sequence[Figure]:
+        """Return the figures of all runs in the notebook, after those that are missing in it."""
+        ...
+
+
 BENCHMARKS: Final[dict[str, Benchmark]] = {}
-"""Every benchmark by name."""
+"""Every benchmark by name that is no campaign."""
+
+CAMPAIGNS: Final[dict[str, Campaign]] = {}
+"""Every campaign by name."""
 
 
 def benchmark(function: Benchmark) -> Benchmark:
@@ -69,21 +94,55 @@ def benchmark(function: Benchmark) -> Benchmark:
     return function
 
 
+def campaign(function: Campaign) -> Campaign:
+    """List ``function`` under its name."""
+    CAMPAIGNS[function.__name__] = function
+    return function
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one benchmark."""
+    """One run of one benchmark.
+
+    Attributes:
+        name: Of the benchmark.
+        seed: That decided.
+        quick: Whether its figures are rough.
+        started: When, as ISO 8601.
+        figures: What was measured.
+        code: That was measured, see :func:`benchmarks.code_version.code_version`.
+        was_interrupted: Whether somebody ended a campaign before its last run.
+    """
 
     name: str
     seed: int
     quick: bool
     started: str
     figures: Sequence[Figure]
+    code: str = UNKNOWN
+    was_interrupted: bool = False
 
     @classmethod
-    def of(cls, name: str, *, quick: bool, seed: int) -> "Run":
-        """Run a benchmark."""
+    def of(
+        cls, name: str, *, quick: bool, seed: int, resumes: bool = False, folder: Path = RESULTS
+    ) -> "Run":
+        """Run a benchmark.
+
+        Args:
+            name: Of it.
+            quick: Whether rough figures do; those of campaigns are kept nowhere.
+            seed: Decides what chance decides.
+            resumes: Whether a campaign goes on where it was broken off, rather than begin anew.
+            folder: Of the notebooks of campaigns.
+        """
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(name, seed, quick, started, BENCHMARKS[name](quick=quick, seed=seed))
+        code = code_version()
+        if name in BENCHMARKS:
+            return cls(name, seed, quick, started, BENCHMARKS[name](quick=quick, seed=seed), code)
+        path = folder / f"{name}.jsonl"
+        notebook = Notebook() if quick else Notebook.opened(path, resumes=resumes)
+        figures = CAMPAIGNS[name](notebook, quick=quick, seed=seed)
+        return cls(name, seed, quick, started, figures, code, notebook.was_interrupted)
 
     def print(self, console: Console) -> None:
         """Print the figures as a table."""
@@ -112,6 +171,7 @@ class Run:
                 "system": platform.system(),
                 "python": platform.python_version(),
             },
+            "code": self.code,
             "versions": _versions(),
             "seed": self.seed,
             "started": self.started,

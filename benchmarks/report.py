@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
+from benchmarks.code_version import UNKNOWN
+from benchmarks.faults_page import write_faults
 from benchmarks.harness import RESULTS
 from edge_contract.errors import MessageError
 from edge_contract.reading import Reader
 
-__all__ = ["Kept", "kept_runs", "write_report"]
+__all__ = ["Kept", "code_of", "kept_runs", "write_report"]
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 _PAGE: Final = "benchmarks.md"
@@ -60,6 +62,7 @@ class Kept:
     started: str
     seed: int
     machine: str
+    code: str
     figures: Sequence[KeptFigure]
 
     @classmethod
@@ -74,8 +77,14 @@ class Kept:
             seed=reader["seed"].integer(),
             machine=f"{machine['cpus'].integer()} processors, {machine['machine'].text()}, "
             f"{machine['system'].text()}, Python {machine['python'].text()}",
+            code=code.text() if (code := reader.get("code")) else UNKNOWN,
             figures=[_figure(item) for item in reader["figures"].items()],
         )
+
+
+def code_of(path: Path) -> str:
+    """Return which code gave the figures of a file, see :mod:`benchmarks.code_version`."""
+    return Kept.read(path).code
 
 
 def kept_runs(folder: Path = RESULTS) -> list[Kept]:
@@ -84,7 +93,7 @@ def kept_runs(folder: Path = RESULTS) -> list[Kept]:
 
 
 def write_report(folder: Path = RESULTS, docs: Path = DOCS) -> Path:
-    """Write page and plots, and return the page."""
+    """Write page and plots and the tables of ``docs/faults.md``, and return the page."""
     runs = kept_runs(folder)
     images = docs / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -92,6 +101,7 @@ def write_report(folder: Path = RESULTS, docs: Path = DOCS) -> Path:
     fleets = _fleet_plot(runs)
     if fleets:
         (images / _FLEETS).write_text(fleets)
+    write_faults(folder, docs)
     page = docs / _PAGE
     page.write_text("\n".join(_lines(runs, has_fleets=bool(fleets))) + "\n")
     return page
@@ -134,7 +144,8 @@ def _lines(runs: Sequence[Kept], *, has_fleets: bool) -> Iterator[str]:
 def _section(run: Kept) -> Iterator[str]:
     yield f"## {run.name}"
     yield ""
-    yield f"`{run.command}`, seed {run.seed}, {run.started}, {run.machine}"
+    code = "" if run.code == UNKNOWN else f", code {run.code}"
+    yield f"`{run.command}`, seed {run.seed}, {run.started}, {run.machine}{code}"
     yield ""
     yield "| figure | value | unit | target | met | compared with |"
     yield "| --- | ---: | --- | ---: | --- | --- |"

@@ -7,12 +7,15 @@ from tests.support.brokers import BROKERS, make_broker
 from tests.support.cell_world import CellWorld
 from tests.support.collector_world import CollectorWorld
 from tests.support.faults.world import Scene, Told, story
-from tests.support.power_cut.campaign import cut_everywhere, notes_of, record_story
+from tests.support.power_cut.campaign import Point, cut_everywhere, notes_of, record_story
+from tests.support.power_cut.disk import Cut
 from tests.support.power_cut.killing import kill_stories
 
-__all__: list[str] = []
+__all__ = ["JOURNAL_ROUNDS"]
 
-_POINTS: Final = 0.02
+JOURNAL_ROUNDS: Final = 12
+"""Stories of so many successive seeds cut the power at every point of the journal between them."""
+
 _KILLS: Final = 12
 
 
@@ -52,13 +55,12 @@ def _journal(scene: Scene) -> Told:
     (scene.folder / "recorded").mkdir()
     recording = record_story(scene.folder / "recorded")
     wrong: list[AssertionError] = []
-    chosen = scene.chance
     (scene.folder / "cut").mkdir()
     tried = cut_everywhere(
         recording,
         scene.folder / "cut",
         chance=scene.chance,
-        wanted=lambda _point: chosen.random() < _POINTS,
+        wanted=lambda point: _number(point) % JOURNAL_ROUNDS == scene.seed % JOURNAL_ROUNDS,
         on_wrong=wrong.append,
     )
     (scene.folder / "killed").mkdir()
@@ -73,6 +75,12 @@ def _journal(scene: Scene) -> Told:
     )
     faults = ["power cut at a write"] * sum(tried.values()) + ["agent killed in an update"] * _KILLS
     return Told(faults, wrong=[str(one) for one in wrong])
+
+
+def _number(point: Point) -> int:
+    """Return a number that differs among the ways to cut at one point, and from point to point."""
+    way = list(Cut).index(point.cut) if isinstance(point.cut, Cut) else len(Cut)
+    return point.number * (len(Cut) + 1) + way
 
 
 def _sum(rows: Mapping[str, int]) -> int:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from edge_contract.errors import MessageError
 from edge_contract.reading import Reader
@@ -30,11 +30,13 @@ class Scene:
         folder: For everything; removed afterwards.
         packages: By version.
         chance: Decides when and where.
+        seed: It was made of; stories of successive seeds may share a list of places among them.
     """
 
     folder: Path
     packages: Mapping[str, Path]
     chance: random.Random
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,16 @@ class Told:
     observed: int = 0
     merged: int = 0
     wrong: Sequence[str] = field(default=())
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Return what was written as JSON."""
+        return cls(
+            faults=[item.text() for item in reader["faults"].items()],
+            observed=reader["observed"].integer(),
+            merged=reader["merged"].integer(),
+            wrong=[item.text(max_length=10_000) for item in reader["wrong"].items()],
+        )
 
 
 STORIES: Final[dict[str, Callable[[Scene], Told]]] = {}
@@ -85,13 +97,7 @@ def tell(name: str, packages: Mapping[str, Path], *, seed: int) -> Told:
     if process.returncode != 0:
         last = err.strip().splitlines()[-1:] or ["it said nothing"]
         return Told([], wrong=[f"it ended with exit code {process.returncode}: {last[0]}"])
-    reader = Reader(json.loads(out.splitlines()[-1]), "story", MessageError)
-    return Told(
-        faults=[item.text() for item in reader["faults"].items()],
-        observed=reader["observed"].integer(),
-        merged=reader["merged"].integer(),
-        wrong=[item.text(max_length=10_000) for item in reader["wrong"].items()],
-    )
+    return Told.read(Reader(json.loads(out.splitlines()[-1]), "story", MessageError))
 
 
 def happen(order: str) -> str:
@@ -101,7 +107,7 @@ def happen(order: str) -> str:
     packages = {version: Path(path) for version, path in read["packages"].items()}
     chance = random.Random(f"{read['name']}/{read['seed']}")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        scene = Scene(Path(name), packages, chance)
+        scene = Scene(Path(name), packages, chance, read["seed"])
         try:
             told = STORIES[read["name"]](scene)
         except AssertionError as error:
