@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
-from typing import Final
+from dataclasses import fields, replace
+from typing import Any, Final
 
 from cloud_sync.alarm_desk import Watched
 from cloud_sync.core import analysis
@@ -22,7 +22,7 @@ def feature_views(
 ) -> Sequence[FeatureView]:
     """Return one view per watched column, in the package's order, and what else is watched."""
     views = analysis.column_views(package, live, evidence=watched.evidence, drifted=watched.drifted)
-    columns = [FeatureView(**asdict(view)) for view in views]
+    columns = [FeatureView(**_fields_of(view)) for view in views]
     known = {view.subject for view in views}
     others = [
         FeatureView(
@@ -85,6 +85,11 @@ def thinned(history: Sequence[EvidenceView]) -> Sequence[EvidenceView]:
     size = max(-(-len(history) // _MOST_POINTS), 1)
     parts = (history[first : first + size] for first in range(0, len(history), size))
     return [max(part, key=lambda view: view.evidence) for part in parts]
+
+
+def _fields_of(view: analysis.ColumnView) -> dict[str, Any]:
+    """Return the fields of a view by name; lists are not copied, of which there are thousands."""
+    return {field.name: getattr(view, field.name) for field in fields(view)}
 
 
 def finite_or_zero(number: float) -> float:

@@ -157,8 +157,10 @@ class StatisticsDesk:
 
         Segments of fewer devices than the smallest cohort are left out.
         """
-        members = self._members(facts)
         parts = self._alarms.watched.get(package.digest, Watched()).segments
+        if not parts:
+            return ()
+        members = self._members(facts)
         views = [
             with_evidence(SegmentView(segment.title, len(members.get(segment, ())), 0), part)
             for segment, part in parts.items()

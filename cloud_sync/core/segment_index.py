@@ -73,6 +73,7 @@ class SegmentIndex:
         self._devices: dict[str, Counter[str]] = {}
         self._sources: tuple[str, ...] | None = None
         self._known: dict[str, tuple[Segment, ...]] = {}
+        self._alike: dict[tuple[str | None, ...], tuple[Segment, ...]] = {}
         self._segments: dict[tuple[str, str], Segment | None] = {}
         for facts in devices:
             self.note(facts)
@@ -93,6 +94,7 @@ class SegmentIndex:
             self._devices.setdefault(source, Counter())[value] += 1
         self._sources = None
         self._known.clear()
+        self._alike.clear()
         self._segments.clear()
 
     def of(self, device: str) -> tuple[Segment, ...]:
@@ -100,12 +102,10 @@ class SegmentIndex:
         found = self._known.get(device)
         if found is None:
             traits = self._traits.get(device, {})
-            segments = (
-                self._watched(source, traits[source])
-                for source in self._watched_sources()
-                if source in traits
-            )
-            found = tuple(sorted(segment for segment in segments if segment is not None))
+            values = tuple(traits.get(source) for source in self._watched_sources())
+            found = self._alike.get(values)
+            if found is None:  # thousands of devices are told apart by a few values
+                found = self._alike[values] = self._segments_of(values)
             self._known[device] = found
         return found
 
@@ -128,6 +128,15 @@ class SegmentIndex:
             for source in self._asked_sources()
             if len(values := self._devices.get(source, Counter())) > self.rules.max_values
         }
+
+    def _segments_of(self, values: Iterable[str | None]) -> tuple[Segment, ...]:
+        """Return the segments of a device with these values of the watched sources, rising."""
+        segments = (
+            self._watched(source, value)
+            for source, value in zip(self._watched_sources(), values, strict=True)
+            if value is not None
+        )
+        return tuple(sorted(segment for segment in segments if segment is not None))
 
     def _watched_sources(self) -> tuple[str, ...]:
         if self._sources is None:

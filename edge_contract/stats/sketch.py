@@ -15,6 +15,7 @@ open: they hold everything that is 24 binades or more from the centre.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from itertools import accumulate
 from typing import ClassVar, Final, Self
 
@@ -118,11 +119,11 @@ class SketchSpec:
         """
         if self.mapping == FLOAT_BITS:
             bucket = abs(code) - 1
-            near, far = float_of(bucket << SHIFT), _edge(bucket + 1)
+            near, far = _begin(bucket), min(_begin(bucket + 1), MAX_FLOAT32)
             return (near, far) if code > 0 else (-far, -near)
         bucket = code if code >= 0 else -1 - code
-        near = (float_of((bucket + CENTRED_BASE) << SHIFT) - 1.0) * self.scale
-        far = (float_of((bucket + 1 + CENTRED_BASE) << SHIFT) - 1.0) * self.scale
+        near = (_begin(bucket + CENTRED_BASE) - 1.0) * self.scale
+        far = (_begin(bucket + 1 + CENTRED_BASE) - 1.0) * self.scale
         low, high = self.center - far, self.center - near
         if code >= 0:
             low, high = self.center + near, self.center + far
@@ -295,14 +296,16 @@ class Sketch:
 
     def ordered(self) -> list[tuple[float, int]]:
         """Return (value, count) of every finite bucket, zero included, in rising order."""
-        found = {self.spec.value_of(code): 0 for code in self.counts}
+        found: dict[float, int] = {}
         for code, count in self.counts.items():
-            found[self.spec.value_of(code)] += count
+            value = self.spec.value_of(code)
+            found[value] = found.get(value, 0) + count
         if self.zero:
             found[0.0] = found.get(0.0, 0) + self.zero
         return sorted(found.items())
 
 
-def _edge(bucket: int) -> float:
-    """Return the lower edge of a float-bits bucket; that past the last one is the largest float."""
-    return min(float_of(bucket << SHIFT), MAX_FLOAT32)
+@cache
+def _begin(bucket: int) -> float:
+    """Return where a float-bits bucket above zero begins; there are a few thousand of them."""
+    return float_of(bucket << SHIFT)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeAlias
 
 from cloud_sync.core.increments import StatePiece
@@ -14,7 +14,7 @@ from edge_contract.reading import JsonValue, Reader
 from edge_contract.stats import Profile, ProfileSpec, State
 from edge_contract.stats.profile import state_from_json, state_to_json
 
-__all__ = ["as_stored", "is_message", "pack", "unpack", "version_of"]
+__all__ = ["as_stored", "is_message", "pack", "states_in", "unpack", "version_of"]
 
 _States: TypeAlias = "Mapping[int, JsonValue | State]"
 
@@ -45,18 +45,26 @@ def unpack(data: bytes, spec: ProfileSpec, *, columns: Collection[int] | None = 
     """
     if columns is not None and not columns:
         return spec.empty()
-    state = _state_of(data)
-    if columns is not None:
-        state = {index: found for index, found in state.items() if index in columns}
-    return spec.decode(state)
+    return spec.decode(states_in(data, columns=columns))
+
+
+def states_in(
+    data: bytes,
+    *,
+    columns: Collection[int] | None = None,
+    parse: Callable[[bytes], object] = json.loads,
+) -> Mapping[int, JsonValue]:
+    """Return the states of a stored profile by column; raises as :func:`unpack` does."""
+    if is_message(data):
+        states = state_of_message(data)
+    else:
+        found = parse(zlib.decompress(data))
+        states = state_from_json(Reader(found, "profile", MessageError))
+    if columns is None:
+        return states
+    return {index: state for index, state in states.items() if index in columns}
 
 
 def is_message(data: bytes) -> bool:
     """Return whether a stored profile is the message that it came in."""
     return data[:1] == _MESSAGE  # zlib data begins with another byte
-
-
-def _state_of(data: bytes) -> Mapping[int, JsonValue]:
-    if is_message(data):
-        return state_of_message(data)
-    return state_from_json(Reader(json.loads(zlib.decompress(data)), "profile", MessageError))
