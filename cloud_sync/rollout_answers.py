@@ -67,13 +67,14 @@ class RolloutAnswers:
         """
         versions, salt = self._versions(order), secrets.token_hex(8)
         found = self._examined(order, versions, salt)
+        obstacles = self._conductor.order(lambda: self._obstacles(order, versions))
         return PreflightView(
             model=order.plan.model,
             version=order.plan.version,
             previous=versions.previous.manifest.version,
             strategy=order.plan.strategy,
             devices=found.devices,
-            problems=list(found.problems),
+            problems=[*obstacles, *found.problems],
             warnings=list(found.warnings),
             stages=[
                 ForecastView(
@@ -171,6 +172,14 @@ class RolloutAnswers:
             raise NotFoundError(str(error)) from error
         stable = self._packages.stable(plan.model)
         return _Versions(self._evidence.package(digest), self._evidence.package(stable.digest))
+
+    def _obstacles(self, order: RolloutOrder, versions: _Versions) -> Sequence[str]:
+        return self._conductor.rollouts.obstacles(
+            order.plan,
+            candidate=versions.candidate,
+            previous=versions.previous,
+            supersede=order.supersede,
+        )
 
     def _examined(self, order: RolloutOrder, versions: _Versions, salt: str) -> Preflight:
         plan = order.plan

@@ -1,5 +1,6 @@
 """Orders of rollouts as people write them: on the command line, and in TOML files."""
 
+import math
 import time
 import tomllib
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from edge_contract.errors import UsageError
 from edge_contract.reading import JsonObject, JsonValue
 from edgefleet.options import duration_s
 
-__all__ = ["plan_file", "start_unix_s", "steps_of"]
+__all__ = ["check_meant", "plan_file", "start_unix_s", "steps_of"]
 
 
 def steps_of(text: str) -> Sequence[JsonValue]:
@@ -19,7 +20,7 @@ def steps_of(text: str) -> Sequence[JsonValue]:
     Raises:
         UsageError: A part is none of these.
     """
-    return [_step(part.strip()) for part in text.split(",") if part.strip()]
+    return [_step(part.strip()) for part in text.split(",")] if text.strip() else []
 
 
 def start_unix_s(text: str) -> float:
@@ -56,17 +57,34 @@ def plan_file(path: Path) -> JsonObject:
     return {name: _plain(value, f"{path}: {name}") for name, value in found.items()}
 
 
+def check_meant(order: JsonObject, *, model: str, version: str) -> None:
+    """Check that a plan that names a model or version is about the one that is rolled out.
+
+    Raises:
+        UsageError: It is about another one.
+    """
+    for name, wanted in (("model", model), ("version", version)):
+        if order.get(name, wanted) != wanted:
+            raise UsageError(
+                f"the plan is for {name} {order[name]!r}, not {wanted!r}: "
+                "take that out of the file, or roll that out"
+            )
+
+
 def _step(part: str) -> JsonValue:
     try:
         if part.endswith("dev"):
             return {"count": int(part.removesuffix("dev"))}
-        if part.endswith("%"):
-            return {"fraction": float(part.removesuffix("%")) / 100}
-        return float(part)
+        share = float(part.removesuffix("%")) / (100 if part.endswith("%") else 1)
     except ValueError as error:
-        raise UsageError(
-            f"step {part!r} is none; write steps like 0.1,0.5,1, or 3dev,10%,1"
-        ) from error
+        raise _no_step(part) from error
+    if not math.isfinite(share):
+        raise _no_step(part)
+    return {"fraction": share} if part.endswith("%") else share
+
+
+def _no_step(part: str) -> UsageError:
+    return UsageError(f"step {part!r} is none; write steps like 0.1,0.5,1, or 3dev,10%,1")
 
 
 def _plain(value: object, where: str) -> JsonValue:

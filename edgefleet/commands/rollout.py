@@ -9,7 +9,7 @@ from typer.models import OptionInfo
 from edge_contract.reading import JsonValue
 from edgefleet.options import AsJson, CloudUrl, examples, model_and_version, sub_app
 from edgefleet.printing import clock, print_json, print_line, print_table, share
-from edgefleet.rollout_orders import plan_file, start_unix_s, steps_of
+from edgefleet.rollout_orders import check_meant, plan_file, start_unix_s, steps_of
 
 if TYPE_CHECKING:
     from cloud_sync.backend import PreflightView, RolloutView, StageView
@@ -135,6 +135,7 @@ def start(
         "force": force,
     }
     order: dict[str, JsonValue] = dict(plan_file(plan)) if plan is not None else {}
+    check_meant(order, model=name, version=version)
     order |= {field: value for field, value in given.items() if value}
     order |= {"model": name, "version": version}
     if shadow is not None:

@@ -37,7 +37,7 @@ def test_steps_are_shares_percentages_and_numbers_of_devices() -> None:
     assert steps_of("3dev, 10%,0.5,1") == [{"count": 3}, {"fraction": 0.1}, 0.5, 1.0]
 
 
-@pytest.mark.parametrize("text", ["all", "3 devices", "%", "devdev"])
+@pytest.mark.parametrize("text", ["all", "3 devices", "%", "devdev", "nan", "inf%", "0.1,,1"])
 def test_a_step_that_is_none_is_told(text: str) -> None:
     with pytest.raises(UsageError, match="is none; write steps like"):
         steps_of(text)
@@ -70,6 +70,15 @@ def test_a_dry_run_says_what_would_come_of_a_plan_from_a_file_and_starts_nothing
     assert found["plan"]["windows"] == ["22:00-05:00"]
     assert found["plan"]["gates"]["drift"]["on_fail"] == "pause"
     assert backend.rollouts() == []
+
+
+def test_a_plan_about_another_version_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text('version = "2.0.0"')
+
+    refused = run("rollout", "start", "digits@1.1.0", "--plan", str(tmp_path / "plan.toml"))
+
+    assert refused.code == 2
+    assert "the plan is for version '2.0.0', not '1.1.0'" in refused.err
 
 
 def test_a_dry_run_that_finds_a_problem_ends_with_1(run: Run) -> None:

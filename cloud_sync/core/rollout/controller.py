@@ -86,10 +86,7 @@ class RolloutController:
         taken_over: set[str] = set()
         for other in self._under_way(plan.model):
             if not supersede:
-                raise UsageError(
-                    f"rollout {other.record.rollout_id!r} of {plan.model} is "
-                    f"{other.record.state.value}: wait for it, abort it, or supersede it"
-                )
+                raise UsageError(_in_the_way(other))
             effects += other.supersede(rollout_id, now_unix_s=now_unix_s)
             self._note_end(other)
             taken_over |= {*other.record.executions, *other.record.returning}
@@ -156,6 +153,21 @@ class RolloutController:
 
     # Questions.
 
+    def obstacles(
+        self,
+        plan: RolloutPlan,
+        *,
+        candidate: PackageFacts,
+        previous: PackageFacts | None,
+        supersede: bool = False,
+    ) -> Sequence[str]:
+        """Return why :meth:`create` would refuse a plan now; empty if it would not."""
+        try:
+            _check(plan, candidate, previous)
+        except UsageError as error:
+            return [str(error)]
+        return [] if supersede else [_in_the_way(one) for one in self._under_way(plan.model)]
+
     def ids(self) -> Sequence[str]:
         """Return all rollouts, oldest first."""
         return sorted(self._rollouts, key=lambda key: self._rollouts[key].record.created_unix_s)
@@ -215,6 +227,14 @@ class RolloutController:
             for one in self._rollouts.values()
             if not one.ended and one.record.plan.model == model
         ]
+
+
+def _in_the_way(other: Rollout) -> str:
+    record = other.record
+    return (
+        f"rollout {record.rollout_id!r} of {record.plan.model} is {record.state.value}: "
+        "wait for it, abort it, or supersede it"
+    )
 
 
 def _record(

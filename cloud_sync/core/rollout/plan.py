@@ -10,7 +10,7 @@ from typing import Final, Self
 from cloud_sync.core.rollout.base import STRATEGIES, Mode, Stage
 from cloud_sync.core.rollout.plan_fields import FLAGS, NUMBERS, SHARES, TEXTS, WHOLE_NUMBERS
 from cloud_sync.core.rollout.steps import GateRule, Step, checked_rules, rule_json, rules_from_json
-from cloud_sync.core.rollout.zones import checked_zone
+from cloud_sync.core.rollout.zones import checked_window, checked_zone
 from edge_contract.errors import UsageError
 from edge_contract.maintenance import MaintenanceWindow
 from edge_contract.names import Version, checked_name
@@ -117,8 +117,7 @@ class RolloutPlan:
         self._check_numbers()
         self._set("steps", tuple(_step(step) for step in self.steps))
         self._check_steps()
-        windows = [str(MaintenanceWindow.parse(text)) for text in self.windows]
-        self._set("windows", tuple(windows))
+        self._set("windows", tuple(map(checked_window, self.windows)))
         checked_zone(self.time_zone)
         self._fill("bake_s", _DEFAULT_BAKE_S)
         self._fill("max_wait_s", max(_DEFAULT_MAX_WAIT_S, 2 * self.bake_s))

@@ -10,6 +10,12 @@ from cloud_sync.core.facts import DeviceFacts, EvidenceSource, PackageFacts
 from cloud_sync.core.rollout.base import Mode, Stage
 from cloud_sync.core.rollout.cohort import newcomers, quota
 from cloud_sync.core.rollout.fitness import objection
+from cloud_sync.core.rollout.objections import (
+    about_inputs,
+    about_interfaces,
+    about_sight,
+    about_start,
+)
 from cloud_sync.core.rollout.plan import RolloutPlan
 from cloud_sync.core.rollout.power import (
     GateNoise,
@@ -106,7 +112,8 @@ def examine(
     objections = {name: objection(candidate, facts) for name, facts in devices.items()}
     unfit = {name: text for name, text in objections.items() if text}
     problems, warnings = _about_devices(plan, devices, unfit)
-    warnings += _about_interfaces(candidate, previous)
+    problems += about_start(plan, now_unix_s) + about_inputs(candidate, previous)
+    warnings += about_interfaces(candidate, previous)
     warnings += _about_windows(plan, devices, now_unix_s)
     traffic = _traffic(plan, devices, source, previous=previous, now_unix_s=now_unix_s)
     if previous is not None and not traffic.rows_per_s:
@@ -127,7 +134,13 @@ def examine(
             left_out=unfit,
         )
         stages.append(_forecast(plan, stage, members, len(devices), noises, traffic))
-    problems += _about_sizes(plan, len(devices)) + _about_sight(plan, stages)
+    problems += _about_sizes(plan, len(devices))
+    if previous is not None and devices:
+        sights = [sight for stage in stages for sight in stage.sights]
+        rows, known = bool(traffic.rows_per_s), bool(noises)
+        blind = about_sight(plan, sights, has_rows=rows, can_tell=known)
+        # What the errors of numbers will show is not forecast, so nobody is held up by that.
+        (problems if candidate.manifest.classes else warnings).extend(blind)
     return Preflight(problems, warnings, len(devices), stages)
 
 
@@ -144,21 +157,6 @@ def _about_devices(
     if len(unfit) > plan.unhealthy_share * len(devices):
         return [what], []
     return [], [f"{what}; they are left out"]
-
-
-def _about_interfaces(candidate: PackageFacts, previous: PackageFacts | None) -> list[str]:
-    if previous is None:
-        return []
-    new, old = candidate.manifest, previous.manifest
-    found = []
-    if new.inputs != old.inputs:
-        mine, theirs = (", ".join(map(str, one.inputs)) for one in (new, old))
-        found.append(f"its inputs are not those of {old.reference}: {mine} in place of {theirs}")
-    if new.classes != old.classes:
-        found.append(f"its classes are not those of {old.reference}, so agreement is not judged")
-    if not new.evidence.quality:
-        found.append("its author measured no quality on held-out rows")
-    return found
 
 
 def _about_windows(
@@ -187,21 +185,6 @@ def _about_sizes(plan: RolloutPlan, devices: int) -> list[str]:
             found.append(f"{stage.name} is {size} of {devices} devices, fewer than before it")
         before = max(before, size)
     return found
-
-
-def _about_sight(plan: RolloutPlan, stages: Sequence[StageForecast]) -> list[str]:
-    """Return that no stage with a control sees the effect that was asked for."""
-    judged = [one for one in stages if one.sights]
-    if not plan.detect or not judged:
-        return []
-    if any(sight.seconds is not None for one in judged for sight in one.sights):
-        return []
-    smallest = min(sight.smallest for one in judged for sight in one.sights)
-    return [
-        f"no stage can see a loss of {plan.detect:.3g} with power 0.9 before its wait of "
-        f"{in_words(plan.max_wait_s)} is over; the smallest that one can is {smallest:.3g}: "
-        "take more devices, wait longer, or ask for less"
-    ]
 
 
 def _traffic(

@@ -1,16 +1,31 @@
-"""By which clock on the wall a device's maintenance windows go."""
+"""Maintenance windows of rollouts, and by which clock on the wall they go."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from edge_contract.errors import UsageError
+from edge_contract.maintenance import MaintenanceWindow
 from edge_contract.package.strata import StrataKind, StrataSpec
 from edge_contract.reading import JsonValue
 
-__all__ = ["ZONE", "checked_zone", "zone_of"]
+__all__ = ["ZONE", "checked_window", "checked_zone", "zone_of"]
 
 ZONE: Final = "time_zone"
 """The tag or fact of a device that names its time zone: ``Europe/Oslo``."""
+
+
+def checked_window(text: str) -> str:
+    """Return a window as plans keep it; raises ``UsageError`` if it is written otherwise."""
+    try:
+        return str(MaintenanceWindow.parse(text))
+    except UsageError as error:
+        last = text.rpartition(" ")[2]
+        if "/" not in last and last.upper() != "UTC":
+            raise
+        raise UsageError(
+            f"{error}, without {last!r}: it goes by the clock of each device, "
+            "and by the plan's time_zone where a device names none"
+        ) from error
 
 
 def checked_zone(name: str) -> str:

@@ -1,6 +1,17 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
-from cloud_sync.core.rollout import Assign, Happened, RolloutController, RolloutPlan, SetStable
+from cloud_sync.core.facts import PackageFacts
+from cloud_sync.core.rollout import (
+    Assign,
+    GateRule,
+    Happened,
+    RolloutController,
+    RolloutPlan,
+    SetStable,
+)
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.messages import Assignment, Target
 from tests.support.behaviours import FRAGILE, STURDY, package_of
@@ -230,3 +241,20 @@ def test_without_an_earlier_version_there_is_no_way_back_and_nobody_is_waited_fo
     world.run(steps=5)
 
     assert world.controller.view("r1").state == "aborted"
+
+
+def test_what_would_be_refused_is_told_before() -> None:
+    world = fleet()
+    plan = RolloutPlan(model="gate", version="1.1.0")
+    greedy = replace(plan, gates={"drift": GateRule(share=0.9), "estimate": GateRule(share=0.9)})
+    world.start(plan)
+
+    def obstacles(plan: RolloutPlan, previous: PackageFacts, *, supersede: bool) -> Sequence[str]:
+        return world.controller.obstacles(
+            plan, candidate=NEW, previous=previous, supersede=supersede
+        )
+
+    assert obstacles(plan, OLD, supersede=True) == []
+    assert "wait for it, abort it, or supersede it" in obstacles(plan, OLD, supersede=False)[0]
+    assert obstacles(plan, NEW, supersede=True) == ["gate@1.1.0 is what the fleet runs already"]
+    assert "give shares that add up to at most 1" in obstacles(greedy, OLD, supersede=True)[0]

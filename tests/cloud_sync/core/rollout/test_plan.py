@@ -94,3 +94,16 @@ def test_every_strategy_has_stages_that_never_narrow_and_gates_that_exist(strate
 def test_a_plan_that_makes_no_sense_is_refused(fields: dict[str, object], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         plan(**fields)  # type: ignore[arg-type]
+
+
+def test_a_window_with_a_time_zone_is_told_whose_clock_counts() -> None:
+    with pytest.raises(UsageError, match=r"without 'Europe/Oslo': it goes by the clock of each"):
+        RolloutPlan(model="gate", version="1.1.0", windows=["22:00-05:00 Europe/Oslo"])
+
+
+def test_a_shadow_alone_can_widen_and_cannot_be_left_out() -> None:
+    widening = RolloutPlan(model="gate", version="1.1.0", strategy="shadow", steps=[0.1, 0.5])
+
+    assert [stage.name for stage in widening.stages()] == ["shadow 10%", "shadow 50%"]
+    with pytest.raises(UsageError, match="nothing but a shadow"):
+        RolloutPlan(model="gate", version="1.1.0", strategy="shadow", shadow=False)

@@ -8,7 +8,7 @@ from cloud_sync.core.facts import DeviceFacts, PackageFacts
 from cloud_sync.core.rollout import RolloutPlan, Step
 from cloud_sync.core.rollout.power import GateNoise, Sides, sight_of
 from cloud_sync.core.rollout.preflight import Preflight, examine
-from edge_contract.package import Artifact, ArtifactRole
+from edge_contract.package import Artifact, ArtifactRole, TensorSpec
 from edge_contract.reading import JsonValue
 from tests.support.behaviours import FRAGILE, STURDY, package_of
 from tests.support.rollout_world import World
@@ -75,6 +75,51 @@ def test_without_traffic_nobody_can_tell() -> None:
 
     assert any("has seen no rows in the last" in text for text in found.warnings)
     assert found.stages[0].sights == []
+
+
+def test_what_cannot_see_the_loss_that_is_asked_for_is_a_problem_and_says_why() -> None:
+    found = world()
+
+    blind = examined(found, strategy="all-at-once", shadow=True, detect=0.2)
+    quiet = examined(world(steps=0), detect=0.2)
+    endless = examined(found, min_rows=10**9, detect=0.2)
+
+    assert blind.problems == [
+        "all-at-once compares no quality, so it cannot see a loss of 0.2: take canary"
+    ]
+    assert quiet.problems == [
+        "whether a loss of 0.2 would be seen cannot be told: the devices have seen no rows in the "
+        "last 40 s"
+    ]
+    assert "is over; there is too little traffic: take more devices" in endless.problems[0]
+
+
+def test_a_beginning_that_is_over_is_a_problem() -> None:
+    found = world()
+
+    late = examined(found, start_at_unix_s=found.now_s - 600.0)
+    soon = examined(found, start_at_unix_s=found.now_s + 60.0)
+
+    assert soon.problems == []
+    assert len(late.problems) == 1
+    assert "UTC (start_at_unix_s), which is over" in late.problems[0]
+
+
+def test_other_inputs_are_a_problem_and_other_types_a_warning() -> None:
+    found, (spec,) = world(), NEW.manifest.inputs
+    wider = replace(spec, shape=("batch", 7))
+    doubled = replace(spec, element_type="float64", shape=("rows", *spec.shape[1:]))
+
+    def with_inputs(spec: TensorSpec) -> Preflight:
+        manifest = replace(NEW.manifest, inputs=(spec,))
+        return examined(found, candidate=PackageFacts(NEW.digest, manifest, NEW.reference))
+
+    assert with_inputs(wider).problems == [
+        f"its inputs are not those of gate@1.0.0: float32[batch, 7] in place of {spec}, so calls "
+        "of applications that give the earlier ones will fail"
+    ]
+    assert with_inputs(doubled).problems == []
+    assert any("its inputs are not those" in text for text in with_inputs(doubled).warnings)
 
 
 def test_too_many_devices_that_cannot_run_it_are_a_problem() -> None:
