@@ -8,11 +8,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.serving.client import SocketClient
 from tests.edge_agent.conftest import MakeAgent
-from tests.edge_agent.serving.conftest import (
-    DIGITS_INFER,
-    ServeAgent,
-    digits_input,
-)
+from tests.edge_agent.serving.conftest import DIGITS_INFER, ServeAgent, digits_input
 from tests.support.packages import digits
 
 

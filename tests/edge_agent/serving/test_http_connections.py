@@ -10,12 +10,7 @@ from edge_agent.serving.listener import ClientLimits
 from edge_agent.serving.server import Address, ServeOptions
 from edge_agent.serving.serving import Serving
 from edge_contract.errors import UnavailableError
-from tests.edge_agent.serving.conftest import (
-    DIGITS_INFER,
-    ServeAgent,
-    binary_digits,
-    digits_input,
-)
+from tests.edge_agent.serving.conftest import DIGITS_INFER, ServeAgent, binary_digits, digits_input
 
 
 class TestConnections:

@@ -9,12 +9,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.serving.batching import BatchLimits
 from tests.edge_agent.conftest import MakeAgent
-from tests.edge_agent.serving.conftest import (
-    DIGITS_INFER,
-    ServeAgent,
-    binary_digits,
-    digits_input,
-)
+from tests.edge_agent.serving.conftest import DIGITS_INFER, ServeAgent, binary_digits, digits_input
 from tests.support.packages import digits, mixed, regression, touchy_digits, words
 
 
