@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -76,8 +77,7 @@ class _Rendered:
 
 def dashboard_routes(backend: CloudBackend, doors: Doors) -> APIRouter:
     """Return the routes of the dashboard in front of a backend, and those that lead in."""
-    assets = _assets()
-    templates = _templates({name: asset.address for name, asset in assets.items()})
+    assets, templates = _assets(), _templates()
     rendered = _Rendered(backend, templates)
     routes = APIRouter(include_in_schema=False)
 
@@ -125,6 +125,7 @@ def dashboard_routes(backend: CloudBackend, doors: Doors) -> APIRouter:
     return routes
 
 
+@cache
 def _assets() -> Mapping[str, _Asset]:
     found = {}
     for path in sorted((_HERE / "static").iterdir()):
@@ -138,7 +139,9 @@ def _sender(asset: _Asset) -> Callable[[], Response]:
     return lambda: Response(asset.content, media_type=asset.media_type, headers=_FOR_EVER)
 
 
-def _templates(assets: Mapping[str, str]) -> Environment:
+@cache
+def _templates() -> Environment:
+    """Return the templates, compiled: the first who opens a page does not wait for that."""
     templates = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -158,5 +161,7 @@ def _templates(assets: Mapping[str, str]) -> Environment:
         gates=gate_lines,
         lines=plain_lines,
     )
-    templates.globals["assets"] = assets
+    templates.globals["assets"] = {name: asset.address for name, asset in _assets().items()}
+    for name in templates.list_templates():
+        templates.get_template(name)
     return templates
