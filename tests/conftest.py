@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.support.left_behind import ends_with_this_process
+from tests.support.longest_files import longest_first
+
 if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
 
@@ -13,6 +16,17 @@ if TYPE_CHECKING:
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    ends_with_this_process()
+    if hasattr(config.option, "loadscopereorder"):  # else workers begin with files of many tests
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        longest_first(items)
 
 
 @pytest.fixture(scope="session")
