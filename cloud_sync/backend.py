@@ -204,7 +204,8 @@ class RolloutView:
     """A rollout: where it stands, whom it reached and why.
 
     ``actions`` is what may be done with it now, ``target`` the filter of the devices it is for, and
-    ``waiting`` the number of devices that have not been told yet.
+    ``waiting`` the number of devices that have not been told yet. It is in its state since
+    ``state_since_unix_s``.
     """
 
     rollout_id: str
@@ -223,6 +224,7 @@ class RolloutView:
     actions: Sequence[str] = ()
     target: str = ""
     waiting: int = 0
+    state_since_unix_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,17 @@ in between knows at its next start what is still owed, and does nothing twice.
 
 import json
 import logging
-import os
 import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
 
-from cloud_sync.adapters.webhooks import Delivery, WebhookSender
+from cloud_sync.adapters.webhooks import WebhookSender
 from cloud_sync.backend import RolloutOrder, RolloutView
 from cloud_sync.core.policies import (
+    TOLD_STATES,
     Action,
     ActionKind,
     Automation,
@@ -29,6 +28,7 @@ from cloud_sync.core.policies import (
 from cloud_sync.core.records import AlarmRecord, AuditRecord
 from cloud_sync.core.rollout import RolloutPlan
 from cloud_sync.policy_file import PolicyFile
+from cloud_sync.policy_post import PolicyPost, secret_of
 from edge_contract.errors import EdgeError, MessageError, UsageError
 from edge_contract.names import Version
 from edge_contract.reading import JsonObject, Reader
@@ -41,7 +41,8 @@ _LOOK_S: Final = 2.0
 _OWED_S: Final = 3600.0
 """What happened so shortly before a start, and was not acted on, is acted on then."""
 _RECORDS: Final = 500
-_ENDS: Final = frozenset({"succeeded", "aborted", "rolled_back", "paused"})
+_TOLD: Final = frozenset(state.value for state in TOLD_STATES)
+_TAKEN_BACK: Final = frozenset({"aborted", "rolled_back"})
 
 
 class PolicyWorld(Protocol):
@@ -93,8 +94,7 @@ class PolicyDesk:
     ) -> None:
         self._file = PolicyFile(path)
         self._world = world
-        self._sender = sender or WebhookSender()
-        self._senders = ThreadPoolExecutor(max_workers=4, thread_name_prefix="webhook")
+        self._post = PolicyPost(sender or WebhookSender(), note=self._say)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="policies", daemon=True)
         self._seen: set[str] | None = None
@@ -114,8 +114,7 @@ class PolicyDesk:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._senders.shutdown(wait=False, cancel_futures=True)
-        self._sender.close()
+        self._post.close()
 
     def tick(self, now_unix_s: float) -> None:
         """Look at what is new, and act on it."""
@@ -169,18 +168,8 @@ class PolicyDesk:
             text = f"{name} has come into the registry"
             yield Event(f"push:{name}", Trigger.PUSH, model, version, "push", text, at_unix_s)
         for view in self._world.rollouts():
-            if view.state in _ENDS:
-                at_unix_s = view.ended_unix_s or (view.events[-1].at_unix_s if view.events else 0.0)
-                key = f"rollout:{view.rollout_id}:{view.state}:{at_unix_s:.0f}"
-                yield Event(
-                    key,
-                    Trigger.ROLLOUT,
-                    view.model,
-                    view.version,
-                    view.state,
-                    view.sentence,
-                    at_unix_s,
-                )
+            if view.state in _TOLD:
+                yield _turn_of(view)
 
     def _remember(self, now_unix_s: float) -> None:
         """Learn from the record what was acted on, and take up what is owed."""
@@ -195,7 +184,7 @@ class PolicyDesk:
             done.add(event.text())
             self._acted[detail["policy"].text(), detail["model"].text()] = record.at_unix_s
             if record.action == "policy.webhook" and record.subject not in settled:
-                self._deliver(record.subject, detail["body"].text(max_length=1_000_000), detail)
+                self._deliver(record.subject, detail)
         self._seen = done | {
             event.event_id for event in self._happened() if event.at_unix_s < now_unix_s - _OWED_S
         }
@@ -236,7 +225,7 @@ class PolicyDesk:
                 self._roll_out(intent, facts)
 
     def _call(self, intent: Intent, facts: JsonObject) -> None:
-        _secret(intent.action)  # before anything is promised
+        secret_of(intent.action)  # before anything is promised
         event, delivery_id = intent.event, secrets.token_hex(16)
         body = json.dumps(
             {
@@ -260,27 +249,12 @@ class PolicyDesk:
             "body": body,
         }
         self._say("policy.webhook", delivery_id, detail)
-        self._deliver(delivery_id, body, Reader(detail, "record", MessageError))
+        self._deliver(delivery_id, Reader(detail, "record", MessageError))
 
-    def _deliver(self, delivery_id: str, body: str, detail: Reader) -> None:
-        action = Action(ActionKind.WEBHOOK, detail["url"].text(), detail["secret_env"].text())
-        delivery = Delivery(delivery_id, action.url, body.encode(), _secret(action))
-        self._senders.submit(self._send, delivery)
-
-    def _send(self, delivery: Delivery) -> None:
-        try:
-            attempts = self._sender.send(delivery)
-        except EdgeError as error:
-            if self._stopping.is_set():
-                return  # it is owed, and sent at the next start
-            refused = isinstance(error, UsageError)
-            action = "policy.refused" if refused else "policy.undelivered"
-            self._say(action, delivery.delivery_id, {"reason": str(error)})
-            _log.warning("%s", error)
-        except Exception:  # noqa: BLE001  nobody looks at what becomes of the thread's work
-            _log.exception("a defect in webhooks: %s is not delivered", delivery.delivery_id)
-        else:
-            self._say("policy.delivered", delivery.delivery_id, {"attempts": attempts})
+    def _deliver(self, delivery_id: str, detail: Reader) -> None:
+        url, secret_env = detail["url"].text(), detail["secret_env"].text()
+        action = Action(ActionKind.WEBHOOK, url, secret_env)
+        self._post.send(delivery_id, detail["body"].text(max_length=1_000_000), action)
 
     def _ask_for_retraining(self, intent: Intent, facts: JsonObject) -> None:
         model = intent.event.model
@@ -295,15 +269,42 @@ class PolicyDesk:
         newest = max(known, key=Version.parse, default="")
         if not newest or newest == self._world.stable(model):
             raise UsageError(f"there is no version of {model} newer than what the fleet runs")
+        self._check_untried(model, newest)
         given: JsonObject = {**intent.action.plan, "model": model, "version": newest}
         if intent.automation is Automation.APPROVE:
             given = {**given, "approval": True}
         plan = RolloutPlan.from_json(Reader(given, "plan", MessageError))
         self._say("policy.rollout", model, {**facts, "version": newest})
-        self._world.start_rollout(RolloutOrder(plan), by=f"policy {intent.policy}")
+        order = RolloutOrder(plan, supersede=intent.action.supersede)
+        self._world.start_rollout(order, by=f"policy {intent.policy}")
+
+    def _check_untried(self, model: str, version: str) -> None:
+        """Leave it to people to try again what was taken back."""
+        for view in self._world.rollouts():  # newest first
+            if (view.model, view.version) == (model, version) and view.state in _TAKEN_BACK:
+                raise UsageError(
+                    f"{model}@{version}, the newest, was {view.state.replace('_', ' ')} by rollout "
+                    f"{view.rollout_id}: push a better one, or roll it out by hand"
+                )
 
     def _say(self, action: str, subject: str, detail: JsonObject) -> None:
         self._world.note("policies", action, subject, detail)
+
+
+def _turn_of(view: RolloutView) -> Event:
+    """Return that a rollout has come to stand where it stands, and why; not what came after."""
+    since = view.state_since_unix_s
+    why = [event.sentence for event in view.events if event.at_unix_s <= since]
+    return Event(
+        f"rollout:{view.rollout_id}:{view.state}:{since:.0f}",
+        Trigger.ROLLOUT,
+        view.model,
+        view.version,
+        view.state,
+        why[-1] if why else view.sentence,
+        since,
+        {"rollout": view.rollout_id},
+    )
 
 
 def _facts(intent: Intent) -> JsonObject:
@@ -315,13 +316,3 @@ def _facts(intent: Intent) -> JsonObject:
         "automation": intent.automation.value,
         "action": intent.action.kind.value,
     }
-
-
-def _secret(action: Action) -> bytes:
-    secret = os.environ.get(action.secret_env, "")
-    if not secret:
-        raise UsageError(
-            f"webhook {action.url!r} is signed with {action.secret_env}, which is not set: "
-            "set it in the cloud's environment"
-        )
-    return secret.encode()

@@ -3,48 +3,68 @@
 import logging
 import tomllib
 from pathlib import Path
+from typing import Final
 
+from cloud_sync.adapters.yaml_text import read_yaml
 from cloud_sync.core.policies import PolicyBook
+from cloud_sync.core.policy_book import read_book
 from edge_contract.errors import MessageError, UsageError
+from edge_contract.reading import JsonValue
 
 __all__ = ["PolicyFile", "read_policies"]
 
 _log = logging.getLogger("edgefleet.cloud")
 
+_FORMS: Final = (".toml", ".yaml", ".yml")
+
 
 def read_policies(path: Path) -> PolicyBook:
-    """Return the book that a TOML file holds.
+    """Return the book that a TOML or YAML file holds; the end of its name says which it is.
 
     Raises:
-        UsageError: It cannot be read, is no TOML, or a field makes no sense.
+        UsageError: It cannot be read, is neither, or a field makes no sense.
     """
+    if path.suffix not in _FORMS:
+        raise UsageError(
+            f"policies {str(path)!r} are neither TOML nor YAML by their name: "
+            "call the file policies.toml or policies.yaml"
+        )
     try:
-        return PolicyBook.from_json(tomllib.loads(path.read_text(encoding="utf-8")), path.name)
+        return read_book(_document(path), path.name)
     except OSError as error:
         raise UsageError(f"cannot read policies {str(path)!r}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"policies {str(path)!r} are no TOML: {error}") from error
     except MessageError as error:
         raise UsageError(f"policies {str(path)!r}: {error}") from error
+
+
+def _document(path: Path) -> JsonValue:
+    form = "TOML" if path.suffix == ".toml" else "YAML that can be used"
+    try:
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text) if path.suffix == ".toml" else read_yaml(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, UsageError) as error:
+        raise UsageError(f"policies {str(path)!r} are no {form}: {error}") from error
 
 
 class PolicyFile:
     """The policies that hold.
 
     Args:
-        path: Of the file; a missing one holds none.
+        path: Of the file as TOML; beside it, it may be ``.yaml`` or ``.yml`` instead. A missing
+            one holds none.
 
     Raises:
-        UsageError: It is there and cannot be used.
+        UsageError: It is there and cannot be used, or there are several.
     """
 
     def __init__(self, path: Path) -> None:
+        self._places = [path.with_suffix(form) for form in _FORMS]
         self.path = path
         self.book = PolicyBook()
         self._state = self._stat()
-        self._changed = self._state is not None
+        self._changed = bool(self._state)
         if self._changed:
-            self.book = read_policies(path)
+            self.book = self._read(self._state)
 
     def look(self) -> bool:
         """Read the file again if it has changed; return whether other policies hold since.
@@ -56,11 +76,11 @@ class PolicyFile:
             changed, self._changed = self._changed, False
             return changed
         self._state, self._changed = state, False
-        if state is None:
+        if not state:
             self.book = PolicyBook()
             return True
         try:
-            found = read_policies(self.path)
+            found = self._read(state)
         except UsageError as error:
             _log.warning("%s; the policies of version %d still hold", error, self.book.version)
             return False
@@ -74,9 +94,20 @@ class PolicyFile:
         self.book = found
         return True
 
-    def _stat(self) -> tuple[int, int] | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
+    def _read(self, state: dict[Path, tuple[int, int]]) -> PolicyBook:
+        if len(state) > 1:
+            listed = " and ".join(repr(str(path)) for path in state)
+            raise UsageError(f"there are policies in {listed}: keep one of them")
+        (self.path,) = state
+        return read_policies(self.path)
+
+    def _stat(self) -> dict[Path, tuple[int, int]]:
+        """Return the files that are there, with what tells that they have changed."""
+        found: dict[Path, tuple[int, int]] = {}
+        for path in self._places:
+            try:
+                stat = path.stat()
+            except OSError:
+                continue
+            found[path] = (stat.st_mtime_ns, stat.st_size)
+        return found

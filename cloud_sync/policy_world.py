@@ -12,7 +12,7 @@ from edge_contract.reading import JsonObject
 __all__ = ["POLICIES", "CloudPolicyWorld"]
 
 POLICIES: Final = "policies.toml"
-"""Name of the file of policies in the data folder."""
+"""Name of the file of policies in the data folder; ``.yaml`` and ``.yml`` do as well."""
 
 _LATEST: Final = 100
 

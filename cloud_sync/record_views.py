@@ -102,6 +102,7 @@ def rollout_view(rollout: RolloutSummary) -> RolloutView:
         actions=list(rollout.actions),
         target=rollout.target,
         waiting=rollout.waiting,
+        state_since_unix_s=rollout.state_since_unix_s,
     )
 
 

@@ -71,7 +71,8 @@ class WebhookSender:
         """Send until it is taken; return how many tries that took.
 
         Raises:
-            UsageError: The receiver refuses it for good (4xx, except 408, 425 and 429).
+            UsageError: The receiver refuses it for good (4xx, except 408, 425 and 429), wants it
+                elsewhere (3xx), or the address is none.
             UnavailableError: It was not taken in time.
         """
         attempts = 0
@@ -113,11 +114,22 @@ class WebhookSender:
         if self._closing.is_set():
             raise UnavailableError("the cloud is stopping")
         try:
-            answer = self._http.post(delivery.url, content=delivery.body, headers=headers)
+            # What it answers beyond the status is nobody's business, and may have no end.
+            with self._http.stream(
+                "POST", delivery.url, content=delivery.body, headers=headers
+            ) as answer:
+                status = answer.status_code
+        except httpx.InvalidURL as error:
+            raise UsageError(f"webhook {delivery.url!r} is no address: {error}") from error
         except httpx.HTTPError as error:
             raise UnavailableError(f"{type(error).__name__}: {error}") from error
-        if answer.is_success:
+        if 200 <= status < 300:
             return
-        if 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429):
-            raise UsageError(f"webhook {delivery.url!r} refuses it: {answer.status_code}")
-        raise UnavailableError(f"it answers {answer.status_code}")
+        if 300 <= status < 400:
+            raise UsageError(
+                f"webhook {delivery.url!r} sends on to another address ({status}), which nobody "
+                "has vouched for: name that one"
+            )
+        if 400 <= status < 500 and status not in (408, 425, 429):
+            raise UsageError(f"webhook {delivery.url!r} refuses it: {status}")
+        raise UnavailableError(f"it answers {status}")

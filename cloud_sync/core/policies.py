@@ -5,17 +5,16 @@ chosen per model. Sans-IO: decides, and leaves doing to the policy desk.
 """
 
 import enum
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final, Self
+from typing import Final
 
-from cloud_sync.core.rollout import RolloutPlan
-from edge_contract.errors import MessageError, UsageError
-from edge_contract.reading import JsonObject, JsonValue, Reader
+from cloud_sync.core.rollout.rollout_life import RolloutState
+from edge_contract.reading import JsonObject
 
 __all__ = [
+    "TOLD_STATES",
     "Action",
     "ActionKind",
     "Automation",
@@ -26,10 +25,16 @@ __all__ = [
     "Trigger",
 ]
 
-_DEFAULT_COOLDOWN_S: Final = 24 * 3600.0
-_NAME: Final = r"[a-z0-9][a-z0-9 _.-]{0,63}"
-_ADDRESS: Final = r"https?://[^\s/@?#]+([/?]\S*)?"
-_VARIABLE: Final = r"[A-Z_][A-Z0-9_]{0,127}"
+
+TOLD_STATES: Final = (
+    RolloutState.AWAITING_APPROVAL,
+    RolloutState.PAUSED,
+    RolloutState.SUCCEEDED,
+    RolloutState.ABORTED,
+    RolloutState.ROLLED_BACK,
+    RolloutState.SUPERSEDED,
+)
+"""States of rollouts that policies act on: it waits for a person, or has ended."""
 
 
 class Automation(enum.Enum):
@@ -69,12 +74,14 @@ class Action:
         url: Of a webhook.
         secret_env: Name of the environment variable with the webhook's secret.
         plan: Of a rollout of the newest version: fields of a plan, without model and version.
+        supersede: Whether that rollout takes the place of one that is under way.
     """
 
     kind: ActionKind
     url: str = ""
     secret_env: str = ""
     plan: JsonObject = field(default_factory=dict)
+    supersede: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class Policy:
         on: What must happen.
         models: Patterns of the models it is for: ``*``, ``digits``, ``door-*``.
         kinds: Kinds of alarms, or states of rollouts; empty for any.
-        cooldown_s: For so long it does not act on the same model again.
+        cooldown_s: For so long it does not act on the same model again; a day for alarms, else 0.
         actions: What is done, in order.
     """
 
@@ -185,26 +192,6 @@ class PolicyBook:
             for action in policy.actions
         ]
 
-    @classmethod
-    def from_json(cls, document: JsonValue, where: str = "policies") -> Self:
-        """Read a book, as a TOML file gives it.
-
-        Raises:
-            MessageError: A field is unknown, missing or makes no sense; the message says where.
-        """
-        reader = Reader(document, where, MessageError)
-        fields = _known(reader, ("version", "policies", "models"))
-        policies = tuple(_policy(item) for item in reader["policies"].items(max_length=200))
-        names = [policy.name for policy in policies]
-        if len(set(names)) != len(names):
-            raise reader["policies"].refused("policies of different names")
-        models = fields["models"].fields(max_length=1000) if "models" in fields else {}
-        return cls(
-            reader["version"].integer(low=1),
-            policies,
-            {k: _automation(v) for k, v in models.items()},
-        )
-
 
 def _fits(policy: Policy, event: Event) -> bool:
     return (
@@ -212,72 +199,3 @@ def _fits(policy: Policy, event: Event) -> bool:
         and any(fnmatchcase(event.model, pattern) for pattern in policy.models)
         and (not policy.kinds or event.kind in policy.kinds)
     )
-
-
-def _policy(reader: Reader) -> Policy:
-    fields = _known(reader, ("name", "on", "models", "kinds", "cooldown_s", "do"))
-    actions = tuple(_action(item) for item in reader["do"].items(max_length=20))
-    if not actions:
-        raise reader["do"].refused("at least one action")
-    return Policy(
-        name=reader["name"].text(pattern=_NAME),
-        on=Trigger(reader["on"].text(pattern="|".join(one.value for one in Trigger))),
-        models=_texts(fields, "models") or ("*",),
-        kinds=_texts(fields, "kinds"),
-        cooldown_s=(
-            fields["cooldown_s"].number(low=0.0) if "cooldown_s" in fields else _DEFAULT_COOLDOWN_S
-        ),
-        actions=actions,
-    )
-
-
-def _action(reader: Reader) -> Action:
-    kind = ActionKind(reader["action"].text(pattern="|".join(one.value for one in ActionKind)))
-    match kind:
-        case ActionKind.WEBHOOK:
-            _known(reader, ("action", "url", "secret_env"))
-            url = reader["url"].text(max_length=2000)
-            if re.fullmatch(_ADDRESS, url) is None:
-                raise reader["url"].refused("an address that begins with http:// or https://")
-            return Action(kind, url, reader["secret_env"].text(pattern=_VARIABLE))
-        case ActionKind.ROLLOUT:
-            _known(reader, ("action", "plan"))
-            plan = reader.get("plan")
-            given = {} if plan is None else plan.json_object()
-            _check_plan(reader, given)
-            return Action(kind, plan=given)
-        case _:
-            _known(reader, ("action",))
-            return Action(kind)
-
-
-def _check_plan(reader: Reader, given: JsonObject) -> None:
-    """Refuse a plan now that could not be carried out once it is needed."""
-    for name in ("model", "version"):
-        if name in given:
-            raise reader["plan"].refused(f"a plan without {name!r}: it is that of what happened")
-    full = {**given, "model": "any", "version": "1.0.0"}
-    try:
-        RolloutPlan.from_json(Reader(full, "plan", MessageError))
-    except (MessageError, UsageError) as error:
-        raise reader["plan"].refused(f"a plan that can be carried out ({error})") from error
-
-
-def _automation(reader: Reader) -> Automation:
-    _known(reader, ("automation",))
-    pattern = "|".join(one.value for one in Automation)
-    return Automation(reader["automation"].text(pattern=pattern))
-
-
-def _texts(fields: Mapping[str, Reader], name: str) -> tuple[str, ...]:
-    if name not in fields:
-        return ()
-    return tuple(item.text(max_length=200) for item in fields[name].items(max_length=100))
-
-
-def _known(reader: Reader, names: tuple[str, ...]) -> dict[str, Reader]:
-    fields = reader.fields(max_length=100)
-    for name, item in fields.items():
-        if name not in names:
-            raise item.refused(f"none of that name (known: {', '.join(names)})")
-    return fields

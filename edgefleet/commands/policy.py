@@ -19,11 +19,12 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="TOML file with policies.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="TOML or YAML file with policies.")],
 ) -> None:
     """Check a file of policies, and say what a cloud would do by it.
 
-    A cloud reads ``policies.toml`` in its data folder, and again whenever it changes.
+    A cloud reads ``policies.toml`` or ``policies.yaml`` in its data folder, and again whenever it
+    changes.
     """
     from cloud_sync.policy_file import read_policies
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.adapters.webhooks import WebhookSender
-from cloud_sync.backend import RolloutOrder, RolloutView
+from cloud_sync.backend import RolloutEventView, RolloutOrder, RolloutView
 from cloud_sync.core.policies import PolicyBook
 from cloud_sync.core.records import AlarmRecord, AuditRecord
 from cloud_sync.policy_desk import PolicyDesk
@@ -51,6 +51,16 @@ do = [{{ action = "rollout", plan = {{ bake_s = 60, detect = 0.1 }} }}]
 """
 
 
+TURNS = """
+version: 1
+policies:
+  - name: turns
+    on: rollout
+    kinds: [awaiting_approval, paused]
+    do: [{action: notify}]
+"""
+
+
 @dataclass
 class World:
     """A cloud in memory that remembers what it was asked to do."""
@@ -59,6 +69,7 @@ class World:
     pushed: list[tuple[str, str, float]] = field(default_factory=list)
     records: list[AuditRecord] = field(default_factory=list)
     started: list[RolloutOrder] = field(default_factory=list)
+    found_rollouts: list[RolloutView] = field(default_factory=list)
     now_unix_s: float = NOW
 
     def alarms(self) -> Sequence[AlarmRecord]:
@@ -71,14 +82,12 @@ class World:
         return next(version for name, version, _ in self.pushed if name == model)
 
     def rollouts(self) -> Sequence[RolloutView]:
-        return []
+        return self.found_rollouts
 
     def start_rollout(self, order: RolloutOrder, *, by: str) -> RolloutView:
         self.started.append(order)
         model, version = order.plan.model, order.plan.version
-        return RolloutView(
-            "r1", model, version, "", "canary", "running", by, NOW, None, (), {}, (), ()
-        )
+        return rollout(version, "running", model=model)
 
     def audit(self, *, limit: int, action: str) -> Sequence[AuditRecord]:
         fitting = [one for one in self.records if one.action.startswith(f"{action}.")]
@@ -98,6 +107,17 @@ class World:
             "evidence": {"ks": 0.3},
         }
         self.found_alarms.insert(0, AlarmRecord(f"a{number}", model, self.now_unix_s, document))
+
+
+def rollout(
+    version: str, state: str, *, model: str = "digits", since_s: float = 0.0
+) -> RolloutView:
+    return RolloutView(
+        "r1", model, version, "", "canary", state, "later", NOW, None, (), {}, (),
+        (RolloutEventView(NOW + since_s, f"it is {state}", {}),
+         RolloutEventView(NOW + since_s + 60.0, "later", {})),
+        state_since_unix_s=NOW + since_s,
+    )  # fmt: skip
 
 
 class Receiver:
@@ -142,9 +162,14 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def desk_of(
-    folder: Path, world: World, receiver: Receiver, *, automation: str = "approve"
+    folder: Path,
+    world: World,
+    receiver: Receiver,
+    *,
+    automation: str = "approve",
+    form: str = "toml",
 ) -> PolicyDesk:
-    path = folder / "policies.toml"
+    path = folder / f"policies.{form}"
     if not path.exists():
         path.write_text(BOOK.format(url=receiver.url, automation=automation))
     return PolicyDesk(path, world, sender=WebhookSender(first_wait_s=0.01, patience_s=5.0))
@@ -211,7 +236,7 @@ def test_a_policy_is_quiet_for_a_while_and_other_models_are_their_own(
     for number, model in enumerate(["digits", "digits", "faces"]):
         world.alarm(number, model)
         desk.tick(NOW + number)
-    world.alarm(9, kind="errors")
+    world.alarm(9, kind="joint")
     desk.tick(NOW + 9.0)
     desk.stop()
 
@@ -307,6 +332,77 @@ def test_a_book_that_changes_needs_a_higher_version(
     ]
 
 
+def test_every_turn_of_a_rollout_is_told_once_with_what_led_to_it(tmp_path: Path) -> None:
+    (tmp_path / "policies.yaml").write_text(TURNS)
+    world = World(found_rollouts=[rollout("1.1.0", "awaiting_approval")])
+    desk = PolicyDesk(tmp_path / "policies.toml", world)
+    turns = (("paused", 60.0), ("paused", 60.0), ("running", 90.0), ("paused", 120.0))
+    for number, (state, since_s) in enumerate((("awaiting_approval", 0.0), *turns)):
+        world.found_rollouts = [rollout("1.1.0", state, since_s=since_s)]
+        desk.tick(NOW + number)
+    desk.stop()
+
+    told = [r.detail["sentence"] for r in world.records if r.action == "policy.notify"]
+    assert told == ["it is awaiting_approval", "it is paused", "it is paused"]
+
+
+def test_what_was_taken_back_is_not_started_again_by_itself(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    world = World(pushed=[("digits", "1.0.0", NOW - 9e6)])
+    desk = desk_of(tmp_path, world, receiver)
+    desk.tick(NOW)
+    world.found_rollouts = [rollout("1.1.0", "rolled_back")]
+    world.pushed.append(("digits", "1.1.0", NOW + 1.0))
+    desk.tick(NOW + 2.0)
+    world.pushed.append(("digits", "1.2.0", NOW + 3.0))
+    desk.tick(NOW + 4.0)
+    desk.stop()
+
+    (failed,) = [record for record in world.records if record.action == "policy.failed"]
+    assert "digits@1.1.0, the newest, was rolled back by rollout r1" in str(failed.detail["reason"])
+    assert [order.plan.version for order in world.started] == ["1.2.0"]
+
+
+def test_a_receiver_that_sends_on_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = Receiver([302])
+    world = World()
+    desk = desk_of(tmp_path, world, elsewhere)
+    desk.tick(NOW)
+    world.alarm(1)
+    desk.tick(NOW + 1.0)
+
+    eventually("it is noted", lambda: "policy.refused" in world.did())
+    desk.stop()
+    elsewhere.close()
+    assert "sends on to another address (302)" in str(world.records[-1].detail["reason"])
+
+
+def test_a_deaf_receiver_delays_no_other(tmp_path: Path, receiver: Receiver) -> None:
+    deaf = Receiver([503] * 1000)
+    deliver = [{"action": "webhook", "url": deaf.url, "secret_env": "HOOK_SECRET"}] * 6
+    deliver.append({"action": "webhook", "url": receiver.url, "secret_env": "HOOK_SECRET"})
+    policies = [{"name": "all", "on": "alarm", "do": deliver}]
+    (tmp_path / "policies.yml").write_text(json.dumps({"version": 1, "policies": policies}))
+    world = World()
+    desk = desk_of(tmp_path, world, receiver, form="yml")
+    desk.tick(NOW)
+    world.alarm(1)
+    desk.tick(NOW + 1.0)
+
+    eventually("it is taken", lambda: receiver.taken)
+    desk.stop()
+    deaf.close()
+
+
+def test_policies_in_two_files_are_none(tmp_path: Path) -> None:
+    for name in ("policies.toml", "policies.yml"):
+        (tmp_path / name).write_text("")
+
+    with pytest.raises(UsageError, match=r"policies\.toml' and .*policies\.yml': keep one of them"):
+        PolicyDesk(tmp_path / "policies.toml", World())
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -326,6 +422,16 @@ def test_a_book_that_changes_needs_a_higher_version(
             'version = 1\npolicies = [{name = "a", on = "push", do = [{action = "rollout", '
             "plan = {steps = [0.1]}}]}]",
             "a plan that can be carried out.*canary steps must rise and end at 1.0",
+        ),
+        (
+            'version = 1\npolicies = [{name = "a", on = "alarm", do = [{action = "webhook", '
+            'url = "http://x:99999/", secret_env = "S"}]}]',
+            "begins with http",
+        ),
+        (
+            'version = 1\npolicies = [{name = "a", on = "alarm", kinds = ["drfit"], '
+            'do = [{action = "notify"}]}]',
+            r"kinds\[0\] is 'drfit', expected a kind of alarm \(known: change, concept, drift",
         ),
         ('version = 1\npolicies = []\nmodels = {digits = {automation = "yolo"}}', "'yolo'"),
     ],

@@ -55,6 +55,7 @@ class RolloutSummary:
         actions: What a person may do with it now.
         target: Filter of the devices that it is for; empty for all.
         waiting: Devices that have not been told yet.
+        state_since_unix_s: Since when it stands there.
     """
 
     rollout_id: str
@@ -73,6 +74,7 @@ class RolloutSummary:
     actions: Sequence[str] = ()
     target: str = ""
     waiting: int = 0
+    state_since_unix_s: float = 0.0
 
 
 def summary_of(record: RolloutRecord) -> RolloutSummary:
@@ -86,6 +88,7 @@ def summary_of(record: RolloutRecord) -> RolloutSummary:
         state=record.state.value,
         sentence=record.sentence,
         started_unix_s=record.created_unix_s,
+        state_since_unix_s=record.state_since_unix_s,
         ended_unix_s=record.ended_unix_s,
         stages=[
             StageSummary(
