@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from cloud_sync.core.alarms.kinds import KINDS
 from cloud_sync.core.policies import (
@@ -23,7 +22,10 @@ __all__ = ["read_book"]
 
 _DEFAULT_COOLDOWN_S: Final = 24 * 3600.0  # of alarms; new versions and ends of rollouts are rare
 _NAME: Final = r"[a-z0-9][a-z0-9 _.-]{0,63}"
-_ADDRESS: Final = r"https?://[^\s/@?#]+([/?]\S*)?"
+_ADDRESS: Final = re.compile(
+    r"https?://(?:\[[0-9a-fA-F:.]+\]|[^\s/@?#:\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?:[/?]\S*)?"
+)
+_MAX_PORT: Final = 65_535
 _VARIABLE: Final = r"[A-Z_][A-Z0-9_]{0,127}"
 _OPTIONAL_KINDS: Final = ("change",)
 """Kinds of alarms that a library brings, which a cloud may not have now."""
@@ -92,7 +94,8 @@ def _action(reader: Reader) -> Action:
         case ActionKind.WEBHOOK:
             _known(reader, ("action", "url", "secret_env"))
             url = reader["url"].text(max_length=2000)
-            if re.fullmatch(_ADDRESS, url) is None or not _has_port(url):
+            found = _ADDRESS.fullmatch(url)
+            if found is None or not 1 <= int(found["port"] or 80) <= _MAX_PORT:
                 raise reader["url"].refused("an address that begins with http:// or https://")
             return Action(kind, url, reader["secret_env"].text(pattern=_VARIABLE))
         case ActionKind.ROLLOUT:
@@ -116,14 +119,6 @@ def _check_plan(reader: Reader, given: JsonObject) -> None:
         RolloutPlan.from_json(Reader(full, "plan", MessageError))
     except (MessageError, UsageError) as error:
         raise reader["plan"].refused(f"a plan that can be carried out ({error})") from error
-
-
-def _has_port(url: str) -> bool:
-    """Return whether what stands for a port in an address is one, or nothing does."""
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:
-        return False
 
 
 def _automation(reader: Reader) -> Automation:
