@@ -1,5 +1,6 @@
 """Scores one partition, in the process of a Spark task."""
 
+import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,21 +32,26 @@ class PartitionScorer:
 
     Attributes:
         archive: The package.
-        schema: Of what comes back.
+        answers: Columns that come back beside those that came.
         salt: With which texts that are no known category are hashed, the same in all tasks.
-        gather: Takes the number of the partition and what it counted, as telemetry is sent.
+        gather: Takes the number of a partition and what it counted, as telemetry is sent.
     """
 
     archive: bytes
-    schema: "pa.Schema"
+    answers: "pa.Schema"
     salt: str
     gather: Callable[[int, tuple[bytes, ...]], None]
 
     def __call__(self, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
-        """Yield the batches with their answers beside them."""
-        from pyspark import TaskContext
+        """Yield the batches with their answers beside them.
 
-        context = TaskContext.get()
+        The last column says of which partition they are. A task does not know: it may be given
+        several of them, or be one of a union of frames.
+        """
+        first = next((batch for batch in batches if batch.num_rows), None)
+        if first is None:
+            return
+        number = first.column(first.num_columns - 1)[0].as_py()
         folder = Path(tempfile.mkdtemp(prefix="edgefleet-spark-"))
         try:
             with Agent(
@@ -55,9 +61,9 @@ class PartitionScorer:
                 interval_s=_ONE_WINDOW_S,
                 salt=self.salt,
             ) as agent:
-                for batch in batches:
+                for batch in itertools.chain([first], batches):
                     yield from self._scored(agent, batch)
-            self.gather(context.partitionId() if context else 0, _counted(folder))
+            self.gather(number, _counted(folder))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -75,14 +81,15 @@ class PartitionScorer:
             rows = [place.get(number) for number in block.numbers]
             part = batch.slice(first, len(block.numbers))
             first += len(block.numbers)
-            columns = [*part.columns]
-            for field in list(self.schema)[len(columns) :]:
+            columns = part.columns[:-1]
+            for field in self.answers:
                 values: list[object] = [told.get(number) for number in block.numbers]
                 if field.name != ERROR:
                     column = answers.columns.get(field.name, ())
                     values = [None if at is None else column[at] for at in rows]
                 columns.append(pa.array(values, field.type))
-            yield pa.RecordBatch.from_arrays(columns, schema=self.schema)
+            schema = pa.schema([*list(batch.schema)[:-1], *self.answers])
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _counted(folder: Path) -> tuple[bytes, ...]:

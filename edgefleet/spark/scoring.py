@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack
 
+from pyspark.sql import functions
+
 from edge_agent.agent import Agent
 from edge_agent.holder import opened_alone
 from edge_contract.errors import UnavailableError, UsageError
 from edge_contract.messages import BatchId
 from edge_contract.package import Package
-from edgefleet.spark.answering import answered_schema
+from edgefleet.spark.answering import PARTITION, answered_schema
 from edgefleet.spark.counts import Adding, Counts, Gathering, Partition, batches_in, rows_in
 from edgefleet.spark.partition import PartitionScorer
 
@@ -111,7 +113,7 @@ class Scoring:
             UsageError: A column is missing or has a name that answers have, or the session is one
                 of Spark Connect, whose tasks cannot hand anything to the driver.
         """
-        schema, spark_schema = answered_schema(frame, self._package.manifest)
+        answers, schema = answered_schema(frame, self._package.manifest)
         try:
             context = frame.sparkSession.sparkContext
         except AttributeError as error:
@@ -120,10 +122,14 @@ class Scoring:
             ) from error
         total: Accumulator[Counts] = context.accumulator({}, Gathering())
         scorer = PartitionScorer(
-            self._archive, schema, self._salt, Adding(total, len(self._totals))
+            self._archive, answers, self._salt, Adding(total, len(self._totals))
         )
         self._totals.append(total)
-        return frame.mapInArrow(scorer, spark_schema)
+        # A sample of everything: without it Spark numbers rows that the driver holds before it
+        # spreads them over partitions.
+        spread = frame.sample(fraction=1.0, seed=0)
+        numbered = spread.withColumn(PARTITION, functions.spark_partition_id())
+        return numbered.mapInArrow(scorer, schema)
 
     def send(self, *, timeout_s: float = _TIMEOUT_S) -> Sent:
         """Send what was counted since the last time; call it after an action.

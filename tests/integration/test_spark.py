@@ -17,7 +17,7 @@ pytest.importorskip("pyspark")
 if shutil.which("java") is None:
     pytest.skip("Spark needs Java", allow_module_level=True)
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, functions
 
 from edgefleet import spark as edge_spark
 
@@ -61,7 +61,7 @@ def test_a_partition_that_is_computed_again_counts_once(
         scoring = edge_spark.Scoring(mixed().package, cloud=cloud.broker_url, device="nightly")
         scored = scoring.predict(frame)
         answers = scored.mapInArrow(failing_once, scored.schema).toArrow()
-        assert scored.count() == len(mixed().rows)
+        assert scored.union(scored).coalesce(1).count() == 2 * len(mixed().rows)
 
         sent = scoring.send()
 
@@ -81,7 +81,9 @@ def test_answers_are_those_of_the_agent_and_a_row_that_does_not_fit_says_why(
     rows["age"] = rows.age.astype(str)  # as CSV files have them
     rows.loc[7, "age"] = "forty"
 
-    answers = edge_spark.predict(_frame(session, rows), mixed().package).toArrow().to_pylist()
+    frame = _frame(session, rows).withColumn("read_at", functions.current_timestamp())
+
+    answers = edge_spark.predict(frame, mixed().package).toArrow().to_pylist()
 
     (told,) = (answer for answer in answers if answer["age"] == "forty")
     assert told["error"] == "feature 'age' of model 'customers@1.0.0' is float32, got text 'forty'"
@@ -89,6 +91,7 @@ def test_answers_are_those_of_the_agent_and_a_row_that_does_not_fit_says_why(
     right = [answer for answer in answers if answer["error"] is None]
     assert len(right) == 39
     expected = dict(zip(mixed().rows.income.head(40), mixed().labels[:40].tolist(), strict=True))
+    assert len({answer["read_at"] for answer in answers}) == 1
     assert all(answer["label"] == expected[answer["income"]] for answer in right)
 
 
