@@ -6,7 +6,6 @@ arrive days later, after restarts and updates, and an application may store iden
 likes. A checksum tells one that was cut off or mistyped; it keeps nobody from making one up.
 """
 
-import binascii
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from edge_contract.errors import UnavailableError, UsageError
-from edge_contract.prediction_id import HEAD, PREFIX_CHARACTERS, checksum, read_id
+from edge_contract.errors import UsageError
+from edge_contract.prediction_id import PREFIX_CHARACTERS, read_id, written_id
 from edge_contract.records import dataclass
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ __all__ = ["Answer", "Origin", "Prediction", "PredictionId", "parse_id"]
 _NUMBER_BYTES: Final = 7
 _DRAWN_AT_ONCE: Final = 256
 _FLOAT: Final = np.dtype("<f4")
-_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class PredictionId(NamedTuple):
@@ -153,29 +151,18 @@ class Prediction:
         post = self._origin.post
         return None if post is None else post(self)
 
-    def parts(self, sizes: Sequence[int]) -> "list[Prediction]":
-        """Return so many rows after so many as predictions of their own, with ids of their own.
+    def ids_of(self, counts: Sequence[int]) -> list[str]:
+        """Return an identifier for so many rows after so many, each as if of a call of its own.
 
         For callers that predict the rows of several others in one call.
-
-        Raises:
-            UnavailableError: The model gave an output that has not one item for each row.
         """
-        count = len(self)
-        decoded, tensors = self._read()
-        for tensor in tensors:
-            if tensor.ndim == 0 or len(tensor) != count:
-                raise UnavailableError(
-                    f"an output of {self.model} has shape {list(tensor.shape)} for {count} rows, "
-                    "which cannot be told apart: predict them one by one"
-                )
-        found: list[Prediction] = []
+        prefix, (classes, scores) = self._prefix, map(_raw, self.counted)
+        found: list[str] = []
         first = 0
-        for size in sizes:
-            rows = slice(first, first + size)
-            first += size
-            part = Answer(decoded.part(rows), [tensor[rows] for tensor in tensors])
-            found.append(Prediction(part, self._origin))
+        for count in counts:
+            end = first + _FLOAT.itemsize * count
+            found.append(written_id(prefix, _drawn(), classes[first:end] + scores[first:end]))
+            first = end
         return found
 
     @property
@@ -239,14 +226,11 @@ class Prediction:
     def _id(
         self, classes: "NDArray[np.float32]", scores: "NDArray[np.float32]", number: int
     ) -> str:
-        prefix = self.digest.removeprefix("sha256:")[:PREFIX_CHARACTERS]
-        body = (
-            classes.astype(_FLOAT, copy=False).tobytes()
-            + scores.astype(_FLOAT, copy=False).tobytes()
-        )
-        head = HEAD.pack(checksum(prefix, number, body), number, len(body) // 8)
-        packed = binascii.b2a_base64(head + body, newline=False).translate(_URL_SAFE)
-        return f"{prefix}.{packed.rstrip(b'=').decode()}"
+        return written_id(self._prefix, number, _raw(classes) + _raw(scores))
+
+    @property
+    def _prefix(self) -> str:
+        return self.digest.removeprefix("sha256:")[:PREFIX_CHARACTERS]
 
 
 def parse_id(text: str) -> PredictionId:
@@ -259,6 +243,10 @@ def parse_id(text: str) -> PredictionId:
     return PredictionId(
         package, number, np.array(classes, np.float32), np.array(scores, np.float32)
     )
+
+
+def _raw(numbers: "NDArray[np.float32]") -> bytes:
+    return numbers.astype(_FLOAT, copy=False).tobytes()
 
 
 def _drawn() -> int:

@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 from edge_contract.errors import UsageError
 from edge_contract.sha256 import sha256
 
-__all__ = ["HEAD", "PREFIX_CHARACTERS", "PredictionRows", "checksum", "label_key", "read_id"]
+__all__ = ["PREFIX_CHARACTERS", "PredictionRows", "label_key", "read_id", "written_id"]
 
 PREFIX_CHARACTERS: Final = 12
 """Digits of the package's digest that an id begins with."""
 
-HEAD: Final = struct.Struct("<IQI")
-"""Checksum, number of the first row, rows."""
+_HEAD: Final = struct.Struct("<IQI")  # checksum, number of the first row, rows
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 _SHA256: Final = "sha256:"
 
@@ -41,6 +41,19 @@ class PredictionRows(NamedTuple):
     scores: tuple[float, ...]
 
 
+def written_id(prefix: str, number: int, body: bytes) -> str:
+    """Return an id.
+
+    Args:
+        prefix: First digits of the package's digest, without ``sha256:``.
+        number: Of the first row.
+        body: Predicted classes and after them their scores, as little-endian ``float32``.
+    """
+    head = _HEAD.pack(_checksum(prefix, number, body), number, len(body) // 8)
+    packed = binascii.b2a_base64(head + body, newline=False).translate(_URL_SAFE)
+    return f"{prefix}.{packed.rstrip(b'=').decode()}"
+
+
 def read_id(text: str) -> PredictionRows:
     """Return what an id says.
 
@@ -54,19 +67,16 @@ def read_id(text: str) -> PredictionRows:
     prefix, _, packed = text.partition(".")
     try:
         data = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
-        expected, number, rows = HEAD.unpack_from(data)
-    except (binascii.Error, struct.error, ValueError) as error:
+        expected, number, rows = _HEAD.unpack_from(data)
+    except struct.error as error:
+        raise UsageError(f"{text!r:.60} is no prediction id: it is cut off or changed") from error
+    except (binascii.Error, ValueError) as error:
         raise UsageError(f"{text!r:.60} is no prediction id: {error}") from error
-    body = data[HEAD.size :]
-    if len(body) != 8 * rows or not rows or expected != checksum(prefix, number, body):
+    body = data[_HEAD.size :]
+    if len(body) != 8 * rows or not rows or expected != _checksum(prefix, number, body):
         raise UsageError(f"{text!r:.60} is no prediction id: it is cut off or changed")
     numbers = struct.unpack(f"<{2 * rows}f", body)
     return PredictionRows(f"{_SHA256}{prefix}", number, numbers[:rows], numbers[rows:])
-
-
-def checksum(prefix: str, number: int, body: bytes) -> int:
-    """Return the checksum of an id's parts."""
-    return zlib.crc32(body, zlib.crc32(f"{prefix}/{number}/".encode(errors="replace")))
 
 
 def label_key(package: str, number: int) -> int:
@@ -76,3 +86,7 @@ def label_key(package: str, number: int) -> int:
     """
     found = sha256(f"{package}/{number}".encode()).digest()
     return int.from_bytes(found[:8], "big", signed=True)
+
+
+def _checksum(prefix: str, number: int, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(f"{prefix}/{number}/".encode(errors="replace")))

@@ -37,17 +37,6 @@ class Decoded(NamedTuple):
     classes: "NDArray[np.float32]"
     scores: "NDArray[np.float32]"
 
-    def part(self, rows: slice) -> "Decoded":
-        """Return the predictions of some rows."""
-        labels, probabilities, values, classes, scores = self
-        return Decoded(
-            None if labels is None else labels[rows],
-            None if probabilities is None else probabilities[rows],
-            None if values is None else values[rows],
-            classes[rows],
-            scores[rows],
-        )
-
 
 class OutputDecoder:
     """Reads the outputs of one model by the roles in its manifest.

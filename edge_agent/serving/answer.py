@@ -1,18 +1,14 @@
 """Answers: what goes back to a client, whichever way it asked."""
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
 from edge_agent.serving.interface import ModelInterface
-from edge_agent.serving.json_tensors import json_of
 from edge_agent.serving.refused import RefusedError
 from edge_agent.serving.request import InferRequest
-from edge_agent.serving.tensors import bytes_of
-
-if TYPE_CHECKING:
-    from edge_agent.prediction import Prediction
+from edge_agent.serving.shares import Share
 
 __all__ = ["BYTES", "JSON", "Answer", "infer_answer", "json_answer", "refused_answer"]
 
@@ -51,34 +47,31 @@ def refused_answer(error: RefusedError) -> Answer:
     return Answer(error.status, body, retry_after_s=error.retry_after_s)
 
 
-def infer_answer(
-    request: InferRequest, prediction: "Prediction", interface: ModelInterface
-) -> Answer:
+def infer_answer(request: InferRequest, share: Share, interface: ModelInterface) -> Answer:
     """Return the outputs that a request wants.
 
     Args:
         request: What was asked.
-        prediction: Of its rows.
+        share: The prediction of its rows.
         interface: Of the version that predicted them.
 
     Raises:
         RefusedError: It wants an output that the model does not have.
     """
-    tensors = interface.tensors_of(prediction)
+    shares, place = share
     outputs: list[bytes] = []
     chunks: list[bytes] = []
     for name, binary in interface.wanted(request.outputs):
-        tensor = tensors[name]
-        head = interface.output_head(name, tensor)
         if request.binary if binary is None else binary:
-            chunks.append(bytes_of(tensor))
-            outputs.append(b'%b"parameters":{"binary_data_size":%d}}' % (head, len(chunks[-1])))
+            output, chunk = shares.binary(name, interface)[place]
+            outputs.append(output)
+            chunks.append(chunk)
         else:
-            outputs.append(b'%b"data":%b}' % (head, json_of(tensor)))
+            outputs.append(shares.json(name, interface)[place])
     header = b'%b%b"parameters":{"prediction_id":"%b"},"outputs":[%b]}' % (
         interface.answer_head,
         b'"id":%b,' % orjson.dumps(request.id) if request.id else b"",
-        prediction.id.encode(),
+        shares.ids[place].encode(),
         b",".join(outputs),
     )
     if not chunks:

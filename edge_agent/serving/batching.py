@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from edge_agent.serving.refused import RefusedError
+from edge_agent.serving.shares import Share, Shares
 from edge_contract.errors import UsageError
 from edge_contract.records import dataclass, field
 
@@ -84,10 +85,10 @@ class Job:
     count: int
     key: Hashable | None
     deadline_s: float
-    reply: "Callable[[Prediction | Exception], None]"
+    reply: Callable[[Share | Exception], None]
     is_over: bool = False
 
-    def answer(self, result: "Prediction | Exception") -> None:
+    def answer(self, result: Share | Exception) -> None:
         """Answer, unless nobody waits any more."""
         if not self.is_over:
             self.is_over = True
@@ -189,7 +190,7 @@ class Batcher:
         if self._jobs:
             self._arm(0.0)
 
-    def _on_results(self, future: "asyncio.Future[list[Prediction | Exception]]") -> None:
+    def _on_results(self, future: "asyncio.Future[list[Share | Exception]]") -> None:
         jobs, self._under_way = self._under_way, ()
         if future.cancelled():
             return
@@ -240,7 +241,7 @@ class Batcher:
 
     # Calls, on the loop or on the thread.
 
-    def _results(self, jobs: Sequence[Job]) -> "list[Prediction | Exception]":
+    def _results(self, jobs: Sequence[Job]) -> list[Share | Exception]:
         began_s = time.perf_counter()
         results = self._predicted(jobs)
         self._costs_s.append(time.perf_counter() - began_s)
@@ -250,12 +251,11 @@ class Batcher:
         counts.joined[min((len(jobs) - 1).bit_length(), 7)] += 1
         return results
 
-    def _predicted(self, jobs: Sequence[Job]) -> "list[Prediction | Exception]":
+    def _predicted(self, jobs: Sequence[Job]) -> list[Share | Exception]:
         try:
-            if len(jobs) == 1:
-                return [self._predictor.predict(jobs[0].rows)]
-            prediction = self._predictor.predict(_joined(jobs))
-            return list(prediction.parts([job.count for job in jobs]))
+            rows = jobs[0].rows if len(jobs) == 1 else _joined(jobs)
+            shares = Shares(self._predictor.predict(rows), [job.count for job in jobs])
+            return [Share(shares, place) for place in range(len(jobs))]
         except Exception as error:  # noqa: BLE001  told to the clients, and logged there
             if len(jobs) == 1:
                 return [error]
@@ -273,6 +273,6 @@ def _joined(jobs: Sequence[Job]) -> "Tensor | Mapping[str, Tensor]":
     return {name: np.concatenate([table[name] for table in tables]) for name in first}
 
 
-def _deliver(jobs: Sequence[Job], results: "Sequence[Prediction | Exception]") -> None:
+def _deliver(jobs: Sequence[Job], results: Sequence[Share | Exception]) -> None:
     for job, result in zip(jobs, results, strict=True):
         job.answer(result)

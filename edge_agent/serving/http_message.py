@@ -10,6 +10,12 @@ __all__ = ["Incoming", "written"]
 
 _HEAD_OF: Final = {status: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _MAX_DIGITS: Final = 18
+_HEARD: Final = frozenset(
+    (
+        *(b"content-length", b"inference-header-content-length", b"content-encoding"),
+        *(b"origin", b"expect"),
+    )
+)
 
 
 class Incoming:
@@ -62,7 +68,10 @@ class Incoming:
     def add_header(self, name: bytes, value: bytes) -> None:
         """Take note of a header, if it matters here."""
         self.head_bytes += len(name) + len(value)
-        match name.lower():
+        name = name.lower()
+        if name not in _HEARD:
+            return
+        match name:
             case b"content-length":
                 self.length = _number(value)
             case b"inference-header-content-length":

@@ -16,7 +16,7 @@ from edge_agent.serving.tensors import TEXT, dtype_of, texts
 if TYPE_CHECKING:
     from edge_agent.ports import Tensor
 
-__all__ = ["files_in_json", "from_json", "json_of"]
+__all__ = ["files_in_json", "from_json", "json_of", "json_of_rows"]
 
 _WHOLE: Final = frozenset({int})
 _NUMBERS: Final = frozenset({int, float, type(None)})  # null stands for a missing value
@@ -51,7 +51,7 @@ def from_json(data: object, datatype: str, shape: Sequence[int], *, name: str) -
     if not found <= _JSON_TYPES[dtype.kind]:
         raise _misfit(name, datatype, _KINDS[dtype.kind], found)
     try:
-        return _numbers(flat, found, dtype).reshape(shape)
+        return _numbers(flat, found, dtype, shape)
     except OverflowError as error:
         raise RefusedError.bad(f"input {name!r} is {datatype}: {error}") from error
 
@@ -80,6 +80,14 @@ def json_of(tensor: "Tensor") -> bytes:
     return orjson.dumps(tensor.ravel(), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
+def json_of_rows(tensor: "Tensor") -> Sequence[bytes]:
+    """Return the same of each row of a tensor that has some, without the brackets."""
+    table = tensor.ravel().reshape(len(tensor), -1)
+    if tensor.dtype.kind in "OU":
+        return [json_of(row)[1:-1] for row in table]
+    return orjson.dumps(table, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+
+
 def _flattened(data: list[object]) -> tuple[list[object], set[type]]:
     """Return the values in nested lists, and their types."""
     found = set(map(type, data))
@@ -89,14 +97,16 @@ def _flattened(data: list[object]) -> tuple[list[object], set[type]]:
     return data, found
 
 
-def _numbers(values: list[object], found: set[type], dtype: "np.dtype[np.generic]") -> "Tensor":
+def _numbers(
+    values: list[object], found: set[type], dtype: "np.dtype[np.generic]", shape: Sequence[int]
+) -> "Tensor":
     """Return numbers as an array; what is too large for a float is infinite, as in training."""
     code = _ARRAY_CODES.get(dtype)
     if code is not None and found <= _PLAIN_NUMBERS:
         # In half the time of numpy, and silent about numbers that are too large.
-        return np.frombuffer(array(code, values), dtype)  # type: ignore[type-var]
+        return np.ndarray(shape, dtype, array(code, values))
     with np.errstate(over="ignore"):
-        return np.array(values, dtype)
+        return np.array(values, dtype).reshape(shape)
 
 
 def _misfit(name: str, datatype: str, wanted: str, found: set[type]) -> RefusedError:

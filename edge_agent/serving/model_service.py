@@ -11,6 +11,7 @@ from edge_agent.serving.batching import Batcher, BatchLimits, Job, Predictor
 from edge_agent.serving.interface import ModelInterface
 from edge_agent.serving.refused import RefusedError, refusal_of
 from edge_agent.serving.request import InferRequest, parse_infer
+from edge_agent.serving.shares import Share
 from edge_contract.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class ModelService:
         interface.wanted(request.outputs)
         wait_s = self._deadline_s if request.timeout_s is None else request.timeout_s
 
-        def finish(result: "Prediction | Exception") -> None:
+        def finish(result: Share | Exception) -> None:
             try:
                 if isinstance(result, UsageError):
                     result = interface.unknown(request.tensors) or result
@@ -127,19 +128,23 @@ class ModelService:
         self.batcher.submit(job)
         return job
 
-    def _inferred(
-        self, request: InferRequest, route: "Route", result: "Prediction | Exception"
-    ) -> Answer:
+    def _inferred(self, request: InferRequest, route: "Route", result: Share | Exception) -> Answer:
         if isinstance(result, Exception):
             raise result
-        if result.manifest is None:
-            raise RefusedError.not_now(f"{result.model} predicted, and cannot be described")
-        if route.version not in ("", result.manifest.version):
+        shares = result.shares
+        interface = shares.interface
+        if interface is None:
+            manifest = shares.prediction.manifest
+            if manifest is None:
+                text = f"{shares.prediction.model} predicted, and cannot be described"
+                raise RefusedError.not_now(text)
+            interface = shares.interface = self._described(manifest)
+        if route.version not in ("", interface.manifest.version):
             raise RefusedError.not_now(
-                f"{result.model} has answered in place of version {route.version!r}, which was "
-                "asked for: it was being replaced"
+                f"{shares.prediction.model} has answered in place of version {route.version!r}, "
+                "which was asked for: it was being replaced"
             )
-        return infer_answer(request, result, self._described(result.manifest))
+        return infer_answer(request, result, interface)
 
     def interface(self, route: "Route") -> ModelInterface:
         """Return the interface of what serves; raises ``RefusedError`` if that is something else.

@@ -21,6 +21,7 @@ _MAX_VALUES: Final = 2**40
 _MAX_ID: Final = 1024
 _SHORT: Final = reprlib.Repr()  # looks at a few levels only, however deep a value is nested
 _NONE: Final[Mapping[str, object]] = {}
+_NO_BYTES: Final = memoryview(b"")
 
 
 class WantedOutput(NamedTuple):
@@ -44,8 +45,8 @@ class InferRequest(NamedTuple):
     id: str
     tensors: "Mapping[str, Tensor]"
     outputs: Sequence[WantedOutput]
-    binary: bool
-    timeout_s: float | None
+    binary: bool = False
+    timeout_s: float | None = None
 
 
 def parse_infer(body: bytes, header_bytes: int | None, *, files: str = "") -> InferRequest:
@@ -65,21 +66,20 @@ def parse_infer(body: bytes, header_bytes: int | None, *, files: str = "") -> In
         raise RefusedError.bad(
             f"the JSON header is to have {header_bytes} bytes, the body has {len(body)}"
         )
-    fields = json_object(body[:header_bytes] if header_bytes < len(body) else body)
+    is_json = header_bytes == len(body)
+    fields = json_object(body if is_json else body[:header_bytes])
     request_id = fields.get("id", "")
     if not isinstance(request_id, str) or len(request_id) > _MAX_ID:
         raise RefusedError.bad(f"id is no text of at most {_MAX_ID} characters")
+    rest = _NO_BYTES if is_json else memoryview(body)[header_bytes:]
+    tensors = _tensors(_objects(fields.get("inputs"), "inputs"), rest, files=files)
+    outputs = fields.get("outputs")
+    wanted = () if outputs is None else [_wanted(each) for each in _objects(outputs, "outputs")]
+    if "parameters" not in fields:
+        return InferRequest(request_id, tensors, wanted)
     parameters = _parameters(fields, "the request")
-    wanted = [] if fields.get("outputs") is None else _objects(fields["outputs"], "outputs")
-    return InferRequest(
-        id=request_id,
-        tensors=_tensors(
-            _objects(fields.get("inputs"), "inputs"), memoryview(body)[header_bytes:], files=files
-        ),
-        outputs=[_wanted(output) for output in wanted],
-        binary=_flag(parameters, "binary_data_output") or False,
-        timeout_s=_timeout_s(parameters),
-    )
+    binary = _flag(parameters, "binary_data_output") or False
+    return InferRequest(request_id, tensors, wanted, binary, _timeout_s(parameters))
 
 
 def json_object(data: bytes) -> Mapping[str, object]:
@@ -106,8 +106,10 @@ def _tensors(
         if not isinstance(datatype, str):
             raise RefusedError.bad(f"input {name!r} has no datatype: give one like 'FP32'")
         shape = _shape(fields.get("shape"), name)
-        size = _parameters(fields, f"input {name!r}").get("binary_data_size")
         holds_files = name == files and datatype == TEXT
+        size = None
+        if "parameters" in fields:
+            size = _parameters(fields, f"input {name!r}").get("binary_data_size")
         if size is None:
             data = fields.get("data")
             tensors[name] = (

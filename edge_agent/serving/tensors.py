@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TEXT",
     "bytes_of",
+    "bytes_of_rows",
     "datatype_of",
     "dtype_of",
     "files_in",
@@ -82,6 +83,15 @@ def bytes_of(tensor: "Tensor") -> bytes:
         for value in tensor.ravel().tolist()
     ]
     return b"".join(chain.from_iterable((_LENGTH.pack(len(text)), text) for text in texts))
+
+
+def bytes_of_rows(tensor: "Tensor") -> Sequence[bytes]:
+    """Return the same of each row of a tensor that has some."""
+    if tensor.dtype not in _NAMES:
+        return [bytes_of(row) for row in tensor.reshape(len(tensor), -1)]
+    data = tensor.tobytes()
+    size = len(data) // len(tensor)
+    return [data[size * row : size * (row + 1)] for row in range(len(tensor))]
 
 
 def texts(values: list[object], shape: Sequence[int]) -> "NDArray[np.object_]":

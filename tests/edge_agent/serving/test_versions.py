@@ -1,16 +1,12 @@
-"""Answers while one version takes the place of another, and the parts that joined calls become."""
+"""Answers while one version takes the place of another."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-import pytest
-
 from edge_agent.adapters.inputs import Rows
 from edge_agent.agent import Agent
-from edge_agent.prediction import Answer, Prediction
+from edge_agent.prediction import Prediction
 from edge_agent.serving.batching import BatchLimits
-from edge_contract.errors import UnavailableError
 from edge_contract.package import Manifest
 from tests.edge_agent.conftest import MakeAgent
 from tests.edge_agent.serving.conftest import DIGITS_INFER, HeldAgent, ServeAgent, digits_input
@@ -98,32 +94,6 @@ def test_every_answer_of_joined_requests_is_of_the_version_that_it_names(
 def _labels(prediction: Prediction) -> list[object]:
     assert prediction.labels is not None
     return list(prediction.labels.tolist())
-
-
-def test_the_parts_of_a_call_have_their_rows_and_ids_and_take_labels(agent: Agent) -> None:
-    whole = agent.predict(digits().rows[:5])
-
-    one, four = whole.parts([1, 4])
-
-    assert (len(one), len(four)) == (1, 4)
-    assert one.labels is not None
-    assert four.labels is not None
-    assert [*one.labels, *four.labels] == [0, 1, 2, 3, 4]
-    np.testing.assert_array_equal(four.tensors[1], whole.tensors[1][1:])
-    assert len({one.id, four.id, whole.id, *four.ids}) == 7
-    assert agent.label(one.id, 0) == 1
-    assert agent.label(four.id, [1, 2, 3, 4]) == 4
-
-
-def test_a_call_with_an_output_that_is_not_by_rows_has_no_parts(agent: Agent) -> None:
-    whole = agent.predict(digits().rows[:2])
-    summary = Prediction(
-        Answer(whole._read().decoded, [whole.tensors[0], np.zeros((1, 10), np.float32)]),
-        whole._origin,
-    )
-
-    with pytest.raises(UnavailableError, match=r"has shape \[1, 10\] for 2 rows"):
-        summary.parts([1, 1])
 
 
 def test_an_agent_tells_what_it_serves(agent: Agent) -> None:
