@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -114,15 +114,19 @@ def serving(*, quick: bool, seed: int) -> Sequence[Figure]:  # noqa: ARG001  dat
 def _measure(
     targets: Mapping[str, _Target], *, rounds: int, seconds: float
 ) -> dict[tuple[str, int], _Measured]:
-    """Load the servers in turns, so that a disturbance of the machine hits all of them alike."""
+    """Load the servers in turns, so that a disturbance of the machine hits all of them alike.
+
+    The others stand still meanwhile: some of them are busy even when nobody asks.
+    """
     answers: dict[tuple[str, int], list[_Measured]] = {}
+    servers = {target.server for target in targets.values()}
     with PeerProcess(Path(sys.executable), "load.py") as load:
         for _ in range(rounds):
             for clients in _CLIENTS:
                 for name, target in targets.items():
-                    answers.setdefault((name, clients), []).append(
-                        _loaded(load, target, clients, seconds)
-                    )
+                    with _still(servers - {target.server}):
+                        measured = _loaded(load, target, clients, seconds)
+                    answers.setdefault((name, clients), []).append(measured)
     return {key: _median(found) for key, found in answers.items()}
 
 
@@ -270,6 +274,18 @@ def _started(
         )
     stack.callback(_end, process)
     return process
+
+
+@contextlib.contextmanager
+def _still(servers: Collection["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    """Let servers and the processes that they started do nothing during a block."""
+    for server in servers:
+        os.killpg(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for server in servers:
+            os.killpg(server.pid, signal.SIGCONT)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
