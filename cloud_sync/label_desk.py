@@ -61,6 +61,7 @@ class _Sorted:
     """Labels, by what can be done with them."""
 
     rows: list[_Row] = field(default_factory=list)
+    told: dict[int, str] = field(default_factory=dict)
     unknown: int = 0
     refused: int = 0
     problems: list[str] = field(default_factory=list)
@@ -164,15 +165,14 @@ class LabelDesk:
                 found.refused += len(predicted.classes)
                 found.complain(str(error))
                 continue
-            found.rows += [
-                _Row(
-                    label_key(facts.digest, predicted.number + place),
-                    facts.digest,
-                    devices[given.device],
-                    numbers,
-                )
-                for place, numbers in enumerate(rows)
-            ]
+            for place, numbers in enumerate(rows):
+                key = label_key(facts.digest, predicted.number + place)
+                said = repr(numbers)  # a score may be NaN, which equals nothing
+                if found.told.setdefault(key, said) == said:
+                    found.rows.append(_Row(key, facts.digest, devices[given.device], numbers))
+                else:
+                    found.refused += 1
+                    found.complain(f"{given.prediction_id!r:.60} has two truths: the first counts")
         return found
 
     def _device(self, name: str, found: _Sorted) -> str:

@@ -52,7 +52,7 @@ def class_of(truth: object, known: Mapping[str | int, float], manifest: Manifest
     if found is None:
         shown = ", ".join(repr(label) for label in manifest.classes[:12])
         more = f" and {len(manifest.classes) - 12} more" if len(manifest.classes) > 12 else ""
-        raise UsageError(f"truth {truth!r} is no class of {manifest.reference}: {shown}{more}")
+        raise UsageError(f"truth {truth!r:.80} is no class of {manifest.reference}: {shown}{more}")
     return found
 
 
@@ -60,4 +60,4 @@ def number_of(truth: object, manifest: Manifest) -> float:
     """Return a true number; raises ``UsageError`` if it is none, or not finite."""
     if isinstance(truth, (int, float)) and -_LARGEST <= truth <= _LARGEST:
         return float(truth)
-    raise UsageError(f"truth {truth!r} of {manifest.reference} is no finite number")
+    raise UsageError(f"truth {truth!r:.80} of {manifest.reference} is no finite number")

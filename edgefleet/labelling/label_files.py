@@ -97,10 +97,17 @@ _Numbered: TypeAlias = Iterator[tuple[int, Mapping[str, object]]]
 def _csv_rows(path: Path, columns: LabelColumns) -> _Numbered:
     with path.open(newline="", encoding="utf-8-sig") as file:
         csv.field_size_limit(2**24)
-        reader = csv.DictReader(file, restval="")
-        _require(path, columns, reader.fieldnames or ())
+        reader = csv.DictReader(file, restkey="", restval="", strict=True)
         try:
-            yield from enumerate(reader, 1)
+            names = reader.fieldnames or ()
+            _require(path, columns, names)
+            for number, row in enumerate(reader, 1):
+                if "" in row and "" not in names:
+                    raise UsageError(
+                        f"{path.name}, line {reader.line_num}: it has "
+                        f"{len(names) + len(row[''])} fields, the first line has {len(names)}"
+                    )
+                yield number, row
         except csv.Error as error:
             raise UsageError(f"{path.name}, line {reader.line_num}: {error}") from error
 
@@ -143,6 +150,8 @@ def _parquet_rows(path: Path, columns: LabelColumns) -> _Numbered:
 
 
 def _require(path: Path, columns: LabelColumns, names: Collection[str]) -> None:
+    if not names:
+        raise UsageError(f"{path.name} is empty: its first line names the columns")
     for option, name in (("--id-column", columns.prediction_id), ("--truth-column", columns.truth)):
         if name not in names:
             known = ", ".join(map(repr, list(names)[:12]))

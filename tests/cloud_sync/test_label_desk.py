@@ -87,6 +87,15 @@ def test_a_whole_call_and_one_of_its_rows_count_once(desk: Desk) -> None:
     assert desk.labelled(digits().package)["rows"] == 3
 
 
+def test_of_two_truths_of_a_row_the_first_counts_and_the_other_is_refused(desk: Desk) -> None:
+    call = predicted(digits().package, [1.0], [float("nan")])
+
+    view = desk.desk.add([LabelGiven(call.id, (text,)) for text in ("1", 1, "2")], by="anna")
+
+    assert (view.counted, view.repeated, view.refused) == (1, 1, 1)
+    assert "has two truths: the first counts" in view.problems[0]
+
+
 @pytest.mark.parametrize("truth", [12.5, "12.5", 12])
 def test_numbers_are_taken_as_files_write_them(desk: Desk, truth: str | float) -> None:
     call = predicted(regression().package, [float("nan")], [13.0])
