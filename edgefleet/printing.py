@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ago",
     "clock",
+    "how_many",
     "plain",
     "print_hanging",
     "print_json",
@@ -112,6 +113,11 @@ def clock(at_unix_s: float) -> str:
 def share(fraction: float) -> str:
     """Return a fraction as people read it: ``10 %``, ``0.5 %``."""
     return f"{fraction * 100:.3g} %"
+
+
+def how_many(count: int, noun: str) -> str:
+    """Return a count and what is counted: ``1 device``, ``1,200 devices``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def plain(text: str) -> str:

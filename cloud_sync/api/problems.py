@@ -71,6 +71,8 @@ PROBLEMS: Final = {
     )
 }
 
+_OURS: Final = "Value error, "
+_LONGEST_SHOWN: Final = 80
 _BY_STATUS: Final = {kind.status: kind for kind in reversed(PROBLEMS.values()) if kind.status < 500}
 
 
@@ -172,14 +174,20 @@ def _on_http_error(request: Request, error: HTTPException) -> Response:
 
 def _on_invalid_request(_request: Request, error: RequestValidationError) -> Response:
     errors = [
-        {
-            "where": ".".join(str(part) for part in item["loc"]),
-            "what": str(item["msg"]).removeprefix("Value error, "),
-        }
+        {"where": ".".join(str(part) for part in item["loc"]), "what": _what_is_wrong(item)}
         for item in error.errors()
     ]
     detail = "; ".join(f"{item['where']}: {item['what']}" for item in errors)
     return problem_response(PROBLEMS["invalid"], detail, errors=errors)
+
+
+def _what_is_wrong(item: Mapping[str, object]) -> str:
+    """Return what one field should be and is; errors of ours say both by themselves."""
+    message, given = str(item["msg"]), item.get("input")
+    if message.startswith(_OURS):
+        return message.removeprefix(_OURS)
+    is_short = isinstance(given, str | int | float) and len(str(given)) <= _LONGEST_SHOWN
+    return f"{message}, got {given!r}" if is_short else message
 
 
 def _on_fault(_request: Request, _error: Exception) -> Response:

@@ -30,6 +30,14 @@ _MOST_LABELS: Final = 10_000
 _PARQUET: Final = "application/vnd.apache.parquet"
 _FILE: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,160}\.parquet$"
 
+_PARCEL_BODY: Final = {
+    "requestBody": {
+        "description": "A parcel of samples, as docs/messages.md describes it",
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
 sample_routes = APIRouter(tags=["samples"])
 
 _CommandId = Annotated[str, Path(pattern="^[0-9A-Za-z_-]{1,64}$")]
@@ -72,6 +80,7 @@ async def _body(request: Request) -> bytes:
     status_code=204,
     dependencies=[NEEDS_JSON, Depends(_asked)],
     response_class=Response,
+    openapi_extra=_PARCEL_BODY,
 )
 def receive_samples(
     backend: Backend,

@@ -260,7 +260,7 @@ def test_a_command_is_sent_with_typed_arguments(run: Run, backend: MemoryCloud) 
     )
 
     command = backend.commands.command("c1")
-    assert sent.out == "sent set-interval to 1 devices as c1\n"
+    assert sent.out == "sent set-interval to 1 device as c1\n"
     assert command.arguments == {"seconds": 5, "why": "less load", "now": True}
     assert command.devices == ["cam-02"]
     assert command.expires_unix_s - command.created_unix_s == 30.0
@@ -299,7 +299,7 @@ def test_devices_are_listed_by_filter_and_group(run: Run, backend: MemoryCloud) 
     west = run("fleet", "list", "--group", "west", "--json")
     wrong = run("fleet", "list", "--filter", "memry_mb > 3")
 
-    assert made.out == "group west has 1 devices now\n"
+    assert made.out == "group west has 1 device now\n"
     assert "cam-01" in oslo.out
     assert "cam-02" not in oslo.out
     assert [one["name"] for one in json.loads(west.out)] == ["cam-02"]
@@ -362,9 +362,9 @@ def test_a_device_is_held_to_a_version_and_let_go(run: Run, backend: MemoryCloud
     gone = run("fleet", "unpin", "digits", "--device", "cam-01")
     everybody = run("fleet", "pin", "digits@1.0.0")
 
-    assert held.out == "1 devices are held to digits@1.0.0\n"
+    assert held.out == "1 device is held to digits@1.0.0\n"
     assert "held to digits" in shown.out
-    assert gone.out == "1 devices are held to no version of digits\n"
+    assert gone.out == "1 device is held to no version of digits\n"
     assert everybody.code == 2
     assert "say which devices" in everybody.err
 

@@ -17,10 +17,10 @@ from edgefleet.options import (
     model_and_version,
     sub_app,
 )
-from edgefleet.printing import ago, print_json, print_line, print_table
+from edgefleet.printing import ago, how_many, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from cloud_sync.backend import DeviceView
+    from cloud_sync.backend import DeviceView, PinView
     from edge_contract.reading import JsonObject
 
 __all__ = ["register"]
@@ -106,7 +106,7 @@ def device(
             *(("updates wait", words) for words in _waiting(view)),
             *((f"held to {key}", value) for key, value in sorted(view.pins.items())),
             *((f"tag {key}", value) for key, value in sorted(view.tags.items())),
-            *((key, value) for key, value in sorted(view.facts.items())),
+            *((key, _fact(value)) for key, value in sorted(view.facts.items())),
             *resources_in(view.resources).in_words().items(),
         ],
     )
@@ -166,9 +166,14 @@ def _pin(
     if as_json:
         print_json(view)
     elif version:
-        print_line(f"{len(view.devices):,} devices are held to {model}@{version}")
+        print_line(f"{_held(view)} held to {model}@{version}")
     else:
-        print_line(f"{len(view.devices):,} devices are held to no version of {model}")
+        print_line(f"{_held(view)} held to no version of {model}")
+
+
+def _held(view: "PinView") -> str:
+    count = len(view.devices)
+    return f"{how_many(count, 'device')} {'is' if count == 1 else 'are'}"
 
 
 def _serving(view: "DeviceView") -> str:
@@ -194,6 +199,10 @@ def _waiting(view: "DeviceView") -> list[str]:
     """Return what keeps updates waiting on a device, if anything does."""
     reports = [report for report in view.models.values() if isinstance(report, dict)]
     return sorted({str(report["updates"]) for report in reports if report.get("updates")})
+
+
+def _fact(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _slots(report: object) -> "list[JsonObject]":

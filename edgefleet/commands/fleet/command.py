@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from edgefleet.options import AsJson, CloudUrl, DeviceFilter, DeviceGroup, examples, key_value
-from edgefleet.printing import ago, plain, print_json, print_line, print_table
+from edgefleet.printing import ago, how_many, plain, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from cloud_sync.backend import CommandDeviceView, CommandView
@@ -69,6 +69,11 @@ def command(  # noqa: PLR0917  one argument per option
 ) -> None:
     """Send a command to devices, to all of them unless options say otherwise, and wait.
 
+    Every agent knows ping, report, set-interval (seconds=N), collect-logs (lines=N), set-log-level
+    (level=debug), restart, clear-bad (model=NAME), install-update (model=NAME) and capture-samples
+    (purpose=TEXT); applications may add their own. To hold devices to a version, use
+    `edgefleet fleet pin`.
+
     The exit code is 0 only if every device did it in time. Ctrl-C ends the waiting, not the
     command; `edgefleet fleet answers` shows what came of it.
     """
@@ -92,7 +97,9 @@ def command(  # noqa: PLR0917  one argument per option
     if as_json:
         print_json(view)
     elif not wait:
-        print_line(f"sent {view.name} to {len(view.devices):,} devices as {view.command_id}")
+        print_line(
+            f"sent {view.name} to {how_many(len(view.devices), 'device')} as {view.command_id}"
+        )
     else:
         _print_answers(view, found)
     if wait and any(one.state != "done" for one in found):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from edgefleet.options import AsJson, CloudUrl, DeviceFilter, examples, sub_app
-from edgefleet.printing import ago, print_json, print_line, print_table
+from edgefleet.printing import ago, how_many, print_json, print_line, print_table
 
 __all__ = ["register"]
 
@@ -51,7 +51,7 @@ def set_group(
     if as_json:
         print_json(view)
     else:
-        print_line(f"group {view.name} has {view.size:,} devices now")
+        print_line(f"group {view.name} has {how_many(view.size, 'device')} now")
 
 
 def list_groups(cloud: CloudUrl = "", as_json: AsJson = False) -> None:
