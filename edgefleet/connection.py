@@ -194,7 +194,8 @@ class ApiConnection:
 
 def segment_of(name: str) -> str:
     """Return ``name`` if it can stand in an address; no name of ours needs escaping."""
-    if not name or not all(letter.isalnum() or letter in "_.@-" for letter in name):
+    allowed = all(letter.isalnum() or letter in "_.@-" for letter in name)
+    if not allowed or not name.strip("."):
         raise UsageError(f"{name!r} is no name: use letters, digits, '-', '_', '.' and '@'")
     return name
 

@@ -109,7 +109,7 @@ def _csv_rows(path: Path, columns: LabelColumns) -> _Numbered:
                     )
                 yield number, row
         except csv.Error as error:
-            raise UsageError(f"{path.name}, line {reader.line_num}: {error}") from error
+            raise UsageError(f"{path.name}, after line {reader.line_num}: {error}") from error
 
 
 def _json_rows(path: Path, columns: LabelColumns) -> _Numbered:

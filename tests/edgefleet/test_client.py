@@ -111,7 +111,7 @@ def test_what_is_not_there_is_not_found(cloud: Cloud) -> None:
         cloud.version("digits", "9.9.9")
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../devices", "a?b", "a b"])
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".", "../devices", "a?b", "a b"])
 def test_what_is_no_name_is_not_asked_for(cloud: Cloud, name: str) -> None:
     with pytest.raises(UsageError, match="is no name"):
         cloud.device(name)

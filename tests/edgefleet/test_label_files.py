@@ -65,7 +65,7 @@ def test_json_lines_are_read_too(tmp_path: Path) -> None:
         ("y.csv", b"prediction_id,y\na,1\n", "has no column 'truth' .*--truth-column"),
         ("y.csv", b"", "is empty: its first line names the columns"),
         ("y.csv", b"prediction_id,truth\na,1\nb,2,3\n", "line 3: it has 3 fields, the first line"),
-        ("y.csv", b'prediction_id,truth\n"a,1\nb,2\n', "line 3: unexpected end of data"),
+        ("y.csv", b'prediction_id,truth\n"a,1\nb,2\n', "after line 1: unexpected end of data"),
         ("y.csv", b"prediction_id,truth\n\xff\xfe,1\n", "is not UTF-8"),
         ("y.parquet", b"no parquet", "is no readable Parquet file"),
         ("y.jsonl", b"{", "row 1 is no JSON"),
