@@ -1,8 +1,8 @@
 """Routes of the pages beside the fleet's: devices, versions, rollouts, alarms, commands, audit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
@@ -24,6 +24,19 @@ _Text = Annotated[str, Query(max_length=200)]
 _Name = Annotated[str, Path(max_length=200)]
 _AlarmState = Annotated[str, Query(pattern="^(new|acknowledged)?$")]
 _Number = Annotated[int, Query(ge=1, le=2**53)]
+
+
+_Ask = Callable[[CloudBackend, str], object]
+
+_LISTS: Final[Mapping[str, tuple[str, _Ask]]] = {
+    "commands": ("commands_parts.html", commands_page_of),
+    "rollouts": ("rollouts_parts.html", rollouts_page_of),
+}
+_SINGLE: Final[Mapping[str, tuple[str, _Ask]]] = {
+    "devices": ("device_parts.html", device_page_of),
+    "alarms": ("alarm_parts.html", alarm_page_of),
+    "rollouts": ("rollout_parts.html", rollout_page_of),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +79,26 @@ def add_side_pages(routes: APIRouter, backend: CloudBackend, templates: Environm
     """Add the pages; each has its changing parts by themselves under ``/parts``."""
     pages = _Pages(backend, templates)
     for prefix, whole in (("", True), ("/parts", False)):
-        routes.add_api_route(f"{prefix}/devices/{{name}}", _device(pages, whole=whole))
-        routes.add_api_route(f"{prefix}/commands", _commands(pages, whole=whole))
+        for kind in _LISTS:
+            routes.add_api_route(f"{prefix}/{kind}", _list_of(kind, pages, whole=whole))
+        for kind in _SINGLE:
+            routes.add_api_route(f"{prefix}/{kind}/{{name}}", _single(kind, pages, whole=whole))
         routes.add_api_route(f"{prefix}/commands/{{command_id}}", _command(pages, whole=whole))
         routes.add_api_route(f"{prefix}/audit", _audit(pages, whole=whole))
         routes.add_api_route(f"{prefix}/alarms", _alarms(pages, whole=whole))
-        routes.add_api_route(f"{prefix}/alarms/{{alarm_id}}", _alarm(pages, whole=whole))
-        routes.add_api_route(f"{prefix}/rollouts", _rollouts(pages, whole=whole))
-        routes.add_api_route(f"{prefix}/rollouts/{{rollout_id}}", _rollout(pages, whole=whole))
         version = f"{prefix}/models/{{model}}/{{version}}"
         routes.add_api_route(version, _version(pages, whole=whole))
 
 
-def _device(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
-    def show(request: Request, name: _Name) -> HTMLResponse:
+def _list_of(kind: str, pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
+    """Return what answers for a list that is turned over page by page."""
+    template, ask = _LISTS[kind]
+
+    def show(request: Request, after: _Text = "") -> HTMLResponse:
         return pages.draw(
-            "device_parts.html",
-            f"/devices/{name}",
-            lambda: device_page_of(pages.backend, name),
+            template,
+            f"/{kind}",
+            lambda: ask(pages.backend, after),
             whole=whole,
             request=request,
         )
@@ -91,12 +106,15 @@ def _device(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
     return show
 
 
-def _commands(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
-    def show(request: Request, after: _Text = "") -> HTMLResponse:
+def _single(kind: str, pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
+    """Return what answers for one thing by its name."""
+    template, ask = _SINGLE[kind]
+
+    def show(request: Request, name: _Name) -> HTMLResponse:
         return pages.draw(
-            "commands_parts.html",
-            "/commands",
-            lambda: commands_page_of(pages.backend, after),
+            template,
+            f"/{kind}/{name}",
+            lambda: ask(pages.backend, name),
             whole=whole,
             request=request,
         )
@@ -141,45 +159,6 @@ def _alarms(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
             "alarms_parts.html",
             "/alarms",
             lambda: alarms_page_of(pages.backend, model=model, state=state, after=after),
-            whole=whole,
-            request=request,
-        )
-
-    return show
-
-
-def _alarm(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
-    def show(request: Request, alarm_id: _Name) -> HTMLResponse:
-        return pages.draw(
-            "alarm_parts.html",
-            f"/alarms/{alarm_id}",
-            lambda: alarm_page_of(pages.backend, alarm_id),
-            whole=whole,
-            request=request,
-        )
-
-    return show
-
-
-def _rollouts(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
-    def show(request: Request, after: _Text = "") -> HTMLResponse:
-        return pages.draw(
-            "rollouts_parts.html",
-            "/rollouts",
-            lambda: rollouts_page_of(pages.backend, after),
-            whole=whole,
-            request=request,
-        )
-
-    return show
-
-
-def _rollout(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
-    def show(request: Request, rollout_id: _Name) -> HTMLResponse:
-        return pages.draw(
-            "rollout_parts.html",
-            f"/rollouts/{rollout_id}",
-            lambda: rollout_page_of(pages.backend, rollout_id),
             whole=whole,
             request=request,
         )
