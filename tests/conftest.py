@@ -11,6 +11,11 @@ from tests.support.longest_files import longest_first
 if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
 
+# Two workers with two threads each, which wait for work by spinning, keep two cores busy with that:
+# the fit of a small model took fifty times as long. Workers and other processes have it from here.
+for library in ("OMP", "OPENBLAS"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 # No deadline: a slow machine is no defect. In continuous integration the same examples every time,
 # so that a failure there is a failure of the change and not of chance.
 settings.register_profile("dev", deadline=None)
