@@ -104,7 +104,12 @@ class RowPath:
             rows: See :data:`edge_agent.adapters.inputs.Rows`.
             wake: Asks for rows to be collected soon, because the ring fills up.
         """
-        is_ready = type(rows) is _ARRAY and rows.dtype is _FLOAT and rows.shape == self._shape
+        # The type of an array that was pickled is equal only; to compare takes longer.
+        is_ready = (
+            type(rows) is _ARRAY
+            and (rows.dtype is _FLOAT or rows.dtype == _FLOAT)
+            and rows.shape == self._shape
+        )
         if not is_ready and type(rows) is _ARRAY and rows.ndim == self._axes and len(rows) > 1:
             return None
         try:
