@@ -1,11 +1,16 @@
 """`edgefleet cloud rollup`: two clouds that run, merged into a folder above them."""
 
 import json
+import signal
+import socket
+import subprocess
+import sys
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from cloud_sync.adapters.sqlite_warehouse import SqliteWarehouse
-from tests.integration.processes import Cameras, CloudProcess, cli, eventually
+from tests.integration.processes import ROOT, Cameras, CloudProcess, cli, eventually
 
 
 def test_two_cells_are_merged_into_a_parent_once_however_often_it_is_done(
@@ -58,6 +63,21 @@ def test_what_is_given_wrongly_is_told(tmp_path: Path) -> None:
         done = cli("cloud", "rollup", "--data", tmp_path / "world", *words)
         assert done.code == 2, done.err
         assert message in done.err
+
+
+def test_it_ends_at_once_while_a_cell_does_not_answer(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        words = ["cloud", "rollup", "--data", str(tmp_path), "--cell"]
+        words += [f"a=http://127.0.0.1:{deaf.getsockname()[1]}"]
+        with subprocess.Popen([sys.executable, "-m", "edgefleet", *words], cwd=ROOT) as process:
+            asking, _ = deaf.accept()
+            ended_s = time.monotonic()
+
+            process.send_signal(signal.SIGTERM)
+
+            assert process.wait(20.0) == 0
+            assert time.monotonic() - ended_s < 10.0  # an answer is waited for three times as long
+            asking.close()
 
 
 def test_a_cell_out_of_reach_is_told_and_the_exit_code_says_so(tmp_path: Path) -> None:

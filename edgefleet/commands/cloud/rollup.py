@@ -2,8 +2,9 @@
 
 import json
 import os
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,6 @@ import typer
 from edge_contract.errors import EdgeError, UsageError
 from edge_contract.names import checked_name
 from edge_contract.package.digests import short
-from edgefleet.commands.cloud.leaving import leave_on_signal
 from edgefleet.options import AsJson
 from edgefleet.printing import clock, print_line
 
@@ -67,14 +67,31 @@ def rollup(
         if forget is not None:
             _forget(warehouse, forget)
             return
-        leave = leave_on_signal()
-        is_whole = _pass(warehouse, data, cells, as_json=as_json)
-        while not once and not leave.wait(every):
-            is_whole = _pass(warehouse, data, cells, as_json=as_json)
+        is_whole = _until_ended(
+            lambda: _pass(warehouse, data, cells, as_json=as_json), every_s=None if once else every
+        )
     finally:
         warehouse.close()
     if once and not is_whole:
         raise typer.Exit(1)
+
+
+def _until_ended(merge: Callable[[], bool], *, every_s: float | None) -> bool:
+    """Merge once, or every so often until Ctrl-C or SIGTERM; return whether the last was whole.
+
+    A signal breaks off what is on: a pass that is killed loses nothing, and a cell that does not
+    answer would keep people waiting.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        is_whole = merge()
+        while every_s is not None:
+            time.sleep(every_s)
+            is_whole = merge()
+    except KeyboardInterrupt:
+        return False
+    return is_whole
 
 
 def _named(text: str) -> tuple[str, str]:
