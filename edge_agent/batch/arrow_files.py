@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Final
 
-from edge_agent.batch.blocks import BLOCK_ROWS, Block
+from edge_agent.batch.blocks import BLOCK_ROWS, Block, check_names
 from edge_contract.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def parquet_blocks(source: Path) -> Iterator[Block]:
     try:
         # pre_buffer would hold whole row groups; without it a column chunk is read as it is needed.
         with parquet.ParquetFile(source, pre_buffer=False, buffer_size=2**16) as file:
-            _check_names(file.schema_arrow.names, source.name)
+            check_names(file.schema_arrow.names, source.name)
             batches = file.iter_batches(BLOCK_ROWS, use_threads=False)
             yield from _blocks(batches, total=lambda: file.metadata.num_rows)
     except pyarrow.ArrowException as error:
@@ -61,7 +61,7 @@ def arrow_file_blocks(source: Path) -> Iterator[Block]:
             return
     try:
         with pyarrow.memory_map(str(source)) as mapped, pyarrow.ipc.open_file(mapped) as file:
-            _check_names(file.schema.names, source.name)
+            check_names(file.schema.names, source.name)
             batches = (file.get_batch(i) for i in range(file.num_record_batches))
             yield from _blocks(batches, total=lambda: _rows_of(file))
     except pyarrow.ArrowException as error:
@@ -78,7 +78,7 @@ def arrow_stream_blocks(file: IO[bytes], name: str) -> Iterator[Block]:
     pyarrow = arrow("reading Arrow")
     try:
         with pyarrow.ipc.open_stream(file) as reader:
-            _check_names(reader.schema.names, name)
+            check_names(reader.schema.names, name)
             yield from blocks_of(reader)
     except pyarrow.ArrowException as error:
         raise ValueError(str(error)) from error
@@ -107,11 +107,6 @@ def _blocks(batches: "Iterable[RecordBatch]", *, total: Callable[[], int]) -> It
 
 def _rows_of(file: "RecordBatchFileReader") -> int:
     return sum(file.get_batch(index).num_rows for index in range(file.num_record_batches))
-
-
-def _check_names(names: list[str], source: str) -> None:
-    if len(set(names)) < len(names):
-        raise UsageError(f"{source} has several columns of the same name: {names}")
 
 
 def _column(column: "Array") -> object:

@@ -1,11 +1,14 @@
 """Blocks: some rows of a source at a time, and those among them that cannot be read."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from edge_agent.adapters.inputs import Rows
+from edge_agent.adapters.wording import shortened
+from edge_contract.errors import UsageError
 
-__all__ = ["BLOCK_ROWS", "BadRow", "Block"]
+__all__ = ["BLOCK_ROWS", "BadRow", "Block", "check_names"]
 
 BLOCK_ROWS: Final = 2048
 """Most rows of a block; where an interrupted run goes on is counted in blocks."""
@@ -47,3 +50,12 @@ class Block(NamedTuple):
                 return {name: columns[name][index] for name in columns}
             case rows:
                 return rows[index]  # type: ignore[index]
+
+
+def check_names(names: Sequence[str], source: str) -> None:
+    """Raise ``UsageError`` if columns of a source share a name."""
+    several = [name for name, count in Counter(names).items() if count > 1]
+    if several:
+        raise UsageError(
+            f"{source} has several columns of the same name: {shortened(several)}; rename them"
+        )

@@ -48,6 +48,11 @@ class ScoreJob:
             return self.rejects
         return self.target.with_name(f"{self.target.name}.rejected.jsonl")
 
+    @property
+    def told_target(self) -> str:
+        """Where answers go, for people."""
+        return "standard output" if self.target == STDIO else str(self.target)
+
 
 @dataclass(slots=True)
 class ScoreSummary:
@@ -74,7 +79,7 @@ class ScoreSummary:
 
 def target_kind(target: Path) -> str:
     """Return the form of a file to be written; raises ``UsageError`` for unknown endings."""
-    kind = TARGET_KINDS.get(target.suffix)
+    kind = TARGET_KINDS.get(target.suffix.lower())
     if kind is None:
         raise UsageError(f"cannot write {target.name!r}: name it {', '.join(TARGET_KINDS)}")
     return kind

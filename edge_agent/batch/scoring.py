@@ -1,11 +1,13 @@
 """Batch scoring: every row of a source through an agent, in memory bounded by a block."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from edge_agent.batch.answers import checked_kept
+from edge_agent.batch.durable import beside
 from edge_agent.batch.jobs import ScoreJob, ScoreSummary, target_kind
 from edge_agent.batch.progress import telling
 from edge_agent.batch.run import Run
@@ -60,5 +62,13 @@ def score(
         ):
             run.go(told, should_stop)
     except OSError as error:
-        raise UnavailableError(f"cannot write {str(job.target)!r}: {error.strerror}") from error
+        raise UnavailableError(f"cannot write {_failed(job, error)}: {error.strerror}") from error
     return run.summary
+
+
+def _failed(job: ScoreJob, error: OSError) -> str:
+    """Return which of the files of a job could not be written."""
+    rejects, path = job.rejects_path, Path(str(error.filename or ""))
+    if rejects is not None and path in (rejects, beside(rejects, "part")):
+        return repr(str(rejects))
+    return job.told_target if job.target == STDIO else repr(job.told_target)

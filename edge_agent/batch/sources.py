@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 import sys
 import zipfile
 import zlib
@@ -33,6 +34,7 @@ _KINDS: Final = {
     ".arrows": "arrow",
     ".feather": "arrow",
 }
+_PACKERS: Final = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat"}
 _STREAMS: Final = ("csv", "jsonl", "arrow")
 
 _UNREADABLE: Final = (
@@ -131,7 +133,7 @@ def parts_of(folder: Path) -> tuple[Path, ...]:
             beside them, whose rows would be left out in silence.
     """
     found = sorted(path for path in folder.iterdir() if path.name[0] not in "._")
-    unknown = [p.name for p in found if p.is_dir() or p.suffix not in _KINDS]
+    unknown = [p.name for p in found if p.is_dir() or p.suffix.lower() not in _KINDS]
     if unknown:
         raise UsageError(
             f"folder {str(folder)!r} has {shortened(unknown)}, which cannot be read: give one of "
@@ -147,8 +149,15 @@ def parts_of(folder: Path) -> tuple[Path, ...]:
 
 def kind_of_file(path: Path) -> str:
     """Return what a file is by its ending; raises ``UsageError`` for others."""
-    kind = _KINDS.get(path.suffix)
+    ending = path.suffix.lower()
+    kind = _KINDS.get(ending)
     if kind is None:
+        if ending in _PACKERS:
+            raise UsageError(
+                f"cannot read {path.name!r}: unpack it on the way, as by {_PACKERS[ending]} "
+                f"{shlex.quote(str(path))} | edgefleet agent score --model MODEL --input-format "
+                f"{_KINDS.get(Path(path.stem).suffix.lower(), 'csv')} - OUT"
+            )
         raise UsageError(f"cannot read {path.name!r}: known endings are {', '.join(_KINDS)}")
     return kind
 
@@ -209,6 +218,8 @@ def _with_clear_errors(name: str, kind: str, blocks: Iterator[Block]) -> Iterato
         yield from blocks
     except OSError as error:
         raise UsageError(f"cannot read {name!r}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is damaged or no {kind}: {error}: save it as UTF-8") from error
     except _UNREADABLE as error:
         raise UsageError(f"{name} is damaged or no {kind}: {error}") from error
 

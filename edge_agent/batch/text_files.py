@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import IO, TextIO
 
-from edge_agent.batch.blocks import BLOCK_ROWS, BadRow, Block
+from edge_agent.batch.blocks import BLOCK_ROWS, BadRow, Block, check_names
 from edge_contract.errors import UsageError
 
 __all__ = ["csv_blocks", "json_line_blocks"]
@@ -26,8 +26,7 @@ def csv_blocks(file: TextIO, name: str, *, size_bytes: int) -> Iterator[Block]:
     header = next(reader, None)
     if not header:
         raise UsageError(f"{name} is empty: its first line must name the features")
-    if len(set(header)) < len(header):
-        raise UsageError(f"{name} has several columns of the same name: {header}")
+    check_names(header, name)
     rows: list[list[str]] = []
     numbers: list[int] = []
     bad: list[BadRow] = []

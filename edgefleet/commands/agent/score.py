@@ -206,7 +206,7 @@ def _tell(console: Console, job: "ScoreJob", result: "ScoreSummary") -> None:
         )
         return
     by = f" by {' and '.join(result.models)}" if result.models else ""
-    _say(console, f"predicted {result.rows:,} rows of {job.source.name} into {job.target}{by}")
+    _say(console, f"predicted {result.rows:,} rows of {job.source.name} into {job.told_target}{by}")
     if result.rejected:
         where = job.rejects_path
         told = "" if where is None else f": see {where}"

@@ -36,3 +36,17 @@ def run_job(
 ) -> ScoreSummary:
     job = ScoreJob(source=source_at(source), target=target, **options)  # type: ignore[arg-type]
     return score(agent, job, console=Console(quiet=True), should_stop=should_stop)
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+CSV = "city,age,income\noslo,30,41000.5\n\nbergen,,39000\n,61,\n"
+LINES = """
+{"city": "oslo", "age": 30, "income": 41000.5}
+{"city": "bergen", "age": null, "income": 39000}
+
+{"city": null, "age": 61, "income": null}
+"""
