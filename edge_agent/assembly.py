@@ -110,7 +110,8 @@ class Assembly:
                 restored=self.store.messages(config.device),
                 more_commands=lambda: self._device_commands(log, life=boot),
             )
-            rings = made(ring_folder(self.folder))
+            lasts = folder is not None  # what is removed at the end need not reach the disk
+            rings = made(ring_folder(self.folder), is_durable=lasts)
             claim_rings(rings, self.folder)
             self.predictions: PredictionLog | None = None
             """Where calls are logged for people, if they are."""
@@ -121,7 +122,7 @@ class Assembly:
                 rings,
                 self.store.marks(),
                 owner=self.store.identity(),
-                spare=made(self.folder / "rings"),
+                spare=made(self.folder / "rings", is_durable=lasts),
             )
             undo.callback(self.recorder.close)
             self.samples = _sample_keeper(
@@ -132,7 +133,9 @@ class Assembly:
                 undo.callback(self.samples.close)
             for_people = (self.predictions, self.samples)
             yielding = [each for each in for_people if each is not None]
-            self.packages = BudgetedPackages(made(self.folder / "packages"), budget, yielding)
+            self.packages = BudgetedPackages(
+                made(self.folder / "packages", is_durable=lasts), budget, yielding, is_durable=lasts
+            )
             self.meter = meter_here()
             self.housekeeping = Housekeeping(
                 Vitals(self.meter, self.folder), budget, yielding, sweep=lambda: sweep_rings(rings)

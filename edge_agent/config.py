@@ -72,14 +72,18 @@ def _short_hash(text: str, characters: int) -> str:
     return sha256(text.encode()).hexdigest()[:characters]
 
 
-def made(folder: Path) -> Path:
+def made(folder: Path, *, is_durable: bool = True) -> Path:
     """Return the folder, made if missing and readable by this user only.
+
+    Args:
+        folder: To make.
+        is_durable: Whether it is to be there after a power cut.
 
     Raises:
         UnavailableError: It cannot be made or written.
     """
     try:
-        make_folder(folder, mode=0o700)
+        make_folder(folder, mode=0o700, is_durable=is_durable)
         trial = new_folder(folder, ".trial-")
         trial.rmdir()
     except OSError as error:

@@ -77,10 +77,18 @@ class BudgetedPackages(FolderPackages):
         folder: For the packages.
         budget: Of the state folder.
         yielding: What gives way to packages.
+        is_durable: Whether they are to be there after a power cut.
     """
 
-    def __init__(self, folder: Path, budget: DiskBudget, yielding: Sequence[GivesWay] = ()) -> None:
-        super().__init__(folder)
+    def __init__(
+        self,
+        folder: Path,
+        budget: DiskBudget,
+        yielding: Sequence[GivesWay] = (),
+        *,
+        is_durable: bool = True,
+    ) -> None:
+        super().__init__(folder, is_durable=is_durable)
         self._budget = budget
         self._yielding = yielding
 

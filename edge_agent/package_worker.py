@@ -8,10 +8,12 @@ from typing import Final, Protocol
 
 from edge_agent.adapters.process_memory import (
     brief_turns,
+    give_back_code,
     give_back_memory,
     large_blocks_apart,
 )
 from edge_agent.adapters.recorder import Recorder
+from edge_agent.golden_check import golden_inputs
 from edge_agent.ports import InferenceEngine, PackageSource, PackageStore
 from edge_agent.servable import Servable
 from edge_agent.variants import Loaded, VariantPolicy, load_variant
@@ -24,6 +26,7 @@ __all__ = ["PackageNews", "PackageWorker"]
 _log = logging.getLogger("edgefleet.agent")
 
 _LEAVE_S: Final = 2.0
+_SETTLED_S: Final = 0.25
 
 
 class PackageNews(Protocol):
@@ -81,6 +84,8 @@ class PackageWorker:
         self._news = news
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._leaving = False
+        self._has_loaded = False
+        self._first: Servable | None = None
         # A daemon: a server that is silent must not hold up the end of the process.
         self._thread = threading.Thread(target=self._run, name="edgefleet-packages", daemon=True)
 
@@ -106,9 +111,28 @@ class PackageWorker:
             self._thread.join(_LEAVE_S)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None and not self._leaving:
+        while (job := self._next()) is not None and not self._leaving:
             with brief_turns():
                 job()
+
+    def _next(self) -> Callable[[], None] | None:
+        """Return the next job; once, in a pause after the first model was loaded, tidy up."""
+        first, self._first = self._first, None
+        if first is not None:
+            try:
+                return self._jobs.get(timeout=_SETTLED_S)
+            except queue.Empty:
+                self._give_back_code(first)
+        return self._jobs.get()
+
+    def _give_back_code(self, servable: Servable) -> None:
+        """Let go of what only the start ran, and run the model once: calls shall find its code."""
+        if not give_back_code():
+            return
+        try:
+            servable.session.run(golden_inputs(self._packages.load(servable.digest)))
+        except EdgeError as error:  # gone or damaged meanwhile: a call brings the code back
+            _log.info("%s was not run again after its start: %s", servable.reference, error)
 
     def _fetch(self, digest: str, url: str) -> None:
         try:
@@ -150,3 +174,5 @@ class PackageWorker:
             del package
             give_back_memory()
             self._news.on_loaded(servable, reference, loaded)
+            if not self._has_loaded:
+                self._has_loaded, self._first = True, servable

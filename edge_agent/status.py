@@ -4,11 +4,11 @@ import contextlib
 import json
 import os
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from edge_contract.messages import Report
+from edge_contract.records import as_plain
 
 __all__ = ["STATUS_NAME", "StatusFile"]
 
@@ -28,12 +28,10 @@ class StatusFile:
 
     def write(self, report: Report) -> None:
         """Write down a report, who wrote it and when."""
-        status = {
-            "written_unix_s": time.time(),
-            "pid": os.getpid(),
-            "closed": self._closed,
-            **asdict(report),
-        }
+        told = as_plain(report)
+        status = {"written_unix_s": time.time(), "pid": os.getpid(), "closed": self._closed}
+        if isinstance(told, dict):
+            status |= told
         new = self._path.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk must not stop the agent
             new.write_text(json.dumps(status))

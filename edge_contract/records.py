@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 if TYPE_CHECKING:
     from dataclasses import dataclass
 
-__all__ = ["dataclass", "field", "fields", "replace"]
+__all__ = ["as_plain", "dataclass", "field", "fields", "replace"]
 
 _Values: TypeAlias = Callable[[object], tuple[object, ...]]
 _Place: TypeAlias = tuple[str, object, object, bool, bool]
@@ -74,6 +74,20 @@ def _dataclass(
 
 if not TYPE_CHECKING:
     dataclass = _dataclass
+
+
+def as_plain(value: object) -> object:
+    """Return a value with dicts for the records in it, and lists for tuples: JSON can be of it.
+
+    ``dataclasses.asdict`` copies everything else as well, and has to ask each class for its fields.
+    """
+    if isinstance(value, tuple | list):
+        return [as_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: as_plain(each) for key, each in value.items()}
+    if type(value) in _PLACES:
+        return {place[0]: as_plain(getattr(value, place[0])) for place in _PLACES[type(value)]}
+    return value
 
 
 def _is_field(kind: object) -> bool:
@@ -136,7 +150,11 @@ class _Tool:
 
     def __get__(self, record: object, cls: type) -> object:
         owner = self._owner
-        namespace = {"__annotations__": inspect.get_annotations(owner), **self._defaults}
+        namespace = {
+            "__annotations__": inspect.get_annotations(owner),
+            "__doc__": owner.__doc__ or owner.__name__,  # one of a signature takes a millisecond
+            **self._defaults,
+        }
         twin = type(owner.__name__, owner.__bases__, namespace)
         dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._kw_only)(twin)
         for name in _TOOLS:

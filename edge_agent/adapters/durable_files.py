@@ -34,17 +34,22 @@ def write_durably(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def make_folder(folder: Path, *, mode: int = 0o777) -> None:
+def make_folder(folder: Path, *, mode: int = 0o777, is_durable: bool = True) -> None:
     """Make a folder and those above it where they are missing, durably.
 
     One that is there is synced as well: whoever made it may have died before that.
+
+    Args:
+        folder: To make.
+        mode: For the folder itself.
+        is_durable: Whether it is to be there after a power cut.
 
     Raises:
         OSError: It cannot be made.
     """
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True, mode=mode)
-    for place in missing or [folder]:
+    for place in (missing or [folder]) if is_durable else ():
         with contextlib.suppress(PermissionError):  # a folder that others look after
             sync_folder(place.parent)
 

@@ -38,17 +38,19 @@ class FolderPackages:
 
     Args:
         folder: Made if missing.
+        is_durable: Whether packages are to be there after a power cut.
 
     Raises:
         UnavailableError: The folder cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_durable: bool = True) -> None:
         self._folder = folder
+        self._is_durable = is_durable
         self._partial = folder / "partial"
         self._given: Package | None = None
         with self._errors("make the package folder"):
-            make_folder(self._partial)
+            make_folder(self._partial, is_durable=is_durable)
         for left in paths_in(folder, begins="new-"):  # a start that was cut off
             remove_folder(left)
 
@@ -62,14 +64,16 @@ class FolderPackages:
             new = new_folder(self._folder, "new-")
             try:
                 for path, data in contents.items():
-                    write_durably(new / path, data)
-                sync_folder(new)
+                    self._write(new / path, data)
+                if self._is_durable:
+                    sync_folder(new)
                 remove_folder(place)  # pruned or damaged
                 new.replace(place)
             except OSError:
                 remove_folder(new)
                 raise
-            sync_folder(self._folder)
+            if self._is_durable:
+                sync_folder(self._folder)
         remove_folder(self.downloads(package.digest))
 
     def add_and_load_next(self, package: Package) -> None:
@@ -174,6 +178,12 @@ class FolderPackages:
                 f"manifest of package {short(digest)} in {str(place)!r} is damaged; fetch it again"
             )
         return data, Manifest.from_bytes(data)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        if self._is_durable:
+            write_durably(path, data)
+        else:
+            path.write_bytes(data)
 
     def _holds(self, place: Path, contents: dict[str, bytes]) -> bool:
         """Return whether these very files are there."""

@@ -1,6 +1,7 @@
 """What a fresh process has loaded when it gets its first prediction, and what it has not."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,25 @@ print(json.dumps({{
 agent.close()
 """
 
+SETTLED = """
+import re, sys, time
+from edgefleet import Agent
+package, state = sys.argv[1:]
+agent = Agent(package, state=state)
+
+def resident_mb():
+    with open("/proc/self/status") as status:
+        return int(re.search(r"RssFile:\\s+([0-9]+)", status.read())[1]) / 1000
+
+row = [[0.0] * {features}]
+agent.predict(row)
+before, wait_until_s = resident_mb(), time.monotonic() + 20.0
+while resident_mb() > before - 5.0 and time.monotonic() < wait_until_s:
+    time.sleep(0.05)
+print(before, resident_mb(), len(agent.predict(row).labels or ()))
+agent.close()
+"""
+
 LATER = (
     "asyncio", "concurrent.futures", "email", "hashlib", "http", "paho.mqtt.client",
     "socket", "sqlite3.dump", "ssl", "subprocess", "tempfile", "unittest", "urllib.request",
@@ -44,16 +64,24 @@ def package(tmp_path: Path) -> Path:
 def started(package: Path, *, state: str = "", cloud: str = "") -> dict[str, object]:
     """Return what a process of its own says after its first prediction."""
     features = len(binary().package.manifest.features)
+    program = PROGRAM.format(features=features)
+    found: dict[str, object] = json.loads(run(program, str(package), state, cloud))
+    return found
+
+
+def run(program: str, *arguments: str) -> str:
+    """Return what a program says that finds the environment of a device, not that of tests."""
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("_THREADS")}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(features=features), str(package), state, cloud],
+        [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    return done.stdout
 
 
 def loaded(found: dict[str, object], names: Sequence[str]) -> list[str]:
@@ -81,3 +109,13 @@ def test_linear_algebra_gets_no_threads_and_nobody_inherits_that(package: Path) 
 
     assert found["tasks"] == found["threads"]
     assert found["blas"] is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets go of code")
+def test_code_that_only_the_start_ran_leaves_memory_soon(package: Path, tmp_path: Path) -> None:
+    program = SETTLED.format(features=len(binary().package.manifest.features))
+
+    before_mb, after_mb, answered = map(float, run(program, str(package), str(tmp_path)).split())
+
+    assert after_mb < before_mb - 5.0
+    assert answered == 1

@@ -92,6 +92,17 @@ def test_text_must_match_its_pattern_wholly() -> None:
             reader(value).text(pattern="ab|cd")
 
 
+@pytest.mark.parametrize("value", ["ab|cd", "", "b", "abcd", "AB"])
+def test_one_of_several_words_is_not_another(value: str) -> None:
+    with pytest.raises(PackageError, match=r"text that matches ab\|cd"):
+        reader(value).text(pattern="ab|cd")
+
+
+def test_a_pattern_beside_words_is_one() -> None:
+    assert reader("").text(pattern="|ab") == ""
+    assert reader("x7").text(pattern="ab|x[0-9]") == "x7"
+
+
 def test_a_free_form_object_is_bounded_in_depth() -> None:
     deep: object = 1
     for _ in range(15):

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from edge_contract.records import dataclass, field, fields, replace
+from edge_contract.records import as_plain, dataclass, field, fields, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,15 @@ def test_tools_for_data_classes_work() -> None:
             assert value == 1.0
         case _:
             pytest.fail("it did not match")
+
+
+def test_a_record_is_plain_with_all_that_is_in_it() -> None:
+    located = Located("door", 1.0, place="hall")
+
+    plain = as_plain({"found": (located, [1, "a"])})
+
+    assert plain == {"found": [dataclasses.asdict(located), [1, "a"]]}
+    assert as_plain(None) is None
 
 
 def test_a_class_without_slots_is_refused() -> None:
