@@ -71,12 +71,15 @@ class Faults:
         lost_reports: Share of the reports that never arrive.
         joining: Devices that appear at every step.
         kill: Whether the cloud is killed at every step, in turns before and after it acts.
+        kill_in: Where the rollout stands, as ``SimulatedFleet.stands`` says it, when the cloud is
+            killed at every step; nowhere if it is empty.
     """
 
     unreachable: float = 0.0
     lost_reports: float = 0.0
     joining: int = 0
     kill: bool = False
+    kill_in: str = ""
 
 
 @dataclass(slots=True)
@@ -140,6 +143,7 @@ class SimulatedFleet:
         self.controller = RolloutController()
         self.stable = self.old
         self.exposed_device_s = 0.0
+        self.killed = 0
         for _ in range(size):
             self._add()
         self._away = set(
@@ -181,6 +185,25 @@ class SimulatedFleet:
         return self.controller.view("r")
 
     @property
+    def stands(self) -> str:
+        """Where the rollout stands; while it runs, where its stage does: ``running, soaking``."""
+        if "r" not in self.controller.ids():
+            return ""
+        view = self.view
+        if view.state != "running":
+            return view.state
+        states = [stage.state for stage in view.stages if stage.state not in ("passed", "waiting")]
+        return f"running, {states[0] if states else 'between stages'}"
+
+    def serving(self, package: PackageFacts) -> int:
+        """Return how many devices that can be reached serve a package."""
+        return sum(
+            device.serving == package.digest
+            for place, device in enumerate(self._devices)
+            if place not in self._away
+        )
+
+    @property
     def stage_began_s(self) -> float:
         """When the present stage began."""
         begun = [e.at_unix_s for e in self.view.events if " begins, with up to " in e.sentence]
@@ -199,12 +222,20 @@ class SimulatedFleet:
         self.now_s += STEP_S
         for place in list(self._moving):
             self._move(place)
+        before = self.stands
         effects = self.controller.tick(self.now_s, self._facts, self)
-        if self.faults.kill:
+        if self.faults.kill or self.faults.kill_in in (before, self.stands):
             states = [json.loads(json.dumps(self.controller.to_json("r"), allow_nan=False))]
             self.controller = RolloutController(states)
-            if number % 2:  # killed before it could act; the next life asks for it again
+            self.killed += 1
+            # In turns it is killed before it could act; the next life asks for it again.
+            if (number if self.faults.kill else self.killed) % 2:
                 return
+        self._carry_out(effects)
+
+    def steer(self, action: str) -> None:
+        """Do what a person wants with the rollout."""
+        effects = self.controller.steer("r", action, by="benchmark", now_unix_s=self.now_s)
         self._carry_out(effects)
 
     def _carry_out(self, effects: Collection[RolloutEffect]) -> None:

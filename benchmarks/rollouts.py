@@ -17,6 +17,7 @@ from typing import Final
 
 from benchmarks.harness import Figure, benchmark
 from benchmarks.rollout_fleet import Faults
+from benchmarks.rollout_kills import KILLS, run_killed
 from benchmarks.rollout_models import Version
 from benchmarks.rollout_rules import RULES
 from benchmarks.rollout_runs import Case, Outcome, run
@@ -87,12 +88,14 @@ def rollouts(*, quick: bool, seed: int) -> Sequence[Figure]:
         known = _known(outcomes, sizes)
         bad, bad_rows = _bad(outcomes, sizes)
         faults, fault_rows = _faults(outcomes, sizes)
+        kills, kill_rows = _kills(sizes, seed)
     if not quick:
         _write("same", same_rows)
         _write("bad", bad_rows)
         _write("faults", fault_rows)
+        _write("kills", kill_rows)
         _write("promise", _promise_rows(known))
-    return [*same, *known, *bad, *faults]
+    return [*same, *known, *bad, *faults, *kills]
 
 
 _Outcomes = Callable[[Case, int], list[Outcome]]
@@ -249,6 +252,28 @@ def _faults(outcomes: _Outcomes, sizes: _Sizes) -> tuple[list[Figure], list[Sequ
         Figure("never more devices than its stage", float(within), "", 1.0, at_most=False)
     )
     return figures, rows
+
+
+def _kills(sizes: _Sizes, seed: int) -> tuple[list[Figure], list[Sequence[str]]]:
+    """Kill the cloud in every state, at each look, and see whether it ends as without that."""
+    rows: list[Sequence[str]] = [
+        ("killed while it is", "times", "outcome", "devices that serve what they should"),
+        ("---",) * 4,
+    ]
+    right = True
+    for where in KILLS if sizes is _FULL else KILLS[::4]:
+        found = run_killed(where, size=sizes.fleet, min_rows=sizes.min_rows, seed=seed)
+        right = right and found.is_right
+        rows.append(
+            (
+                where.replace("_", " "),
+                str(found.times),
+                found.state.replace("_", " "),
+                f"{found.right} of {found.devices}",
+            )
+        )
+    figure = Figure("killed in every state: ends as it should", float(right), "", 1.0)
+    return [replace(figure, at_most=False)], rows
 
 
 def _promise_rows(figures: Iterable[Figure]) -> list[Sequence[str]]:
