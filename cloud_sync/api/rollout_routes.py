@@ -57,7 +57,7 @@ class RolloutAction(enum.Enum):
 class GateRequest(BaseModel):
     """What the plan changes about one gate; what is left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     min_rows: _Rows = 0
     max_wait_s: _Seconds = 0.0
@@ -77,7 +77,7 @@ _Gates = Annotated[dict[str, GateRequest], Field(max_length=50)]
 class StepRequest(BaseModel):
     """One widening: a share or a number of devices, and rules of its own."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
     count: Annotated[int, Field(ge=0, le=10**7)] = 0
@@ -112,7 +112,7 @@ _AnyStep = Annotated[
 class RolloutRequest(BaseModel):
     """What to roll out and how; what is left out takes the strategy's default."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     model: ModelName
     version: VersionText

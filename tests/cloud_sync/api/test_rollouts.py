@@ -182,3 +182,16 @@ def test_a_plan_whose_parts_do_not_fit_says_which(
 
     assert refused.status_code == 409
     assert words in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"min_rows": True}, {"supersede": "yes"}, {"detect": "0.1"}, {"steps": [0.1, True]}],
+)
+def test_a_field_of_another_type_is_refused_and_not_read_as_something(
+    api: AppClient, fields: dict[str, object]
+) -> None:
+    refused = api.post("/rollouts", json={"model": "digits", "version": "1.1.0", **fields})
+
+    assert refused.status_code == 422
+    assert api.get("/rollouts").json()["items"] == []
