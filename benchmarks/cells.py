@@ -47,10 +47,10 @@ def cells(*, quick: bool, seed: int) -> Sequence[Figure]:
 def _kill_more(world: CellWorld, number: int) -> None:
     """Kill a collector, and the database, in turns."""
     if number % 2:
-        world.postgres.kill9()
-        world.postgres.start()
+        world.ground.postgres.kill9()
+        world.ground.postgres.start()
     else:
-        world.kill_collector("two")
+        world.ground.kill("two")
         world.load(4.0, every_s=0.25)
         world.start_collector("two")
     world.load(6.0, every_s=0.25)
@@ -61,10 +61,10 @@ def _merged(world: CellWorld, folder: Path) -> tuple[int, int]:
     url = f"http://127.0.0.1:{world.http_port}"
     store = SqliteWarehouse(folder / "up")
     with Cloud(url, program="benchmark") as cloud, closing(store) as parent:
-        roll_up = CellRollUp(parent, lambda _subject: world.spec, time.time)
+        roll_up = CellRollUp(parent, lambda _subject: world.ground.spec, time.time)
         roll_up.roll_up("one", CloudCell(cloud, url))
         second = roll_up.roll_up("one", CloudCell(cloud, url))
-        return parent.cohort(DIGITS_ROLE, world.spec).counters.rows, second.changed
+        return parent.cohort(DIGITS_ROLE, world.ground.spec).counters.rows, second.changed
 
 
 def _figures(

@@ -5,18 +5,15 @@ acknowledged. Whatever is killed, in the end every row must have been counted on
 """
 
 import random
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from cloud_sync.adapters.folder_registry import FolderRegistry
 from cloud_sync.adapters.listening import free_port
 from cloud_sync.adapters.postgres_warehouse import PostgresWarehouse
 from cloud_sync.core.increments import DeviceRole
@@ -24,21 +21,12 @@ from edge_agent.adapters.paho_link import PahoLink
 from edge_agent.ports import LinkOptions
 from edge_contract.messages import Acks, BatchId, FleetTopics, decode
 from edge_contract.messages.reconnect import Reconnect
-from edge_contract.package import Role
+from tests.support.collector_ground import CollectorGround
 from tests.support.nats_cluster import NatsCluster
-from tests.support.postgres import PostgresServer
-from tests.support.telemetry import (
-    DIGITS_ROLE,
-    batch_of,
-    counting_package,
-    facts_of,
-    payload_of,
-    window_of,
-)
+from tests.support.telemetry import DIGITS_ROLE, batch_of, payload_of, window_of
 
 __all__ = ["CellVerdict", "CellWorld"]
 
-_ROOT: Final = Path(__file__).parents[2]
 _FLEET: Final = FleetTopics("cell")
 _RESEND_S: Final = 1.5
 
@@ -127,38 +115,29 @@ class CellWorld:
     """
 
     def __init__(self, folder: Path, *, devices: int, seed: int) -> None:
-        self.folder = folder
+        self.ground = CollectorGround(folder)
         self.cluster = NatsCluster(folder / "cluster")
         self._chance = random.Random(seed)
         self._count = devices
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._stack = ExitStack()
         self.devices: list[_Device] = []
 
     def __enter__(self) -> Self:
         """Start everything, and wait until a row of each device is merged."""
         with ExitStack() as stack:
-            package = counting_package()
-            with closing(FolderRegistry(self.folder)) as registry:
-                registry.put(package, at_unix_s=1.0)
-            self.spec = facts_of(package).specs[Role.PRIMARY]
-            self.postgres = PostgresServer(durable=True)
-            stack.callback(self.postgres.close)
-            self.postgres.start()
-            self.store = self.postgres.new_database()
             stack.callback(self.cluster.stop)
             self.cluster.start()
-            stack.callback(self._end_collectors)
+            stack.enter_context(self.ground)
             self.http_port = free_port("127.0.0.1")
             self.start_collector("one")
-            self.wait_until("the first collector is connected", lambda: self._says("one"))
+            self.ground.wait_until("it leads", lambda: self.ground.is_connected("one"))
             self.start_collector("two")
             for number in range(self._count):
                 device = self._device(f"cam-{number}")
                 stack.callback(device.link.close)
                 self.devices.append(device)
             self.observe()
-            self.wait_until("a row of each device is merged", self.nothing_waits)
+            self.ground.wait_until("a row of each device is merged", self.nothing_waits)
             self._stack = stack.pop_all()
         return self
 
@@ -187,25 +166,10 @@ class CellWorld:
 
     def start_collector(self, name: str) -> None:
         """Start a collector: the one that leads is called one."""
-        command = [sys.executable, "-m", "edgefleet", "cloud"]
-        if name == "one":
-            command += ["run", "--http-port", str(self.http_port)]
-        else:
-            command += ["collect"]
-        command += ["--name", name, "--store", self.store, "--broker", self.cluster.url]
-        command += ["--broker-files", str(self.cluster.folder), "--fleet", "cell"]
-        command += ["--data", str(self.folder), "--interval", "10", "--open-enrolment"]
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(
-                command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-
-    def kill_collector(self, name: str) -> None:
-        """End a collector as a crash would."""
-        process = self._running.pop(name)
-        process.kill()
-        process.wait()
+        leads = ("run", "--http-port", str(self.http_port))
+        words = [*(leads if name == "one" else ("collect",))]
+        words += ["--broker-files", str(self.cluster.folder)]
+        self.ground.start(name, words, broker=self.cluster.url, fleet="cell")
 
     def observe(self) -> None:
         """Each device closes a window."""
@@ -235,7 +199,7 @@ class CellWorld:
         deadline_s = time.monotonic() + within_s
         while not self.nothing_waits() and time.monotonic() < deadline_s:
             time.sleep(0.3)
-        with closing(PostgresWarehouse(self.store)) as warehouse:
+        with closing(PostgresWarehouse(self.ground.store)) as warehouse:
             return CellVerdict(
                 sent_rows={device.name: device.rows for device in self.devices},
                 merged_rows={
@@ -243,27 +207,7 @@ class CellWorld:
                     for who, counters in warehouse.device_totals().items()
                     if who == DeviceRole(who.device, DIGITS_ROLE)
                 },
-                window_rows=warehouse.cohort(DIGITS_ROLE, self.spec).counters.rows,
+                window_rows=warehouse.cohort(DIGITS_ROLE, self.ground.spec).counters.rows,
                 left=sum(len(device.kept) for device in self.devices),
                 repeated=warehouse.totals().tally.repeated,
             )
-
-    def wait_until(self, what: str, holds: Callable[[], bool], within_s: float = 60.0) -> None:
-        """Look again and again."""
-        deadline_s = time.monotonic() + within_s
-        while not holds():
-            if time.monotonic() > deadline_s:
-                logs = "\n".join(self._log(name)[-1500:] for name in ("one", "two"))
-                raise AssertionError(f"{what}: it did not happen within {within_s:.0f} s\n{logs}")
-            time.sleep(0.2)
-
-    def _says(self, name: str) -> bool:
-        return "connected to the broker" in self._log(name)
-
-    def _log(self, name: str) -> str:
-        path = self.folder / f"{name}.log"
-        return path.read_text(errors="replace") if path.exists() else ""
-
-    def _end_collectors(self) -> None:
-        for name in list(self._running):
-            self.kill_collector(name)
