@@ -264,8 +264,7 @@ class Shell:
                 self._save(effect)
             case DeleteBatches(batch_ids):
                 self._store.delete(batch_ids)
-            case PublishBatch(batch):
-                payload = encode(batch)
+            case PublishBatch(message=payload):
                 self._publish(self._core.topics.telemetry, payload)
                 self._on_sent(payload)
             case SendEvent(message):

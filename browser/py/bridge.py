@@ -221,8 +221,9 @@ class Bridge:
                     for batch in batches
                 ]
                 described["replaces"] = [list(batch_id) for batch_id in replaces]
-            case PublishBatch(batch):
-                described["payload"] = _placed(encode(batch), blobs)
+            case PublishBatch(message=payload):
+                described["payload"] = _placed(payload, blobs)
+                batch = _batch(payload)
                 described["batch"] = batch.to_body()
                 described["windows"] = [_readable(entry) for entry in batch.entries]
             case DeleteBatches(batch_ids):

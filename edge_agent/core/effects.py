@@ -57,9 +57,15 @@ class SaveBatches:
 
 @dataclass(frozen=True, slots=True)
 class PublishBatch:
-    """Hand the batch to the link; losing it is fine, the outbox sends it again."""
+    """Hand a batch to the link; losing it is fine, the outbox sends it again.
 
-    batch: TelemetryBatch
+    Attributes:
+        batch_id: Its name.
+        message: What is sent.
+    """
+
+    batch_id: BatchId
+    message: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Kept:
 
     __slots__ = (
         "_batch",
+        "_is_readable",
         "_message",
         "_span",
         "batch_id",
@@ -61,17 +62,24 @@ class Kept:
     )
 
     def __init__(
-        self, found: "TelemetryBatch | StoredBatch", *, saved: bool = False, sent: bool = False
+        self,
+        found: "TelemetryBatch | StoredBatch",
+        *,
+        message: bytes = b"",
+        saved: bool = False,
+        sent: bool = False,
     ) -> None:
         match found:
             case StoredBatch():
                 self._batch: TelemetryBatch | None = None
                 self._message = found.message
                 self._span: int | None = None
+                self._is_readable = False
             case _:
                 self._batch = None if saved else found
-                self._message = encode(found)
+                self._message = message or encode(found)
                 self._span = found.span
+                self._is_readable = True
         self.batch_id = found.batch_id
         self.saved = saved
         self.maybe_sent = sent
@@ -83,6 +91,11 @@ class Kept:
     def message(self) -> bytes:
         """The batch as it is sent."""
         return self._message
+
+    def require_readable(self) -> None:
+        """Raise ``MessageError`` if another version of the agent stored what nobody can read."""
+        if not self._is_readable:
+            self._is_readable = bool(self.batch)
 
     @property
     def size_bytes(self) -> int:
@@ -172,14 +185,18 @@ class KeptBatches:
         """Encoded size of all batches."""
         return sum(kept.size_bytes for kept in self)
 
-    def add(self, batches: Iterable[TelemetryBatch]) -> None:
-        """Keep new batches.
+    def add(self, batches: Sequence[TelemetryBatch], messages: Sequence[bytes] = ()) -> None:
+        """Keep new batches; ``messages`` are the same as they are sent, if they were written.
 
         Raises:
             UsageError: A batch was added before.
             MessageError: A batch is too large to be sent.
         """
-        new = {batch.batch_id: Kept(batch) for batch in batches}
+        written = messages or [encode(batch) for batch in batches]
+        new = {
+            batch.batch_id: Kept(batch, message=message)
+            for batch, message in zip(batches, written, strict=True)
+        }
         for batch_id in new.keys() & self._kept.keys():
             raise UsageError(f"batch {batch_id} is in the outbox; names never repeat")
         self._kept |= new

@@ -123,14 +123,25 @@ class Outbox:
 
     # Inputs. Each returns the effects to carry out.
 
-    def add(self, batches: Sequence[TelemetryBatch], marks: RingMarks) -> list[Effect]:
+    def add(
+        self,
+        batches: Sequence[TelemetryBatch],
+        marks: RingMarks,
+        *,
+        messages: Sequence[bytes] = (),
+    ) -> list[Effect]:
         """Take over closed batches; they are sent once :meth:`on_saved` says that they are durable.
+
+        Args:
+            batches: Closed batches.
+            marks: Up to where they cover the rings.
+            messages: The batches as they are sent, if somebody has written them already.
 
         Raises:
             UsageError: A batch was added before.
             MessageError: A batch is too large to be sent.
         """
-        self._kept.add(batches)
+        self._kept.add(batches, messages)
         self._unsaved_marks |= marks
         merges = self._kept.merges
         forgotten = self._kept.shrink(self._config.max_bytes) if batches else 0
@@ -226,11 +237,13 @@ class Outbox:
         effects: list[Effect] = []
         for one in sent:
             try:
-                effects.append(PublishBatch(one.batch))
+                one.require_readable()
             except MessageError as error:
                 self._kept.remove([one.batch_id])
                 text = f"forgot batch {one.batch_id}, which cannot be read: {error}"
                 effects += [DeleteBatches((one.batch_id,)), Log("warning", text)]
+            else:
+                effects.append(PublishBatch(one.batch_id, one.message))
         return effects
 
     def _hold_back(self) -> None:

@@ -127,7 +127,7 @@ class Telemetry:
         cut = batches_of(entries, self._first._replace(seq=self._next_seq))
         self._next_seq += len(cut.batches)
         logs = [Log("warning", text) for text in cut.left_out]
-        return [*logs, *self.outbox.add(cut.batches, marks)]
+        return [*logs, *self.outbox.add(cut.batches, marks, messages=cut.messages)]
 
     def on_save_failed(self, reason: str, now_s: float) -> list[Effect]:
         """The store refused batches: they stay in memory, unsent, and are tried again."""

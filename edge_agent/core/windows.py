@@ -1,5 +1,6 @@
 """Windows: when to close one, how to cut it into batches, how to merge two."""
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -45,10 +46,12 @@ class Cut(NamedTuple):
     Attributes:
         batches: To be sent, in order.
         left_out: What could not be sent and why, for people.
+        messages: The batches as they are sent.
     """
 
     batches: list[TelemetryBatch]
     left_out: list[str]
+    messages: list[bytes]
 
 
 def batches_of(entries: Sequence[WindowEntry], first: BatchId) -> Cut:
@@ -63,20 +66,20 @@ def batches_of(entries: Sequence[WindowEntry], first: BatchId) -> Cut:
     """
     whole = TelemetryBatch(first, tuple(entries))
     try:
-        encode(whole)
+        message = encode(whole)
     except MessageError as error:
         parts = _halves(entries)
         if not parts:
             raise
-        cut = Cut([], [])
+        cut = Cut([], [], [])
         for part in parts:
             more = batches_of(part, first._replace(seq=first.seq + len(cut.batches)))
-            cut = Cut(cut.batches + more.batches, cut.left_out + more.left_out)
+            cut = Cut(*map(operator.add, cut, more))
         if len(parts) > 1:
             return cut
         subject = f"column {min(entries[0].profile)} of package {entries[0].package}"
-        return Cut(cut.batches, [f"left out the statistic in {subject}: {error}"])
-    return Cut([whole], [])
+        return cut._replace(left_out=[f"left out the statistic in {subject}: {error}"])
+    return Cut([whole], [], [message])
 
 
 def merged_entries(

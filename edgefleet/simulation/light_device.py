@@ -181,10 +181,8 @@ class LightDevice:
                 self._save(effect, now_s)
             case DeleteBatches(batch_ids):
                 self._forget(batch_ids, now_s)
-            case PublishBatch(batch):
-                stored = self._stored.get(batch.batch_id)
-                payload = encode(batch) if stored is None else stored.message
-                self._publish(self.core.topics.telemetry, payload)
+            case PublishBatch(message=message):
+                self._publish(self.core.topics.telemetry, message)
             case SendEvent(message):
                 self._send(message)
             case SaveState(state):

@@ -3,10 +3,20 @@
 from edge_agent.core.effects import Effect, PublishBatch, SaveBatches
 from edge_agent.core.outbox import Outbox, OutboxConfig
 from edge_contract.errors import MessageError
-from edge_contract.messages import BatchId, BootAck, TelemetryBatch, encode
+from edge_contract.messages import BatchId, BootAck, TelemetryBatch, decode, encode
 from tests.support.agent_batches import merge
 
-__all__ = ["add_saved", "drained", "is_sendable", "outbox_of", "published", "replaced", "saved"]
+__all__ = [
+    "add_saved",
+    "batch_in",
+    "drained",
+    "is_sendable",
+    "outbox_of",
+    "published",
+    "replaced",
+    "saved",
+    "sending",
+]
 
 PATIENT = OutboxConfig(max_in_flight=2, ack_timeout_s=30.0)
 
@@ -29,7 +39,7 @@ def add_saved(outbox: Outbox, *batches: TelemetryBatch, now_s: float = 0.0) -> l
 
 def published(effects: list[Effect]) -> list[int]:
     """Numbers of the batches that are sent, in order."""
-    return [effect.batch.batch_id.seq for effect in effects if isinstance(effect, PublishBatch)]
+    return [effect.batch_id.seq for effect in effects if isinstance(effect, PublishBatch)]
 
 
 def saved(effects: list[Effect]) -> SaveBatches:
@@ -49,12 +59,25 @@ def drained(outbox: Outbox) -> list[TelemetryBatch]:
     sent: list[TelemetryBatch] = []
     effects = outbox.on_connected(0.0)
     while effects:
-        new = [effect.batch for effect in effects if isinstance(effect, PublishBatch)]
+        new = [batch_in(effect) for effect in effects if isinstance(effect, PublishBatch)]
         sent += new
         acks = [BootAck(one.batch_id.boot, 0, (one.batch_id.seq,)) for one in new]
         effects = outbox.on_ack(acks, 0.0)
     assert len(outbox) == 0
     return sent
+
+
+def sending(batch: TelemetryBatch) -> PublishBatch:
+    """The effect that sends a batch."""
+    return PublishBatch(batch.batch_id, encode(batch))
+
+
+def batch_in(effect: PublishBatch) -> TelemetryBatch:
+    """The batch that is sent, as the collector reads it."""
+    batch = decode(effect.message)
+    assert isinstance(batch, TelemetryBatch)
+    assert batch.batch_id == effect.batch_id
+    return batch
 
 
 def is_sendable(one: TelemetryBatch) -> bool:

@@ -23,7 +23,7 @@ from edge_agent.core.effects import (
     SaveState,
     SendEvent,
 )
-from edge_contract.messages import CollectorState, encode
+from edge_contract.messages import CollectorState, decode, encode
 from edge_contract.package import Package
 from edge_contract.reading import JsonObject
 from edge_contract.stats import Sketch
@@ -158,10 +158,10 @@ class World:
                     self._save(effect)
                 case DeleteBatches(batch_ids):
                     self.disk.delete(batch_ids)
-                case PublishBatch(batch):
-                    assert batch in self.disk.batches(), "sent, but a crash would forget it"
+                case PublishBatch(message=message):
+                    assert decode(message) in self.disk.batches(), "a crash would forget it"
                     if self._linked:
-                        self.up.append((self.core.topics.telemetry, encode(batch)))
+                        self.up.append((self.core.topics.telemetry, message))
                 case SaveState(state):
                     self._save_state(state)
                 case Log(text=text):

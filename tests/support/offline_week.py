@@ -28,6 +28,7 @@ from edge_agent.core.effects import (
     SendEvent,
 )
 from edge_contract.messages import TelemetryBatch, WindowEntry, encode
+from tests.support.agent_outbox import batch_in
 from tests.support.telemetry import counting_package, facts_of, window_of
 
 __all__ = ["OfflineWeek", "Outcome", "live_offline"]
@@ -216,9 +217,9 @@ class OfflineWeek:
                     self._measure()
                 case DeleteBatches(batch_ids):
                     self._store.delete(batch_ids)
-                case PublishBatch(batch):
+                case PublishBatch():
                     assert self._online
-                    self._sent.append(batch)
+                    self._sent.append(batch_in(effect))
                 case SaveState(state):
                     self._store.save_state(state)
                 case Log(text=text):

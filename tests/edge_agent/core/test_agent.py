@@ -13,7 +13,6 @@ from edge_agent.core.effects import (
     FetchPackage,
     LoadPackage,
     Log,
-    PublishBatch,
     Route,
     SaveState,
     SendEvent,
@@ -37,6 +36,7 @@ from tests.support.agent_core import (
     told,
     wishing,
 )
+from tests.support.agent_outbox import sending
 from tests.support.agent_slots import V1
 
 
@@ -83,7 +83,7 @@ def test_a_connected_agent_is_born_reports_and_sends_what_waits() -> None:
     assert isinstance(report, SendEvent)
     assert isinstance(report.message, Report)
     assert report.message.waiting_batches == 1
-    assert publish == PublishBatch(batch(0, 1.0))
+    assert publish == sending(batch(0, 1.0))
 
 
 def test_every_report_has_the_next_number() -> None:

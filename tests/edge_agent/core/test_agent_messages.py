@@ -6,7 +6,6 @@ from edge_agent.core.agent import AgentCore
 from edge_agent.core.effects import (
     FetchPackage,
     Log,
-    PublishBatch,
     Route,
 )
 from edge_contract.messages import (
@@ -21,6 +20,7 @@ from edge_contract.messages import (
 )
 from tests.support.agent_batches import batch
 from tests.support.agent_core import CONFIG, START_UNIX_S, heard, serving, started, told, wishing
+from tests.support.agent_outbox import sending
 from tests.support.agent_slots import V1, V2
 
 
@@ -128,7 +128,7 @@ def test_a_message_on_the_wrong_topic_is_logged_and_forgotten(message: Message) 
     kind = type(message).__name__
     assert effects == [Log("warning", f"ignored {kind} on 'ef1/f1/c/cam-7'")]
     assert core.generation == 0
-    assert PublishBatch(batch(0)) in core.on_connected(2.0)
+    assert sending(batch(0)) in core.on_connected(2.0)
 
 
 def test_a_command_on_the_wrong_topic_is_logged_and_not_done() -> None:

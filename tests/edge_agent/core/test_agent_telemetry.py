@@ -8,7 +8,6 @@ from edge_agent.core.agent import AgentCore
 from edge_agent.core.effects import (
     CollectWindows,
     Log,
-    PublishBatch,
     SaveBatches,
 )
 from edge_contract.messages import (
@@ -19,6 +18,7 @@ from edge_contract.messages import (
 )
 from tests.support.agent_batches import batch, bulky_state, entry, rows_of
 from tests.support.agent_core import CONFIG, START_UNIX_S, config_of, heard, started, told
+from tests.support.agent_outbox import sending
 from tests.support.telemetry import counting_package, window_of
 
 
@@ -72,7 +72,7 @@ def test_windows_become_batches_that_are_saved_then_sent() -> None:
     (publish,) = core.on_saved(save, 60.0)
 
     assert save.marks == {"ring": (1,)}
-    assert publish == PublishBatch(save.batches[0])
+    assert publish == sending(save.batches[0])
     assert save.batches[0].batch_id == ("cam-7", 3, 0)
 
 
@@ -107,7 +107,7 @@ def test_a_save_that_failed_is_tried_again_after_a_while() -> None:
     assert early == []
     assert wake_at_s == 15.0
     assert late == [save]
-    assert core.on_saved(save, 15.0) == [PublishBatch(save.batches[0])]
+    assert core.on_saved(save, 15.0) == [sending(save.batches[0])]
 
 
 def test_a_window_that_ends_when_a_save_is_due_again_is_saved_together_with_it() -> None:
@@ -139,8 +139,8 @@ def test_a_batch_that_is_due_again_when_a_window_ends_is_sent_right_after_it() -
     then = core.on_windows([], {}, end_s)
 
     assert first[0] == CollectWindows()
-    assert PublishBatch(batch(0)) not in first
-    assert then == [PublishBatch(batch(0))]
+    assert sending(batch(0)) not in first
+    assert then == [sending(batch(0))]
 
 
 def test_a_save_is_tried_again_though_the_window_in_between_was_idle() -> None:
@@ -202,8 +202,8 @@ def test_batches_are_held_back_while_no_collector_listens() -> None:
     held = core.on_connected(2.0)
     sent = heard(core, core.topics.collector_state, CollectorState(listening=True), now_s=3.0)
 
-    assert PublishBatch(batch(0)) not in held
-    assert sent == [PublishBatch(batch(0))]
+    assert sending(batch(0)) not in held
+    assert sent == [sending(batch(0))]
 
 
 def test_a_lost_link_sends_nothing_and_says_nothing() -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from edge_agent.core.effects import DeleteBatches, PublishBatch, SaveBatches
+from edge_agent.core.effects import DeleteBatches, SaveBatches
 from edge_agent.core.outbox import OutboxConfig
 from edge_contract.errors import MessageError, UsageError
 from edge_contract.messages import BatchId, BootAck, TelemetryBatch
@@ -14,6 +14,7 @@ from tests.support.agent_outbox import (
     outbox_of,
     published,
     saved,
+    sending,
 )
 
 # Sending.
@@ -29,7 +30,7 @@ def test_a_batch_is_sent_only_after_it_was_saved() -> None:
 
     assert asked == [SaveBatches((batch(0, 1.0),), {"ring": (1,)})]
     assert later == []
-    assert then == [PublishBatch(batch(0, 1.0))]
+    assert then == [sending(batch(0, 1.0))]
 
 
 def test_an_ack_forgets_a_batch_and_makes_room_for_the_next_one() -> None:
@@ -38,7 +39,7 @@ def test_an_ack_forgets_a_batch_and_makes_room_for_the_next_one() -> None:
 
     effects = outbox.on_ack([BootAck(1, floor=1)], 1.0)
 
-    assert effects == [DeleteBatches((BatchId("cam-7", 1, 0),)), PublishBatch(batch(2))]
+    assert effects == [DeleteBatches((BatchId("cam-7", 1, 0),)), sending(batch(2))]
     assert len(outbox) == 2
 
 
@@ -70,7 +71,7 @@ def test_batches_of_earlier_lives_are_sent_first_whatever_the_order_of_the_store
 
     effects = outbox.on_connected(0.0)
 
-    assert effects == [PublishBatch(batch(0, boot=1)), PublishBatch(batch(1, boot=1))]
+    assert effects == [sending(batch(0, boot=1)), sending(batch(1, boot=1))]
 
 
 def test_the_wait_for_an_ack_doubles_up_to_a_bound() -> None:
@@ -185,7 +186,7 @@ def test_a_collector_that_listens_again_gets_at_once_what_it_had_not_acknowledge
     outbox.on_collector(220.0, listening=False)
 
     assert outbox.wake_at_s is None
-    assert outbox.on_collector(221.0, listening=True) == [PublishBatch(batch(0))]
+    assert outbox.on_collector(221.0, listening=True) == [sending(batch(0))]
     assert outbox.wake_at_s == 251.0
 
 
@@ -201,7 +202,7 @@ def test_what_the_store_refused_is_kept_unsent_and_saved_later() -> None:
     sent = outbox.on_saved(saved(again), 5.0)
 
     assert again == [SaveBatches((batch(0, 1.0),), {"ring": (1,)})]
-    assert sent == [PublishBatch(batch(0, 1.0))]
+    assert sent == [sending(batch(0, 1.0))]
     assert outbox.save_due() == []
 
 

@@ -1,10 +1,11 @@
 """Batches of earlier lives come as they lie in the store, and are read when they are sent."""
 
-from edge_agent.core.effects import DeleteBatches, Log, PublishBatch
+from edge_agent.core.effects import DeleteBatches, Log
 from edge_agent.core.kept_batches import StoredBatch
 from edge_agent.core.outbox import Outbox, OutboxConfig
 from edge_contract.messages import BootAck, Death, TelemetryBatch, encode
 from tests.support.agent_batches import batch, bulky_batch, merge
+from tests.support.agent_outbox import sending
 
 
 def stored(one: TelemetryBatch) -> StoredBatch:
@@ -22,7 +23,7 @@ def test_they_are_sent_and_acknowledged_like_any_other() -> None:
 
     assert len(outbox) == 2
     assert outbox.latest_boot == first.batch_id.boot
-    assert outbox.on_connected(1.0) == [PublishBatch(first), PublishBatch(second)]
+    assert outbox.on_connected(1.0) == [sending(first), sending(second)]
     acked = outbox.on_ack([BootAck(first.batch_id.boot, 2, ())], 2.0)
     assert acked == [DeleteBatches((first.batch_id, second.batch_id))]
     assert len(outbox) == 0
@@ -38,7 +39,7 @@ def test_one_that_cannot_be_read_is_forgotten_and_told_and_the_others_go() -> No
     assert gone == DeleteBatches((batch(0, 1.0).batch_id,))
     assert isinstance(told, Log)
     assert "which cannot be read: message of batch" in told.text
-    assert sent == PublishBatch(good)
+    assert sent == sending(good)
     assert len(outbox) == 1
 
 

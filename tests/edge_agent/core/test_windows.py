@@ -72,7 +72,7 @@ def test_a_clock_that_jumps_ends_the_next_window_within_one_length_and_a_bit(
 def test_what_fits_into_one_message_is_one_batch() -> None:
     entries = [entry(1.0), entry(2.0, package=OTHER)]
 
-    batches, left_out = batches_of(entries, FIRST)
+    batches, left_out, _ = batches_of(entries, FIRST)
 
     assert [batch.batch_id for batch in batches] == [FIRST]
     assert batches[0].entries == tuple(entries)
@@ -85,7 +85,7 @@ def test_more_than_fits_is_cut_into_batches_with_rising_numbers() -> None:
         for number in range(5)
     ]
 
-    batches, left_out = batches_of(entries, FIRST)
+    batches, left_out, _ = batches_of(entries, FIRST)
 
     assert [batch.batch_id.seq for batch in batches] == [5, 6, 7, 8, 9]
     assert [window for batch in batches for window in batch.entries] == entries
@@ -97,11 +97,12 @@ def test_a_big_profile_is_spread_over_batches_and_its_rows_counted_once() -> Non
     states = {column: bulky_state(20_000, column) for column in range(6)}
     window = replace(entry(1.0, 2.0), profile=states)
 
-    batches, left_out = batches_of([window], FIRST)
+    batches, left_out, messages = batches_of([window], FIRST)
 
     pieces = [piece for batch in batches for piece in batch.entries]
     assert len(batches) > 1
-    assert all(len(encode(batch)) <= MAX_PAYLOAD_BYTES for batch in batches)
+    assert messages == [encode(batch) for batch in batches]
+    assert all(len(message) <= MAX_PAYLOAD_BYTES for message in messages)
     assert {column: state for p in pieces for column, state in p.profile.items()} == states
     assert [piece.counters for piece in pieces] == [
         Counters(rows=2, calls=2),
@@ -115,7 +116,7 @@ def test_a_statistic_that_is_too_big_by_itself_is_left_out_and_nothing_else() ->
     small = entry(1.0, 2.0)
     window = replace(small, profile={**small.profile, 7: bulky_state(90_000)})
 
-    batches, left_out = batches_of([window, entry(4.0)], FIRST)
+    batches, left_out, _ = batches_of([window, entry(4.0)], FIRST)
 
     pieces = [piece for batch in batches for piece in batch.entries]
     assert sum(piece.counters.rows for piece in pieces) == 3
@@ -128,7 +129,7 @@ def test_a_statistic_that_is_too_big_by_itself_is_left_out_and_nothing_else() ->
 def test_a_statistic_that_holds_nan_does_not_stop_the_others() -> None:
     window = replace(entry(1.0), profile={0: [0, 1], 1: [1, 0, math.nan, 0.0, 0.0, 0.0]})
 
-    batches, left_out = batches_of([window], FIRST)
+    batches, left_out, _ = batches_of([window], FIRST)
 
     assert sum(piece.counters.rows for batch in batches for piece in batch.entries) == 1
     assert [list(p.profile) for batch in batches for p in batch.entries if p.profile] == [[0]]
