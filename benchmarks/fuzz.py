@@ -31,7 +31,7 @@ _READERS: Final = (
     "join token",
 )
 _SECONDS: Final = 600.0
-_QUICK_S: Final = 3.0
+_QUICK_S: Final = 1.0
 _STARTS_S: Final = 120.0
 _MOST_MB: Final = 300.0
 _AT_ONCE: Final = 2

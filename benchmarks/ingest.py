@@ -62,7 +62,7 @@ def ingest(*, quick: bool, seed: int) -> Sequence[Figure]:
     package = _package(seed)
     facts = PackageFacts(package.digest, package.manifest, package.reference())
     rng = np.random.default_rng(seed)
-    batches = 1_000 if quick else 10_000
+    batches = 500 if quick else 10_000
     payloads = {rows: _payloads(facts, rng, rows, 40 if quick else 400) for rows in (60, 600)}
     wire = _wire(batches, payloads[60], seed)
     gc.collect()
