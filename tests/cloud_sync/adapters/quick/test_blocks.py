@@ -1,6 +1,5 @@
 """Messages read by the hundred give what each gives by itself, also beside wrong ones."""
 
-import json
 import random
 import zlib
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from cloud_sync.adapters.quick.parsing import parse_known, parse_quickly
 from cloud_sync.core.counting import PLAIN, Counting, Observed
 from edge_contract.errors import MessageError
 from edge_contract.messages import TelemetryBatch, WindowEntry, decode, encode
-from edge_contract.messages.codec import ENVELOPE
 from edge_contract.package import Role
 from edge_contract.stats import (
     CategoriesSpec,
@@ -24,6 +22,7 @@ from edge_contract.stats import (
     SketchSpec,
 )
 from edge_contract.stats.joint import JointSpec
+from tests.support.odd_telemetry import ODD, mutated, rounded
 from tests.support.telemetry import DIGITS, batch_of
 
 SPEC = ProfileSpec(
@@ -39,7 +38,6 @@ SPEC = ProfileSpec(
     )
 )
 SHADOW = ProfileSpec((Column("latency_us", SketchSpec()), Column("feature:a", MomentsSpec())))
-ODD = [0.0, float("nan"), float("inf"), -float("inf"), 1e38, -1e-38, 1000.0]
 
 
 def specs(_digest: str, role: str) -> ProfileSpec | None:
@@ -68,35 +66,6 @@ def message_of(chance: random.Random) -> bytes:
     roles = chance.choice([[Role.PRIMARY]] * 3 + [[Role.PRIMARY, Role.SHADOW], []])
     entries = tuple(entry_of(chance, role) for role in roles)
     return encode(TelemetryBatch(batch_of(chance.randint(0, 9)).batch_id, entries))
-
-
-def mutated(chance: random.Random, payload: bytes) -> bytes:
-    """The same with one thing changed."""
-    strange: list[object] = [
-        *(-1, 0, 1, 2**31, 2**53, 2**60, 2**70, -(2**63), 0.0, 0.5, -0.5, 1e300, -1e39, True, None),
-        *("", "~", "!~", "x", "#!~!~", [], [[]], {}, [{}, {}], [0], ["!"], {"a": 1}, [[], []]),
-        *(60.0, 10**17, "abcde", [1, 2, 3, 4, 5], 2**53 + 1, False),
-    ]
-    value = json.loads(zlib.decompress(payload[1:]))
-    place: list[object] = value[1]
-    while True:
-        index = chance.randrange(len(place))
-        inner = place[index]
-        if isinstance(inner, list) and inner and chance.random() < 0.9:
-            place = inner
-            continue
-        break
-    if isinstance(inner, str) and len(inner) > 20 and chance.random() < 0.9:
-        at = chance.randrange(len(inner))
-        other = chance.choice(["", "~", "!", "~~", "^", "\x7f", "\u20ac", "zz!", "PPPP!", "zzzz!"])
-        place[index] = inner[:at] + other + inner[at + chance.randint(0, 2) :]
-    elif chance.random() < 0.2:
-        del place[index]
-    elif chance.random() < 0.2:
-        place.insert(index, chance.choice(strange))
-    else:
-        place[index] = chance.choice(strange)
-    return bytes([ENVELOPE]) + zlib.compress(json.dumps(value).encode())
 
 
 def mixed(seed: int, count: int) -> Iterator[bytes]:
@@ -130,15 +99,6 @@ def sums_of(counting: Counting, batches: Sequence[TelemetryBatch]) -> list[objec
             if entry.role in sums:
                 sums[entry.role].add(entry.profile)
     return [rounded(total.profile().to_state()) for total in sums.values()]
-
-
-def rounded(state: object) -> object:
-    """Sums of floats may differ in their last bits."""
-    if isinstance(state, float):
-        return float(f"{state:.9g}")
-    if isinstance(state, dict):
-        return {key: rounded(item) for key, item in state.items()}
-    return [rounded(item) for item in state] if isinstance(state, list) else state
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -3,7 +3,6 @@
 import json
 import random
 import zlib
-from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -18,7 +17,6 @@ from cloud_sync.core.intake import checked_windows
 from edge_contract.errors import MessageError
 from edge_contract.json_text import parse_json
 from edge_contract.messages import TelemetryBatch, WindowEntry, decode, encode
-from edge_contract.messages.codec import ENVELOPE
 from edge_contract.messages.packing import packed, unpacked
 from edge_contract.package import Role
 from edge_contract.reading import Reader
@@ -31,6 +29,7 @@ from edge_contract.stats import (
     SketchSpec,
 )
 from edge_contract.stats.joint import JointSpec
+from tests.support.odd_telemetry import ODD, mutated, rounded
 from tests.support.telemetry import DIGITS, batch_of, payload_of, window_of
 
 SPEC = ProfileSpec(
@@ -54,10 +53,9 @@ class Outcome(NamedTuple):
 def message_of(chance: random.Random) -> bytes:
     """A window of some rows, odd ones among them."""
     profile = SPEC.empty()
-    odd = [0.0, float("nan"), float("inf"), -float("inf"), 1e38, -1e-38, 1000.0]
     for _ in range(chance.randint(1, 80)):
-        a = chance.choice(odd) if chance.random() < 0.2 else chance.gauss(0.0, 1.0)
-        b = chance.choice(odd) if chance.random() < 0.1 else chance.gauss(1000.0, 3.0)
+        a = chance.choice(ODD) if chance.random() < 0.2 else chance.gauss(0.0, 1.0)
+        b = chance.choice(ODD) if chance.random() < 0.1 else chance.gauss(1000.0, 3.0)
         for column, row in enumerate(((a,), (a,), (b,), (b,), (a, b))):
             profile.observe(column, row)
         profile.observe(5, (float(chance.randint(0, 1)), chance.uniform(0.5, 1.0)))
@@ -79,15 +77,6 @@ def outcome_of(counting: Counting, payload: bytes) -> Outcome:
         return Outcome(counts, rounded(total.profile().to_state()))
     except MessageError:
         return Outcome(None, None)
-
-
-def rounded(state: object) -> object:
-    """Sums of floats may differ in their last bits."""
-    if isinstance(state, float):
-        return float(f"{state:.10g}")
-    if isinstance(state, dict):
-        return {key: rounded(item) for key, item in state.items()}
-    return [rounded(item) for item in state] if isinstance(state, list) else state
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -140,36 +129,10 @@ def test_sketches_that_are_not_written_as_text_add_up_with_those_that_are() -> N
     assert sketch.count == 3 + 1 + 20_000 + 2 + 1
 
 
-def mutations(chance: random.Random, count: int) -> Iterator[bytes]:
-    """Messages in which one thing is another."""
-    strange: list[object] = [
-        *(-1, 0, 1, 2**31, 2**53, 2**60, 2**70, -(2**63), 0.0, 0.5, -0.5, 1e300, -1e39, True, None),
-        *("", "~", "!~", "x", "#!~!~", [], [[]], {}, [{}, {}], [0], ["!"], {"a": 1}),
-    ]
-    for _ in range(count):
-        value = json.loads(zlib.decompress(message_of(chance)[1:]))
-        place: list[object] = value[1]
-        while True:
-            index = chance.randrange(len(place))
-            inner = place[index]
-            if isinstance(inner, list) and inner and chance.random() < 0.85:
-                place = inner
-                continue
-            break
-        if isinstance(inner, str) and len(inner) > 80:  # one of the two texts
-            at = chance.randrange(len(inner))
-            other = chance.choice(["", "~", "!", "~~", "^", "\x7f", "\u20ac", "zz!", "PPPP!"])
-            place[index] = inner[:at] + other + inner[at + chance.randint(0, 2) :]
-        elif chance.random() < 0.2:
-            del place[index]
-        else:
-            place[index] = chance.choice(strange)
-        yield bytes([ENVELOPE]) + zlib.compress(json.dumps(value).encode())
-
-
 def test_what_one_refuses_the_other_refuses() -> None:
     refused = 0
-    for payload in mutations(random.Random(5), 400):
+    chance = random.Random(5)
+    for payload in (mutated(chance, message_of(chance)) for _ in range(400)):
         plain, quick = outcome_of(PLAIN, payload), outcome_of(QuickCounting(parse_quickly), payload)
         assert quick == plain, zlib.decompress(payload[1:])
         refused += plain.counts is None
