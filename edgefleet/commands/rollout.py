@@ -140,7 +140,8 @@ def start(
     order |= {"model": name, "version": version}
     if shadow is not None:
         order["shadow"] = shadow
-    with Cloud(cloud, program="cli") as connection:
+    # A large fleet's past is read before anything is said of a plan.
+    with Cloud(cloud, program="cli", timeout_s=60.0) as connection:
         if dry_run:
             _print_preview(connection.preview_rollout(order), as_json=as_json)
             return
