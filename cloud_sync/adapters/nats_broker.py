@@ -14,6 +14,7 @@ from cloud_sync.adapters.child_process import ChildProcess
 from cloud_sync.adapters.client_certificates import ServiceFiles, make_service_files
 from cloud_sync.adapters.listening import answers_mqtt, check_port, free_port, local_address
 from cloud_sync.adapters.nats_callout import AuthCallout
+from cloud_sync.adapters.nats_log import NatsLog
 from cloud_sync.adapters.nats_settings import Doormen, settings_text
 from cloud_sync.adapters.nats_tokens import NatsSigner
 from cloud_sync.ports import Admission
@@ -24,7 +25,6 @@ __all__ = ["BrokerConfig", "EmbeddedBroker", "find_nats_server"]
 
 _START_TIMEOUT_S: Final = 15.0
 _ROOM_BYTES: Final = 2_000_000
-_MOST_LOG_BYTES: Final = 1_000_000
 _CANNOT_STORE: Final = b"JetStream failed to store a msg"
 
 
@@ -79,7 +79,7 @@ class EmbeddedBroker:
         self._folder = config.data_folder.absolute() / "broker"
         self._ports: dict[str, int] = {}
         self._process: ChildProcess | None = None
-        self._log_read = 0
+        self._log = NatsLog(self._folder / "nats.log")
         self._is_stuck = False
         self.service_files: ServiceFiles | None = None
         """What the cloud itself shows; ``None`` where nobody is asked. Known after a start."""
@@ -159,7 +159,7 @@ class EmbeddedBroker:
         """
         self.stop()
         self.start()
-        self._new_log()
+        self._log.news()
         self._is_stuck = False
 
     def needs_restart(self) -> bool:
@@ -170,7 +170,7 @@ class EmbeddedBroker:
         """
         if self._process is None:
             return False
-        self._is_stuck |= _CANNOT_STORE in self._new_log()
+        self._is_stuck |= _CANNOT_STORE in self._log.news()
         return self._is_stuck and shutil.disk_usage(self._folder).free >= _ROOM_BYTES
 
     def kill(self) -> None:
@@ -183,18 +183,6 @@ class EmbeddedBroker:
         if self._process is not None:
             self._end(self._process)
             self._process = None
-
-    def _new_log(self) -> bytes:
-        """Return what it has logged since the last time, or the end of that."""
-        try:
-            with (self._folder / "nats.log").open("rb") as log:
-                size = log.seek(0, os.SEEK_END)
-                begin = self._log_read if self._log_read <= size else 0  # it began a new file
-                self._log_read = size
-                log.seek(max(begin, size - _MOST_LOG_BYTES))
-                return log.read(_MOST_LOG_BYTES)
-        except OSError:
-            return b""  # it has not begun a log yet
 
     def _end(self, process: ChildProcess) -> None:
         if self._callout is not None:
@@ -279,14 +267,12 @@ class EmbeddedBroker:
         if time.monotonic() > deadline_s:
             raise UnavailableError(
                 f"the broker did not answer within {_START_TIMEOUT_S:.0f} s; "
-                f"its log is {str(self._folder / 'nats.log')!r}"
+                f"its log is {str(self._log.path)!r}"
             )
 
     def _last_words(self, process: ChildProcess) -> str:
-        log = self._folder / "nats.log"
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        fatal = [line for line in lines if "[FTL]" in line or "[ERR]" in line]
-        return "; ".join([*fatal[-2:], *process.output().splitlines()[-2:]]) or "it said nothing"
+        said = [*self._log.last_errors(), *process.output().splitlines()[-2:]]
+        return "; ".join(said) or "it said nothing"
 
 
 def find_nats_server(wish: str | None = None) -> str:
