@@ -74,10 +74,11 @@ def command_page_of(
     found = backend.commands.devices(command_id, state=state, after=after, limit=_ON_PAGE + 1)
     shown = found[:_ON_PAGE]
     counts = command.counts
+    size = sum(counts.values())
     parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count]
     return CommandPage(
         command=command,
-        sentence=f"{sum(counts.values()):,} devices: {', '.join(parts)}",
+        sentence=f"{size:,} device{'' if size == 1 else 's'}: {', '.join(parts)}",
         arguments=_in_words(command.arguments),
         devices=shown,
         state=state,

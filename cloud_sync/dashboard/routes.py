@@ -18,12 +18,13 @@ from cloud_sync.dashboard import wording
 from cloud_sync.dashboard.evidence import gate_lines, plain_lines
 from cloud_sync.dashboard.login_routes import add_login
 from cloud_sync.dashboard.page import Question, page_of
+from cloud_sync.dashboard.refusals import refusal_page
 from cloud_sync.dashboard.roles import logged_in_as, may_operate
 from cloud_sync.dashboard.side_routes import add_side_pages
-from edge_contract.errors import EdgeError, UnavailableError
+from edge_contract.errors import EdgeError
 from edge_contract.package import digest_of, short
 
-__all__ = ["dashboard_routes"]
+__all__ = ["dashboard_routes", "dashboard_templates"]
 
 _HERE: Final = Path(__file__).parent
 _MEDIA_TYPES: Final = {
@@ -77,7 +78,7 @@ class _Rendered:
 
 def dashboard_routes(backend: CloudBackend, doors: Doors) -> APIRouter:
     """Return the routes of the dashboard in front of a backend, and those that lead in."""
-    assets, templates = _assets(), _templates()
+    assets, templates = _assets(), dashboard_templates()
     rendered = _Rendered(backend, templates)
     routes = APIRouter(include_in_schema=False)
 
@@ -93,9 +94,7 @@ def dashboard_routes(backend: CloudBackend, doors: Doors) -> APIRouter:
         try:
             parts = rendered.parts(question, orders=may_operate(request))
         except EdgeError as error:
-            code = 503 if isinstance(error, UnavailableError) else 500
-            html = templates.get_template("error.html").render(message=str(error))
-            return HTMLResponse(html, code, {"Refresh": "3"})
+            return refusal_page(templates, error)
         fleet = backend.summary().fleet
         return HTMLResponse(
             templates.get_template("page.html").render(
@@ -140,7 +139,7 @@ def _sender(asset: _Asset) -> Callable[[], Response]:
 
 
 @cache
-def _templates() -> Environment:
+def dashboard_templates() -> Environment:
     """Return the templates, compiled: the first who opens a page does not wait for that."""
     templates = Environment(
         loader=FileSystemLoader(_HERE / "templates"),

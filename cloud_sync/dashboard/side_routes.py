@@ -8,15 +8,16 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
-from cloud_sync.backend import CloudBackend, NotFoundError
+from cloud_sync.backend import CloudBackend
 from cloud_sync.core.records import CommandState
 from cloud_sync.dashboard.alarm_pages import alarm_page_of, alarms_page_of
 from cloud_sync.dashboard.device_page import device_page_of
 from cloud_sync.dashboard.people_pages import audit_page_of, command_page_of, commands_page_of
+from cloud_sync.dashboard.refusals import refusal_page
 from cloud_sync.dashboard.roles import logged_in_as, may_operate
 from cloud_sync.dashboard.rollout_pages import rollout_page_of, rollouts_page_of
 from cloud_sync.dashboard.version_page import version_page_of
-from edge_contract.errors import EdgeError, UnavailableError, UsageError
+from edge_contract.errors import EdgeError
 
 __all__ = ["add_side_pages"]
 
@@ -60,8 +61,7 @@ class _Pages:
             parts = self.templates.get_template(template).render(page=ask(), may_operate=orders)
             fleet = self.backend.summary().fleet
         except EdgeError as error:
-            html = self.templates.get_template("error.html").render(message=str(error))
-            return HTMLResponse(html, _status_of(error))
+            return refusal_page(self.templates, error)
         if not whole:
             return HTMLResponse(parts)
         page = self.templates.get_template("side.html").render(
@@ -177,15 +177,3 @@ def _version(pages: _Pages, *, whole: bool) -> Callable[..., HTMLResponse]:
         )
 
     return show
-
-
-def _status_of(error: EdgeError) -> int:
-    match error:
-        case NotFoundError():
-            return 404
-        case UsageError():
-            return 409
-        case UnavailableError():
-            return 503
-        case _:
-            return 500

@@ -1,5 +1,6 @@
 """The page of a model version: what it is, how good it is, and what it saw."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,8 +9,9 @@ from cloud_sync.backend import AlarmView, CloudBackend, StatisticsView, VersionV
 from cloud_sync.dashboard.charts import Trend, trend
 from cloud_sync.dashboard.drift import FeaturePanel, feature_panels
 from cloud_sync.dashboard.evidence import Line
-from cloud_sync.dashboard.wording import UNKNOWN, decimal, file_size, number
+from cloud_sync.dashboard.wording import UNKNOWN, decimal, file_size, number, words
 from edge_contract.package import short
+from edge_contract.package.digests import DIGEST_PATTERN
 from edge_contract.reading import JsonObject, JsonValue
 
 __all__ = ["VersionPage", "version_page_of"]
@@ -17,6 +19,7 @@ __all__ = ["VersionPage", "version_page_of"]
 _FEATURES: Final = 24
 _TRENDS: Final = 8
 _METRICS: Final = 12
+_DIGEST: Final = re.compile(DIGEST_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,17 @@ def _card(view: VersionView) -> list[Line]:
 
 
 def _facts(title: str, facts: JsonObject) -> list[Line]:
-    texts = [f"{name} {value}" for name, value in facts.items() if isinstance(value, str | int)]
+    texts = [
+        f"{words(name)} {_brief(value)}"
+        for name, value in facts.items()
+        if isinstance(value, str | int)
+    ]
     return [Line(title, ", ".join(texts))] if texts else []
+
+
+def _brief(value: str | int) -> str:
+    """Return a fact; of a digest as much as tells it from others."""
+    return short(value) if isinstance(value, str) and _DIGEST.fullmatch(value) else str(value)
 
 
 def _listed(items: Sequence[JsonValue]) -> str:

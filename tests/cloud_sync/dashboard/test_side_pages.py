@@ -81,7 +81,10 @@ def test_what_is_not_there_is_said_to_be_so(site: AppClient, path: str) -> None:
     answer = site.get(path)
 
     assert answer.status_code == 404
-    assert "<h1>" in answer.text
+    assert "<h1>There is no such page</h1>" in answer.text
+    assert 'href="/"' in answer.text
+    assert "tries again" not in answer.text
+    assert "refresh" not in answer.headers
 
 
 def test_the_parts_of_a_page_come_without_its_frame(site: AppClient) -> None:
