@@ -22,6 +22,17 @@ __all__ = ["latencies", "saturated"]
 _TARGETS: Final = {1: 0.85, 1024: 1.05}
 _PLAIN: Final = "onnxruntime, session.run(None, feeds), 1 thread"
 _BOUND: Final = "bound to memory"
+_ALL_CORES: Final = "profile throughput"
+_LIST: Final = "agent, a list"
+_RATIOS: Final = {
+    _BOUND: "floor: IO binding alone, nothing copied or observed",
+    _LIST: "the same, given a list",
+    _ALL_CORES: "the same, profile throughput",
+}
+"""What stands beside ``session.run``, by what is called."""
+_OURS: Final = frozenset({"agent", "unobserved", "session", *_RATIOS})
+_MANY: Final = 5_000
+"""Rows from which on all cores may be worth it."""
 _OFTEN: Final = 1 << 62
 
 
@@ -34,16 +45,14 @@ def latencies(model: Model, batches: Sequence[int], *, seconds: float) -> list[F
         seconds: For each of them.
     """
     figures: list[Figure] = []
-    with Agent(model.package) as agent:
-        agent.wait_ready()
-        routing = agent._switch.routing
-        if routing is None:
-            raise UnavailableError(f"{model.name} does not serve")
-        servable = routing.serve
+    with Agent(model.package) as agent, Agent(model.package, profile="throughput") as wide:
+        servables = [_serving(agent), _serving(wide)]
         for batch in batches:
             rows = model.batch(batch)
-            calls = _contenders(agent, servable, model, rows)
-            found = _medians(calls, servable, rows=batch, seconds=seconds)
+            calls = _contenders(agent, servables[0], model, rows)
+            if batch >= _MANY:
+                calls[_ALL_CORES] = lambda rows=rows: wide.predict(rows)  # type: ignore[misc]
+            found = _medians(calls, servables, rows=batch, seconds=seconds)
             figures += _figures(f"{model.name}, batch {batch}", found, _TARGETS.get(batch))
     return figures
 
@@ -68,6 +77,14 @@ def saturated(model: Model, batch: int, *, seconds: float, rounds: int) -> list[
     ]
 
 
+def _serving(agent: Agent) -> Servable:
+    agent.wait_ready()
+    routing = agent._switch.routing
+    if routing is None:
+        raise UnavailableError(f"{agent.model} does not serve")
+    return routing.serve
+
+
 def _contenders(
     agent: Agent, servable: Servable, model: Model, rows: NDArray[np.float32]
 ) -> dict[str, Callable[[], object]]:
@@ -82,7 +99,7 @@ def _contenders(
         calls[_BOUND] = bound
     if len(rows) == 1 and rows.ndim == 2:
         row = rows[0].tolist()
-        calls["agent, a list"] = lambda: agent.predict(row)
+        calls[_LIST] = lambda: agent.predict(row)
     for framework, predict in model.source.items():
         calls[framework] = lambda predict=predict: predict(rows)  # type: ignore[misc]
     return calls
@@ -156,7 +173,11 @@ def _nobody() -> None:
 
 
 def _medians(
-    calls: Mapping[str, Callable[[], object]], servable: Servable, *, rows: int, seconds: float
+    calls: Mapping[str, Callable[[], object]],
+    servables: Sequence[Servable],
+    *,
+    rows: int,
+    seconds: float,
 ) -> dict[str, float]:
     """Return the median seconds of single calls, a handful of each in turn."""
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -167,7 +188,7 @@ def _medians(
         for name, call in calls.items():
             call()
             for _ in range(at_once[name]):
-                while not servable.has_room(enough):
+                while not all(servable.has_room(enough) for servable in servables):
                     time.sleep(0.0005)
                 began_s = time.perf_counter()
                 call()
@@ -204,21 +225,14 @@ def _figures(what: str, found: Mapping[str, float], target: float | None) -> lis
         ),
     ]
     for name, seconds in found.items():
-        if name == _BOUND:
-            figures.append(
+        if name in _RATIOS:
+            figures.append(Figure(f"{what}: {_RATIOS[name]}", seconds / alone, "x", peer=_PLAIN))
+        elif name not in _OURS:
+            figures += [
                 Figure(
-                    f"{what}: floor: IO binding alone, nothing copied or observed",
-                    seconds / alone,
-                    "x",
-                    peer=_PLAIN,
+                    f"{what}: {name} / agent.predict{how}", seconds / found[ours], "x", peer=name
                 )
-            )
-        elif name == "agent, a list":
-            figures.append(
-                Figure(f"{what}: the same, given a list", seconds / alone, "x", peer=_PLAIN)
-            )
-        elif name not in {"agent", "unobserved", "session"}:
-            figures.append(
-                Figure(f"{what}: {name} / agent.predict", seconds / agent, "x", peer=name)
-            )
+                for ours, how in (("agent", ""), (_ALL_CORES, ", profile throughput"))
+                if ours in found
+            ]
     return figures
