@@ -17,7 +17,7 @@ from typing import Final
 from edge_agent.adapters.sqlite_store import DamagedStoreError, SqliteBatchStore
 from edge_contract.errors import UsageError
 
-__all__ = ["forget_holder", "opened_alone"]
+__all__ = ["forget_holder", "is_gone", "opened_alone"]
 
 _NOTE: Final = "holder.json"
 
@@ -86,6 +86,24 @@ def forget_holder(folder: Path) -> None:
     """Remove the note; call it while the lock is still held."""
     with contextlib.suppress(OSError):  # the next holder writes its own
         (folder / _NOTE).unlink()
+
+
+def is_gone(folder: Path) -> bool:
+    """Return whether the process that held a state folder has ended without leaving it in order.
+
+    False, too, where that cannot be known: for processes of another machine or container, and on
+    Windows.
+    """
+    try:
+        note = json.loads((folder / _NOTE).read_text())
+        if sys.platform == "win32" or note["host"] != platform.node():
+            return False
+        os.kill(note["pid"], 0)  # only asks whether there is such a process
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return False
+    return False
 
 
 def _holder_of(folder: Path) -> str:

@@ -1,7 +1,12 @@
 """``edgefleet agent status``."""
 
 import json
+import platform
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from edge_agent.agent import Agent
 from tests.edgefleet.agent.conftest import Command
@@ -49,7 +54,7 @@ def test_a_script_gets_json(edgefleet: Command, state: Path) -> None:
         outcome = edgefleet("status", "--state", str(state), "--json")
 
     status = json.loads(outcome.out)
-    assert (status["device"], status["closed"]) == ("cam-7", False)
+    assert (status["device"], status["closed"], status["running"]) == ("cam-7", False, True)
     assert status["models"].keys() == {"customers"}
 
 
@@ -108,8 +113,31 @@ def test_where_no_agent_ever_ran_the_way_to_one_is_told(edgefleet: Command, tmp_
     assert f"there is no agent in '{tmp_path}': name its folder with --state" in outcome.err
 
 
-def test_a_damaged_status_is_told(edgefleet: Command, tmp_path: Path) -> None:
-    (tmp_path / "status.json").write_text("{")
-    outcome = edgefleet("status", "--state", str(tmp_path))
+def test_a_process_that_was_killed_is_told_as_gone(edgefleet: Command, state: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with Agent(mixed().package, state=state, device="cam-7") as agent:
+        agent.wait_ready()
+        killed = json.loads((state / "status.json").read_text()) | {"pid": dead.pid}
+    (state / "status.json").write_text(json.dumps(killed))
+    (state / "holder.json").write_text(json.dumps({"pid": dead.pid, "host": platform.node()}))
+
+    outcome = edgefleet("status", "--state", str(state))
+    told = json.loads(edgefleet("status", "--state", str(state), "--json").out)
+
+    said = " ".join(outcome.out.split())
+    assert f"device cam-7, process {dead.pid} is gone: it was killed, or power was lost" in said
+    assert (told["closed"], told["running"]) == (False, False)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "{}", '{"closed": false, "written_unix_s": "x"}'])
+def test_a_status_that_is_damaged_is_told_in_words(
+    edgefleet: Command, state: Path, text: str
+) -> None:
+    state.mkdir()
+    (state / "status.json").write_text(text)
+
+    outcome = edgefleet("status", "--state", str(state))
+
     assert outcome.code == 1
-    assert "cannot read the status in" in outcome.err
+    assert f"the status in {str(state)!r} is damaged" in " ".join(outcome.err.split())
