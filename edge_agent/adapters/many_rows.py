@@ -18,10 +18,11 @@ MANY: Final = 16
 
 
 class ManyRows:
-    """Calls a session, and from the first call of many rows on another one that says the same.
+    """Calls a session, and when calls of many rows come, another one that says the same.
 
-    Few devices ask for many rows at once, so the other session is made when the first one does.
-    Thread-safe.
+    Few devices ask for many rows at once, and all do once when they start, to see whether the model
+    does what its author saw: so the other session is made at the second such call. It takes over if
+    it answers that call bit for bit as the first one does. Thread-safe.
 
     Args:
         run: Of the session that is there.
@@ -32,25 +33,47 @@ class ManyRows:
         self._run = run
         self._make: Callable[[], Run | None] | None = make
         self._making = threading.Lock()
+        self._is_first = True
 
     def __call__(
         self, feeds: "Mapping[str, Tensor]", options: "onnxruntime.RunOptions"
     ) -> "Sequence[Tensor]":
         """Run the model once; raises what the session raises."""
         if self._make is not None and any(_is_long(tensor) for tensor in feeds.values()):
-            self._change()
+            if not self._is_first:
+                return self._changed(feeds, options)
+            self._is_first = False
         return self._run(feeds, options)
 
-    def _change(self) -> None:
-        """Make the other session; calls that come meanwhile do not wait for it."""
+    def _changed(
+        self, feeds: "Mapping[str, Tensor]", options: "onnxruntime.RunOptions"
+    ) -> "Sequence[Tensor]":
+        """Make the other session and answer; calls that come meanwhile do not wait for it."""
+        said = self._run(feeds, options)
         if not self._making.acquire(blocking=False):
-            return
+            return said
         try:
-            if self._make is not None:
-                self._run = self._make() or self._run
-                self._make = None
+            other = None if self._make is None else self._make()
+            self._make = None
+            if other is not None and _are_same(said, other(feeds, options)):
+                self._run = other
         finally:
             self._making.release()
+        return said
+
+
+def _are_same(some: "Sequence[Tensor]", others: "Sequence[Tensor]") -> bool:
+    """Return whether tensors are the same bit for bit, NaNs included."""
+    return len(some) == len(others) and all(
+        one.dtype == other.dtype
+        and one.shape == other.shape
+        and (
+            one.tolist() == other.tolist()
+            if one.dtype == object
+            else one.tobytes() == other.tobytes()
+        )
+        for one, other in zip(some, others, strict=True)
+    )
 
 
 def _is_long(tensor: "Tensor") -> bool:
