@@ -105,7 +105,11 @@ class Commands:
 
     def _done(self, command: Command, moment: Moment) -> Done:
         if moment.at_unix_s > command.expires_unix_s:
-            raise UsageError("expired before it arrived")
+            late_s = moment.at_unix_s - command.expires_unix_s
+            raise UsageError(
+                f"expired before it arrived: {late_s:.0f} s ago by this device's clock; "
+                "set that clock if it is wrong"
+            )
         if command.name not in self._actions:
             self._load_more()
         action = self._actions.get(command.name)

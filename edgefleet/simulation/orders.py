@@ -1,6 +1,7 @@
 """What a simulation orders of the cloud, and how long that takes to reach the devices."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +15,7 @@ __all__ = ["CommandRun", "Orders", "RolloutRun"]
 
 _ASK_ROLLOUT_S: Final = 2.0
 _COMMAND_EXPIRES_S: Final = 300.0
+_ENDED: Final = ("done", "failed", "timed_out")
 
 
 @dataclass(slots=True)
@@ -28,6 +30,8 @@ class CommandRun:
         counts: On how many devices it stands how.
         all_after_s: When the cloud knew that it is done everywhere; ``None`` if it is not.
         error: Why the cloud refused it.
+        refusals: What devices that failed said, up to the first colon, and how many said so.
+        silent: Devices of which there is no result.
     """
 
     name: str
@@ -37,6 +41,14 @@ class CommandRun:
     counts: Mapping[str, int] = field(default_factory=dict)
     all_after_s: float | None = None
     error: str = ""
+    refusals: Counter[str] = field(default_factory=Counter)
+    silent: Sequence[str] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more answers are to be expected."""
+        ended = sum(self.counts.get(state, 0) for state in _ENDED)
+        return bool(self.error) or self.all_after_s is not None or ended >= self.devices > 0
 
 
 @dataclass(slots=True)
@@ -105,7 +117,7 @@ class Orders:
         return not (
             self._commands
             or self._rollouts
-            or any(one.all_after_s is None and not one.error for one in self.commands)
+            or any(not one.is_over for one in self.commands)
             or any(one.ended_after_s is None and not one.error for one in self.rollouts)
         )
 
@@ -121,6 +133,23 @@ class Orders:
         except UnavailableError:
             return  # a cloud that is away gets the order when it is back
         self._ask()
+
+    def explain(self) -> None:
+        """Ask why commands are not done everywhere; call it when devices can answer no more.
+
+        Raises:
+            UnavailableError: The cloud cannot be asked.
+        """
+        for run in self.commands:
+            if run.command_id and run.all_after_s is None:
+                view = self._cloud.command(run.command_id)
+                self._note_counts(run, view.counts)
+                run.silent = [device for device in view.devices if device not in view.results]
+                run.refusals = Counter(
+                    str(result["detail"]).partition(":")[0]
+                    for result in view.results.values()
+                    if not result["ok"]
+                )
 
     def on_served(self, digest: str, at_unix_s: float) -> None:
         """A device has reported a version as active."""
@@ -170,7 +199,7 @@ class Orders:
     def _ask(self) -> None:
         now_s = time.monotonic()
         for command in self.commands:
-            if command.command_id and command.all_after_s is None:
+            if command.command_id and not command.is_over:
                 self._ask_command(command)
         if now_s >= self._asks_at_s:
             self._asks_at_s = now_s + _ASK_ROLLOUT_S
@@ -180,9 +209,13 @@ class Orders:
 
     def _ask_command(self, run: CommandRun) -> None:
         try:
-            run.counts = dict(self._cloud.command(run.command_id, brief=True).counts)
+            counts = self._cloud.command(run.command_id, brief=True).counts
         except UnavailableError:
             return  # asked again soon
+        self._note_counts(run, counts)
+
+    def _note_counts(self, run: CommandRun, counts: Mapping[str, int]) -> None:
+        run.counts = dict(counts)
         if run.devices and run.counts.get("done", 0) >= run.devices:
             run.all_after_s = time.time() - run.began_unix_s
 

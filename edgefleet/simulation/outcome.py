@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from edge_contract.reading import JsonObject, JsonValue
 from edgefleet.simulation.orders import CommandRun, RolloutRun
@@ -9,6 +10,8 @@ from edgefleet.simulation.surroundings import Rows
 from edgefleet.simulation.tally import Delays, Tally
 
 __all__ = ["DeviceLoss", "Outcome"]
+
+_MOST_REASONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,9 @@ class Outcome:
                     "name": run.name,
                     "devices": run.devices,
                     "all_after_s": run.all_after_s,
+                    "counts": dict(run.counts),
+                    "refusals": dict(run.refusals),
+                    "silent": list(run.silent),
                     "error": run.error,
                 }
                 for run in self.commands
@@ -168,4 +174,8 @@ def _delays(delays: Delays) -> JsonValue:
 
 def _unanswered(run: CommandRun) -> str:
     stands = ", ".join(f"{count} {state}" for state, count in sorted(run.counts.items()) if count)
-    return f"not done on all of {run.devices} devices: {stands or 'no answer'}"
+    parts = [f"not done on all of {run.devices} devices: {stands or 'no answer'}"]
+    parts += [f"{count} said {text!r}" for text, count in run.refusals.most_common(_MOST_REASONS)]
+    if run.silent:
+        parts.append(f"{len(run.silent)} gave no result while they were online, as {run.silent[0]}")
+    return "; ".join(parts)

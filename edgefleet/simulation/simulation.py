@@ -163,6 +163,7 @@ class Simulation:
             self._glance(workers, orders, seconds, "devices send what they have")
             rows = workers.leave()
             tally = workers.tally
+        orders.explain()
         merged, seen_serving = self._settled(cloud, rows, before)
         alarms = [
             alarm.sentence

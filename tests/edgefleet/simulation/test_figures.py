@@ -1,5 +1,7 @@
 """What a simulation counts, what it finds wrong, and what the machine must allow."""
 
+from collections import Counter
+
 import pytest
 
 from edge_contract.errors import UsageError
@@ -81,7 +83,15 @@ def test_a_cloud_that_believes_something_else_of_a_device_is_found() -> None:
 
 def test_what_was_ordered_and_did_not_happen_is_a_problem_unless_somebody_stopped_it() -> None:
     rollout = RolloutRun("2.0.0", "canary", "succeeded", 0.0, state="running", sentence="half way")
-    command = CommandRun("ping", 0.0, "c1", 3, {"done": 2, "waiting": 1})
+    command = CommandRun(
+        "ping",
+        0.0,
+        "c1",
+        4,
+        {"done": 2, "failed": 1, "waiting": 1},
+        refusals=Counter({"expired before it arrived": 1}),
+        silent=["b"],
+    )
     refused = RolloutRun("3.0.0", "canary", "", 0.0, error="there is no such version")
 
     told = outcome({}, {}, rollouts=(rollout, refused), commands=(command,)).problems
@@ -90,7 +100,8 @@ def test_what_was_ordered_and_did_not_happen_is_a_problem_unless_somebody_stoppe
     ).problems
 
     assert told == [
-        "command ping: not done on all of 3 devices: 2 done, 1 waiting",
+        "command ping: not done on all of 4 devices: 2 done, 1 failed, 1 waiting; "
+        "1 said 'expired before it arrived'; 1 gave no result while they were online, as b",
         "rollout of 2.0.0: is running, expected succeeded: half way",
         "rollout of 3.0.0: there is no such version",
     ]

@@ -13,7 +13,7 @@ from edge_contract.package import Package
 from edgefleet.__main__ import main
 from edgefleet.client import Cloud
 from edgefleet.simulation.crowd import BrokerAccess
-from edgefleet.simulation.scenario import Scenario
+from edgefleet.simulation.scenario import ClockSkew, OrderedCommand, Scenario, Selection
 from edgefleet.simulation.simulation import Simulation, SimulationOptions
 from tests.edgefleet.conftest import Outcome
 
@@ -89,17 +89,27 @@ def test_a_cloud_that_is_there_is_used_and_whoever_stops_it_early_loses_nothing(
     package: Package, tmp_path: Path
 ) -> None:
     config = CloudConfig(data=tmp_path / "data", http_port=0, mqtt_port=0, interval_s=1.0)
-    scenario = Scenario(devices=6, minutes=5.0, interval_s=1.0, rows_per_s=20.0)
+    scenario = Scenario(
+        devices=6,
+        minutes=5.0,
+        interval_s=1.0,
+        rows_per_s=20.0,
+        clocks=(ClockSkew(Selection("ahead", sites=("oslo",)), 86_400.0),),
+        commands=(OrderedCommand(1.0, "ping", {}),),
+    )
     leaving = threading.Event()
     with CloudService(config) as service, Cloud(service.url) as cloud:
         cloud.push(package)
         options = SimulationOptions(
-            cloud=service.url, access=BrokerAccess(service.broker_url), prefix="test-"
+            cloud=service.url,
+            access=BrokerAccess(service.broker_url),
+            prefix="test-",
+            waits_for_all=True,
         )
         simulation = Simulation(
             scenario,
             options,
-            on_glance=lambda glance: leaving.set() if glance.tally.acked_batches > 12 else None,
+            on_glance=lambda glance: leaving.set() if glance.tally.acked_batches > 24 else None,
             leaving=leaving,
         )
 
@@ -109,6 +119,9 @@ def test_a_cloud_that_is_there_is_used_and_whoever_stops_it_early_loses_nothing(
     assert outcome.was_stopped
     assert outcome.losses == []
     assert outcome.problems == []
+    (ping,) = outcome.commands
+    assert (ping.counts["done"], ping.counts["failed"], ping.silent) == (4, 2, [])
+    assert ping.refusals == {"expired before it arrived": 2}
     assert outcome.observed_rows == outcome.merged_rows > 100
     assert names == [f"test-0000{number}" for number in range(6)]
 
