@@ -57,6 +57,8 @@ class ManyRows:
             self._make = None
             if other is not None and _are_same(said, other(feeds, options)):
                 self._run = other
+        except Exception:  # noqa: BLE001  whatever it is, the session that is there answered
+            self._make = None
         finally:
             self._making.release()
         return said

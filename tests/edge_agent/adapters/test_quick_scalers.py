@@ -186,3 +186,13 @@ def test_a_session_goes_on_as_it_is_if_there_is_no_other() -> None:
         assert run({"X": np.zeros((16, 3))}, onnxruntime.RunOptions())[0].item() == 0.0
 
     assert tries == [1]
+
+
+def test_a_session_goes_on_as_it_is_if_the_other_fails() -> None:
+    def failing(_feeds: Mapping[str, _Tensor], _options: object) -> Sequence[_Tensor]:
+        raise RuntimeError("out of memory")
+
+    run = ManyRows(lambda _feeds, _options: [np.zeros(1)], lambda: failing)
+
+    for _ in range(3):
+        assert run({"X": np.zeros((16, 3))}, onnxruntime.RunOptions())[0].item() == 0.0
