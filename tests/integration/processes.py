@@ -274,6 +274,8 @@ class Cameras(_Process):
 
     def pause(self) -> None:
         """Let no call be under way any more."""
+        for device in self.devices:  # what was said in an earlier pause is no answer
+            (self.folder / device / "counts").unlink(missing_ok=True)
         self.tell("pause")
         eventually("cameras pause", lambda: self.counts is not None)
 
