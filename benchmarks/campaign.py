@@ -1,8 +1,9 @@
 """Long benchmarks of many runs: each is kept as soon as it ends, so that they can go on later."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -54,6 +55,7 @@ class Notebook:
     path: Path | None = None
     entries: dict[Order, Entry] = field(default_factory=dict)
     was_interrupted: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def opened(cls, path: Path, *, resumes: bool) -> "Notebook":
@@ -79,20 +81,31 @@ class Notebook:
         """Do what is ordered and not in here yet; return what is known of the orders by then.
 
         Ctrl-C begins no further run, lets those that are on end without keeping them, and returns.
+        Neither does a run that raises begin another; those beside it are kept, then it is raised.
         """
         missing = [order for order in orders if order not in self.entries]
-        code = code_version()
+        code, ends = code_version(), threading.Event()
+
+        def keep(order: Order) -> None:
+            if ends.is_set():
+                return
+            try:
+                outcome = run(order)
+            except BaseException:
+                ends.set()
+                raise
+            with self._lock:
+                if not self.was_interrupted:
+                    self._add(order, code, outcome)
+
         with ThreadPoolExecutor(at_once) as pool:
-            runs = {pool.submit(run, order): order for order in missing}
+            runs = [pool.submit(keep, order) for order in missing]
             try:
                 for done in as_completed(runs):
-                    self._add(runs[done], code, done.result())
+                    done.result()
             except KeyboardInterrupt:
                 self.was_interrupted = True
-                _forget(runs)
-            except BaseException:
-                _forget(runs)
-                raise
+                ends.set()
         return [self.entries[order] for order in orders if order in self.entries]
 
     def _add(self, order: Order, code: str, outcome: Mapping[str, JsonValue]) -> None:
@@ -104,11 +117,6 @@ class Notebook:
             with self.path.open("a" if self.entries else "w") as file:
                 file.write(f"{line}\n")
         self.entries[order] = _read(line, "entry")
-
-
-def _forget(runs: Mapping[Future[Mapping[str, JsonValue]], Order]) -> None:
-    for waiting in runs:
-        waiting.cancel()
 
 
 def _read(line: str, where: str) -> Entry:
