@@ -28,6 +28,8 @@ ONLY_ON_DEVICES = {
         "close": "a worker of a page ends with what it has begun",
         "run": "there is no thread",
         "spent": "browsers do not tell what downloads cost",
+        "next": "there is no thread that waits for jobs",
+        "giveBackCode": "browsers hold the memory of code themselves",
     },
 }
 ONLY_IN_TABS = {

@@ -28,7 +28,7 @@ def test_what_a_killed_run_has_started_ends_soon_after_it() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=elsewhere, cwd=ROOT) as run:
         assert run.stdout is not None
         left = int(run.stdout.readline())
-        assert is_running(left)
+        eventually("it runs", lambda: is_running(left))
         run.kill()
 
     eventually("it ends", lambda: not is_running(left))

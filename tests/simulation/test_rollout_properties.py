@@ -70,7 +70,8 @@ def started(
     fields = {"bake_s": 4.0, "max_wait_s": 16.0, "min_rows": 100, **(limits or {})}
     if strategy in ("blue-green", "all-at-once"):
         fields.pop("steps", None)
-    plan = RolloutPlan(model="gate", version=version, strategy=strategy, shadow=shadow, **fields)  # type: ignore[arg-type]
+    fields["shadow"] = shadow or strategy == "shadow"  # which is nothing else
+    plan = RolloutPlan(model="gate", version=version, strategy=strategy, **fields)  # type: ignore[arg-type]
     world.start(plan)
     return world
 

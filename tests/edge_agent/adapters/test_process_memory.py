@@ -2,10 +2,10 @@
 
 import sys
 
-import onnxruntime
 import pytest
 
 from edge_agent.adapters.process_memory import give_back_code
+from edge_agent.adapters.silent_onnxruntime import onnxruntime
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets go of code")
