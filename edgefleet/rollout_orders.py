@@ -35,7 +35,7 @@ def start_unix_s(text: str) -> float:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        return now_unix_s + duration_s(text)
+        return now_unix_s + _span_s(text)
     at_unix_s = at.timestamp()
     if at_unix_s < now_unix_s:
         raise UsageError(f"{text!r} is over: give a time to come, or a span from now such as 2h")
@@ -69,6 +69,16 @@ def check_meant(order: JsonObject, *, model: str, version: str) -> None:
                 f"the plan is for {name} {order[name]!r}, not {wanted!r}: "
                 "take that out of the file, or roll that out"
             )
+
+
+def _span_s(text: str) -> float:
+    try:
+        return duration_s(text)
+    except UsageError as error:
+        raise UsageError(
+            f"{text!r} is no time to begin: give a span from now, such as 2h, "
+            "or a date and time, such as 2026-12-01T22:00"
+        ) from error
 
 
 def _step(part: str) -> JsonValue:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from cloud_sync.api.answering import (
     Author,
     Backend,
     Limit,
+    TokenId,
     described,
     described_list,
     list_answer,
@@ -24,7 +25,6 @@ __all__ = ["access_routes"]
 
 access_routes = APIRouter(tags=["access"])
 
-_TokenId = Annotated[str, Path(pattern="^[0-9a-f]{12}$")]
 _Action = Annotated[str, Query(pattern=r"^$|^[a-z][a-z0-9.-]{0,100}$")]
 _Number = Annotated[int, Query(ge=1, le=2**53)]
 
@@ -75,7 +75,7 @@ def create_token(backend: Backend, by: Author, request: TokenRequest) -> Respons
 
 
 @access_routes.post("/tokens/{token_id}/revoke", responses=described(TokenView))
-def revoke_token(backend: Backend, by: Author, token_id: _TokenId) -> Response:
+def revoke_token(backend: Backend, by: Author, token_id: TokenId) -> Response:
     """End a token. Needs the role admin."""
     return view_answer(backend.access.revoke(token_id, by=by))
 

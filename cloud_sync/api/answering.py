@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, WithJsonSchema
 
@@ -30,6 +30,7 @@ __all__ = [
     "ModelName",
     "SegmentText",
     "SinceUnixS",
+    "TokenId",
     "VersionText",
     "described",
     "described_list",
@@ -51,6 +52,10 @@ CLIENT_HEADER: Final = "X-Edgefleet-Client"
 """Names the program that asks (``cli``, ``dashboard``); it stands in the history of a rollout."""
 
 
+_SEGMENT: Final = r"[^=\x00-\x1f]+=[^\x00-\x1f]+"
+_ID_OF_TOKEN: Final = "[0-9a-f]{12}"
+
+
 def _checked_device(name: str) -> str:
     return _checked(lambda: checked_name(name, "device"))
 
@@ -65,6 +70,21 @@ def _checked_model(name: str) -> str:
 
 def _checked_version(version: str) -> str:
     return _checked(lambda: str(Version.parse(version)))
+
+
+def _checked_segment(text: str) -> str:
+    if text and not re.fullmatch(_SEGMENT, text):
+        raise ValueError(f"a segment is a tag and its value, such as site=oslo, got {text!r}")
+    return text
+
+
+def _checked_token_id(text: str) -> str:
+    if not re.fullmatch(_ID_OF_TOKEN, text):
+        raise ValueError(
+            "a token is named by the 12 digits and letters of its id, which the list of tokens "
+            f"shows, got {text!r}"
+        )
+    return text
 
 
 def _checked(check: Callable[[], str]) -> str:
@@ -82,7 +102,18 @@ GroupName = Annotated[str, AfterValidator(_checked_group), _NAME_SCHEMA]
 DeviceName = Annotated[str, AfterValidator(_checked_device), _NAME_SCHEMA]
 ModelName = Annotated[str, AfterValidator(_checked_model), _NAME_SCHEMA]
 VersionText = Annotated[str, AfterValidator(_checked_version), _VERSION_SCHEMA]
-SegmentText = Annotated[str, Query(max_length=300, pattern=r"^$|^[^=\x00-\x1f]+=[^\x00-\x1f]+$")]
+SegmentText = Annotated[
+    str,
+    Query(max_length=300),
+    AfterValidator(_checked_segment),
+    WithJsonSchema({"type": "string", "maxLength": 300, "pattern": f"^$|^{_SEGMENT}$"}),
+]
+TokenId = Annotated[
+    str,
+    Path(),
+    AfterValidator(_checked_token_id),
+    WithJsonSchema({"type": "string", "pattern": f"^{_ID_OF_TOKEN}$"}),
+]
 SinceUnixS = Annotated[float, Query(ge=0, le=2**53, allow_inf_nan=False)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 FilterText = Annotated[

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,7 @@ from cloud_sync.api.answering import (
     Author,
     Backend,
     DeviceName,
+    TokenId,
     described,
     described_list,
     list_answer,
@@ -31,7 +32,6 @@ __all__ = ["enrolment_routes"]
 
 enrolment_routes = APIRouter(tags=["enrolment"])
 
-_TokenId = Annotated[str, Path(pattern="^[0-9a-f]{12}$")]
 _Line = r"^[^\x00-\x1f\x7f]*$"
 _Device = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 _Key = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -138,7 +138,7 @@ def create_join_token(backend: Backend, by: Author, asked: JoinTokenRequest) -> 
 
 
 @enrolment_routes.post("/join-tokens/{token_id}/revoke", responses=described(JoinTokenView))
-def revoke_join_token(backend: Backend, by: Author, token_id: _TokenId) -> Response:
+def revoke_join_token(backend: Backend, by: Author, token_id: TokenId) -> Response:
     """End a join token."""
     return view_answer(backend.enrolment.revoke_join_token(token_id, by=by))
 

@@ -63,7 +63,8 @@ class Safety:
         sure, _ = rate_bounds(len(bad), executed, alpha=scene.alpha(self.name, self.share) / 2)
         of = len({*scene.reachable(), *bad})
         if bad and (len(bad) > allowed * of or sure > allowed):
-            text = f"{len(bad)} of {executed} devices are not well: {_listed(scene, bad)}"
+            verb = "is" if len(bad) == 1 else "are"
+            text = f"{len(bad)} of {executed} devices {verb} not well: {_listed(scene, bad)}"
             return GateResult(self.name, Verdict.FAIL, text, evidence)
         if not executed:
             text = "no device has run it yet"
@@ -91,7 +92,8 @@ class Safety:
         if _share(now) > expected + scene.plan.failure_margin:
             text = f"{counted}, more than the {expected:.1%} expected, but not surely"
             return GateResult(self.name, Verdict.INCONCLUSIVE, text, evidence)
-        text = f"{executed} devices ran it and are well; {counted}"
+        well = "1 device ran it and is" if executed == 1 else f"{executed} devices ran it and are"
+        text = f"{well} well; {counted}"
         return GateResult(self.name, Verdict.PASS, text, evidence)
 
 

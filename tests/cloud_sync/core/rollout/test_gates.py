@@ -64,7 +64,7 @@ def test_one_of_two_devices_that_rejects_it_is_too_many() -> None:
     found = asked("safety", busy(), members={"cam-0": RUNS, "cam-1": ExecutionState.REJECTED})
 
     assert found.verdict is FAIL
-    assert found.sentence == "1 of 2 devices are not well: cam-1 (rejected)"
+    assert found.sentence == "1 of 2 devices is not well: cam-1 (rejected)"
 
 
 def test_a_device_that_starts_again_and_again_is_not_well_but_once_is_no_matter() -> None:
