@@ -53,7 +53,7 @@ CLIENT_HEADER: Final = "X-Edgefleet-Client"
 
 
 _SEGMENT: Final = r"[^=\x00-\x1f]+=[^\x00-\x1f]+"
-_ID_OF_TOKEN: Final = "[0-9a-f]{12}"
+_TWELVE_HEX: Final = "[0-9a-f]{12}"
 
 
 def _checked_device(name: str) -> str:
@@ -79,7 +79,7 @@ def _checked_segment(text: str) -> str:
 
 
 def _checked_token_id(text: str) -> str:
-    if not re.fullmatch(_ID_OF_TOKEN, text):
+    if not re.fullmatch(_TWELVE_HEX, text):
         raise ValueError(
             "a token is named by the 12 digits and letters of its id, which the list of tokens "
             f"shows, got {text!r}"
@@ -112,7 +112,7 @@ TokenId = Annotated[
     str,
     Path(),
     AfterValidator(_checked_token_id),
-    WithJsonSchema({"type": "string", "pattern": f"^{_ID_OF_TOKEN}$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_TWELVE_HEX}$"}),
 ]
 SinceUnixS = Annotated[float, Query(ge=0, le=2**53, allow_inf_nan=False)]
 Limit = Annotated[int, Query(ge=1, le=1000)]

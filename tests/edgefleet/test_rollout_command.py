@@ -50,7 +50,7 @@ def test_a_beginning_is_a_span_or_a_time_to_come() -> None:
     assert start_unix_s("2090-01-01T00:00+00:00") == 3786912000.0
     with pytest.raises(UsageError, match="is over"):
         start_unix_s("2020-01-01T00:00")
-    with pytest.raises(UsageError, match="no span of time"):
+    with pytest.raises(UsageError, match="no time to begin"):
         start_unix_s("tomorrow")
 
 
