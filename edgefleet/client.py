@@ -8,7 +8,7 @@ from cloud_sync.api.json_views import view_from_json
 from cloud_sync.backend import ModelView, StatisticsView, VersionView
 from edge_contract.errors import PackageError
 from edge_contract.package import Manifest, Package, digest_of
-from edgefleet.archives import read_archive
+from edgefleet.archives import read_package
 from edgefleet.client_access import AccessCalls
 from edgefleet.client_cells import CellCalls
 from edgefleet.client_fleet import FleetCalls
@@ -114,8 +114,7 @@ class Cloud(FleetCalls, RolloutCalls, AccessCalls, SampleCalls, MemberCalls, Cel
         if isinstance(package, Package):
             archive = package.to_archive()
         else:
-            archive = read_archive(Path(package))
-            Package.from_archive(archive)  # a damaged file is not worth sending
+            _, archive = read_package(Path(package))  # a damaged file is not worth sending
         return view_from_json(VersionView, self._api.post_bytes("models", archive))
 
     def accept_metadata(self, role: str, data: bytes) -> int:

@@ -11,6 +11,7 @@ from edge_agent.adapters.durable_files import (
     paths_in,
     remove_folder,
     sync_folder,
+    write_briefly,
     write_durably,
 )
 from edge_agent.adapters.stored_files import StoredFiles
@@ -183,7 +184,7 @@ class FolderPackages:
         if self._is_durable:
             write_durably(path, data)
         else:
-            path.write_bytes(data)
+            write_briefly(path, data)
 
     def _holds(self, place: Path, contents: dict[str, bytes]) -> bool:
         """Return whether these very files are there."""

@@ -66,13 +66,12 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Add a model package to the registry; doing it twice changes nothing."""
-    from edge_contract.package import Package
-    from edgefleet.archives import read_archive
+    from edgefleet.archives import read_package
     from edgefleet.client import Cloud
     from edgefleet.releasing import release
     from edgefleet.trying import try_package
 
-    whole = Package.from_archive(read_archive(package))
+    whole, _ = read_package(package)
     if not untried:
         try_package(whole)
     with Cloud(cloud, program="cli") as connection:
